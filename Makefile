@@ -1,0 +1,51 @@
+# Each target does its own set-up: a machine with Python 3.11+ and make is enough.
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+MEMBERS := schemas libs/runtime services/gateway services/order-writer services/enricher services/action-trigger deploy/local
+STAMP := .venv/.installed
+IN := .venv/bin/
+
+.PHONY: setup demo test test-tools check format schemas lock clean
+
+setup: $(STAMP)
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+$(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
+	test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps $(MEMBERS:%=-e %)
+	touch $@
+
+demo: setup  ## watch sample orders flow through the real system
+	$(IN)orders demo
+
+test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
+	$(IN)pytest -m "not tools"
+
+test-tools: setup  ## the tests that need kcat
+	$(IN)pytest -m tools
+
+check: setup  ## format, lint, types, import laws, generated documents, fast tests
+	$(IN)ruff format --check .
+	$(IN)ruff check .
+	$(IN)mypy
+	$(IN)lint-imports
+	$(IN)python -m order_contracts.export schemas --check
+	$(IN)pytest -q tests/unit tests/contract
+
+format: setup
+	$(IN)ruff format .
+	$(IN)ruff check --fix .
+
+schemas: setup  ## write the generated documents
+	$(IN)python -m order_contracts.export schemas
+
+lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, so any mirror serves it
+	$(UV) lock --quiet --upgrade
+	$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
+
+clean:
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache

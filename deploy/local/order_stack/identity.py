@@ -1,0 +1,69 @@
+"""What makes a data directory this stack's own: its ports, cluster id, keys and secrets."""
+
+from __future__ import annotations
+
+import base64
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from order_runtime.api_keys import KeyFile
+from pydantic import TypeAdapter, ValidationError
+
+from order_stack import kafka, ports
+from order_stack.problems import StackProblem
+from order_stack.state import write_privately
+
+SCOPES = frozenset({"orders:read", "orders:write", "ops"})
+SERVICES = ("gateway", "order-writer", "enricher", "action-trigger")
+PORTS = ("broker", "controller", "mongod", "receiver", "http", *SERVICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    Written once into the data directory.
+
+    A broker's quorum and a replica set carry their own addresses in their data, and old jobs
+    verify with the secret they were issued under: so a data directory keeps all of these.
+    """
+
+    ports: dict[str, int]
+    cluster: str
+    apikey: str
+    job_secret: str
+    webhook_secret: str
+
+
+_IDENTITY = TypeAdapter(Identity)
+
+
+def keys_file(data: Path) -> Path:
+    return data / "keys.json"
+
+
+def remembered(data: Path, free: Callable[[int], bool] = ports.is_free) -> Identity | None:
+    """Return the identity of a data directory that was used before; its ports must be free."""
+    file = data / "identity.json"
+    try:
+        identity = _IDENTITY.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise StackProblem(f"{file} is damaged; use another --data directory.") from error
+    ports.check(identity.ports.values(), free)
+    return identity
+
+
+def fresh(data: Path) -> Identity:
+    identity = Identity(
+        ports=ports.choose(PORTS, random.SystemRandom()),
+        cluster=kafka.new_cluster_id(),
+        apikey=KeyFile(keys_file(data)).new("stack", SCOPES, None),
+        job_secret=secrets.token_hex(32),
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    )
+    write_privately(data / "identity.json", _IDENTITY.dump_json(identity, indent=2))
+    return identity

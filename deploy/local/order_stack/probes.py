@@ -1,0 +1,115 @@
+"""Ask parts whether they are there, and wait for them, bounded."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from order_stack.parts import Part, Probe
+from order_stack.problems import PortTaken, StackProblem
+from order_stack.processes import find
+
+PATIENCE = 2.0  # seconds one question may take
+INTERVAL = 0.1
+PORT_TAKEN = ("address already in use", "java.net.bindexception")
+LOG_TAIL = 64 * 1024
+
+
+def answers(probe: Probe) -> bool:
+    """Tell whether the part answers as it should; whatever goes wrong means no."""
+    match probe.kind:
+        case "http":
+            return _http_ok(probe.address)
+        case "kafka":
+            return cluster_id(probe.address) is not None
+        case "mongo":
+            return _is_primary(probe.address)
+
+
+def _http_ok(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    try:
+        connection.request("GET", parts.path or "/")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def cluster_id(bootstrap: str, seconds: float = PATIENCE) -> str | None:
+    """Return the id of the Kafka cluster that answers there, or None."""
+    # Silent: a broker that isn't up yet is expected here, and librdkafka would tell stderr.
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        return str(admin.list_topics(timeout=seconds).cluster_id)
+    except KafkaException:
+        return None
+
+
+def _is_primary(uri: str) -> bool:
+    try:
+        with mongo_client(uri) as client:
+            return bool(client.admin.command("hello").get("isWritablePrimary"))
+    except PyMongoError:
+        return False
+
+
+def mongo_client(uri: str, seconds: float = PATIENCE) -> MongoClient[dict[str, object]]:
+    """Return a client that gives up after *seconds*; it connects when it is first used."""
+    patience = int(seconds * 1000)
+    return MongoClient(
+        uri,
+        serverSelectionTimeoutMS=patience,
+        connectTimeoutMS=patience,
+        socketTimeoutMS=patience,
+    )
+
+
+def wait_for(
+    parts: Sequence[Part], folder: Path, probe_of: Callable[[Part], Probe], seconds: float
+) -> None:
+    """Wait until every part answers; a part that dies, or takes too long, is a problem."""
+    deadline = time.monotonic() + seconds
+    waiting = list(parts)
+    while waiting:
+        # Alive is asked last: an answer counts only if it can be this process's own.
+        waiting = [
+            part
+            for part in waiting
+            if not answers(probe_of(part)) or not _lives(part, folder)
+        ]
+        for part in waiting:
+            _lives(part, folder)
+        if waiting and time.monotonic() > deadline:
+            raise StackProblem(
+                f"{waiting[0].name} was not ready after {seconds:.0f} s; "
+                f"its log says why: {waiting[0].log}"
+            )
+        if waiting:
+            time.sleep(INTERVAL)
+
+
+def _lives(part: Part, folder: Path) -> bool:
+    if find(part, folder) is None:
+        raise stopped_while_starting(part)
+    return True
+
+
+def stopped_while_starting(part: Part) -> StackProblem:
+    tail = Path(part.log).read_bytes()[-LOG_TAIL:].decode(errors="replace").lower()
+    if any(sign in tail for sign in PORT_TAKEN):
+        return PortTaken(
+            f"{part.name} can't start because its port is in use; stop what listens there "
+            f"and try again. Its log: {part.log}"
+        )
+    return StackProblem(f"{part.name} stopped while starting; its log says why: {part.log}")

@@ -1,0 +1,1 @@
+"""What every service does once: settings, records, publishing, documents, logs, health."""

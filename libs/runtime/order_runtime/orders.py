@@ -1,0 +1,100 @@
+"""The order at rest: its document, and the view of it that is answered and announced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from order_contracts.decoding import at_rest
+from order_contracts.identity import version_tag
+from order_contracts.order import Order, OrderFields, StoredOrder, order_type
+from order_runtime.mongo import Document
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOrder:
+    """
+    An order that exists.
+
+    `version` grows with every applied change, also over a deletion and the next registration;
+    `contact_version` is the version at which it was last registered or replaced: a link to a
+    contact counts while it carries this one.
+    """
+
+    order: OrderFields
+    version: int
+    contact_version: int
+    job_id: str
+    """The job that made this version; the version tag is derived from it."""
+    registered_by: str
+    """The job that registered it: the one that a 409 names."""
+    registered_at: datetime
+    updated_at: datetime
+    status_changed_at: datetime | None = None
+    delivery_changed_at: datetime | None = None
+    size: int = 0
+    """Bytes of the order as JSON."""
+
+    def view(self, contact_id: str | None = None) -> StoredOrder:
+        """Return the order with its read-only fields."""
+        fields = {name: getattr(self.order, name) for name in OrderFields.model_fields}
+        return StoredOrder.model_construct(
+            **fields,
+            order_type=order_type(self.order),
+            version_tag=version_tag(self.job_id),
+            registered_at=self.registered_at,
+            updated_at=self.updated_at,
+            contact_id=contact_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What a deleted order leaves behind, so that its versions never start again."""
+
+    version: int
+    deleted_at: datetime
+
+
+def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
+    """Return the document of an order: money as Decimal, free objects as text."""
+    if isinstance(state, Tombstone):
+        return {"_id": order_id, "version": state.version, "deletedAt": state.deleted_at}
+    return {
+        "_id": order_id,
+        "version": state.version,
+        "contactVersion": state.contact_version,
+        "jobId": state.job_id,
+        "registeredBy": state.registered_by,
+        "registeredAt": state.registered_at,
+        "updatedAt": state.updated_at,
+        "statusChangedAt": state.status_changed_at,
+        "deliveryChangedAt": state.delivery_changed_at,
+        "size": state.size,
+        "order": state.order.model_dump(exclude_none=True, exclude={"order_action"}),
+    }
+
+
+def from_document(document: Document) -> LiveOrder | Tombstone:
+    """Return the order of a document; raises Invalid where its content can't be read."""
+    if "deletedAt" in document:
+        return Tombstone(document["version"], document["deletedAt"])
+    return LiveOrder(
+        order=at_rest(OrderFields, document["order"]),
+        version=document["version"],
+        contact_version=document["contactVersion"],
+        job_id=document["jobId"],
+        registered_by=document["registeredBy"],
+        registered_at=document["registeredAt"],
+        updated_at=document["updatedAt"],
+        status_changed_at=document["statusChangedAt"],
+        delivery_changed_at=document["deliveryChangedAt"],
+        size=document["size"],
+    )
+
+
+def without_action(order: Order) -> OrderFields:
+    """Return the order without its action, which is write only."""
+    fields: dict[str, Any] = {name: getattr(order, name) for name in OrderFields.model_fields}
+    return OrderFields.model_construct(order.model_fields_set - {"order_action"}, **fields)

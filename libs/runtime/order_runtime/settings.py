@@ -1,0 +1,58 @@
+"""Settings of a service: from the environment, frozen, checked at start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "ORDERMILL_"
+
+
+class ServiceSettings(BaseSettings):
+    """What all services need. Every field is read from `ORDERMILL_<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    kafka: str
+    """Bootstrap servers, host:port, comma-separated."""
+    mongo: str = Field(repr=False)
+    """MongoDB URI; may hold a password, so it is never printed."""
+    database: str = "ordermill"
+    instance: str
+    """Name of this process, unique within its service and kept over restarts."""
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(ge=1, le=65535)
+    """Where /livez, /readyz and /metrics answer."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Return the settings, or leave the process with a sentence for each that is wrong."""
+    known = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        refuse([f"{name} is not a setting of this service." for name in unknown])
+    try:
+        return settings()  # the environment fills it
+    except ValidationError as error:
+        refuse(
+            [
+                f"{PREFIX}{'_'.join(map(str, detail['loc'])).upper()}: {detail['msg']}."
+                for detail in error.errors(include_input=False)
+            ]
+        )
+
+
+def refuse(sentences: list[str]) -> NoReturn:
+    """Leave the process with exit status 2; what is wrong goes to standard error."""
+    sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
+    raise SystemExit(2)

@@ -1,0 +1,26 @@
+"""SIGTERM and SIGINT ask a service to finish what it is doing and leave."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def stop_event() -> threading.Event:
+    """Return an event that the signals set; for a service that runs in one thread."""
+    stop = threading.Event()
+    for name in _SIGNALS:
+        signal.signal(name, lambda *_: stop.set())
+    return stop
+
+
+def async_stop_event() -> asyncio.Event:
+    """Return an event that the signals set in the running loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in _SIGNALS:
+        loop.add_signal_handler(name, stop.set)
+    return stop

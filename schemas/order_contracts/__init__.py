@@ -1,0 +1,1 @@
+"""The public promise: what goes in, what comes out, under which names."""

@@ -1,0 +1,88 @@
+"""CloudEvents 1.0 in Kafka binary mode: attributes are text headers, the value is plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from order_contracts.values import rfc3339
+
+SPEC_VERSION: Final = "1.0"
+CONTENT_TYPE: Final = "application/json"
+SUPPRESS: Final = "suppress"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class BadHeaders(ValueError):
+    """Headers that are not text, are repeated, or name another mode or version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The attributes of one message; its Kafka key is the subject, its value the data."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    subject: str
+    traceparent: str | None = None
+    if_match: str | None = None
+    idempotency_key: str | None = None
+    suppress_actions: bool = False
+
+    def headers(self) -> Headers:
+        """Return the record's headers, in a stable order."""
+        pairs = {
+            "ce_specversion": SPEC_VERSION,
+            "ce_id": self.id,
+            "ce_source": self.source,
+            "ce_type": self.type,
+            "ce_time": rfc3339(self.time),
+            "ce_subject": self.subject,
+            "content-type": CONTENT_TYPE,
+            "traceparent": self.traceparent,
+            "ce_ifmatch": self.if_match,
+            "ce_idempotencykey": self.idempotency_key,
+            "ce_actions": SUPPRESS if self.suppress_actions else None,
+        }
+        return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
+
+
+def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
+    """
+    Return the headers as text by lower-case name.
+
+    Raises BadHeaders where a CloudEvents attribute is repeated or is not UTF-8; foreign headers
+    that aren't text are passed over.
+    """
+    found: dict[str, str] = {}
+    for spelt, value in headers:
+        name = spelt.lower()
+        ours = name.startswith("ce_") or name in {"content-type", "traceparent", "orders-replay"}
+        if not ours or value is None:
+            continue
+        if name in found:
+            raise BadHeaders(f"The header {name} is repeated")
+        try:
+            found[name] = value.decode()
+        except UnicodeDecodeError:
+            raise BadHeaders(f"The header {name} is not UTF-8 text") from None
+    return found
+
+
+def command_type(headers: Mapping[str, str]) -> str:
+    """Return the `ce_type` of a command; raises BadHeaders with what the sender should set."""
+    content = headers.get("content-type", CONTENT_TYPE).split(";")[0].strip().lower()
+    if content == "application/cloudevents+json":
+        raise BadHeaders("Structured mode is not read here: send CloudEvents in binary mode")
+    if content != CONTENT_TYPE:
+        raise BadHeaders("The header content-type must be application/json")
+    if headers.get("ce_specversion", SPEC_VERSION) != SPEC_VERSION:
+        raise BadHeaders("The header ce_specversion must be 1.0")
+    if not headers.get("ce_type"):
+        raise BadHeaders("The header ce_type is missing: it names the command")
+    return headers["ce_type"]

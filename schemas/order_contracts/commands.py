@@ -1,0 +1,90 @@
+"""The commands on `orders.commands`: what may be asked to happen to an order."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from order_contracts.base import Message
+from order_contracts.order import ActionName, ActionRequest, Delivery, Order, OrderStatus
+from order_contracts.values import FreeObject, Language, Name, OrderId, PastTime, Text
+
+
+class RegisterOrder(Order):
+    """Create the order; fails where one with this orderId exists."""
+
+
+class ReplaceOrder(Order):
+    """Replace the order as a whole, never partially."""
+
+
+class DeleteOrder(Message):
+    order_id: OrderId
+
+
+class StatusChange(Message):
+    """The body of change-status; an absent externalStatus stays."""
+
+    status: OrderStatus
+    external_status: Text | None = None
+    last_changed_at: PastTime
+    order_action: ActionRequest | None = None
+
+
+class ChangeOrderStatus(StatusChange):
+    order_id: OrderId
+
+
+class DeliveryChange(Message):
+    """The body of change-delivery; absent fields stay, `null` clears."""
+
+    delivery: Delivery
+    last_changed_at: PastTime
+    order_action: ActionRequest | None = None
+
+
+class ChangeOrderDelivery(DeliveryChange):
+    order_id: OrderId
+
+
+class ActionTrigger(Message):
+    """The body of action; versionTag must be the order's."""
+
+    action: ActionName
+    version_tag: Name
+    language: Language | None = None
+    data: FreeObject | None = None
+
+
+class TriggerOrderAction(ActionTrigger):
+    order_id: OrderId
+
+
+Command = (
+    RegisterOrder
+    | ReplaceOrder
+    | DeleteOrder
+    | ChangeOrderStatus
+    | ChangeOrderDelivery
+    | TriggerOrderAction
+)
+
+COMMANDS: Final = MappingProxyType(
+    {
+        f"{model.__name__}.v1": model
+        for model in (
+            RegisterOrder,
+            ReplaceOrder,
+            DeleteOrder,
+            ChangeOrderStatus,
+            ChangeOrderDelivery,
+            TriggerOrderAction,
+        )
+    }
+)
+"""Each command's model by its `ce_type`."""
+
+
+def type_of(command: type[Command]) -> str:
+    """Return the `ce_type` of a command."""
+    return f"{command.__name__}.v1"

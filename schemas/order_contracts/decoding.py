@@ -1,0 +1,106 @@
+"""From bytes to messages: strict at the door, tolerant inside, numbers read as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import jiter
+from pydantic import TypeAdapter, ValidationError
+
+from order_contracts.base import Message
+from order_contracts.errors import FieldError, field_errors
+from order_contracts.order import READ_ONLY, OrderFields
+
+M = TypeVar("M", bound=Message)
+
+
+class Invalid(ValueError):
+    """A body that is not what it should be; says everything that is wrong with it."""
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        super().__init__("; ".join(f"{error.pointer} {error.message}" for error in errors[:10]))
+        self.errors = errors
+
+
+def parse(raw: bytes) -> Any:
+    """
+    Return the JSON value in *raw*, its fractions as Decimal, exactly as they were written.
+
+    Raises Invalid for what is not UTF-8 JSON, a repeated key, NaN, a lone surrogate, a NUL in a
+    string, and nesting beyond 200 levels.
+    """
+    try:
+        value = jiter.from_json(
+            raw, float_mode="decimal", catch_duplicate_keys=True, allow_inf_nan=False
+        )
+    except ValueError as error:
+        raise Invalid((FieldError(pointer="", code="Malformed", message=_why(error)),)) from None
+    if b"\\u0000" in raw and _holds_nul(value):
+        message = "Must not contain the character U+0000"
+        raise Invalid((FieldError(pointer="", code="Malformed", message=message),))
+    return value
+
+
+def read(model: type[M], value: object, *, strict: bool = False, now: datetime | None = None) -> M:
+    """
+    Return *value*, parsed JSON, as a message; raises Invalid with every error.
+
+    Strict refuses unknown fields (the gateway); else they are passed over (consumers). Read-only
+    fields of an order are ignored, so that what was answered may be edited and sent back. `now`
+    bounds the times that must not lie ahead.
+    """
+    if issubclass(model, OrderFields) and isinstance(value, Mapping):
+        value = {name: item for name, item in value.items() if name not in READ_ONLY}
+    return _validated(model, value, strict=strict, now=now)
+
+
+def read_announced(model: type[M], raw: bytes) -> M:
+    """Return a message that one of our services wrote; raises Invalid."""
+    return _validated(model, parse(raw), strict=False, now=None)
+
+
+def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
+    """Return a message from its document in MongoDB; raises Invalid where it was tampered with."""
+    try:
+        message: M = _adapter(model).validate_python(document, context={"at_rest": True})
+    except ValidationError as error:
+        raise Invalid(field_errors(error)) from None
+    return message
+
+
+def _validated(model: type[M], value: object, *, strict: bool, now: datetime | None) -> M:
+    try:
+        message: M = _adapter(model).validate_python(
+            value,
+            extra="forbid" if strict else "ignore",
+            context={"now": now},
+            by_alias=True,
+            by_name=False,
+        )
+    except ValidationError as error:
+        raise Invalid(field_errors(error)) from None
+    return message
+
+
+@cache
+def _adapter(model: type[M]) -> TypeAdapter[M]:
+    return TypeAdapter(model)
+
+
+def _why(error: ValueError) -> str:
+    """Return the parser's sentence, without the key it may quote."""
+    text = str(error)
+    if text.startswith("Detected duplicate key"):
+        return "An object repeats a key" + text[text.rfind(" at line") :]
+    return f"Is not JSON: {text}"
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value)) or any(map(_holds_nul, value.values()))
+    return isinstance(value, list) and any(map(_holds_nul, value))

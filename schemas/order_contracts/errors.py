@@ -1,0 +1,112 @@
+"""What can be wrong: the codes, one entry of a list of errors, and why a command failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from order_contracts.base import Message
+
+STATUS: Final = MappingProxyType(
+    {
+        "ValidationFailed": 400,
+        "Unauthorized": 401,
+        "Forbidden": 403,
+        "OrderNotFound": 404,
+        "JobNotFound": 404,
+        "NotFound": 404,
+        "MethodNotAllowed": 405,
+        "NotAcceptable": 406,
+        "OrderExists": 409,
+        "IdReused": 409,
+        "JobExpired": 410,
+        "VersionMismatch": 412,
+        "TooLarge": 413,
+        "UnsupportedMediaType": 415,
+        "ContactMissing": 422,
+        "IdempotencyKeyReused": 422,
+        "RateLimited": 429,
+        "InternalError": 500,
+        "NotAccepted": 503,
+        "OutcomeUnknown": 503,
+        "DatabaseUnavailable": 503,
+    }
+)
+"""The HTTP status of each error code; `/action` answers a VersionMismatch with 404."""
+
+MAX_LISTED: Final = 100  # errors that a job and a dead letter list; an HTTP answer lists all
+
+
+class FieldError(Message):
+    """One thing that is wrong, and where: a JSON pointer (RFC 6901) into the body."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Failure(Message):
+    """Why a command was not applied."""
+
+    code: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def failure(code: str, detail: str, errors: Iterable[FieldError] = ()) -> Failure:
+    """Return a failure with the status of its code and at most 100 errors."""
+    return Failure(code=code, status=STATUS[code], detail=detail, errors=tuple(errors)[:MAX_LISTED])
+
+
+def pointer(location: Iterable[str | int]) -> str:
+    """Return the JSON pointer to *location*."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+_CODES: Final = MappingProxyType(
+    {
+        "missing": "Required",
+        "extra_forbidden": "Unknown",
+        "string_too_long": "TooLong",
+        "too_long": "TooLong",
+        "too_large": "TooLong",
+        "string_too_short": "TooShort",
+        "too_short": "TooShort",
+        "greater_than": "OutOfRange",
+        "ahead": "OutOfRange",
+        "decimal_digits": "OutOfRange",
+    }
+)
+
+
+def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+    """Return everything that is wrong; messages never repeat the input, which may be personal."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    # A list whose items are wrong is also reported as too short: nobody needs to read that.
+    return tuple(
+        _field_error(detail)
+        for detail in details
+        if detail["type"] != "too_short" or detail["loc"] not in places
+    )
+
+
+def _field_error(detail: ErrorDetails) -> FieldError:
+    kind: Any = detail["type"]
+    location = [part for part in detail["loc"] if part != "[key]"]
+    return FieldError(
+        pointer=pointer(location), code=_CODES.get(kind, "Invalid"), message=_sentence(detail)
+    )
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "Is required"
+    if detail["type"] == "extra_forbidden":
+        return "Is not a field of this object"
+    return detail["msg"].replace("Input should", "Must").replace("String should", "Must")

@@ -1,0 +1,31 @@
+"""Ids that are derived from what they stand for, so that a repeat repeats them."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from typing import Final
+from uuid import UUID, uuid5
+
+NAMESPACE: Final = UUID("6f1c8f0e-2f7b-5d0e-9c55-0d1f6c1b7a10")
+JOB_ID: Final = re.compile(r"[A-Za-z0-9_.~-]{1,255}", re.ASCII)
+
+
+def derived(*parts: str | int) -> str:
+    """Return the UUIDv5 of *parts*; each part is delimited, so that no two lists meet."""
+    return str(uuid5(NAMESPACE, "".join(f"{len(str(part))}:{part}" for part in parts)))
+
+
+def version_tag(job_id: str) -> str:
+    """Return the tag of the version that *job_id* made: base64 of 16 bytes of its SHA-256."""
+    return b64encode(sha256(job_id.encode()).digest()[:16]).decode()
+
+
+def action_id(job_id: str) -> str:
+    """Return the id of the action that *job_id* asked for; there is at most one."""
+    return derived("action", job_id)
+
+
+def event_id(job_id: str, event_type: str) -> str:
+    return derived("event", job_id, event_type)

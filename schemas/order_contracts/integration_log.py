@@ -1,0 +1,96 @@
+"""The integration log: what is wrong with the data, said where people look."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final, Literal
+
+from order_contracts.base import Message
+from order_contracts.identity import derived
+from order_contracts.values import Time
+
+KEPT_DAYS: Final = 90
+
+_ENTRIES: Final = MappingProxyType(
+    {
+        "ContactMissing": (
+            "No contact matches the order's contact; its actions can't be sent.",
+            "Create the contact, or correct the order's matchKey.",
+        ),
+        "ContactAmbiguous": (
+            "Several contacts match the order's contact; none was chosen.",
+            "Merge the contacts, or name the contact by a key of its own.",
+        ),
+        "ArticleMissing": (
+            "A line of the order names an article that is not known.",
+            "Import the article, or correct the line's sku.",
+        ),
+        "StoreMissing": (
+            "The order names a store that is not known.",
+            "Import the store, or correct the order's externalStoreId.",
+        ),
+        "TotalsMismatch": (
+            "The order's totals don't add up.",
+            "Check how the sender computes totalPrice and subTotal.",
+        ),
+        "StaleChange": (
+            "A change older than the order's last one was not applied.",
+            "Nothing, unless the sender's clock is wrong.",
+        ),
+        "CommandRejected": (
+            "A command could not be read or applied.",
+            "See the job's errors; correct the command and send it again.",
+        ),
+        "IdReused": (
+            "A command came under the id of another one and was not applied.",
+            "Give every command an id of its own.",
+        ),
+        "Misrouted": (
+            "A command was on another partition than its key belongs to.",
+            "Set the publisher's partitioner to murmur2.",
+        ),
+        "ActionFailed": (
+            "The automation trigger did not take the action.",
+            "Look at the delivery's attempts, then replay it.",
+        ),
+        "ActionDropped": (
+            "A held action was dropped: the order moved on or the window closed.",
+            "Trigger the action again if it is still wanted.",
+        ),
+    }
+)
+ERRORS: Final = frozenset({"CommandRejected", "IdReused", "ActionFailed"})
+
+
+class LogEntry(Message):
+    """One entry; derived ids make a repeat the same entry. Holds no personal data."""
+
+    id: str
+    severity: Literal["Warning", "Error"]
+    type: Literal["Orders"] = "Orders"
+    code: str
+    message: str
+    proposed_action: str
+    order_id: str | None = None
+    job_id: str
+    reference: str | None = None
+    at: Time
+    resolved_at: Time | None = None
+
+
+def log_entry(
+    code: str, *, job_id: str, order_id: str | None, at: Time, reference: str | None = None
+) -> LogEntry:
+    """Return the entry of *code* for a job; `reference` is what is missing, never personal."""
+    message, proposed = _ENTRIES[code]
+    return LogEntry(
+        id=derived("log", code, job_id, reference or ""),
+        severity="Error" if code in ERRORS else "Warning",
+        code=code,
+        message=message,
+        proposed_action=proposed,
+        order_id=order_id,
+        job_id=job_id,
+        reference=reference,
+        at=at,
+    )

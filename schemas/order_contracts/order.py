@@ -1,0 +1,175 @@
+"""The order, as it comes in and as it is kept; sources in the contract, section 2."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
+
+from order_contracts.base import Message
+from order_contracts.values import (
+    Amount,
+    Choice,
+    Currency,
+    DayOrTime,
+    FreeObject,
+    Language,
+    Name,
+    OptionalName,
+    OrderId,
+    PastTime,
+    PositiveAmount,
+    Text,
+    Text100,
+    Text1000,
+    Time,
+    Uri,
+)
+
+MAX_LINES: Final = 1_000
+MAX_PARTS: Final = 50
+READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registeredAt", "updatedAt"})
+
+AddressField = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", min_length=1, max_length=64)
+]
+Address = Annotated[dict[AddressField, Text], Field(max_length=30)]
+"""title, firstname, lastname, street, zipCode, city, countryCode, …: text of up to 255 each."""
+
+Parts = Annotated[tuple[FreeObject, ...], Field(max_length=MAX_PARTS)]
+"""Payments, fees and discounts: the platform names no members, so they are kept as they came."""
+
+
+class MatchKeyType(Choice):
+    CONTACT_ID = "ContactId"
+    EMAIL = "Email"
+    MOBILE_PHONE = "MobilePhone"
+    EXTERNAL_ID = "ExternalId"
+    MEMBER_NUMBER = "MemberNumber"
+    SOCIAL_SECURITY_NUMBER = "SocialSecurityNumber"
+    CARD_ID = "CardId"
+
+
+class OrderStatus(Choice):
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+
+
+class LineType(Choice):
+    PURCHASE = "Purchase"
+    RETURN = "Return"
+
+
+class ActionName(Choice):
+    CONFIRM_ORDER = "ConfirmOrder"
+    CONFIRM_DELIVERY = "ConfirmDelivery"
+    CONFIRM_SHIPMENT = "ConfirmShipment"
+    CONFIRM_CANCELLATION = "ConfirmCancellation"
+    CONFIRM_COMPLETION = "ConfirmCompletion"
+    CUSTOM = "Custom"
+
+
+class ContactKey(Message):
+    """How the order names its contact."""
+
+    match_key: Name
+    match_key_type: MatchKeyType
+    contact_type: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "Member"
+
+
+class LineItem(Message):
+    type: LineType
+    sku: Name
+    quantity: PositiveAmount
+    total_price: Amount
+    """Any sign; the total of a Return line counts against the order's total."""
+    unit_price: Amount | None = None
+    tax_amount: Amount | None = None
+    tax_percent: Amount | None = None
+    article_number: OptionalName = None
+    description: Text1000 | None = None
+    discounts: Parts | None = None
+    image_url: Uri | None = None
+    target_url: Uri | None = None
+    extra_data: FreeObject | None = None
+
+
+class LineItems(Message):
+    items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_LINES)]
+    sub_total: Amount | None = None
+
+
+class Charges(Message):
+    """Payments, fees or discounts."""
+
+    items: Parts = ()
+    total: Amount | None = None
+
+
+class Delivery(Message):
+    method: Text100 | None = None
+    tracking_number: Text | None = None
+    tracking_uri: Uri | None = None
+    delivery_date: DayOrTime | None = None
+
+
+class ActionRequest(Message):
+    """An action that the automation trigger is to run for the order."""
+
+    action: ActionName
+    language: Language | None = None
+    data: FreeObject | None = None
+    """Custom personalization data for the automation trigger."""
+
+
+class OrderFields(Message):
+    """What a client may write of an order, its action apart."""
+
+    order_id: OrderId
+    contact: ContactKey
+    external_store_id: OptionalName = None
+    status: OrderStatus
+    external_status: Text | None = None
+    references: Annotated[tuple[Text, ...], Field(max_length=50)] | None = None
+    currency_code: Currency
+    total_price: Amount
+    """Negative where returns outweigh."""
+    channel: Text100 | None = None
+    created_at: PastTime
+    last_changed_at: PastTime | None = None
+    language: Language | None = None
+    line_items: LineItems
+    payments: Charges | None = None
+    fees: Charges | None = None
+    discounts: Charges | None = None
+    delivery: Delivery | None = None
+    billing_address: Address | None = None
+    shipping_address: Address | None = None
+    extra_data: FreeObject | None = None
+
+
+class Order(OrderFields):
+    """An order as a client registers or replaces it."""
+
+    order_action: ActionRequest | None = None
+    """Write only: fires by itself when the order is stored and connected to its contact."""
+
+
+class StoredOrder(OrderFields):
+    """An order as it is kept and answered."""
+
+    order_type: LineType
+    """Return if all lines are returns, else Purchase."""
+    version_tag: str
+    """Changes with every applied change; base64 of 16 bytes."""
+    registered_at: Time
+    updated_at: Time
+    contact_id: str | None = None
+    """The contact it is linked to, once it is."""
+
+
+def order_type(order: OrderFields) -> LineType:
+    """Return `Return` if all lines are returns, else `Purchase`."""
+    returns = all(line.type is LineType.RETURN for line in order.line_items.items)
+    return LineType.RETURN if returns else LineType.PURCHASE

@@ -1,0 +1,99 @@
+"""Every topic as data: its limits, who writes it and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MIB: Final = 1024 * 1024
+DAY_MS: Final = 24 * 60 * 60 * 1000
+DEAD_LETTER_HEADERS: Final = 64 * 1024  # bytes that the reason and the origin may add to a record
+
+GATEWAY: Final = "gateway"
+WRITER: Final = "order-writer"
+ENRICHER: Final = "enricher"
+TRIGGER: Final = "action-trigger"
+PUBLIC: Final = "public"  # other systems
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic; its key is the order's id unless it carries reference data or dead letters."""
+
+    name: str
+    writers: frozenset[str]
+    readers: frozenset[str]
+    retention_ms: int | None = 7 * DAY_MS  # None: compacted, kept for good
+    max_message_bytes: int = MIB
+    partitions: int = 12
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """
+        Return the broker's settings for this topic.
+
+        LogAppendTime, because a publisher's clock must neither delete its records unread
+        (a week behind) nor have them refused (an hour ahead).
+        """
+        kept = (
+            {
+                "cleanup.policy": "compact",
+                "delete.retention.ms": str(30 * DAY_MS),
+            }
+            if self.retention_ms is None
+            else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        )
+        return MappingProxyType(
+            kept
+            | {
+                "message.timestamp.type": "LogAppendTime",
+                "max.message.bytes": str(self.max_message_bytes),
+            }
+        )
+
+
+def _of(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+def _dead_letters(of: Topic, writer: str) -> Topic:
+    return Topic(
+        f"{of.name}.dlq",
+        writers=_of(writer),
+        readers=frozenset(),
+        retention_ms=14 * DAY_MS,
+        max_message_bytes=of.max_message_bytes + DEAD_LETTER_HEADERS,
+    )
+
+
+COMMANDS: Final = Topic("orders.commands", _of(GATEWAY, ENRICHER, PUBLIC), _of(WRITER))
+EVENTS: Final = Topic(
+    "orders.events", _of(WRITER), _of(ENRICHER, PUBLIC), max_message_bytes=4 * MIB
+)
+ENRICHED: Final = Topic("orders.enriched", _of(ENRICHER), _of(PUBLIC))
+ACTIONS: Final = Topic(
+    "orders.actions", _of(ENRICHER), _of(TRIGGER, PUBLIC), max_message_bytes=4 * MIB
+)
+DELIVERIES: Final = Topic("orders.deliveries", _of(TRIGGER), _of(PUBLIC))
+COMMANDS_DLQ: Final = _dead_letters(COMMANDS, WRITER)
+EVENTS_DLQ: Final = _dead_letters(EVENTS, ENRICHER)
+ACTIONS_DLQ: Final = _dead_letters(ACTIONS, TRIGGER)
+CONTACTS: Final = Topic("reference.contacts", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
+ARTICLES: Final = Topic("reference.articles", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
+STORES: Final = Topic("reference.stores", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
+
+TOPICS: Final = (
+    COMMANDS,
+    EVENTS,
+    ENRICHED,
+    ACTIONS,
+    DELIVERIES,
+    COMMANDS_DLQ,
+    EVENTS_DLQ,
+    ACTIONS_DLQ,
+    CONTACTS,
+    ARTICLES,
+    STORES,
+)

@@ -1,0 +1,144 @@
+"""What a made-up shop sells in a day, decided by a seed before anything is written as an order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Literal
+
+OPENING = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+HOURS_OPEN = timedelta(hours=9)
+HOME, ABROAD = "United Kingdom", ("Australia", "France", "Germany", "Netherlands", "Norway")
+UNKNOWN_STORE = "EIRE"
+SERVICE_CODES = ("POST", "DOT", "M", "D", "C2", "BANK CHARGES")
+ODD_CODES = ("15056bl", "DCGS0058", "gift_0001_20", "79323 LP")
+LARGEST, LARGE, USUAL = 592, 500, 85
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    sku: str
+    pence: int
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    key: str
+    known: Literal["early", "late", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    customer: Customer
+    size: int
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """Everything that is decided about an order before it is written as one."""
+
+    number: str
+    at: datetime
+    customer: Customer
+    store: str
+    cancelled: bool
+    lines: tuple[tuple[Article, int], ...]
+
+    @property
+    def pence(self) -> int:
+        worth = sum(article.pence * quantity for article, quantity in self.lines)
+        return -worth if self.cancelled else worth
+
+
+def catalogue(rng: Random) -> list[Article]:
+    colours = ("WHITE", "RED", "PINK RETROSPOT", "IVORY", "BLUE PAISLEY")
+    things = ("T-LIGHT HOLDER", "LUNCH BOX", "HOT WATER BOTTLE", "CAKE STAND", "MINI BUNTING")
+    skus = [str(number) for number in rng.sample(range(10000, 91000), 1200)]
+    lettered = [f"{sku}{letter}" for sku in skus[:50] for letter in "ABC"]
+    return [
+        Article(sku, rng.randrange(19, 1695), f"{rng.choice(colours)} {rng.choice(things)}")
+        for sku in sorted([*skus, *lettered, *ODD_CODES])
+    ]
+
+
+def customers(rng: Random, seed: int, invoices: int) -> tuple[list[Customer], list[Customer]]:
+    early, late = share(invoices, 93), share(invoices, 5)
+    keys = [f"{number}-{seed}" for number in rng.sample(range(12346, 99999), early + late)]
+    known = [Customer(key, "early") for key in keys[:early]]
+    return known, [Customer(key, "late") for key in keys[early:]]
+
+
+def share(invoices: int, of_143: int) -> int:
+    """Scale a count of the real day to this one, leaving one at least."""
+    return max(1, round(invoices * of_143 / 143))
+
+
+def plan(
+    rng: Random,
+    seed: int,
+    articles: Sequence[Article],
+    known: Sequence[Customer],
+    late: Sequence[Customer],
+    invoices: int,
+) -> list[Invoice]:
+    sales = drafts(rng, seed, known, late, invoices)
+    charged = set(rng.sample(range(invoices), share(invoices, 8)))
+    stores = shops(rng, invoices)
+    return [
+        Invoice(
+            number=f"{'C' * sale.cancelled}{536365 + n}-{seed}",
+            at=(OPENING + HOURS_OPEN * n / invoices).replace(microsecond=0),
+            customer=sale.customer,
+            store=stores[n],
+            cancelled=sale.cancelled,
+            lines=basket(rng, articles, sale.size, charged=n in charged),
+        )
+        for n, sale in enumerate(sales)
+    ]
+
+
+def drafts(
+    rng: Random, seed: int, known: Sequence[Customer], late: Sequence[Customer], invoices: int
+) -> list[Draft]:
+    """Say who buys how much, in the order of the day; every late contact buys at least once."""
+    guests = [Customer(f"guest-{n}-{seed}", "never") for n in range(share(invoices, 16))]
+    latecomers = [late[n % len(late)] for n in range(share(invoices, 7))]
+    cancelled = [
+        Draft(rng.choice(known), rng.randint(1, 2), True) for _ in range(share(invoices, 6))
+    ]
+    large = [Draft(rng.choice(known), size) for size in large_sizes(rng, share(invoices, 2))]
+    rest = invoices - len(guests) - len(latecomers) - len(cancelled) - len(large)
+    regulars = rng.choices(known, k=rest)
+    usual = [Draft(buyer, usual_size(rng)) for buyer in (*guests, *latecomers, *regulars)]
+    sales = [*cancelled, *large, *usual]
+    rng.shuffle(sales)
+    return sales
+
+
+def large_sizes(rng: Random, count: int) -> list[int]:
+    return [LARGEST, *(rng.randint(LARGE, LARGEST) for _ in range(count - 1))]
+
+
+def usual_size(rng: Random) -> int:
+    """Half the invoices have eight lines or fewer, a few have dozens."""
+    return min(USUAL, 1 + int(rng.lognormvariate(1.8, 1.3)))
+
+
+def shops(rng: Random, invoices: int) -> list[str]:
+    unknown = [UNKNOWN_STORE] * share(invoices, 2)
+    abroad = rng.choices(ABROAD, k=share(invoices, 6))
+    stores = [*unknown, *abroad, *[HOME] * (invoices - len(unknown) - len(abroad))]
+    rng.shuffle(stores)
+    return stores
+
+
+def basket(
+    rng: Random, articles: Sequence[Article], size: int, *, charged: bool
+) -> tuple[tuple[Article, int], ...]:
+    """Fill lines; a charge is booked twice where there is room, and is one missing article."""
+    charge = Article(rng.choice(SERVICE_CODES), rng.randrange(100, 5000), None)
+    charges = [(charge, 1)] * (min(size, 2) if charged else 0)
+    goods = rng.choices(articles, k=size - len(charges))
+    return (*charges, *((article, rng.choice((1, 2, 3, 4, 6, 12, 24))) for article in goods))
