@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -69,7 +70,7 @@ Command = (
     | TriggerOrderAction
 )
 
-COMMANDS: Final = MappingProxyType(
+COMMANDS: Final[Mapping[str, type[Command]]] = MappingProxyType(
     {
         f"{model.__name__}.v1": model
         for model in (

@@ -44,7 +44,7 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True, type_registry=TypeRegistry([_Exact()])
 )
 DURABLE: Final = WriteConcern(w="majority", j=True)
-COMMITTED: Final = ReadConcern("majority")
+SNAPSHOT: Final = ReadConcern("snapshot")
 
 
 def _options(app: str, timeout_ms: int) -> dict[str, Any]:

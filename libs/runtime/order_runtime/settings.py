@@ -56,3 +56,8 @@ def refuse(sentences: list[str]) -> NoReturn:
     """Leave the process with exit status 2; what is wrong goes to standard error."""
     sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
     raise SystemExit(2)
+
+
+def secret_list(text: str) -> list[bytes]:
+    """Return comma-separated secrets, the newest first."""
+    return [part.strip().encode() for part in text.split(",") if part.strip()]

@@ -1,0 +1,1 @@
+"""Applies each order command once, in order, and settles its job."""

@@ -1,0 +1,78 @@
+"""The outcome of each command as an event, and unreadable ones as dead letters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
+
+from order_contracts.cloudevents import Envelope
+from order_contracts.events import EventType, OrderEvent
+from order_contracts.identity import event_id
+from order_contracts.job import Operation
+from order_contracts.topics import EVENTS, WRITER
+from order_runtime.dead_letters import dead_letter
+from order_runtime.jobs import Entry
+from order_runtime.orders import LiveOrder
+from order_runtime.records import Outgoing
+from order_writer.decide import State
+from order_writer.decode import Unreadable
+from order_writer.fold import Folded
+
+_APPLIED: Final = MappingProxyType(
+    {
+        Operation.REGISTER: EventType.REGISTERED,
+        Operation.REPLACE: EventType.REPLACED,
+        Operation.DELETE: EventType.DELETED,
+        Operation.CHANGE_STATUS: EventType.STATUS_CHANGED,
+        Operation.CHANGE_DELIVERY: EventType.DELIVERY_CHANGED,
+        Operation.ACTION: EventType.ACTION_REQUESTED,
+    }
+)
+
+
+def announcements(folded: Folded) -> Iterator[Outgoing]:
+    """Yield what a batch has to tell, in the order of its commands."""
+    for item, entry in folded.answers:
+        if isinstance(item, Unreadable):
+            yield _dead_letter(item)
+        state = folded.orders.get(entry.order_id) if entry.order_id else None
+        yield event(entry, state, item.record.key)
+
+
+def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:
+    """Return the event of *entry*, with the order as it is stored now."""
+    live = state if isinstance(state, LiveOrder) else None
+    kind = event_type(entry)
+    data = OrderEvent.model_construct(
+        job_id=entry.job_id,
+        order_id=entry.order_id or "",
+        version=entry.version,
+        order_version=state.version if state else None,
+        order=live.view() if live else None,
+        action=entry.action,
+        error=entry.failure,
+    )
+    envelope = Envelope(
+        id=event_id(entry.job_id, kind),
+        source=f"/{WRITER}",
+        type=kind,
+        time=entry.at,
+        subject=entry.order_id or "",
+    )
+    return Outgoing(EVENTS.name, key, data.to_json(), envelope.headers())
+
+
+def event_type(entry: Entry) -> EventType:
+    """Return what happened; derived from the ledger, so that a repeat says the same."""
+    if entry.failure is not None:
+        return EventType.REJECTED
+    if entry.version is None and entry.operation is not Operation.ACTION:
+        return EventType.UNCHANGED
+    return _APPLIED[entry.operation]
+
+
+def _dead_letter(item: Unreadable) -> Outgoing:
+    listed = "; ".join(f"{error.pointer} {error.message}" for error in item.failure.errors)
+    reason = f"{item.failure.detail} {listed}".strip()
+    return dead_letter(item.record, service=WRITER, code=item.failure.code, reason=reason)

@@ -1,0 +1,203 @@
+"""
+What a command means for an order. Pure: no IO, no clock, no logging.
+
+`now` is the broker's append time of the command, so that what is decided depends on the log alone
+and can be replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from order_contracts.commands import (
+    ChangeOrderDelivery,
+    ChangeOrderStatus,
+    Command,
+    DeleteOrder,
+    RegisterOrder,
+    ReplaceOrder,
+    TriggerOrderAction,
+)
+from order_contracts.errors import Failure, failure
+from order_contracts.identity import version_tag
+from order_contracts.job import JobWarning
+from order_contracts.order import ActionRequest, Delivery, Order, OrderFields
+from order_runtime.orders import LiveOrder, Tombstone, without_action
+from order_writer.totals import totals_mismatch
+
+State = LiveOrder | Tombstone | None
+
+MAX_ORDER_BYTES: Final = 768 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command and what came with it."""
+
+    command: Command
+    job_id: str
+    size: int
+    """Bytes of the command's data."""
+    if_match: str | None = None
+    suppress_actions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command: applied (a version, or an action), unchanged, or failed."""
+
+    version: int | None = None
+    failure: Failure | None = None
+    action: ActionRequest | None = None
+    warnings: tuple[JobWarning, ...] = ()
+
+
+def decide(state: State, asked: Asked, now: datetime) -> tuple[State, Outcome]:
+    """Return the order's next state and what became of the command."""
+    command = asked.command
+    if isinstance(command, RegisterOrder):
+        return _register(state, command, asked, now)
+    if not isinstance(state, LiveOrder):
+        return state, _failed("OrderNotFound", "There is no order with this orderId.")
+    if (refusal := _precondition(state, asked)) is not None:
+        return state, Outcome(failure=refusal)
+    match command:
+        case DeleteOrder():
+            version = state.version + 1
+            return Tombstone(version, now), Outcome(version=version)
+        case TriggerOrderAction():
+            return state, _triggered(state, command)
+        case _:
+            return _change(state, command, asked, now)
+
+
+def _register(
+    state: State, command: RegisterOrder, asked: Asked, now: datetime
+) -> tuple[State, Outcome]:
+    if isinstance(state, LiveOrder):
+        detail = f"An order with this orderId exists; job {state.registered_by} registered it."
+        return state, _failed("OrderExists", detail)
+    version = state.version + 1 if state else 1
+    order = without_action(command)
+    registered = LiveOrder(
+        order=order,
+        version=version,
+        contact_version=version,
+        job_id=asked.job_id,
+        registered_by=asked.job_id,
+        registered_at=now,
+        updated_at=now,
+        status_changed_at=order.last_changed_at,
+        delivery_changed_at=order.last_changed_at,
+    )
+    return _sized(state, registered, _applied(version, command, asked), asked.size)
+
+
+def _change(
+    state: LiveOrder,
+    command: ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery,
+    asked: Asked,
+    now: datetime,
+) -> tuple[State, Outcome]:
+    if asked.if_match is None and _is_stale(state, command):
+        return state, Outcome(warnings=(_STALE,))
+    changed = replace(
+        _changed(state, command),
+        version=state.version + 1,
+        job_id=asked.job_id,
+        updated_at=now,
+    )
+    bound = state.size + asked.size
+    if isinstance(command, ReplaceOrder):
+        changed, bound = replace(changed, contact_version=changed.version), asked.size
+    return _sized(state, changed, _applied(changed.version, command, asked), bound)
+
+
+def _changed(
+    state: LiveOrder, command: ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery
+) -> LiveOrder:
+    at = command.last_changed_at
+    match command:
+        case ReplaceOrder():
+            return replace(
+                state,
+                order=without_action(command),
+                status_changed_at=at or state.status_changed_at,
+                delivery_changed_at=at or state.delivery_changed_at,
+            )
+        case ChangeOrderStatus():
+            fields: dict[str, object] = {"status": command.status, "last_changed_at": at}
+            if command.external_status is not None:
+                fields["external_status"] = command.external_status
+            return replace(state, order=_with(state, fields), status_changed_at=at)
+        case ChangeOrderDelivery():
+            given = command.delivery.model_fields_set
+            update = {name: getattr(command.delivery, name) for name in given}
+            delivery = (state.order.delivery or Delivery()).model_copy(update=update)
+            fields = {"delivery": delivery, "last_changed_at": at}
+            return replace(state, order=_with(state, fields), delivery_changed_at=at)
+
+
+def _with(state: LiveOrder, fields: dict[str, object]) -> OrderFields:
+    return state.order.model_copy(update=fields)
+
+
+def _is_stale(
+    state: LiveOrder, command: ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery
+) -> bool:
+    """Whether the command is older than the last change of an aspect it touches; equal is not."""
+    aspects = {
+        ChangeOrderStatus: (state.status_changed_at,),
+        ChangeOrderDelivery: (state.delivery_changed_at,),
+    }.get(type(command), (state.status_changed_at, state.delivery_changed_at))
+    at = command.last_changed_at
+    return at is not None and any(last is not None and at < last for last in aspects)
+
+
+def _precondition(state: LiveOrder, asked: Asked) -> Failure | None:
+    wanted, tag = asked.if_match, version_tag(state.job_id)
+    if wanted is None or wanted in {"*", f'"{tag}"'}:
+        return None
+    return failure("VersionMismatch", "The order has another versionTag than If-Match names.")
+
+
+def _triggered(state: LiveOrder, command: TriggerOrderAction) -> Outcome:
+    if command.version_tag != version_tag(state.job_id):
+        # The documents answer this 404, not 412: the caller speaks of a version that is gone.
+        mismatch = failure("VersionMismatch", "The order has another versionTag.")
+        return Outcome(failure=mismatch.model_copy(update={"status": 404}))
+    action = ActionRequest(action=command.action, language=command.language, data=command.data)
+    return Outcome(action=action)
+
+
+def _applied(
+    version: int,
+    command: Order | ChangeOrderStatus | ChangeOrderDelivery,
+    asked: Asked,
+) -> Outcome:
+    mismatch = isinstance(command, Order) and totals_mismatch(command)
+    return Outcome(
+        version=version,
+        action=None if asked.suppress_actions else command.order_action,
+        warnings=(_TOTALS,) if mismatch else (),
+    )
+
+
+def _sized(before: State, after: LiveOrder, outcome: Outcome, bound: int) -> tuple[State, Outcome]:
+    """Refuse an order that grew too large; it is measured only where *bound* can't rule it out."""
+    size = bound if bound <= MAX_ORDER_BYTES // 2 else len(after.order.to_json())
+    if size > MAX_ORDER_BYTES:
+        return before, _failed("TooLarge", "The order would be larger than 768 KB.")
+    return replace(after, size=size), outcome
+
+
+def _failed(code: str, detail: str) -> Outcome:
+    return Outcome(failure=failure(code, detail))
+
+
+_STALE: Final = JobWarning(
+    code="StaleChange", message="Older than the order's last change; it was not applied."
+)
+_TOTALS: Final = JobWarning(code="TotalsMismatch", message="The order's totals don't add up.")

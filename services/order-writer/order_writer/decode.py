@@ -1,0 +1,184 @@
+"""From a record to a command, or to the reason why it is none. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
+from order_contracts.commands import COMMANDS, Command
+from order_contracts.decoding import Invalid, parse, read
+from order_contracts.errors import Failure, FieldError, failure
+from order_contracts.identity import JOB_ID, derived
+from order_contracts.job import Operation
+from order_contracts.values import json_number
+from order_runtime.partitioning import partition_of
+from order_runtime.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A command that can be decided."""
+
+    record: Record
+    job_id: str
+    spare_id: str
+    """The id of the position; the job's where `job_id` turns out to be another command's."""
+    fingerprint: str
+    order_id: str
+    operation: Operation
+    command: Command
+    if_match: str | None = None
+    suppress_actions: bool = False
+    misrouted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is no valid command; it gets a job all the same, and a dead letter."""
+
+    record: Record
+    job_id: str
+    spare_id: str
+    fingerprint: str
+    order_id: str | None
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What must be known of `orders.commands` to read its records."""
+
+    topic_id: str
+    partitions: int
+    issued: Callable[[str], bool]
+    """Whether a job id is one that our gateway issued."""
+
+
+class OwnCommandUnreadable(Exception):
+    """A command that our own gateway issued can't be read: this release is bad, not the command."""
+
+
+def decode(record: Record, log: Log) -> Decoded | Unreadable:
+    """
+    Read one record.
+
+    Raises OwnCommandUnreadable: refusing what was answered 202 would lose it.
+    """
+    spare_id = job_id = _spare_id(record, log)
+    try:
+        headers = read_headers(record.headers)
+        job_id = _job_id(headers, spare_id)
+        return _command(record, headers, job_id, spare_id, log)
+    except BadHeaders as error:
+        reason = failure("ValidationFailed", str(error))
+    except Invalid as error:
+        reason = failure("ValidationFailed", "The command is not valid.", error.errors)
+    if log.issued(job_id):
+        raise OwnCommandUnreadable(f"{job_id}: {reason.detail}")
+    return Unreadable(record, job_id, spare_id, _raw_fingerprint(record), _key(record), reason)
+
+
+def _command(
+    record: Record, headers: Mapping[str, str], job_id: str, spare_id: str, log: Log
+) -> Decoded:
+    kind = command_type(headers)
+    if kind not in COMMANDS:
+        raise BadHeaders("The header ce_type names no command of this system")
+    if not record.value:
+        raise BadHeaders("The value is empty")
+    value = parse(record.value)
+    own = log.issued(job_id)
+    # Our gateway has checked the times by its own clock, and has answered 202.
+    command = read(COMMANDS[kind], value, now=None if own else record.at)
+    _check_key(record, command.order_id)
+    operation = Operation(kind.partition(".")[0])
+    if_match = headers.get("ce_ifmatch")
+    suppress = headers.get("ce_actions") == SUPPRESS
+    return Decoded(
+        record=record,
+        job_id=job_id,
+        spare_id=spare_id,
+        fingerprint=fingerprint(kind, value, if_match, suppress=suppress),
+        order_id=command.order_id,
+        operation=operation,
+        command=command,
+        if_match=if_match,
+        suppress_actions=suppress,
+        misrouted=not own and _misrouted(record, log.partitions),
+    )
+
+
+def _spare_id(record: Record, log: Log) -> str:
+    at = round(record.at.timestamp() * 1000)
+    return derived("record", log.topic_id, record.partition, record.offset, at)
+
+
+def _job_id(headers: Mapping[str, str], spare_id: str) -> str:
+    job_id = headers.get("ce_id", spare_id)
+    if not JOB_ID.fullmatch(job_id):
+        raise BadHeaders("The header ce_id must have 1 to 255 characters of A-Z a-z 0-9 . _ ~ -")
+    return job_id
+
+
+def _check_key(record: Record, order_id: str) -> None:
+    if record.key != order_id.encode():
+        message = "Must equal the record's key"
+        raise Invalid((FieldError(pointer="/orderId", code="KeyMismatch", message=message),))
+
+
+def _key(record: Record) -> str | None:
+    """Return the key as text, as far as it could be an orderId."""
+    try:
+        key = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        return None
+    return key if 0 < len(key) <= 255 else None
+
+
+def _misrouted(record: Record, partitions: int) -> bool:
+    return partition_of(record.key or b"", partitions) != record.partition
+
+
+def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: bool) -> str:
+    """
+    Return what tells one command from another under the same id.
+
+    Made of the JSON itself, spacing and order of members aside, not of our model of it: so a
+    release that knows a field more takes no repeated command for a new one.
+    """
+    parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
+    text = json.dumps(parts, default=_plain, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def _raw_fingerprint(record: Record) -> str:
+    """Return the fingerprint of what has no meaning: its bytes, and what the sender said of it."""
+    said = sorted(pair for pair in record.headers if pair[0].lower().startswith("ce_"))
+    return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
+
+
+def weight(record: Record) -> int:
+    """Return the bytes that a record adds to its batch."""
+    return len(record.value or b"")
+
+
+def poisoned(record: Record, log: Log) -> Unreadable:
+    """Return *record* as one that fails alone, again and again, for a reason nobody knows."""
+    spare_id = _spare_id(record, log)
+    try:
+        job_id = _job_id(read_headers(record.headers), spare_id)
+    except BadHeaders:
+        job_id = spare_id
+    reason = failure("InternalError", "The command could not be applied; it is a dead letter.")
+    return Unreadable(record, job_id, spare_id, _raw_fingerprint(record), _key(record), reason)

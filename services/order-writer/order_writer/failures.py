@@ -1,0 +1,56 @@
+"""What a failure of MongoDB means for a batch: wait, try again, or look at it in parts."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+
+_WRITE_CONFLICT: Final = 112
+_DUPLICATE_KEY: Final = 11_000
+_STEPPING_DOWN: Final = frozenset(
+    {91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 24, 262}
+)
+
+
+class Kind(Enum):
+    AWAY = auto()  # MongoDB is not there, or has no primary: wait for it
+    CONFLICT = auto()  # another writer was faster: read the ledger again
+    OTHER = auto()
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what *error* asks for."""
+    if not isinstance(error, PyMongoError):
+        return Kind.OTHER
+    if _is_away(error):
+        return Kind.AWAY
+    if _is_conflict(error):
+        return Kind.CONFLICT
+    return Kind.OTHER
+
+
+def _is_away(error: PyMongoError) -> bool:
+    away = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError)
+    if isinstance(error, away) or error.timeout:
+        return True
+    return isinstance(error, OperationFailure) and error.code in _STEPPING_DOWN
+
+
+def _is_conflict(error: PyMongoError) -> bool:
+    if isinstance(error, DuplicateKeyError) or error.has_error_label("TransientTransactionError"):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    details = error.details or {}
+    codes = {error.code, *(row.get("code") for row in details.get("writeErrors", ()))}
+    return bool(codes & {_WRITE_CONFLICT, _DUPLICATE_KEY})

@@ -1,0 +1,117 @@
+"""What a batch means: each command decided in offset order, each known one recognised. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from order_contracts.errors import failure
+from order_contracts.integration_log import LogEntry, log_entry
+from order_contracts.job import Operation
+from order_runtime.jobs import Entry
+from order_writer.decide import Asked, Outcome, State, decide
+from order_writer.decode import Decoded, Unreadable, weight
+
+Item = Decoded | Unreadable
+
+
+@dataclass(slots=True)
+class Folded:
+    """What is to be stored, and what is to be announced, of one batch."""
+
+    orders: dict[str, State]
+    """Every order of the batch as it is after it."""
+    stored: frozenset[str]
+    """The orders that were stored before it, tombstones too."""
+    changed: set[str] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
+    log: list[LogEntry] = field(default_factory=list)
+    answers: list[tuple[Item, Entry]] = field(default_factory=list)
+    """The ledger's entry for each item, in order; of a repeat, the one that was there."""
+
+
+def fold(items: Sequence[Item], ledger: Mapping[str, Entry], orders: Mapping[str, State]) -> Folded:
+    """
+    Decide a batch against the ledger and the stored orders.
+
+    A command whose job is known with its fingerprint was applied before: nothing happens but that
+    it is announced again, since a crash may have come between storing and announcing it.
+    """
+    known, folded = dict(ledger), Folded(dict(orders), stored=frozenset(orders))
+    for item in items:
+        entry = _entry_of(item, known)
+        if entry is None:
+            entry = _settle(item, known, folded)
+            known[entry.job_id] = entry
+            folded.entries.append(entry)
+        folded.answers.append((item, entry))
+    return folded
+
+
+def _entry_of(item: Item, known: Mapping[str, Entry]) -> Entry | None:
+    """Return the entry that this very command has already, under its id or its position's."""
+    entry = known.get(item.job_id)
+    if entry is not None and entry.fingerprint == item.fingerprint:
+        return entry
+    return known.get(item.spare_id)
+
+
+def _settle(item: Item, known: Mapping[str, Entry], folded: Folded) -> Entry:
+    reused = item.job_id in known
+    if isinstance(item, Unreadable):
+        return _rejected(item, item.spare_id if reused else item.job_id, folded)
+    if reused:
+        return _reused(item, folded)
+    return _decided(item, folded)
+
+
+def _rejected(item: Unreadable, job_id: str, folded: Folded) -> Entry:
+    at = item.record.at
+    folded.log.append(log_entry("CommandRejected", job_id=job_id, order_id=item.order_id, at=at))
+    return Entry(
+        job_id=job_id,
+        order_id=item.order_id,
+        operation=Operation.UNKNOWN,
+        fingerprint=item.fingerprint,
+        at=at,
+        failure=item.failure,
+        decoded=False,
+    )
+
+
+def _reused(item: Decoded, folded: Folded) -> Entry:
+    at, job_id = item.record.at, item.spare_id
+    folded.log.append(log_entry("IdReused", job_id=job_id, order_id=item.order_id, at=at))
+    detail = f"The id {item.job_id} belongs to another command; this one was not applied."
+    return _entry(item, job_id, Outcome(failure=failure("IdReused", detail)))
+
+
+def _decided(item: Decoded, folded: Folded) -> Entry:
+    asked = Asked(
+        item.command, item.job_id, weight(item.record), item.if_match, item.suppress_actions
+    )
+    before = folded.orders.get(item.order_id)
+    after, outcome = decide(before, asked, item.record.at)
+    if after is not before:
+        folded.orders[item.order_id] = after
+        folded.changed.add(item.order_id)
+    codes = [warning.code for warning in outcome.warnings] + ["Misrouted"] * item.misrouted
+    folded.log.extend(
+        log_entry(code, job_id=item.job_id, order_id=item.order_id, at=item.record.at)
+        for code in codes
+    )
+    return _entry(item, item.job_id, outcome)
+
+
+def _entry(item: Decoded, job_id: str, outcome: Outcome) -> Entry:
+    return Entry(
+        job_id=job_id,
+        order_id=item.order_id,
+        operation=item.operation,
+        fingerprint=item.fingerprint,
+        at=item.record.at,
+        version=outcome.version,
+        failure=outcome.failure,
+        action=outcome.action,
+        warnings=outcome.warnings,
+    )

@@ -1,0 +1,171 @@
+"""Read, apply, announce, commit: the order of these four is the whole promise."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+from order_contracts.job import Operation
+from order_runtime.logs import log
+from order_runtime.records import Outgoing, Record
+from order_writer import metrics
+from order_writer.announce import announcements
+from order_writer.decode import Log, OwnCommandUnreadable, Unreadable, decode, poisoned, weight
+from order_writer.failures import Kind, kind_of
+from order_writer.fold import Folded, Item
+
+ATTEMPTS_ALONE: Final = 5
+CONFLICTS_IN_A_ROW: Final = 8
+POISON_IN_A_ROW: Final = 3
+WAIT_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Source(Protocol):
+    """Where commands come from; `idle` waits without leaving the consumer group."""
+
+    def take(self, limit: int, wait: float) -> list[Record]: ...
+    def commit(self, records: Sequence[Record]) -> None: ...
+    def idle(self, seconds: float) -> None: ...
+
+
+class Sink(Protocol):
+    """Where announcements go; both say whether everything is acknowledged."""
+
+    def publish_all(self, records: Sequence[Outgoing], patience: float) -> bool: ...
+    def flushed(self, patience: float) -> bool: ...
+
+
+class Ledger(Protocol):
+    """Where a batch is applied, all of it or nothing; to apply it again is harmless."""
+
+    def apply(self, items: Sequence[Item]) -> Folded: ...
+
+
+class Stopped(Exception):
+    """The service was asked to stop while it waited; nothing of the batch is committed."""
+
+
+class EverythingFails(Exception):
+    """One record after the other fails alone: the fault is ours, not theirs."""
+
+
+class Writer:
+    """Settles batches of commands, for one thread."""
+
+    def __init__(
+        self, source: Source, ledger: Ledger, sink: Sink, reads: Log, stop: threading.Event
+    ) -> None:
+        self._source, self._ledger, self._sink = source, ledger, sink
+        self._reads, self._stop = reads, stop
+        self._poison_in_a_row = 0
+
+    def run(self, batch_commands: int, batch_bytes: int) -> None:
+        """Run until asked to stop; an error that hits every record leaves, uncommitted."""
+        while not self._stop.is_set():
+            records = self._source.take(batch_commands, wait=0.5)
+            for batch in by_weight(records, batch_bytes):
+                try:
+                    self.settle(batch)
+                except Stopped:
+                    return
+
+    def settle(self, batch: Sequence[Record]) -> None:
+        """Apply, announce, and only then commit: swapping the last two loses events on a crash."""
+        began = time.monotonic()
+        for folded in self._applied(batch):
+            self._announce(folded)
+            _count(folded)
+        self._source.commit(batch)
+        seconds = time.monotonic() - began
+        metrics.BATCH_SECONDS.observe(seconds)
+        log().info("batch settled", commands=len(batch), seconds=round(seconds, 3))
+
+    def _applied(self, batch: Sequence[Record]) -> Iterator[Folded]:
+        """Yield the batch as it is applied: whole, or in ever smaller parts where it won't go."""
+        try:
+            yield self._apply(lambda: [decode(record, self._reads) for record in batch])
+            self._poison_in_a_row = 0
+        except (Stopped, OwnCommandUnreadable):
+            raise
+        except Exception as error:  # noqa: BLE001  any error may be the fault of one record
+            log().warning("batch failed", commands=len(batch), error=type(error).__name__)
+            if len(batch) == 1:
+                yield self._alone(batch[0])
+                return
+            middle = len(batch) // 2
+            yield from self._applied(batch[:middle])
+            yield from self._applied(batch[middle:])
+
+    def _alone(self, record: Record) -> Folded:
+        """Give one record its last attempts, then refuse it: job failed 500, and a dead letter."""
+        for _ in range(ATTEMPTS_ALONE - 1):
+            try:
+                return self._apply(lambda: [decode(record, self._reads)])
+            except (Stopped, OwnCommandUnreadable):
+                raise
+            except Exception as error:  # noqa: BLE001  as above
+                last = error
+                self._source.idle(WAIT_SECONDS[0])
+        self._poison_in_a_row += 1
+        if self._poison_in_a_row >= POISON_IN_A_ROW:
+            raise EverythingFails from last
+        metrics.POISON.inc()
+        log().error("record refused", offset=record.offset, error=type(last).__name__)
+        return self._apply(lambda: [poisoned(record, self._reads)])
+
+    def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:
+        """Apply items; waits for MongoDB as long as it is away, and retries when writers meet."""
+        items, waits, conflicts = read(), 0, 0
+        while True:
+            try:
+                return self._ledger.apply(items)
+            except Exception as error:
+                match kind_of(error):
+                    case Kind.AWAY:
+                        self._wait("mongo", waits)
+                        waits += 1
+                    case Kind.CONFLICT if conflicts < CONFLICTS_IN_A_ROW:
+                        metrics.CONFLICTS.inc()
+                        conflicts += 1
+                    case _:
+                        raise
+
+    def _announce(self, folded: Folded) -> None:
+        done = self._sink.publish_all(list(announcements(folded)), patience=1)
+        waits = 0
+        while not done:
+            self._wait("kafka", waits)
+            waits += 1
+            done = self._sink.flushed(patience=1)
+
+    def _wait(self, missing: str, times: int) -> None:
+        if self._stop.is_set():
+            raise Stopped
+        metrics.WAITS.labels(missing).inc()
+        if times == 0:
+            log().warning("waiting", missing=missing)
+        self._source.idle(WAIT_SECONDS[min(times, len(WAIT_SECONDS) - 1)])
+
+
+def by_weight(records: Sequence[Record], max_bytes: int) -> Iterator[list[Record]]:
+    """Split *records* into batches of at most *max_bytes*, or of one record."""
+    batch: list[Record] = []
+    total = 0
+    for record in records:
+        if batch and total + weight(record) > max_bytes:
+            yield batch
+            batch, total = [], 0
+        batch.append(record)
+        total += weight(record)
+    if batch:
+        yield batch
+
+
+def _count(folded: Folded) -> None:
+    metrics.BATCH_COMMANDS.observe(len(folded.answers))
+    for item, entry in folded.answers:
+        operation = Operation.UNKNOWN if isinstance(item, Unreadable) else item.operation
+        outcome = entry.failure.code if entry.failure else "Applied"
+        metrics.COMMANDS.labels(operation, outcome).inc()

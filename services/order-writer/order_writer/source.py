@@ -1,0 +1,160 @@
+"""Commands from Kafka: batches in, offsets out, and a way to wait without leaving the group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.logs import log
+from order_runtime.records import Record
+
+GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
+_GONE: Final = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's own codes begin with _
+        KafkaError._NO_OFFSET,  # noqa: SLF001
+    }
+)
+_PASSING: Final = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+
+
+class OffsetsLost(Exception):
+    """Records were deleted before they were read; going on would skip them in silence."""
+
+
+class CommandSource:
+    """The consumer of `orders.commands`, for one thread."""
+
+    def __init__(self, kafka: str, instance: str) -> None:
+        self._consumer = Consumer(_config(kafka, instance))
+        self._consumer.subscribe(
+            [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+        self.assigned = False
+        self._idle = False
+
+    def take(self, limit: int, wait: float) -> list[Record]:
+        """Return up to *limit* records; waits up to *wait* seconds for the first one."""
+        first = self._consumer.poll(wait)
+        if first is None:
+            return []
+        rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
+        return [record for message in (first, *rest) if (record := _record(message)) is not None]
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Commit past *records*, which are settled; what another worker has by now is its own."""
+        ends = {record.partition: record.offset + 1 for record in records}
+        offsets = [TopicPartition(COMMANDS.name, *end) for end in ends.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # Not committed is only slower: the ledger recognises what comes again.
+            code = error.args[0].code()
+            if code not in _GONE | _PASSING:
+                raise
+            log().warning("offsets not committed", reason=error.args[0].name())
+
+    def idle(self, seconds: float) -> None:
+        """Wait, and stay in the group: polls with all partitions paused."""
+        self._consumer.pause(self._consumer.assignment())
+        self._idle = True
+        try:
+            message = self._consumer.poll(seconds)
+            if message is not None and _record(message) is not None:
+                raise AssertionError("a paused partition gave a record")
+        finally:
+            self._idle = False
+            self._consumer.resume(self._consumer.assignment())
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Start where the group left off; a new group at the beginning of what is kept."""
+        committed = consumer.committed(partitions, timeout=30)
+        for partition in committed:
+            if partition.offset < 0:
+                partition.offset = OFFSET_BEGINNING
+        consumer.incremental_assign(committed)
+        if self._idle:
+            consumer.pause(committed)
+        self.assigned = True
+        log().info("partitions assigned", partitions=sorted(p.partition for p in partitions))
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(partitions)
+        log().warning("partitions lost", partitions=sorted(p.partition for p in partitions))
+
+
+def _config(kafka: str, instance: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": kafka,
+        "client.id": instance,
+        "group.id": WRITER,
+        "group.instance.id": instance,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 2_000,
+        "queued.max.messages.kbytes": 32 * 1024,
+        "fetch.max.bytes": 32 * 1024 * 1024,
+        "max.partition.fetch.bytes": 4 * 1024 * 1024,
+        "reconnect.backoff.max.ms": 1_000,
+    }
+
+
+def _record(message: Message) -> Record | None:
+    error = message.error()
+    if error is not None:
+        _check(error)
+        return None
+    kind, milliseconds = message.timestamp()
+    if kind != TIMESTAMP_LOG_APPEND_TIME:
+        raise AssertionError("orders.commands must be set to LogAppendTime")
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        at=datetime.fromtimestamp(milliseconds / 1000, UTC),
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+    )
+
+
+def _check(error: KafkaError) -> None:
+    """Pass over what librdkafka mends by itself; raise the rest."""
+    if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+        raise OffsetsLost(error.str())
+    if error.fatal() or error.code() not in _PASSING | {KafkaError._PARTITION_EOF}:  # noqa: SLF001
+        raise KafkaException(error)

@@ -1,0 +1,122 @@
+"""The orders and the ledger in MongoDB: one transaction a batch, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from order_contracts.integration_log import KEPT_DAYS, LogEntry
+from order_runtime.jobs import Entry, entry_document, entry_of
+from order_runtime.mongo import CODEC, DURABLE, INTEGRATION_LOG, JOBS, ORDERS, SNAPSHOT, Document
+from order_runtime.orders import from_document, to_document
+from order_writer.decide import State
+from order_writer.decode import Unreadable, weight
+from order_writer.fold import Folded, Item, fold
+
+DAY_SECONDS = 24 * 60 * 60
+TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
+
+
+class TooHeavy(Exception):
+    """The commands and the orders they meet are more than one transaction should carry."""
+
+
+class Store:
+    """The order-writer's collections."""
+
+    def __init__(self, client: MongoClient[Document], database: str, max_bytes: int) -> None:
+        self._client = client
+        self._database: Database[Document] = client.get_database(database, codec_options=CODEC)
+        self._max_bytes = max_bytes
+
+    def prepare(self) -> None:
+        """Create what is missing of collections and indexes."""
+        self._database[ORDERS].create_indexes(
+            [
+                IndexModel("deletedAt", expireAfterSeconds=TOMBSTONES_KEPT_DAYS * DAY_SECONDS),
+                IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
+            ]
+        )
+        self._database[JOBS].create_indexes(
+            [
+                IndexModel("expireAt", expireAfterSeconds=0),
+                IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
+            ]
+        )
+        self._database[INTEGRATION_LOG].create_indexes(
+            [
+                IndexModel("at", expireAfterSeconds=KEPT_DAYS * DAY_SECONDS),
+                IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
+                IndexModel([("jobId", ASCENDING)]),
+            ]
+        )
+
+    def apply(self, items: Sequence[Item]) -> Folded:
+        """
+        Apply a batch and return what became of it; to call it again is harmless.
+
+        Raises TooHeavy, and whatever PyMongo raises; then nothing was stored, or, where only the
+        answer of the commit was lost, all of it.
+        """
+        with (
+            self._client.start_session() as session,
+            session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE),
+        ):
+            folded = fold(items, self._ledger(items, session), self._orders(items, session))
+            self._write(folded, session)
+        return folded
+
+    def _ledger(self, items: Sequence[Item], session: ClientSession) -> dict[str, Entry]:
+        known = self._entries({item.job_id for item in items}, session)
+        # An id that is another command's: this one may have been settled under its position's.
+        taken = {
+            item.spare_id
+            for item in items
+            if item.job_id in known and known[item.job_id].fingerprint != item.fingerprint
+        }
+        return known | self._entries(taken, session) if taken else known
+
+    def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, Entry]:
+        found = self._database[JOBS].find({"_id": {"$in": list(ids)}}, session=session)
+        return {document["_id"]: entry_of(document) for document in found}
+
+    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+        ids = {item.order_id for item in items if not isinstance(item, Unreadable)}
+        room = self._max_bytes - sum(weight(item.record) for item in items)
+        found: dict[str, State] = {}
+        for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
+            room -= document.get("size", 0)
+            if room < 0 and len(items) > 1:
+                raise TooHeavy
+            found[document["_id"]] = from_document(document)
+        return found
+
+    def _write(self, folded: Folded, session: ClientSession) -> None:
+        if folded.changed:
+            writes = [_order_write(order_id, folded) for order_id in sorted(folded.changed)]
+            self._database[ORDERS].bulk_write(writes, ordered=False, session=session)
+        if folded.entries:
+            jobs = [entry_document(entry) for entry in folded.entries]
+            self._database[JOBS].insert_many(jobs, ordered=False, session=session)
+        if folded.log:
+            entries = [log_document(entry) for entry in folded.log]
+            self._database[INTEGRATION_LOG].insert_many(entries, ordered=False, session=session)
+
+
+def _order_write(order_id: str, folded: Folded) -> InsertOne[Document] | ReplaceOne[Document]:
+    state = folded.orders[order_id]
+    if state is None:
+        raise AssertionError("an order that changed exists, or has left a tombstone")
+    document = to_document(order_id, state)
+    if order_id in folded.stored:
+        return ReplaceOne({"_id": order_id}, document)
+    return InsertOne(document)
+
+
+def log_document(entry: LogEntry) -> Document:
+    """Return the document of an integration log entry."""
+    document = entry.model_dump(exclude_none=True)
+    return {"_id": document.pop("id"), **document}
