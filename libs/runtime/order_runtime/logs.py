@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import PurePath
 
 import structlog
 
@@ -14,7 +16,6 @@ def configure(service: str, instance: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
@@ -36,3 +37,10 @@ def log() -> structlog.typing.FilteringBoundLogger:
     """Return the logger; an event's name is a short phrase, its facts are keywords."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def told(error: BaseException) -> dict[str, str | list[str]]:
+    """Return an error's kind and the calls that led to it; its message may be personal."""
+    frames = traceback.extract_tb(error.__traceback__)
+    calls = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "calls": calls}

@@ -1,0 +1,1 @@
+"""The thin front: validates order commands, publishes them, answers with job ids."""

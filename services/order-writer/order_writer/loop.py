@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from order_contracts.job import Operation
-from order_runtime.logs import log
+from order_runtime.logs import log, told
 from order_runtime.records import Outgoing, Record
 from order_writer import metrics
 from order_writer.announce import announcements
@@ -90,7 +90,7 @@ class Writer:
         except (Stopped, OwnCommandUnreadable):
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
-            log().warning("batch failed", commands=len(batch), error=type(error).__name__)
+            log().warning("batch failed", commands=len(batch), **told(error))
             if len(batch) == 1:
                 yield self._alone(batch[0])
                 return
@@ -112,7 +112,7 @@ class Writer:
         if self._poison_in_a_row >= POISON_IN_A_ROW:
             raise EverythingFails from last
         metrics.POISON.inc()
-        log().error("record refused", offset=record.offset, error=type(last).__name__)
+        log().error("record refused", offset=record.offset, **told(last))
         return self._apply(lambda: [poisoned(record, self._reads)])
 
     def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:

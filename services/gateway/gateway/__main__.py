@@ -1,0 +1,65 @@
+"""The gateway as a process: composes its parts and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import uvicorn
+import uvloop
+
+from gateway.app import Gateway, create_app
+from gateway.links import Links
+from gateway.reads import TIMEOUT_MS, Reads
+from gateway.settings import Settings
+from order_contracts.topics import GATEWAY
+from order_runtime import health, logs
+from order_runtime.api_keys import KeyFile
+from order_runtime.job_ids import Secrets
+from order_runtime.mongo import async_client
+from order_runtime.publisher import Publisher
+from order_runtime.settings import load, secret_list
+
+KAFKA_TIMEOUT_MS = 4_500  # a caller hears of a Kafka that is away within 5 s
+DRAIN_SECONDS = 10
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
+    async with (
+        async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
+        Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
+    ):
+        gateway = Gateway(
+            publisher=publisher,
+            reads=Reads(mongo, settings.database),
+            keys=KeyFile(settings.keys_file),
+            links=Links(settings.public_url),
+            secrets=Secrets(secret_list(settings.job_secrets)),
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(gateway),
+                host=settings.host,
+                port=settings.port,
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+        )
+        with health.serving(
+            settings.health_host,
+            settings.health_port,
+            ready=lambda: server.started and not server.should_exit,
+            live=lambda: not publisher.broken,
+        ):
+            await server.serve()
+
+
+def main() -> None:
+    settings = load(Settings)
+    logs.configure(GATEWAY, settings.instance, settings.log_level)
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from order_runtime.settings import ServiceSettings, secret_list
+
+MIN_SECRET: Final = 32  # characters
+
+
+class Settings(ServiceSettings):
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    public_url: str
+    """The base of all links; https, or http where the host is loopback. Never the Host header."""
+    keys_file: Path
+    """API keys, hashed; read again when it changes."""
+    job_secrets: str = Field(repr=False)
+    """Secrets of job ids, comma-separated, the newest first; all gateways share them."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
+            raise ValueError("must begin with https:// (http:// only for a loopback address)")
+        return value.rstrip("/")
+
+    @field_validator("job_secrets")
+    @classmethod
+    def _long(cls, value: str) -> str:
+        secrets = secret_list(value)
+        if not secrets or any(len(secret) < MIN_SECRET for secret in secrets):
+            raise ValueError("must hold at least one secret, each of at least 32 characters")
+        return value
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
