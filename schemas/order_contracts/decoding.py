@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from order_contracts.base import Message
 from order_contracts.errors import FieldError, field_errors
-from order_contracts.order import READ_ONLY, OrderFields
+from order_contracts.order import READ_ONLY, Order
 
 M = TypeVar("M", bound=Message)
 
@@ -52,7 +52,7 @@ def read(model: type[M], value: object, *, strict: bool = False, now: datetime |
     fields of an order are ignored, so that what was answered may be edited and sent back. `now`
     bounds the times that must not lie ahead.
     """
-    if issubclass(model, OrderFields) and isinstance(value, Mapping):
+    if issubclass(model, Order) and isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in READ_ONLY}
     return _validated(model, value, strict=strict, now=now)
 

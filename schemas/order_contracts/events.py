@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from order_contracts.base import Message
 from order_contracts.errors import Failure
-from order_contracts.order import ActionName, ActionRequest, StoredOrder
+from order_contracts.order import ActionName, ActionRequest, Order
 from order_contracts.values import FreeObject, Language
 
 
@@ -36,7 +36,7 @@ class OrderEvent(Message):
     order_id: str
     version: int | None = None
     order_version: int | None = None
-    order: StoredOrder | None = None
+    order: Order | None = None
     action: ActionRequest | None = None
     error: Failure | None = None
 
@@ -73,7 +73,7 @@ class OrderAction(Message):
     language: Language | None = None
     """The action's, else the order's, else the contact's."""
     data: FreeObject | None = None
-    order: StoredOrder
+    order: Order
     contact_id: str
 
 

@@ -84,8 +84,8 @@ class Job(Message):
     operation: Operation | None = None
     status: JobStatus
     stages: Stages | None = None
-    errors: tuple[Failure, ...] = ()
-    warnings: tuple[JobWarning, ...] = ()
+    errors: tuple[Failure, ...] | None = None
+    warnings: tuple[JobWarning, ...] | None = None
     version_tag: str | None = None
     alias_of: str | None = None
     created_at: Time

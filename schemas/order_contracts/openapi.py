@@ -14,7 +14,7 @@ from order_contracts.base import Message
 from order_contracts.errors import STATUS
 from order_contracts.examples import NEW_ORDER
 from order_contracts.job import Job
-from order_contracts.order import Order, StoredOrder
+from order_contracts.order import Order
 from order_contracts.problem import Problem, Receipt
 
 TITLE: Final = "Ordermill Orders API"
@@ -22,7 +22,6 @@ VERSION: Final = "3.0.0"
 _REF: Final = "#/components/schemas/{model}"
 _MODES: Final[Mapping[type[Message], JsonSchemaMode]] = {
     Order: "validation",
-    StoredOrder: "serialization",
     Job: "serialization",
     Receipt: "serialization",
     Problem: "serialization",
@@ -68,7 +67,7 @@ CALLS: Final = (
         "/api/v3/orders/{orderId}",
         "getOrder",
         "Get an order; with contactId, only if it belongs to that contact.",
-        {200: ("The order.", StoredOrder)},
+        {200: ("The order.", Order)},
         ("OrderNotFound", "DatabaseUnavailable"),
         "orders:read",
         query=(("contactId", "The contact that the order must belong to."),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from order_contracts.base import Message
 from order_contracts.values import (
@@ -29,6 +29,7 @@ from order_contracts.values import (
 MAX_LINES: Final = 1_000
 MAX_PARTS: Final = 50
 READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registeredAt", "updatedAt"})
+_READ_ONLY: Final[dict[str, JsonValue]] = {"readOnly": True}
 
 AddressField = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", min_length=1, max_length=64)
@@ -123,8 +124,12 @@ class ActionRequest(Message):
     """Custom personalization data for the automation trigger."""
 
 
-class OrderFields(Message):
-    """What a client may write of an order, its action apart."""
+class Order(Message):
+    """
+    An order: as a client writes it, and with its read-only fields as it is answered and announced.
+
+    `decoding.read` ignores read-only fields, so that what was answered may be edited and sent back.
+    """
 
     order_id: OrderId
     contact: ContactKey
@@ -147,29 +152,23 @@ class OrderFields(Message):
     billing_address: Address | None = None
     shipping_address: Address | None = None
     extra_data: FreeObject | None = None
-
-
-class Order(OrderFields):
-    """An order as a client registers or replaces it."""
-
-    order_action: ActionRequest | None = None
-    """Write only: fires by itself when the order is stored and connected to its contact."""
-
-
-class StoredOrder(OrderFields):
-    """An order as it is kept and answered."""
-
-    order_type: LineType
+    order_action: ActionRequest | None = Field(default=None, json_schema_extra={"writeOnly": True})
+    """Fires by itself when the order is stored and connected to its contact."""
+    order_type: LineType | None = Field(default=None, json_schema_extra=_READ_ONLY)
     """Return if all lines are returns, else Purchase."""
-    version_tag: str
+    version_tag: str | None = Field(default=None, json_schema_extra=_READ_ONLY)
     """Changes with every applied change; base64 of 16 bytes."""
-    registered_at: Time
-    updated_at: Time
-    contact_id: str | None = None
+    registered_at: Time | None = Field(default=None, json_schema_extra=_READ_ONLY)
+    updated_at: Time | None = Field(default=None, json_schema_extra=_READ_ONLY)
+    contact_id: str | None = Field(default=None, json_schema_extra=_READ_ONLY)
     """The contact it is linked to, once it is."""
 
 
-def order_type(order: OrderFields) -> LineType:
+def order_type(order: Order) -> LineType:
     """Return `Return` if all lines are returns, else `Purchase`."""
     returns = all(line.type is LineType.RETURN for line in order.line_items.items)
     return LineType.RETURN if returns else LineType.PURCHASE
+
+
+StoredOrder = Order
+OrderFields = Order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
@@ -27,6 +28,12 @@ INTEGRATION_LOG: Final = "integration_log"  # all, under derived ids
 TIMEOUT_MS: Final = 10_000  # for one operation, retries and server selection included
 
 
+@lru_cache(maxsize=65_536)
+def _at_rest(value: Decimal) -> Decimal128:
+    """Return *value* as it is stored; remembered, since prices recur and converting is slow."""
+    return Decimal128(value)
+
+
 class _Exact(TypeCodec):
     """Money is Decimal in code and Decimal128 at rest."""
 
@@ -34,7 +41,7 @@ class _Exact(TypeCodec):
     bson_type = Decimal128
 
     def transform_python(self, value: Decimal) -> Decimal128:
-        return Decimal128(value)
+        return _at_rest(value)
 
     def transform_bson(self, value: Decimal128) -> Decimal:
         return value.to_decimal()

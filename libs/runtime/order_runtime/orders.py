@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from order_contracts.decoding import at_rest
 from order_contracts.identity import version_tag
-from order_contracts.order import Order, OrderFields, StoredOrder, order_type
+from order_contracts.order import Order, order_type
 from order_runtime.mongo import Document
 
 
@@ -22,7 +21,7 @@ class LiveOrder:
     contact counts while it carries this one.
     """
 
-    order: OrderFields
+    order: Order
     version: int
     contact_version: int
     job_id: str
@@ -36,16 +35,17 @@ class LiveOrder:
     size: int = 0
     """Bytes of the order as JSON."""
 
-    def view(self, contact_id: str | None = None) -> StoredOrder:
-        """Return the order with its read-only fields."""
-        fields = {name: getattr(self.order, name) for name in OrderFields.model_fields}
-        return StoredOrder.model_construct(
-            **fields,
-            order_type=order_type(self.order),
-            version_tag=version_tag(self.job_id),
-            registered_at=self.registered_at,
-            updated_at=self.updated_at,
-            contact_id=contact_id,
+    def view(self, contact_id: str | None = None) -> Order:
+        """Return the order as it is answered: with its read-only fields, without its action."""
+        return self.order.model_copy(
+            update={
+                "order_action": None,
+                "order_type": order_type(self.order),
+                "version_tag": version_tag(self.job_id),
+                "registered_at": self.registered_at,
+                "updated_at": self.updated_at,
+                "contact_id": contact_id,
+            }
         )
 
 
@@ -81,7 +81,7 @@ def from_document(document: Document) -> LiveOrder | Tombstone:
     if "deletedAt" in document:
         return Tombstone(document["version"], document["deletedAt"])
     return LiveOrder(
-        order=at_rest(OrderFields, document["order"]),
+        order=at_rest(Order, document["order"]),
         version=document["version"],
         contact_version=document["contactVersion"],
         job_id=document["jobId"],
@@ -92,9 +92,3 @@ def from_document(document: Document) -> LiveOrder | Tombstone:
         delivery_changed_at=document["deliveryChangedAt"],
         size=document["size"],
     )
-
-
-def without_action(order: Order) -> OrderFields:
-    """Return the order without its action, which is write only."""
-    fields: dict[str, Any] = {name: getattr(order, name) for name in OrderFields.model_fields}
-    return OrderFields.model_construct(order.model_fields_set - {"order_action"}, **fields)

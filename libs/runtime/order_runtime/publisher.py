@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from order_runtime.records import Outgoing
 
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
+LOGGER: Final = logging.getLogger("kafka")
 FOREVER_MS: Final = 0  # as librdkafka says it
 
 
@@ -45,7 +47,8 @@ class BatchPublisher:
 
     def __init__(self, kafka: str, client_id: str) -> None:
         # Never times out by itself: an event that isn't announced holds back the commit instead.
-        self._producer = Producer(_config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS))
+        config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
+        self._producer = Producer(config, logger=LOGGER)
 
     def publish_all(self, records: Sequence[Outgoing], patience: float) -> bool:
         """
@@ -98,7 +101,7 @@ class Publisher:
         self, kafka: str, client_id: str, *, linger_ms: float = 1, timeout_ms: int = FOREVER_MS
     ) -> None:
         config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
-        self._producer = Producer(config | {"error_cb": self._error})
+        self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)
         self._acknowledged: deque[tuple[asyncio.Future[None], KafkaError | None]] = deque()
         self._waking = False
         self._stop = threading.Event()

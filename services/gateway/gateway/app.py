@@ -72,7 +72,7 @@ class Gateway:
     async def job(self, request: Request) -> Response:
         authorised(request, self.keys, "orders:read")
         job = await self._job(request.path_params["job_id"])
-        if job.status is JobStatus.FAILED:
+        if job.status is JobStatus.FAILED and job.errors:
             raise failed_job(job, job.errors[0])
         if job.order is not None and request.query_params.get("redirect") == "true":
             return Response(status_code=302, headers={"Location": job.order.href})

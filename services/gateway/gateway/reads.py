@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from gateway import metrics
 from gateway.coalesce import Coalesced
-from order_contracts.order import StoredOrder
+from order_contracts.order import Order
 from order_runtime.mongo import CODEC, JOBS, LINKS, ORDERS, Document
 from order_runtime.orders import LiveOrder, from_document
 
@@ -55,7 +55,7 @@ class Reads:
         """Return whether there is an order; raises DatabaseUnavailable."""
         return await _answered(self._owners, order_id) is not None
 
-    async def order(self, order_id: str) -> StoredOrder | None:
+    async def order(self, order_id: str) -> Order | None:
         """Return the order with the contact it is linked to; raises DatabaseUnavailable."""
         document = await _answered(self._orders, order_id)
         state = from_document(document) if document else None

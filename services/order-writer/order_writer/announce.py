@@ -44,7 +44,7 @@ def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:
     """Return the event of *entry*, with the order as it is stored now."""
     live = state if isinstance(state, LiveOrder) else None
     kind = event_type(entry)
-    data = OrderEvent.model_construct(
+    data = OrderEvent(
         job_id=entry.job_id,
         order_id=entry.order_id or "",
         version=entry.version,

@@ -23,8 +23,8 @@ from order_contracts.commands import (
 from order_contracts.errors import Failure, failure
 from order_contracts.identity import version_tag
 from order_contracts.job import JobWarning
-from order_contracts.order import ActionRequest, Delivery, Order, OrderFields
-from order_runtime.orders import LiveOrder, Tombstone, without_action
+from order_contracts.order import ActionRequest, Delivery, Order
+from order_runtime.orders import LiveOrder, Tombstone
 from order_writer.totals import totals_mismatch
 
 State = LiveOrder | Tombstone | None
@@ -80,17 +80,16 @@ def _register(
         detail = f"An order with this orderId exists; job {state.registered_by} registered it."
         return state, _failed("OrderExists", detail)
     version = state.version + 1 if state else 1
-    order = without_action(command)
     registered = LiveOrder(
-        order=order,
+        order=command,
         version=version,
         contact_version=version,
         job_id=asked.job_id,
         registered_by=asked.job_id,
         registered_at=now,
         updated_at=now,
-        status_changed_at=order.last_changed_at,
-        delivery_changed_at=order.last_changed_at,
+        status_changed_at=command.last_changed_at,
+        delivery_changed_at=command.last_changed_at,
     )
     return _sized(state, registered, _applied(version, command, asked), asked.size)
 
@@ -123,7 +122,7 @@ def _changed(
         case ReplaceOrder():
             return replace(
                 state,
-                order=without_action(command),
+                order=command,
                 status_changed_at=at or state.status_changed_at,
                 delivery_changed_at=at or state.delivery_changed_at,
             )
@@ -140,7 +139,7 @@ def _changed(
             return replace(state, order=_with(state, fields), delivery_changed_at=at)
 
 
-def _with(state: LiveOrder, fields: dict[str, object]) -> OrderFields:
+def _with(state: LiveOrder, fields: dict[str, object]) -> Order:
     return state.order.model_copy(update=fields)
 
 

@@ -27,7 +27,7 @@ class Decoded:
     record: Record
     job_id: str
     spare_id: str
-    """The id of the position; the job's where `job_id` turns out to be another command's."""
+    """The id of the position: the job's own where `job_id` turns out to be another command's."""
     fingerprint: str
     order_id: str
     operation: Operation

@@ -18,6 +18,7 @@ from confluent_kafka import (
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.logs import log
+from order_runtime.publisher import LOGGER
 from order_runtime.records import Record
 
 GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
@@ -52,7 +53,7 @@ class CommandSource:
     """The consumer of `orders.commands`, for one thread."""
 
     def __init__(self, kafka: str, instance: str) -> None:
-        self._consumer = Consumer(_config(kafka, instance))
+        self._consumer = Consumer(_config(kafka, instance), logger=LOGGER)
         self._consumer.subscribe(
             [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from order_contracts.order import Charges, LineType, OrderFields
+from order_contracts.order import Charges, LineType, Order
 
 TOLERANCE: Final = Decimal("0.01")
 
 
-def totals_mismatch(order: OrderFields) -> bool:
+def totals_mismatch(order: Order) -> bool:
     """Whether Σ Purchase − Σ Return + fees − discounts isn't totalPrice, or subTotal is off."""
     lines = sum(
         (
