@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
 from order_contracts.commands import COMMANDS, Command
@@ -19,34 +21,7 @@ from order_contracts.values import json_number
 from order_runtime.partitioning import partition_of
 from order_runtime.records import Record
 
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A command that can be decided."""
-
-    record: Record
-    job_id: str
-    spare_id: str
-    """The id of the position: the job's own where `job_id` turns out to be another command's."""
-    fingerprint: str
-    order_id: str
-    operation: Operation
-    command: Command
-    if_match: str | None = None
-    suppress_actions: bool = False
-    misrouted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A record that is no valid command; it gets a job all the same, and a dead letter."""
-
-    record: Record
-    job_id: str
-    spare_id: str
-    fingerprint: str
-    order_id: str | None
-    failure: Failure
+_OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +34,43 @@ class Log:
     """Whether a job id is one that our gateway issued."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A command that can be decided."""
+
+    record: Record
+    job_id: str
+    log: Log
+    fingerprint: str
+    order_id: str
+    operation: Operation
+    command: Command
+    if_match: str | None = None
+    suppress_actions: bool = False
+    misrouted: bool = False
+
+    @property
+    def spare_id(self) -> str:
+        """The id of the position: the job's where `job_id` turns out to be another command's."""
+        return spare_id(self.record, self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is no valid command; it gets a job all the same, and a dead letter."""
+
+    record: Record
+    job_id: str
+    log: Log
+    fingerprint: str
+    order_id: str | None
+    failure: Failure
+
+    @property
+    def spare_id(self) -> str:
+        return spare_id(self.record, self.log)
+
+
 class OwnCommandUnreadable(Exception):
     """A command that our own gateway issued can't be read: this release is bad, not the command."""
 
@@ -69,25 +81,23 @@ def decode(record: Record, log: Log) -> Decoded | Unreadable:
 
     Raises OwnCommandUnreadable: refusing what was answered 202 would lose it.
     """
-    spare_id = job_id = _spare_id(record, log)
+    job_id = None
     try:
         headers = read_headers(record.headers)
-        job_id = _job_id(headers, spare_id)
-        return _command(record, headers, job_id, spare_id, log)
+        job_id = _job_id(headers)
+        return _command(record, headers, job_id or spare_id(record, log), log)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
     except Invalid as error:
         reason = failure("ValidationFailed", "The command is not valid.", error.errors)
-    if log.issued(job_id):
+    if job_id and log.issued(job_id):
         raise OwnCommandUnreadable(f"{job_id}: {reason.detail}")
-    return Unreadable(record, job_id, spare_id, _raw_fingerprint(record), _key(record), reason)
+    return _unreadable(record, job_id, log, reason)
 
 
-def _command(
-    record: Record, headers: Mapping[str, str], job_id: str, spare_id: str, log: Log
-) -> Decoded:
+def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) -> Decoded:
     kind = command_type(headers)
-    if kind not in COMMANDS:
+    if kind not in _OPERATIONS:
         raise BadHeaders("The header ce_type names no command of this system")
     if not record.value:
         raise BadHeaders("The value is empty")
@@ -96,16 +106,15 @@ def _command(
     # Our gateway has checked the times by its own clock, and has answered 202.
     command = read(COMMANDS[kind], value, now=None if own else record.at)
     _check_key(record, command.order_id)
-    operation = Operation(kind.partition(".")[0])
     if_match = headers.get("ce_ifmatch")
     suppress = headers.get("ce_actions") == SUPPRESS
     return Decoded(
         record=record,
         job_id=job_id,
-        spare_id=spare_id,
+        log=log,
         fingerprint=fingerprint(kind, value, if_match, suppress=suppress),
         order_id=command.order_id,
-        operation=operation,
+        operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
         suppress_actions=suppress,
@@ -113,14 +122,20 @@ def _command(
     )
 
 
-def _spare_id(record: Record, log: Log) -> str:
+def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -> Unreadable:
+    job_id = job_id or spare_id(record, log)
+    return Unreadable(record, job_id, log, _raw_fingerprint(record), _key(record), reason)
+
+
+def spare_id(record: Record, log: Log) -> str:
     at = round(record.at.timestamp() * 1000)
     return derived("record", log.topic_id, record.partition, record.offset, at)
 
 
-def _job_id(headers: Mapping[str, str], spare_id: str) -> str:
-    job_id = headers.get("ce_id", spare_id)
-    if not JOB_ID.fullmatch(job_id):
+def _job_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id that the sender chose, if any."""
+    job_id = headers.get("ce_id")
+    if job_id is not None and not JOB_ID.fullmatch(job_id):
         raise BadHeaders("The header ce_id must have 1 to 255 characters of A-Z a-z 0-9 . _ ~ -")
     return job_id
 
@@ -152,8 +167,11 @@ def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: boo
     release that knows a field more takes no repeated command for a new one.
     """
     parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
-    text = json.dumps(parts, default=_plain, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()
+    try:
+        text = orjson.dumps(parts, _plain, orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads
+        text = json.dumps(parts, default=_plain, sort_keys=True).encode()
+    return sha256(text).hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -175,10 +193,9 @@ def weight(record: Record) -> int:
 
 def poisoned(record: Record, log: Log) -> Unreadable:
     """Return *record* as one that fails alone, again and again, for a reason nobody knows."""
-    spare_id = _spare_id(record, log)
     try:
-        job_id = _job_id(read_headers(record.headers), spare_id)
+        job_id = _job_id(read_headers(record.headers))
     except BadHeaders:
-        job_id = spare_id
+        job_id = None
     reason = failure("InternalError", "The command could not be applied; it is a dead letter.")
-    return Unreadable(record, job_id, spare_id, _raw_fingerprint(record), _key(record), reason)
+    return _unreadable(record, job_id, log, reason)
