@@ -1,0 +1,105 @@
+"""Whatever is sent twice, ten times or at once is applied once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from uuid import uuid4
+
+from support.api import Api
+from support.builders import order_body, unique
+from support.events import log_codes, rejections
+from support.load import post_all
+from support.stack import RunningStack
+from support.topics import delete, header, of_order, publish, read_all, register, value
+
+
+def test_of_ten_concurrent_registrations_each_order_exists_once(stack: RunningStack) -> None:
+    """
+    1,000 posts of 100 orderIds: one job completes for each, every other is answered 409.
+    """
+    api = Api(stack)
+    order_ids = [unique("rival") for _ in range(100)]
+    bodies = [order_body(order_id) for order_id in order_ids * 10]
+    random.Random(7).shuffle(bodies)
+
+    answers = post_all(stack, bodies, concurrency=100)
+
+    assert Counter(answer.status for answer in answers).keys() <= {202, 409}
+    jobs = {answer.job_id: answer for answer in answers if answer.status == 202}
+    ends = {job_id: api.stored(job_id) for job_id in jobs}
+    winners = [job for job in ends.values() if job["status"] != "Failed"]
+    losers = [job for job in ends.values() if job["status"] == "Failed"]
+    assert sorted(job["orderId"] for job in winners) == sorted(order_ids)
+    assert {job["errors"][0]["code"] for job in losers} <= {"OrderExists"}
+    owners = {job["orderId"]: job["jobId"] for job in winners}
+    for answer in answers:
+        if answer.status == 409:
+            assert answer.job_id == owners[answer.body["orderId"]]
+    assert all(owners[job["orderId"]] in job["errors"][0]["detail"] for job in losers)
+
+
+def test_the_same_command_three_times_is_one_order_and_one_job(stack: RunningStack) -> None:
+    """
+    A publisher that retries under its own id changes nothing, and is heard each time.
+    """
+    api, body, job_id = Api(stack), order_body(), str(uuid4())
+
+    publish(stack.kafka, [register(body, job_id)] * 3)
+
+    assert api.stored(job_id)["status"] != "Failed"
+    last = str(uuid4())
+    publish(stack.kafka, [delete(body["orderId"], last)])
+    api.stored(last)
+    events = of_order(read_all(stack.kafka, "orders.events"), body["orderId"])
+    registered = [event for event in events if header(event, "ce_type") == "OrderRegistered.v1"]
+    assert len({header(event, "ce_id") for event in registered}) == 1
+    assert Counter(header(event, "ce_type") for event in events)["OrderCommandRejected.v1"] == 0
+
+
+def test_the_id_of_another_command_is_not_applied(stack: RunningStack) -> None:
+    """
+    The second order gets a job of its own that says so; the first is untouched.
+    """
+    api, job_id = Api(stack), str(uuid4())
+    first, second = order_body(), order_body()
+
+    publish(stack.kafka, [register(first, job_id)])
+    api.stored(job_id)
+    publish(stack.kafka, [register(second, job_id)])
+
+    events = rejections(stack, second["orderId"])
+    assert api.stored(job_id)["orderId"] == first["orderId"]
+    assert [event["error"]["code"] for event in events] == ["IdReused"]
+    derived = api.job(events[0]["jobId"])
+    assert (derived.status_code, derived.json()["code"]) == (409, "IdReused")
+    assert api.order(second["orderId"]).status_code == 404
+    assert log_codes(stack, events[0]["jobId"]) == ["IdReused"]
+
+
+def test_an_orderid_is_free_again_after_its_deletion(stack: RunningStack) -> None:
+    """
+    Versions go on where the first life ended.
+    """
+    api, body = Api(stack), order_body()
+    first = api.stored(api.registered(body))
+    gone = str(uuid4())
+    publish(stack.kafka, [delete(body["orderId"], gone)])
+    assert api.stored(gone)["status"] == "Completed"
+    assert api.order(body["orderId"]).status_code == 404
+
+    second = api.stored(api.registered(body))
+
+    assert second["versionTag"] != first["versionTag"]
+    events = of_order(read_all(stack.kafka, "orders.events"), body["orderId"])
+    assert sorted({value(event)["version"] for event in events}) == [1, 2, 3]
+
+
+def test_deleting_what_is_not_there_fails(stack: RunningStack) -> None:
+    """
+    The job says 404 when its turn comes.
+    """
+    job_id = str(uuid4())
+    publish(stack.kafka, [delete(unique("order"), job_id)])
+
+    assert Api(stack).stored(job_id)["errors"][0]["code"] == "OrderNotFound"

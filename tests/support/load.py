@@ -1,0 +1,47 @@
+"""Many requests at once, as many shops would send them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from support.builders import Json
+from support.stack import RunningStack
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: Json
+    status: int
+    answer: Json
+
+    @property
+    def job_id(self) -> str:
+        found: str = self.answer["jobId"]
+        return found
+
+
+def post_all(stack: RunningStack, bodies: Sequence[Json], *, concurrency: int) -> list[Answer]:
+    """Register every body, *concurrency* at a time; return the answers in their order."""
+    return asyncio.run(_post_all(stack, bodies, concurrency))
+
+
+async def _post_all(stack: RunningStack, bodies: Sequence[Json], concurrency: int) -> list[Answer]:
+    room = asyncio.Semaphore(concurrency)
+    headers = {"apikey": stack.apikey, "content-type": "application/json"}
+    url = f"{stack.gateway}/api/v3/orders"
+
+    async def post(session: aiohttp.ClientSession, body: Json) -> Answer:
+        async with room, session.post(url, data=json.dumps(body).encode()) as response:
+            return Answer(body, response.status, await response.json(content_type=None))
+
+    connector = aiohttp.TCPConnector(limit=concurrency)
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(
+        headers=headers, connector=connector, timeout=timeout
+    ) as session:
+        return await asyncio.gather(*[post(session, body) for body in bodies])

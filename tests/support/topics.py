@@ -1,0 +1,117 @@
+"""Kafka as another system uses it: publishing commands directly, reading what is announced."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from support.builders import Json
+
+COMMANDS = "orders.commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A record as a publisher makes it, right or wrong."""
+
+    key: str | bytes | None
+    value: bytes | None
+    headers: Mapping[str, str | bytes]
+
+
+def register(body: Json, job_id: str | None = None, **headers: str) -> Raw:
+    """Return a RegisterOrder as the contract asks for it."""
+    ce = {
+        "ce_specversion": "1.0",
+        "ce_id": job_id or str(uuid4()),
+        "ce_source": "/tests",
+        "ce_type": "RegisterOrder.v1",
+    }
+    return Raw(body["orderId"], json.dumps(body).encode(), ce | headers)
+
+
+def delete(order_id: str, job_id: str | None = None) -> Raw:
+    ce = {"ce_id": job_id or str(uuid4()), "ce_source": "/tests", "ce_type": "DeleteOrder.v1"}
+    return Raw(order_id, json.dumps({"orderId": order_id}).encode(), ce)
+
+
+def publish(
+    kafka: str, records: Iterable[Raw], *, topic: str = COMMANDS, partition: int = -1
+) -> list[tuple[int, int]]:
+    """Publish in order; return each record's partition and offset."""
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    places: list[tuple[int, int]] = []
+
+    def delivered(error: Any, message: Message) -> None:
+        assert error is None, error
+        places.append((message.partition(), message.offset()))
+
+    for record in records:
+        headers = [(name, value) for name, value in record.headers.items()]
+        producer.produce(
+            topic,
+            key=record.key,
+            value=record.value,
+            headers=headers,
+            partition=partition,
+            on_delivery=delivered,
+        )
+    assert producer.flush(30) == 0
+    return places
+
+
+def read_all(kafka: str, topic: str) -> list[Message]:
+    """Return everything that the topic holds now, partition by partition."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": f"test-{uuid4()}"})
+    try:
+        ends = _ends(consumer, topic)
+        consumer.assign([TopicPartition(topic, at, 0) for at in ends])
+        found: list[Message] = []
+        end = time.monotonic() + 30
+        while sum(ends.values()) > len(found):
+            assert time.monotonic() < end, f"{topic} holds less than its offsets say"
+            batch = consumer.consume(1_000, timeout=0.1)
+            found.extend(message for message in batch if message.error() is None)
+        return found
+    finally:
+        consumer.close()
+
+
+def of_order(messages: Sequence[Message], order_id: str) -> list[Message]:
+    return [message for message in messages if message.key() == order_id.encode()]
+
+
+def header(message: Message, name: str) -> str | None:
+    found = dict(message.headers() or ()).get(name)
+    return found.decode() if isinstance(found, bytes) else None
+
+
+def value(message: Message) -> Json:
+    found: Json = json.loads(message.value() or b"null")
+    return found
+
+
+def lag(kafka: str, group: str, topic: str) -> int:
+    """Return how many records of *topic* the group has not committed."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
+    try:
+        ends = _ends(consumer, topic)
+        asked = [TopicPartition(topic, at) for at in ends]
+        committed = consumer.committed(asked, timeout=10)
+        return sum(ends[at.partition] - max(at.offset, 0) for at in committed)
+    finally:
+        consumer.close()
+
+
+def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    return {
+        at: consumer.get_watermark_offsets(TopicPartition(topic, at), timeout=10)[1]
+        for at in partitions
+    }
