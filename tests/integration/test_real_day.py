@@ -15,8 +15,8 @@ from pymongo import MongoClient
 
 from support.builders import Json
 from support.day import day, write
+from support.hooks import body_of
 from support.stack import RunningStack
-from support.wait import until
 
 REAL_DAY = Path(__file__).parents[3] / "shared" / "data" / "online-retail-2010-12-01"
 SEED = 20_101_201
@@ -97,9 +97,3 @@ def delivered(stack: RunningStack, ids: list[str]) -> Json:
     assert all(hook["verified"] for hook in ours)
     once = {hook["headers"]["webhook-id"]: body_of(hook)["data"]["action"] for hook in ours}
     return dict(Counter(once.values()))
-
-
-def body_of(hook: Json) -> Json:
-    body = hook["body"]
-    found: Json = json.loads(body) if isinstance(body, str) else body
-    return found

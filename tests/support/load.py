@@ -26,22 +26,35 @@ class Answer:
 
 
 def post_all(stack: RunningStack, bodies: Sequence[Json], *, concurrency: int) -> list[Answer]:
-    """Register every body, *concurrency* at a time; return the answers in their order."""
+    """
+    Register every body, *concurrency* at a time; return the answers in their order.
+
+    A post whose connection breaks is sent again, as a shop would, for at most a minute.
+    """
     return asyncio.run(_post_all(stack, bodies, concurrency))
 
 
 async def _post_all(stack: RunningStack, bodies: Sequence[Json], concurrency: int) -> list[Answer]:
     room = asyncio.Semaphore(concurrency)
     headers = {"apikey": stack.apikey, "content-type": "application/json"}
-    url = f"{stack.gateway}/api/v3/orders"
-
-    async def post(session: aiohttp.ClientSession, body: Json) -> Answer:
-        async with room, session.post(url, data=json.dumps(body).encode()) as response:
-            return Answer(body, response.status, await response.json(content_type=None))
-
     connector = aiohttp.TCPConnector(limit=concurrency)
     timeout = aiohttp.ClientTimeout(total=60)
+
+    async def answered(session: aiohttp.ClientSession, body: Json) -> Answer:
+        async with room, asyncio.timeout(60):
+            while True:
+                try:
+                    return await _post(session, stack, body)
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.1)
+
     async with aiohttp.ClientSession(
         headers=headers, connector=connector, timeout=timeout
     ) as session:
-        return await asyncio.gather(*[post(session, body) for body in bodies])
+        return await asyncio.gather(*[answered(session, body) for body in bodies])
+
+
+async def _post(session: aiohttp.ClientSession, stack: RunningStack, body: Json) -> Answer:
+    url = f"{stack.gateway}/api/v3/orders"
+    async with session.post(url, data=json.dumps(body).encode()) as response:
+        return Answer(body, response.status, await response.json(content_type=None))

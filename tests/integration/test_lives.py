@@ -1,0 +1,55 @@
+"""An order that is deleted and registered again: its first life touches nothing of the second."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+from confluent_kafka import Message
+
+from support.api import Api
+from support.builders import contact_body, matching, order_body
+from support.stack import RunningStack
+from support.topics import Raw, delete, header, lag, of_order, publish, read_all
+from support.wait import until
+
+
+def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """
+    Register, delete, register with another contact; then the first life's event comes once more.
+    """
+    api, (ann, bob) = Api(stack), (contact_body(), contact_body())
+    file = tmp_path / "contacts.ndjson"
+    file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
+    stack.orders("reference", "load", str(file))
+    first = order_body(contact=matching(ann))
+    second = first | {"contact": matching(bob)}
+    api.settled(api.registered(first))
+    gone = str(uuid4())
+    publish(stack.kafka, [delete(first["orderId"], gone)])
+    api.settled(gone)
+    job_id = api.registered(second)
+    api.settled(job_id)
+    before = api.order(first["orderId"]).json(), api.job(job_id).json()
+    assert before[0]["contactId"] == bob["contactId"]
+
+    events = of_order(read_all(stack.kafka, "orders.events"), first["orderId"])
+    publish(stack.kafka, [again(event) for event in events[:2]], topic="orders.events")
+    enriched_past(stack)
+
+    assert (api.order(first["orderId"]).json(), api.job(job_id).json()) == before
+    assert api.order(first["orderId"], contactId=ann["contactId"]).status_code == 404
+    assert api.order(first["orderId"], contactId=bob["contactId"]).status_code == 200
+
+
+def again(event: Message) -> Raw:
+    assert header(event, "ce_type") in {"OrderRegistered.v1", "OrderDeleted.v1"}
+    return Raw(event.key(), event.value(), dict(event.headers() or ()))
+
+
+def enriched_past(stack: RunningStack) -> None:
+    """Wait until the enricher has handled everything that is on orders.events now."""
+    until(lambda: lag(stack.kafka, "enricher", "orders.events") == 0, of="the enricher")
