@@ -85,6 +85,9 @@ class KeyFile:
         return any(key.id == key_id for key in keys)
 
     def _refresh(self) -> None:
+        if not self._path.exists():
+            self._read_at, self._keys = None, {}
+            return
         stat = self._path.stat()
         seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         if seen != self._read_at:

@@ -31,7 +31,7 @@ from order_contracts.order import ActionRequest
 from order_runtime.mongo import Document
 
 RETENTION: Final = timedelta(days=30)
-_CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE, Operation.ACTION})
+_CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def stages_of(document: Document) -> Stages:
         return Stages(storage=Storage.FAILED, enrichment=Enrichment.SKIPPED)
     enriched, delivered = document.get("enrichment", {}), document.get("delivery", {})
     acts = "action" in document
-    waits = acts or Operation(document["operation"]) in _CONNECTED
+    # A stale replacement made no version: there is nothing to connect.
+    waits = acts or ("version" in document and Operation(document["operation"]) in _CONNECTED)
     enrichment = enriched.get("state", Enrichment.PENDING if waits else Enrichment.SKIPPED)
     asked = Action.PENDING if acts else Action.NONE
     action = delivered.get("state") or enriched.get("action") or asked

@@ -5,9 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import PurePath
+from typing import Final
 
 import structlog
+
+SAME_SECONDS: Final = 10
+MAX_SAID: Final = 1_000
 
 
 def configure(service: str, instance: str, level: str) -> None:
@@ -30,7 +35,24 @@ def configure(service: str, instance: str, level: str) -> None:
             processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
         )
     )
+    handler.addFilter(_sparingly())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _sparingly() -> Callable[[logging.LogRecord], bool]:
+    """Let a library say the same thing once in ten seconds: a broker that is away is one fact."""
+    said: dict[tuple[str, str], float] = {}
+
+    def first(record: logging.LogRecord) -> bool:
+        what = (record.name, str(record.msg))
+        if record.created - said.get(what, 0) < SAME_SECONDS:
+            return False
+        if len(said) > MAX_SAID:
+            said.clear()
+        said[what] = record.created
+        return True
+
+    return first
 
 
 def log() -> structlog.typing.FilteringBoundLogger:

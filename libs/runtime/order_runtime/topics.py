@@ -32,7 +32,7 @@ def described(kafka: str, topic: Topic) -> Described:
     Raises AssumptionBroken where its timestamps are not LogAppendTime, which decides what is
     applied when and keeps records from being deleted unread; KafkaException where it isn't there.
     """
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     futures = admin.describe_topics(TopicCollection([topic.name]), request_timeout=TIMEOUT)
     found = futures[topic.name].result()
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)

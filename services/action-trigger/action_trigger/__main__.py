@@ -1,0 +1,136 @@
+"""The action-trigger as a process: composes its parts and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from action_trigger.announce import Announcer
+from action_trigger.consume import Assignment, OffsetsLost, Recorder, consume
+from action_trigger.deliveries import Deliveries
+from action_trigger.dispatch import Chance, Dispatcher
+from action_trigger.endpoints import BadEndpoints, Endpoints, read_endpoints
+from action_trigger.hand import Hand
+from action_trigger.leases import Leases
+from action_trigger.sender import Sender, session
+from action_trigger.settings import Settings
+from order_contracts.topics import TRIGGER
+from order_runtime import health, logs
+from order_runtime.mongo import async_client
+from order_runtime.patience import patiently
+from order_runtime.publisher import Publisher
+from order_runtime.settings import load, refuse
+from order_runtime.signals import async_stop_event
+
+GRACE: Final = 12.0  # seconds for the requests in flight when we are told to stop
+LAST_WORDS: Final = 3.0  # seconds to tell of what they became
+
+
+async def main(settings: Settings, endpoints: Endpoints) -> None:
+    stop = async_stop_event()
+    async with AsyncExitStack() as clean_up:
+        mongo = async_client(settings.mongo, settings.instance)
+        clean_up.push_async_callback(mongo.close)
+        publisher = await clean_up.enter_async_context(Publisher(settings.kafka, settings.instance))
+        http = await clean_up.enter_async_context(
+            session(allow_private_addresses=endpoints.allow_private_addresses)
+        )
+        deliveries = Deliveries(mongo, settings.database)
+        leases = Leases(mongo, settings.database, settings.instance, endpoints.longest_timeout)
+        announcer = Announcer(mongo, settings.database, deliveries, publisher, leases.held)
+        hands = [Hand(Sender(http, route.endpoint), route.actions) for route in endpoints.routes]
+        chance = Chance(lambda: datetime.now(UTC), random.random)
+        dispatcher = Dispatcher(deliveries, leases, hands, chance, announcer.wake)
+        recorder = Recorder(deliveries, publisher, dispatcher.wake)
+        assignment = Assignment(leases.assign)
+
+        def taken() -> None:
+            dispatcher.wake()
+            announcer.wake()
+
+        clean_up.enter_context(
+            health.serving(
+                settings.health_host, settings.health_port, ready=lambda: assignment.ready
+            )
+        )
+        await patiently(deliveries.ensure_indexes)
+        await _until(
+            stop,
+            consume(settings.kafka, settings.instance, assignment, recorder, stop),
+            leases.keep(dispatcher.busy, taken, stop),
+            dispatcher.run(stop),
+            announcer.run(stop),
+            _when(stop, announcer.wake),
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await announcer.tell()
+                await leases.give_back_all()
+
+
+async def _until(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
+    """Run all parts until *stop*, and a little longer; the first error ends them all."""
+    work = asyncio.create_task(_together(parts))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not work.done():
+        await asyncio.wait({work}, timeout=GRACE)
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+async def _together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for part in parts:
+            tasks.create_task(part)
+
+
+async def _when(stop: asyncio.Event, wake: Callable[[], None]) -> None:
+    await stop.wait()
+    wake()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _causes(part)
+    else:
+        yield error
+
+
+def run() -> int:
+    settings = load(Settings)
+    logs.configure(TRIGGER, settings.instance, settings.log_level)
+    try:
+        endpoints = read_endpoints(settings.webhooks_file)
+    except BadEndpoints as error:
+        refuse([str(error)])
+    try:
+        asyncio.run(main(settings, endpoints))
+    except Exception as error:  # noqa: BLE001  the process ends, nothing is committed
+        for cause in _causes(error):
+            _say(cause)
+        return 1
+    return 0
+
+
+def _say(cause: BaseException) -> None:
+    """Log what ended us; an unknown error without its text, which may quote a document."""
+    if isinstance(cause, OffsetsLost):
+        sentence = "Actions were deleted before they were read; set the group's offsets by hand."
+        logs.log().critical(sentence, detail=str(cause))
+    else:
+        where = traceback.format_tb(cause.__traceback__)[-3:]
+        logs.log().critical("an unknown error ends it", error=type(cause).__name__, where=where)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,46 @@
+"""Group commit: what many tasks want written at the same time is written as one batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Batched(Generic[T]):
+    """While one batch is being written, the next one gathers; alone, an item never waits."""
+
+    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]]) -> None:
+        self._write = write
+        self._gathered: list[tuple[T, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def add(self, item: T) -> None:
+        """Return when *item* is written; raises what its batch raised."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gathered.append((item, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._drain())
+        await done
+
+    async def _drain(self) -> None:
+        while self._gathered:
+            batch, self._gathered = self._gathered, []
+            error = await self._attempt([item for item, _ in batch])
+            for _, done in batch:
+                if done.done():
+                    continue  # its task was cancelled meanwhile
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+        self._writing = None
+
+    async def _attempt(self, items: Sequence[T]) -> Exception | None:
+        try:
+            await self._write(items)
+        except Exception as error:  # noqa: BLE001  told to everyone who waits for it
+            return error
+        return None

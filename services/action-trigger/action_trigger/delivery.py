@@ -1,0 +1,77 @@
+"""A delivery, from the action that was read to its end. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from action_trigger.webhooks import Outcome
+from order_contracts.order import ActionName
+from order_runtime.records import Record
+
+PENDING: Final = "pending"
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+DISABLED: Final = "disabled"  # its endpoint answered 410; waits for an operator
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An action as it was read from Kafka, ready to be sent."""
+
+    action_id: str
+    job_id: str
+    order_id: str
+    action: ActionName
+    body: str
+    record: Record
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A pending delivery without its body."""
+
+    id: str
+    order_id: str
+    partition: int
+    offset: int
+    action: ActionName
+    size: int
+    """Characters of the body."""
+    attempts: int
+    """Made so far, in all."""
+    scheduled: int
+    """Made so far on the present schedule, which a replay starts anew."""
+    due_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One webhook that was sent, and what came back."""
+
+    head: Head
+    at: datetime
+    duration: timedelta
+    outcome: Outcome
+    status: int | None
+    answer: str
+    """The first bytes of the answer, or why there was none; never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A delivery that came to its end."""
+
+    id: str
+    job_id: str
+    order_id: str
+    action: ActionName
+    state: str
+    attempts: int
+    status: int | None
+    reason: str | None
+    at: datetime
+    traceparent: str | None

@@ -1,0 +1,140 @@
+"""What is sent to the automation trigger, and what its answer means: Standard Webhooks, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+from standardwebhooks import Webhook
+
+from order_contracts.base import Message
+from order_contracts.events import OrderAction
+from order_contracts.order import ActionName, Order
+from order_contracts.values import FreeObject, Language, Time
+
+SCHEDULE: Final = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+"""Before each attempt, counted from the one before: 75 h in all, as Standard Webhooks advise."""
+JITTER: Final = 0.1  # of an interval, to either side, so that a queue doesn't come back as one
+LONGEST_WISH: Final = timedelta(hours=24)  # a Retry-After beyond it is shortened
+
+
+class WebhookData(Message):
+    action_id: str
+    action: ActionName
+    language: Language | None = None
+    data: FreeObject | None = None
+    order: Order
+    contact_id: str
+
+
+class WebhookBody(Message):
+    type: Literal["order.action"] = "order.action"
+    timestamp: Time
+    """When the action was asked for; an attempt's own time is in its header `webhook-timestamp`."""
+    data: WebhookData
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    retry_after: str | None = None
+    """The header as it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The request timed out, or the connection failed."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """The endpoint said that it is gone (410): the delivery is kept for an operator."""
+
+
+Outcome = Delivered | Retry | Failed | Disabled
+
+
+def body(action: OrderAction, requested_at: datetime) -> str:
+    """Return the text that is sent, the same for every attempt."""
+    data = WebhookData(
+        action_id=action.action_id,
+        action=action.action,
+        language=action.language,
+        data=action.data,
+        order=action.order,
+        contact_id=action.contact_id,
+    )
+    return WebhookBody(timestamp=requested_at, data=data).to_json().decode()
+
+
+def signed(text: str, *, action_id: str, at: datetime, secrets: Sequence[str]) -> Mapping[str, str]:
+    """Return the signature's headers; every secret signs, so that a receiver may rotate them."""
+    signatures = (Webhook(secret).sign(action_id, at.astimezone(UTC), text) for secret in secrets)
+    return {
+        "webhook-id": action_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def outcome(answer: Answer | NoAnswer, *, attempt: int, now: datetime, chance: float) -> Outcome:
+    """
+    Return what the answer to attempt number *attempt* (the first is 1) means.
+
+    *chance* in [0, 1) spreads the retries.
+    """
+    if isinstance(answer, Answer):
+        if 200 <= answer.status < 300:
+            return Delivered()
+        if answer.status == 410:
+            return Disabled()
+        if 400 <= answer.status < 500 and answer.status != 429:
+            return Failed(f"The endpoint answered {answer.status}.")
+    if attempt >= len(SCHEDULE):
+        return Failed(f"No success in {attempt} attempts: {_last(answer)}.")
+    interval = SCHEDULE[attempt] * (1 + JITTER * (2 * chance - 1))
+    return Retry(now + max(interval, _wish(answer, now)))
+
+
+def _last(answer: Answer | NoAnswer) -> str:
+    if isinstance(answer, NoAnswer):
+        return f"the endpoint did not answer ({answer.why})"
+    return f"the endpoint answered {answer.status}"
+
+
+def _wish(answer: Answer | NoAnswer, now: datetime) -> timedelta:
+    """Return how long a Retry-After, in seconds or as a date, asks us to wait; 0 without one."""
+    text = answer.retry_after.strip() if isinstance(answer, Answer) and answer.retry_after else ""
+    if text.isascii() and text.isdecimal():
+        # Nine digits are more than the bound, and more might be more than a timedelta holds.
+        return min(timedelta(seconds=int(text[:9])), LONGEST_WISH)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return timedelta()
+    if date.tzinfo is None:  # `-0000` is how RFC 5322 says: UTC, of no known place
+        date = date.replace(tzinfo=UTC)
+    return min(max(date - now, timedelta()), LONGEST_WISH)
