@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from order_runtime.api_keys import KeyFile
 from pydantic import TypeAdapter, ValidationError
 
+from order_runtime.api_keys import SCOPES, KeyFile
 from order_stack import kafka, ports
 from order_stack.problems import StackProblem
 from order_stack.state import write_privately
 
-SCOPES = frozenset({"orders:read", "orders:write", "ops"})
 SERVICES = ("gateway", "order-writer", "enricher", "action-trigger")
 PORTS = ("broker", "controller", "mongod", "receiver", "http", *SERVICES)
 

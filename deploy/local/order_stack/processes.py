@@ -81,7 +81,7 @@ def start(part: Part, folder: Path) -> None:
         with Path(part.log).open("ab") as log:
             child = subprocess.Popen(
                 part.argv,
-                env=inherited(os.environ) | part.env,
+                env={**inherited(os.environ), **part.env},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -104,9 +104,7 @@ class Receiver:
         now = self._behaviour
         if now.times <= 0:
             return web.Response(status=204)
-        self._behaviour = Behaviour(
-            now.status, now.delay_seconds, now.retry_after, now.times - 1
-        )
+        self._behaviour = Behaviour(now.status, now.delay_seconds, now.retry_after, now.times - 1)
         await asyncio.sleep(now.delay_seconds)
         headers = {} if now.retry_after is None else {"Retry-After": now.retry_after}
         return web.Response(status=now.status, headers=headers)

@@ -49,7 +49,7 @@ def _service(name: str, identity: Identity, backends: Backends, data: Path, logs
         kind="service",
         # -P: the working directory must not shadow an installed package.
         argv=(sys.executable, "-P", "-m", name.replace("-", "_")),
-        env=common | _own(name, identity, data),
+        env={**common, **_own(name, identity, data)},
         log=str(logs / f"{name}.log"),
         live=Probe("http", f"{health}/livez"),
         ready=Probe("http", f"{health}/readyz"),
@@ -67,6 +67,8 @@ def _own(name: str, identity: Identity, data: Path) -> Mapping[str, str]:
                 "ORDERMILL_KEYS_FILE": str(keys_file(data)),
                 "ORDERMILL_JOB_SECRETS": identity.job_secret,
             }
+        case "order-writer":
+            return {"ORDERMILL_JOB_SECRETS": identity.job_secret}
         case "action-trigger":
             return {"ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data))}
         case _:

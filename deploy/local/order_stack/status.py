@@ -26,14 +26,11 @@ def status(stack: Stack, folder: Path) -> dict[str, Any]:
         looks = pool.map(lambda part: _look(part, folder), stack.parts)
         seen = {part.name: look for part, look in zip(stack.parts, looks, strict=True)}
     return {
-        "name": stack.name,
         "gateway": stack.gateway,
         "apikey": stack.apikey,
         "kafka": stack.kafka,
         "mongo": stack.mongo,
-        "database": stack.database,
         "receiver": stack.receiver,
-        "data": stack.data,
         "services": [{**seen[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [seen[part.name] for part in stack.of_kind("broker", "mongod", "receiver")],
     }

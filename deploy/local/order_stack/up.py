@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import TOPICS
-
 from order_stack import identity as identities
 from order_stack import kafka, mongo, services, state
 from order_stack.down import stop_all, take_down
@@ -21,7 +20,7 @@ from order_stack.probes import wait_for
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.processes import alive, start
 from order_stack.services import Backends
-from order_stack.signals import uninterrupted
+from order_stack.signals import Asked, uninterrupted
 
 ATTEMPTS = 3
 BACKEND_SECONDS = 60.0
@@ -81,9 +80,9 @@ def _attempt(name: str, wish: Wish, folder: Path, say: Say) -> Stack:
         # Remembered before anything runs, so that whatever happens `down` knows it.
         state.save(stack, folder)
         _start(stack, own, folder, say)
-    except BaseException:
+    except BaseException as error:
         with uninterrupted():
-            _undo(data, wish, folder)
+            _undo(data, wish, folder, keep_logs=not isinstance(error, Asked))
         raise
     return stack
 
@@ -98,12 +97,12 @@ def _data_folder(name: str, chosen: Path | None) -> Path:
     return chosen.absolute()
 
 
-def _undo(data: Path, wish: Wish, folder: Path) -> None:
+def _undo(data: Path, wish: Wish, folder: Path, *, keep_logs: bool) -> None:
     if stack := state.load(folder):
         stop_all(stack, folder)
     if wish.data is None:
         shutil.rmtree(data, ignore_errors=True)
-    state.forget(folder, keep_logs=True)
+    state.forget(folder, keep_logs=keep_logs)
 
 
 def _plan(name: str, wish: Wish, data: Path, own: Identity, logs: Path, say: Say) -> Stack:

@@ -1,0 +1,35 @@
+"""What all commands have in common: their options, and how they print."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+NameOption = Annotated[str, typer.Option("--name", help="Which stack; several run side by side.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+FILE_WIDTH = 120  # columns, where the output is no terminal
+
+
+def out() -> Console:
+    """Return the console for what was asked for; paths and keys are not coloured or broken."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Return the console for what is said on the way."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    return console
+
+
+def print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

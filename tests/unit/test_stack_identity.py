@@ -1,0 +1,60 @@
+"""A data directory keeps its ports and secrets; the jars of Kafka are the locked ones."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from order_runtime.api_keys import KeyFile
+from order_stack import identity, jars, kafka, mongo
+from order_stack.problems import PortTaken, StackProblem
+
+
+def test_a_data_directory_that_was_used_keeps_its_identity(tmp_path: Path) -> None:
+    first = identity.fresh(tmp_path)
+    assert identity.remembered(tmp_path) == first
+    assert (tmp_path / "identity.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_data_directory_has_no_identity(tmp_path: Path) -> None:
+    assert identity.remembered(tmp_path) is None
+
+
+def test_a_remembered_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    identity.fresh(tmp_path)
+    with pytest.raises(PortTaken):
+        identity.remembered(tmp_path, free=lambda _: False)
+
+
+def test_the_stacks_own_key_has_every_scope_and_no_limit(tmp_path: Path) -> None:
+    own = identity.fresh(tmp_path)
+    key = KeyFile(identity.keys_file(tmp_path)).find(own.apikey)
+    assert key is not None
+    assert key.rate is None
+    assert key.scopes == {"orders:read", "orders:write", "ops"}
+
+
+def test_a_cluster_id_is_none_that_looks_like_an_option() -> None:
+    ids = {kafka.new_cluster_id() for _ in range(500)}
+    assert len(ids) == 500
+    assert not any(it.startswith("-") or len(it) != 22 for it in ids)
+
+
+def test_every_jar_is_locked_by_its_hash() -> None:
+    lock = jars.locked(resources.files("order_stack").joinpath(jars.LOCK).read_text())
+    assert "org.apache.kafka:kafka_2.13:4.3.1" in lock
+    assert all(len(digest) == 64 for digest in lock.values())
+
+
+def test_the_users_mongod_comes_before_any_other(tmp_path: Path) -> None:
+    (tmp_path / "mongod").touch(mode=0o755)
+    environ = {"PATH": str(tmp_path)}
+    assert mongo.binary(environ) == tmp_path / "mongod"
+    assert mongo.binary({**environ, "ORDERS_MONGOD": "/mine"}) == Path("/mine")
+
+
+def test_a_mongod_that_does_not_run_is_a_sentence() -> None:
+    with pytest.raises(StackProblem, match="ORDERS_MONGOD"):
+        mongo.check(Path("/bin/false"))
