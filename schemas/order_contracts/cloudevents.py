@@ -42,7 +42,7 @@ class Envelope:
             "ce_source": self.source,
             "ce_type": self.type,
             "ce_time": rfc3339(self.time),
-            "ce_subject": self.subject,
+            "ce_subject": self.subject or None,  # the subject of an unreadable record is not known
             "content-type": CONTENT_TYPE,
             "traceparent": self.traceparent,
             "ce_ifmatch": self.if_match,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic.alias_generators import to_camel
 
 from order_contracts.base import Message
 from order_contracts.order import ActionName, ActionRequest, Delivery, Order, OrderStatus
@@ -36,10 +39,20 @@ class ChangeOrderStatus(StatusChange):
     order_id: OrderId
 
 
-class DeliveryChange(Message):
-    """The body of change-delivery; absent fields stay, `null` clears."""
+class DeliveryPatch(Delivery):
+    """What changes of a delivery: absent fields stay, `null` clears, so it is written."""
 
-    delivery: Delivery
+    @model_serializer(mode="wrap")
+    def _with_cleared(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, Any] = written(self)
+        cleared = [name for name in self.model_fields_set if getattr(self, name) is None]
+        return given | dict.fromkeys(map(to_camel, sorted(cleared)))
+
+
+class DeliveryChange(Message):
+    """The body of change-delivery."""
+
+    delivery: DeliveryPatch
     last_changed_at: PastTime
     order_action: ActionRequest | None = None
 

@@ -30,7 +30,7 @@ def parse(raw: bytes) -> Any:
     Return the JSON value in *raw*, its fractions as Decimal, exactly as they were written.
 
     Raises Invalid for what is not UTF-8 JSON, a repeated key, NaN, a lone surrogate, a NUL in a
-    string, and nesting beyond 200 levels.
+    string, and nesting beyond 201 levels.
     """
     try:
         value = jiter.from_json(
@@ -95,6 +95,8 @@ def _why(error: ValueError) -> str:
     text = str(error)
     if text.startswith("Detected duplicate key"):
         return "An object repeats a key" + text[text.rfind(" at line") :]
+    if text.startswith("Internal error"):
+        return "Holds a number that is out of range" + text[text.rfind(" at line") :]
     return f"Is not JSON: {text}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
@@ -86,7 +87,7 @@ _CODES: Final = MappingProxyType(
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     """Return everything that is wrong; messages never repeat the input, which may be personal."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_context=False)
     places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     # A list whose items are wrong is also reported as too short: nobody needs to read that.
     return tuple(
@@ -99,14 +100,27 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 def _field_error(detail: ErrorDetails) -> FieldError:
     kind: Any = detail["type"]
     location = [part for part in detail["loc"] if part != "[key]"]
+    if detail["input"] is None:
+        kind = "missing"  # null is absent
     return FieldError(
-        pointer=pointer(location), code=_CODES.get(kind, "Invalid"), message=_sentence(detail)
+        pointer=pointer(location), code=_CODES.get(kind, "Invalid"), message=_sentence(kind, detail)
     )
 
 
-def _sentence(detail: ErrorDetails) -> str:
-    if detail["type"] == "missing":
-        return "Is required"
-    if detail["type"] == "extra_forbidden":
-        return "Is not a field of this object"
-    return detail["msg"].replace("Input should", "Must").replace("String should", "Must")
+_SENTENCES: Final = MappingProxyType(
+    {
+        "missing": "Is required",
+        "extra_forbidden": "Is not a field of this object",
+        "model_type": "Must be an object",
+        "dict_type": "Must be an object",
+        "tuple_type": "Must be an array",
+        "string_type": "Must be a string",
+    }
+)
+_SUBJECT: Final = re.compile(r"^(Input|String|Tuple|Dictionary) should\b")
+_COUNTED: Final = re.compile(r" after validation, not .*$")
+
+
+def _sentence(kind: str, detail: ErrorDetails) -> str:
+    """Return what is wrong, in the words of JSON rather than of our models."""
+    return _SENTENCES.get(kind) or _COUNTED.sub("", _SUBJECT.sub("Must", detail["msg"]))

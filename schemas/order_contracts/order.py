@@ -24,6 +24,7 @@ from order_contracts.values import (
     Text1000,
     Time,
     Uri,
+    or_default,
 )
 
 MAX_LINES: Final = 1_000
@@ -71,12 +72,15 @@ class ActionName(Choice):
     CUSTOM = "Custom"
 
 
+ContactType = Annotated[str, StringConstraints(min_length=1, max_length=100), or_default("Member")]
+
+
 class ContactKey(Message):
     """How the order names its contact."""
 
     match_key: Name
     match_key_type: MatchKeyType
-    contact_type: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "Member"
+    contact_type: ContactType = "Member"
 
 
 class LineItem(Message):
@@ -104,7 +108,7 @@ class LineItems(Message):
 class Charges(Message):
     """Payments, fees or discounts."""
 
-    items: Parts = ()
+    items: Annotated[Parts, or_default(())] = ()
     total: Amount | None = None
 
 

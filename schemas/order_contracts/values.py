@@ -26,6 +26,7 @@ from order_contracts.currencies import CURRENCIES
 
 MAX_DIGITS: Final = 15  # significant; a JSON number, a double in most readers, carries so many
 MAX_DECIMALS: Final = 8
+SMALL: Final = 10**9
 AHEAD: Final = timedelta(minutes=5)
 RESERVED_ORDER_IDS: Final = frozenset({"jobs", "bulk", "check", ".", ".."})
 FREE_BYTES: Final = 16 * 1024
@@ -33,7 +34,9 @@ FREE_DEPTH: Final = 5
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d:\d\d(\.\d{1,9})?"
+    r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
 )
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 LANGUAGE_TAG: Final = (
@@ -65,7 +68,9 @@ def exact(value: object) -> Decimal:
     Refused is what a JSON number could not carry back: over 15 significant digits or 8 decimals.
     """
     if type(value) is Decimal and len(text := str(value)) <= 10 and "E" not in text:
-        return value  # nearly all are: too short to break a limit
+        return value or Decimal(0)  # nearly all are so: too short to break a limit
+    if type(value) is int and -SMALL < value < SMALL:
+        return Decimal(value)
     if isinstance(value, str):
         written = _NUMBER.fullmatch(value) is not None
     else:
@@ -95,7 +100,9 @@ def _trimmed(number: Decimal) -> tuple[int, int]:
 def json_number(value: Decimal) -> int | float:
     """Return *value* as the number whose shortest form is its text: exact up to 15 digits."""
     number = float(value)
-    return int(number) if number.is_integer() else number
+    # A larger one as an int would show digits that nobody sent: 1e23 is 99999999999999991611392.
+    short = number.is_integer() and abs(number) < 10**MAX_DIGITS
+    return int(number) if short else number
 
 
 def _time(value: object) -> datetime:
@@ -142,10 +149,15 @@ def _day_or_time(value: object) -> str:
 
 
 def _currency(value: object) -> object:
-    code = value.upper() if isinstance(value, str) else value
+    code = value.upper() if isinstance(value, str) else None
     if code not in CURRENCIES:
         raise PydanticCustomError("currency", "Must be an ISO 4217 currency code")
     return code
+
+
+def or_default(default: object) -> BeforeValidator:
+    """Take *default* for null, which is absent."""
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
 def _depth(value: object) -> int:

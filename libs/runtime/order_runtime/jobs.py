@@ -28,7 +28,7 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionRequest
-from order_runtime.mongo import Document
+from order_runtime.documents import Document
 
 RETENTION: Final = timedelta(days=30)
 _CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE})
@@ -50,6 +50,8 @@ class Entry:
     failure: Failure | None = None
     action: ActionRequest | None = None
     warnings: tuple[JobWarning, ...] = ()
+    alias_of: str | None = None
+    """The job of the same command under the same Idempotency-Key, which this one repeats."""
     decoded: bool = True
     """False where the record could not be read; a replay may then decide it anew."""
 
@@ -67,6 +69,7 @@ def entry_document(entry: Entry) -> Document:
         "failure": entry.failure and entry.failure.model_dump(exclude_none=True),
         "action": entry.action and entry.action.model_dump(exclude_none=True),
         "warnings": [warning.model_dump(exclude_none=True) for warning in entry.warnings],
+        "aliasOf": entry.alias_of,
         "undecoded": None if entry.decoded else True,
     }
     return {name: value for name, value in document.items() if value not in (None, [])}
@@ -84,6 +87,7 @@ def entry_of(document: Document) -> Entry:
         failure=at_rest(Failure, document["failure"]) if "failure" in document else None,
         action=at_rest(ActionRequest, document["action"]) if "action" in document else None,
         warnings=tuple(at_rest(JobWarning, warning) for warning in document.get("warnings", ())),
+        alias_of=document.get("aliasOf"),
         decoded="undecoded" not in document,
     )
 

@@ -12,10 +12,13 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-Document = dict[str, Any]
+from order_runtime import documents
+
+Document = documents.Document
 
 ORDERS: Final = "orders"  # order-writer
 JOBS: Final = "jobs"  # order-writer inserts; enricher sets `enrichment`, action-trigger `delivery`
+IDEMPOTENCY: Final = "idempotency"  # order-writer
 LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher
 CONTACTS: Final = "contacts"  # enricher

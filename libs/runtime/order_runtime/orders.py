@@ -8,7 +8,7 @@ from datetime import datetime
 from order_contracts.decoding import at_rest
 from order_contracts.identity import version_tag
 from order_contracts.order import Order, order_type
-from order_runtime.mongo import Document
+from order_runtime.documents import Document
 
 
 @dataclass(frozen=True, slots=True)

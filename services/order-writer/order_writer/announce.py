@@ -67,7 +67,8 @@ def event_type(entry: Entry) -> EventType:
     """Return what happened; derived from the ledger, so that a repeat says the same."""
     if entry.failure is not None:
         return EventType.REJECTED
-    if entry.version is None and entry.operation is not Operation.ACTION:
+    applied = entry.version is not None or entry.operation is Operation.ACTION
+    if not applied or entry.alias_of is not None:
         return EventType.UNCHANGED
     return _APPLIED[entry.operation]
 

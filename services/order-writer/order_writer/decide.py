@@ -186,7 +186,8 @@ def _applied(
 
 def _sized(before: State, after: LiveOrder, outcome: Outcome, bound: int) -> tuple[State, Outcome]:
     """Refuse an order that grew too large; it is measured only where *bound* can't rule it out."""
-    size = bound if bound <= MAX_ORDER_BYTES // 2 else len(after.order.to_json())
+    # Our spelling of what was sent is up to four times as long: 1e14 has 15 digits.
+    size = bound if bound <= MAX_ORDER_BYTES // 4 else len(after.order.to_json())
     if size > MAX_ORDER_BYTES:
         return before, _failed("TooLarge", "The order would be larger than 768 KB.")
     return replace(after, size=size), outcome

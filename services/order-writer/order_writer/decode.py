@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import sha256
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
 from order_contracts.commands import COMMANDS, Command
@@ -17,7 +13,7 @@ from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.identity import JOB_ID, derived
 from order_contracts.job import Operation
-from order_contracts.values import json_number
+from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
 from order_runtime.records import Record
 
@@ -46,6 +42,7 @@ class Decoded:
     operation: Operation
     command: Command
     if_match: str | None = None
+    idempotency_key: str | None = None
     suppress_actions: bool = False
     misrouted: bool = False
 
@@ -117,6 +114,7 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
+        idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
         misrouted=not own and _misrouted(record, log.partitions),
     )
@@ -140,6 +138,13 @@ def _job_id(headers: Mapping[str, str]) -> str | None:
     return job_id
 
 
+def _idempotency_key(headers: Mapping[str, str]) -> str | None:
+    key = headers.get("ce_idempotencykey")
+    if key is not None and not 0 < len(key) <= 255:
+        raise BadHeaders("The header ce_idempotencykey must have 1 to 255 characters")
+    return key
+
+
 def _check_key(record: Record, order_id: str) -> None:
     if record.key != order_id.encode():
         message = "Must equal the record's key"
@@ -157,27 +162,6 @@ def _key(record: Record) -> str | None:
 
 def _misrouted(record: Record, partitions: int) -> bool:
     return partition_of(record.key or b"", partitions) != record.partition
-
-
-def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: bool) -> str:
-    """
-    Return what tells one command from another under the same id.
-
-    Made of the JSON itself, spacing and order of members aside, not of our model of it: so a
-    release that knows a field more takes no repeated command for a new one.
-    """
-    parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
-    try:
-        text = orjson.dumps(parts, _plain, orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads
-        text = json.dumps(parts, default=_plain, sort_keys=True).encode()
-    return sha256(text).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return json_number(value)
-    raise TypeError(f"no JSON value: {type(value).__name__}")
 
 
 def _raw_fingerprint(record: Record) -> str:

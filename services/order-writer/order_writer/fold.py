@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
 
 from order_contracts.errors import failure
 from order_contracts.integration_log import LogEntry, log_entry
@@ -13,6 +15,16 @@ from order_writer.decide import Asked, Outcome, State, decide
 from order_writer.decode import Decoded, Unreadable, weight
 
 Item = Decoded | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key and the command that came first under it."""
+
+    key: str
+    job_id: str
+    fingerprint: str
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -25,23 +37,31 @@ class Folded:
     """The orders that were stored before it, tombstones too."""
     changed: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    """The Idempotency-Keys that were used for the first time."""
     log: list[LogEntry] = field(default_factory=list)
     answers: list[tuple[Item, Entry]] = field(default_factory=list)
     """The ledger's entry for each item, in order; of a repeat, the one that was there."""
 
 
-def fold(items: Sequence[Item], ledger: Mapping[str, Entry], orders: Mapping[str, State]) -> Folded:
+def fold(
+    items: Sequence[Item],
+    ledger: Mapping[str, Entry],
+    orders: Mapping[str, State],
+    claims: Mapping[str, Claim] = MappingProxyType({}),
+) -> Folded:
     """
-    Decide a batch against the ledger and the stored orders.
+    Decide a batch against what is stored: jobs, orders and Idempotency-Keys by their ids.
 
     A command whose job is known with its fingerprint was applied before: nothing happens but that
     it is announced again, since a crash may have come between storing and announcing it.
     """
-    known, folded = dict(ledger), Folded(dict(orders), stored=frozenset(orders))
+    known, claimed = dict(ledger), dict(claims)
+    folded = Folded(dict(orders), stored=frozenset(orders))
     for item in items:
         entry = _entry_of(item, known)
         if entry is None:
-            entry = _settle(item, known, folded)
+            entry = _settle(item, known, claimed, folded)
             known[entry.job_id] = entry
             folded.entries.append(entry)
         folded.answers.append((item, entry))
@@ -51,18 +71,36 @@ def fold(items: Sequence[Item], ledger: Mapping[str, Entry], orders: Mapping[str
 def _entry_of(item: Item, known: Mapping[str, Entry]) -> Entry | None:
     """Return the entry that this very command has already, under its id or its position's."""
     entry = known.get(item.job_id)
-    if entry is not None and entry.fingerprint == item.fingerprint:
+    if entry is None or entry.fingerprint == item.fingerprint:
         return entry
     return known.get(item.spare_id)
 
 
-def _settle(item: Item, known: Mapping[str, Entry], folded: Folded) -> Entry:
+def _settle(
+    item: Item, known: Mapping[str, Entry], claimed: dict[str, Claim], folded: Folded
+) -> Entry:
     reused = item.job_id in known
     if isinstance(item, Unreadable):
         return _rejected(item, item.spare_id if reused else item.job_id, folded)
     if reused:
         return _reused(item, folded)
+    if item.idempotency_key is None:
+        return _decided(item, folded)
+    first = claimed.get(item.idempotency_key)
+    if first is not None:
+        return _repeated(item, first)
+    claim = Claim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
+    claimed[claim.key] = claim
+    folded.claims.append(claim)
     return _decided(item, folded)
+
+
+def _repeated(item: Decoded, first: Claim) -> Entry:
+    """Return an alias of the first command under the key, or say that the key is taken."""
+    if first.fingerprint == item.fingerprint:
+        return replace(_entry(item, item.job_id, Outcome()), alias_of=first.job_id)
+    detail = f"The Idempotency-Key belongs to job {first.job_id}, which asked for something else."
+    return _entry(item, item.job_id, Outcome(failure=failure("IdempotencyKeyReused", detail)))
 
 
 def _rejected(item: Unreadable, job_id: str, folded: Folded) -> Entry:

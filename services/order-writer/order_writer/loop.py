@@ -102,12 +102,15 @@ class Writer:
         """Give one record its last attempts, then refuse it: job failed 500, and a dead letter."""
         for _ in range(ATTEMPTS_ALONE - 1):
             try:
-                return self._apply(lambda: [decode(record, self._reads)])
+                folded = self._apply(lambda: [decode(record, self._reads)])
             except (Stopped, OwnCommandUnreadable):
                 raise
             except Exception as error:  # noqa: BLE001  as above
                 last = error
                 self._source.idle(WAIT_SECONDS[0])
+            else:
+                self._poison_in_a_row = 0
+                return folded
         self._poison_in_a_row += 1
         if self._poison_in_a_row >= POISON_IN_A_ROW:
             raise EverythingFails from last

@@ -8,13 +8,23 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, MongoClient, R
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from order_contracts.integration_log import KEPT_DAYS, LogEntry
-from order_runtime.jobs import Entry, entry_document, entry_of
-from order_runtime.mongo import CODEC, DURABLE, INTEGRATION_LOG, JOBS, ORDERS, SNAPSHOT, Document
+from order_contracts.integration_log import KEPT_DAYS
+from order_runtime.integration_log import log_document
+from order_runtime.jobs import RETENTION, Entry, entry_document, entry_of
+from order_runtime.mongo import (
+    CODEC,
+    DURABLE,
+    IDEMPOTENCY,
+    INTEGRATION_LOG,
+    JOBS,
+    ORDERS,
+    SNAPSHOT,
+    Document,
+)
 from order_runtime.orders import from_document, to_document
 from order_writer.decide import State
-from order_writer.decode import Unreadable, weight
-from order_writer.fold import Folded, Item, fold
+from order_writer.decode import Decoded, Unreadable, weight
+from order_writer.fold import Claim, Folded, Item, fold
 
 DAY_SECONDS = 24 * 60 * 60
 TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
@@ -46,6 +56,7 @@ class Store:
                 IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
             ]
         )
+        self._database[IDEMPOTENCY].create_indexes([IndexModel("expireAt", expireAfterSeconds=0)])
         self._database[INTEGRATION_LOG].create_indexes(
             [
                 IndexModel("at", expireAfterSeconds=KEPT_DAYS * DAY_SECONDS),
@@ -65,7 +76,12 @@ class Store:
             self._client.start_session() as session,
             session.start_transaction(read_concern=SNAPSHOT, write_concern=DURABLE),
         ):
-            folded = fold(items, self._ledger(items, session), self._orders(items, session))
+            folded = fold(
+                items,
+                self._ledger(items, session),
+                self._orders(items, session),
+                self._claims(items, session),
+            )
             self._write(folded, session)
         return folded
 
@@ -82,6 +98,14 @@ class Store:
     def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, Entry]:
         found = self._database[JOBS].find({"_id": {"$in": list(ids)}}, session=session)
         return {document["_id"]: entry_of(document) for document in found}
+
+    def _claims(self, items: Sequence[Item], session: ClientSession) -> dict[str, Claim]:
+        keys = [item.idempotency_key for item in items if isinstance(item, Decoded)]
+        wanted = [key for key in keys if key is not None]
+        if not wanted:
+            return {}
+        found = self._database[IDEMPOTENCY].find({"_id": {"$in": wanted}}, session=session)
+        return {claim.key: claim for claim in map(claim_of, found)}
 
     def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
         ids = {item.order_id for item in items if not isinstance(item, Unreadable)}
@@ -101,6 +125,9 @@ class Store:
         if folded.entries:
             jobs = [entry_document(entry) for entry in folded.entries]
             self._database[JOBS].insert_many(jobs, ordered=False, session=session)
+        if folded.claims:
+            claims = [claim_document(claim) for claim in folded.claims]
+            self._database[IDEMPOTENCY].insert_many(claims, ordered=False, session=session)
         if folded.log:
             entries = [log_document(entry) for entry in folded.log]
             self._database[INTEGRATION_LOG].insert_many(entries, ordered=False, session=session)
@@ -116,7 +143,16 @@ def _order_write(order_id: str, folded: Folded) -> InsertOne[Document] | Replace
     return InsertOne(document)
 
 
-def log_document(entry: LogEntry) -> Document:
-    """Return the document of an integration log entry."""
-    document = entry.model_dump(exclude_none=True)
-    return {"_id": document.pop("id"), **document}
+def claim_document(claim: Claim) -> Document:
+    """Return the document of an Idempotency-Key; it expires with the job that it names."""
+    return {
+        "_id": claim.key,
+        "jobId": claim.job_id,
+        "fingerprint": claim.fingerprint,
+        "at": claim.at,
+        "expireAt": claim.at + RETENTION,
+    }
+
+
+def claim_of(document: Document) -> Claim:
+    return Claim(document["_id"], document["jobId"], document["fingerprint"], document["at"])

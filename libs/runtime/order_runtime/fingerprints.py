@@ -1,0 +1,33 @@
+"""What tells one command from another under the same id or the same Idempotency-Key. Pure."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from order_contracts.values import json_number
+
+
+def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: bool) -> str:
+    """
+    Return the fingerprint of a command: of its type, its JSON and its preconditions.
+
+    Made of the JSON itself, spacing and order of members aside, not of our model of it: so a
+    release that knows a field more takes no repeated command for a new one.
+    """
+    parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
+    try:
+        text = orjson.dumps(parts, _plain, orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads
+        text = json.dumps(parts, default=_plain, sort_keys=True).encode()
+    return sha256(text).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError(f"no JSON value: {type(value).__name__}")
