@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from order_contracts.integration_log import LogEntry
-from order_runtime.mongo import Document
+from order_runtime.documents import Document
 
 
 def log_document(entry: LogEntry) -> Document:

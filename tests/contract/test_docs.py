@@ -1,0 +1,83 @@
+"""What people read agrees with what is there: settings, metrics, topics, codes, targets, links."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from pydantic_core import PydanticUndefined
+
+from order_contracts.commands import COMMANDS
+from order_contracts.integration_log import _ENTRIES as CODES
+from order_contracts.topics import TOPICS
+from order_runtime.settings import ServiceSettings
+from support.docs import PUBLISHING, README, ROOT
+
+OPERATING = ROOT / "docs" / "operating.md"
+SERVICES = ("gateway", "order_writer", "enricher", "action_trigger")
+DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def row(name: str, default: object) -> str:
+    """Return how the row of a setting begins."""
+    shown = {PydanticUndefined: "required", "": "empty"}.get(default, f"`{default}`")
+    return f"| `ORDERMILL_{name.upper()}` | {shown} |"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_is_documented_with_its_default(service: str) -> None:
+    settings: type[ServiceSettings] = import_module(f"{service}.settings").Settings
+    text = OPERATING.read_text()
+
+    rows = [row(name, field.default) for name, field in settings.model_fields.items()]
+
+    assert [it for it in rows if it not in text] == []
+
+
+def test_every_metric_is_documented() -> None:
+    for service in SERVICES:
+        import_module(f"{service}.metrics")
+    text = OPERATING.read_text()
+
+    ours = {it.name for it in REGISTRY.collect() if it.name.startswith("ordermill_")}
+
+    assert ours
+    assert {name for name in ours if f"`{name}" not in text} == set()
+
+
+def test_every_topic_is_documented_with_its_limit() -> None:
+    lines = OPERATING.read_text().splitlines()
+
+    for topic in TOPICS:
+        assert any(
+            f"`{topic.name}`" in line and f"| {topic.max_message_bytes} |" in line for line in lines
+        ), topic.name
+
+
+def test_every_code_of_the_integration_log_is_documented() -> None:
+    assert {code for code in CODES if code not in OPERATING.read_text()} == set()
+
+
+def test_every_command_is_documented_for_publishers() -> None:
+    assert {kind for kind in COMMANDS if f"`{kind}`" not in PUBLISHING.read_text()} == set()
+
+
+def test_the_readme_lists_the_targets_of_the_makefile() -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+
+    assert set(re.findall(r"^\| `make (\S+)` ", README.read_text(), re.MULTILINE)) == set(
+        phony[1].split()
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda it: str(it.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
+
+    local = [target for target in targets if not target.startswith("https://")]
+
+    assert [it for it in local if not (document.parent / it).exists()] == []

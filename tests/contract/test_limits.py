@@ -1,0 +1,222 @@
+"""The fields of an order: their limits, what is ignored, and all errors at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus
+from order_contracts.decoding import parse, read
+from order_contracts.order import READ_ONLY, Order, order_type
+from support.builders import ABSENT, Json, line, order_body
+from support.reading import order, refusals, wire, wrong
+
+CONTACT = {"matchKey": "kim", "matchKeyType": "ExternalId"}
+AT = "2025-11-28T10:00:00Z"
+
+
+def lines(count: int) -> Json:
+    return {"items": [line()] * count}
+
+
+def of_line(**fields: Any) -> Json:
+    return {"lineItems": {"items": [line(**fields)]}}
+
+
+def uri(length: int) -> str:
+    return "https://example.com/".ljust(length, "i")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "largest", "larger"),
+    [
+        ("/orderId", {"orderId": "o" * 255}, {"orderId": "o" * 256}),
+        ("/orderId", {"orderId": "é" * 255}, {"orderId": "é" * 256}),
+        (
+            "/contact/matchKey",
+            {"contact": CONTACT | {"matchKey": "k" * 255}},
+            {"contact": CONTACT | {"matchKey": "k" * 256}},
+        ),
+        ("/externalStoreId", {"externalStoreId": "s" * 255}, {"externalStoreId": "s" * 256}),
+        ("/externalStatus", {"externalStatus": "s" * 255}, {"externalStatus": "s" * 256}),
+        ("/references", {"references": ["r"] * 50}, {"references": ["r"] * 51}),
+        ("/references/0", {"references": ["r" * 255]}, {"references": ["r" * 256]}),
+        ("/channel", {"channel": "c" * 100}, {"channel": "c" * 101}),
+        ("/lineItems/items", {"lineItems": lines(1000)}, {"lineItems": lines(1001)}),
+        ("/lineItems/items/0/sku", of_line(sku="s" * 255), of_line(sku="s" * 256)),
+        (
+            "/lineItems/items/0/description",
+            of_line(description="d" * 1000),
+            of_line(description="d" * 1001),
+        ),
+        ("/lineItems/items/0/imageUrl", of_line(imageUrl=uri(2048)), of_line(imageUrl=uri(2049))),
+        (
+            "/lineItems/items/0/targetUrl",
+            of_line(targetUrl=uri(2048)),
+            of_line(targetUrl=uri(2049)),
+        ),
+        (
+            "/lineItems/items/0/discounts",
+            of_line(discounts=[{}] * 50),
+            of_line(discounts=[{}] * 51),
+        ),
+        ("/payments/items", {"payments": {"items": [{}] * 50}}, {"payments": {"items": [{}] * 51}}),
+        ("/fees/items", {"fees": {"items": [{}] * 50}}, {"fees": {"items": [{}] * 51}}),
+        (
+            "/discounts/items",
+            {"discounts": {"items": [{}] * 50}},
+            {"discounts": {"items": [{}] * 51}},
+        ),
+        (
+            "/delivery/method",
+            {"delivery": {"method": "m" * 100}},
+            {"delivery": {"method": "m" * 101}},
+        ),
+        (
+            "/delivery/trackingNumber",
+            {"delivery": {"trackingNumber": "1" * 255}},
+            {"delivery": {"trackingNumber": "1" * 256}},
+        ),
+        (
+            "/delivery/trackingUri",
+            {"delivery": {"trackingUri": uri(2048)}},
+            {"delivery": {"trackingUri": uri(2049)}},
+        ),
+        (
+            "/billingAddress/street",
+            {"billingAddress": {"street": "s" * 255}},
+            {"billingAddress": {"street": "s" * 256}},
+        ),
+    ],
+)
+def test_a_limit_is_reached_and_not_passed(pointer: str, largest: Json, larger: Json) -> None:
+    assert (wrong(**largest), wrong(**larger)) == ([], [(pointer, "TooLong")])
+
+
+@pytest.mark.parametrize(
+    "order_id", ["jobs", "bulk", "check", ".", "..", "a/b", "a\n", "\x7f", "\x85"]
+)
+def test_an_order_id_that_a_path_cannot_hold_is_refused(order_id: str) -> None:
+    """Reserved ones are paths of the API; dots are removed by every client of HTTP."""
+    assert wrong(orderId=order_id) == [("/orderId", "Invalid")]
+
+
+def test_an_order_id_is_not_empty() -> None:
+    assert wrong(orderId="") == [("/orderId", "TooShort")]
+
+
+@pytest.mark.parametrize("order_id", ["JOBS", "...", "a b", "a?b#c%2F", "é", "订单", " "])
+def test_any_other_order_id_is_taken_as_it_is(order_id: str) -> None:
+    assert order(orderId=order_id).order_id == order_id
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["orderId", "contact", "status", "currencyCode", "totalPrice", "createdAt", "lineItems"],
+)
+def test_a_required_field_that_is_null_is_absent(field: str) -> None:
+    required = [(f"/{field}", "Required")]
+    assert (wrong(**{field: None}), wrong(**{field: ABSENT})) == (required, required)
+
+
+def test_any_other_field_that_is_null_is_absent() -> None:
+    """Also those that have a default."""
+    optional = {
+        "externalStoreId": None,
+        "references": None,
+        "lastChangedAt": None,
+        "extraData": None,
+        "orderAction": None,
+        "delivery": {"method": None, "deliveryDate": None},
+        "contact": CONTACT | {"contactType": None},
+        "fees": {"items": None, "total": None},
+    }
+    taken = order(**optional)
+    assert taken.contact.contact_type == "Member"
+    assert taken.fees is not None
+    assert taken.fees.items == ()
+
+
+def test_read_only_fields_are_ignored_whatever_they_hold() -> None:
+    """What GET gave may be edited and sent back; even a wrong one can't be believed."""
+    body = order_body() | {name: ["nonsense"] for name in READ_ONLY}
+    taken = read(Order, wire(body), strict=True)
+    assert not taken.model_fields_set & {"order_type", "version_tag", "contact_id"}
+    assert taken.version_tag is None
+
+
+def test_all_errors_are_told_at_once_each_where_it_is() -> None:
+    """Nobody mends a body of a thousand lines one error at a time."""
+    items = [line(quantity=0), line(), line(sku="", totalPrice="x"), {"type": "Gift"}]
+    told = wrong(orderId="a/b", status=ABSENT, colour="red", lineItems={"items": items})
+    assert told == [
+        ("/orderId", "Invalid"),
+        ("/status", "Required"),
+        ("/lineItems/items/0/quantity", "OutOfRange"),
+        ("/lineItems/items/2/sku", "TooShort"),
+        ("/lineItems/items/2/totalPrice", "Invalid"),
+        ("/lineItems/items/3/type", "Invalid"),
+        ("/lineItems/items/3/sku", "Required"),
+        ("/lineItems/items/3/quantity", "Required"),
+        ("/lineItems/items/3/totalPrice", "Required"),
+        ("/colour", "Unknown"),
+    ]
+
+
+def test_a_thousand_wrong_lines_are_a_thousand_errors() -> None:
+    assert len(wrong(lineItems={"items": [line(quantity=0)] * 1000})) == 1000
+
+
+def test_a_pointer_escapes_what_it_points_to() -> None:
+    assert wrong(**{"a/b~c": 1}) == [("/a~1b~0c", "Unknown")]
+
+
+def test_an_unknown_field_is_found_at_any_depth() -> None:
+    told = wrong(contact=CONTACT | {"name": 1}, **of_line(colour=1))
+    assert told == [("/contact/name", "Unknown"), ("/lineItems/items/0/colour", "Unknown")]
+
+
+def test_addresses_may_have_fields_of_their_own() -> None:
+    assert wrong(billingAddress={"careOf": "Kim", "floor": "3"}) == []
+    assert wrong(billingAddress={"care of": "Kim"}) == [("/billingAddress/care of", "Invalid")]
+    assert wrong(billingAddress={"floor": 3}) == [("/billingAddress/floor", "Invalid")]
+
+
+def test_a_link_has_a_scheme() -> None:
+    assert wrong(delivery={"trackingUri": "www.example.com"}) == [
+        ("/delivery/trackingUri", "Invalid")
+    ]
+    assert wrong(delivery={"trackingUri": "https://a b"}) == [("/delivery/trackingUri", "Invalid")]
+
+
+@pytest.mark.parametrize("body", [[], "order", 1, True])
+def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
+    assert refusals(body) == [("", "Invalid")]
+
+
+@pytest.mark.parametrize(
+    ("types", "kind"),
+    [
+        (["Purchase"], "Purchase"),
+        (["Return"], "Return"),
+        (["Return", "Purchase", "Return"], "Purchase"),
+        (["return", "RETURN"], "Return"),
+    ],
+)
+def test_an_order_is_a_return_if_all_its_lines_are(types: list[str], kind: str) -> None:
+    assert order_type(order(lineItems={"items": [line(type=each) for each in types]})) == kind
+
+
+def test_a_cleared_field_of_a_delivery_is_told_from_an_absent_one() -> None:
+    """Also by the next reader: the gateway sends the command on, and null clears."""
+    body = {"orderId": "o-1", "delivery": {"method": None}, "lastChangedAt": AT}
+    command = read(ChangeOrderDelivery, wire(body), strict=True)
+    again = read(ChangeOrderDelivery, parse(command.to_json()))
+    assert again.delivery.model_fields_set == {"method"}
+    assert again.delivery.method is None
+
+
+def test_a_change_needs_the_time_it_was_made() -> None:
+    body = {"orderId": "o-1", "status": "Completed"}
+    assert refusals(wire(body), ChangeOrderStatus) == [("/lastChangedAt", "Required")]

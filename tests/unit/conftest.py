@@ -1,0 +1,7 @@
+"""Generated input is the same in every run."""
+
+from hypothesis import settings
+
+import support.properties  # noqa: F401  registers the profile
+
+settings.load_profile("ordermill")

@@ -1,0 +1,52 @@
+"""A dead letter is the record as it came, with where from and why."""
+
+from __future__ import annotations
+
+from order_runtime.dead_letters import MAX_REASON, PREFIX, dead_letter
+from order_runtime.records import Outgoing, Record
+from support.commands import AT
+
+HEADERS = (("ce_id", b"job-1"), ("b3", b"\xff"), ("empty", None))
+RECORD = Record("orders.commands", 3, 42, AT, b"\xff", b"{", HEADERS)
+
+
+def letter(record: Record = RECORD, reason: str = "Is not JSON") -> Outgoing:
+    return dead_letter(record, service="order-writer", code="ValidationFailed", reason=reason)
+
+
+def test_the_bytes_are_the_original_ones() -> None:
+    """Key, value and headers, however broken: a replay sends them again."""
+    sent = letter()
+    assert (sent.topic, sent.key, sent.value) == ("orders.commands.dlq", b"\xff", b"{")
+    assert sent.headers[:3] == HEADERS
+
+
+def test_the_reason_and_the_origin_are_text_that_tools_know() -> None:
+    told = {name.removeprefix(PREFIX): value for name, value in letter().headers[3:]}
+    assert told == {
+        "topic": b"orders.commands",
+        "partition": b"3",
+        "offset": b"42",
+        "connector.name": b"order-writer",
+        "exception.class.name": b"ValidationFailed",
+        "exception.message": b"Is not JSON",
+    }
+
+
+def test_a_reason_is_bounded() -> None:
+    """Else the letter could outgrow its topic, and the service would stop at it."""
+    told = dict(letter(reason="é" * 100_000).headers)
+    assert len((told[f"{PREFIX}exception.message"] or b"").decode()) == MAX_REASON
+
+
+def test_a_letter_that_fails_again_tells_of_its_last_failure_only() -> None:
+    first = letter(reason="first")
+    again = Record("orders.commands", 5, 43, AT, first.key, first.value, first.headers)
+    names = [name for name, _ in letter(again, reason="second").headers]
+    assert len(names) == len(set(names))
+    assert dict(letter(again, reason="second").headers)[f"{PREFIX}exception.message"] == b"second"
+
+
+def test_a_letter_without_key_or_value_is_one_too() -> None:
+    sent = letter(Record("orders.events", 0, 0, AT, None, None))
+    assert (sent.topic, sent.key, sent.value) == ("orders.events.dlq", None, None)

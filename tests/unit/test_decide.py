@@ -1,0 +1,384 @@
+"""Every command in every state of an order: what it makes, or why it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from order_contracts.commands import Command, RegisterOrder
+from order_contracts.identity import version_tag
+from order_runtime.orders import LiveOrder, Tombstone
+from order_writer.decide import MAX_ORDER_BYTES, Asked, Outcome, State, decide
+from support.builders import Json, line
+from support.commands import (
+    AT,
+    change_delivery,
+    change_status,
+    delete,
+    later,
+    register,
+    replace_order,
+    trigger,
+)
+
+ACTION = {"action": "ConfirmOrder"}
+
+
+def asked(command: Command, job_id: str = "job", **more: Any) -> Asked:
+    return Asked(command, job_id, size=len(command.to_json()), **more)
+
+
+def after(state: State, *commands: Command, now: datetime = AT) -> State:
+    """Return what *commands*, none of which may fail, make of *state*."""
+    for number, command in enumerate(commands):
+        state, outcome = decide(state, asked(command, f"before-{number}"), now)
+        assert outcome.failure is None
+    return state
+
+
+def code(outcome: Outcome) -> str | None:
+    return outcome.failure.code if outcome.failure else None
+
+
+def live(state: State) -> LiveOrder:
+    assert isinstance(state, LiveOrder)
+    return state
+
+
+def tag(state: State) -> str:
+    return version_tag(live(state).job_id)
+
+
+STATES: Mapping[str, State] = {
+    "absent": None,
+    "present": after(None, register()),
+    "deleted": after(None, register(), delete()),
+    "again": after(None, register(), delete(), register()),
+}
+COMMANDS: Mapping[str, Callable[[State], Command]] = {
+    "register": lambda _: register(),
+    "replace": lambda _: replace_order(),
+    "delete": lambda _: delete(),
+    "status": lambda _: change_status(),
+    "delivery": lambda _: change_delivery(),
+    "action": lambda state: trigger(tag(state) if isinstance(state, LiveOrder) else "none"),
+}
+TABLE: Mapping[tuple[str, str], str | int | None] = {
+    ("register", "absent"): 1,
+    ("register", "present"): "OrderExists",
+    ("register", "deleted"): 3,
+    ("register", "again"): "OrderExists",
+    ("replace", "absent"): "OrderNotFound",
+    ("replace", "present"): 2,
+    ("replace", "deleted"): "OrderNotFound",
+    ("replace", "again"): 4,
+    ("delete", "absent"): "OrderNotFound",
+    ("delete", "present"): 2,
+    ("delete", "deleted"): "OrderNotFound",
+    ("delete", "again"): 4,
+    ("status", "absent"): "OrderNotFound",
+    ("status", "present"): 2,
+    ("status", "deleted"): "OrderNotFound",
+    ("status", "again"): 4,
+    ("delivery", "absent"): "OrderNotFound",
+    ("delivery", "present"): 2,
+    ("delivery", "deleted"): "OrderNotFound",
+    ("delivery", "again"): 4,
+    ("action", "absent"): "OrderNotFound",
+    ("action", "present"): None,
+    ("action", "deleted"): "OrderNotFound",
+    ("action", "again"): None,
+}
+"""The version that is made, None for an action that makes none, or the code of the failure."""
+
+
+@pytest.mark.parametrize(("command", "state"), TABLE)
+def test_every_command_in_every_state(command: str, state: str) -> None:
+    before = STATES[state]
+    _, outcome = decide(before, asked(COMMANDS[command](before)), AT)
+    assert (code(outcome) or outcome.version) == TABLE[command, state]
+
+
+@pytest.mark.parametrize(("command", "state"), TABLE)
+def test_what_fails_or_makes_no_version_changes_nothing(command: str, state: str) -> None:
+    """The order is the very same, so that nothing is written."""
+    before = STATES[state]
+    next_state, outcome = decide(before, asked(COMMANDS[command](before)), AT)
+    assert (next_state is before) == (outcome.version is None)
+
+
+@pytest.mark.parametrize("command", ["replace", "status", "delivery"])
+def test_every_applied_change_makes_a_new_version_tag(command: str) -> None:
+    before = STATES["present"]
+    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), later(5))
+    assert tag(changed) == version_tag("job-2") != tag(before)
+    assert live(changed).updated_at == later(5)
+
+
+@pytest.mark.parametrize("command", ["replace", "status", "delivery"])
+def test_when_an_order_was_registered_and_by_whom_is_fixed(command: str) -> None:
+    """Pages are sorted by it, and a 409 names its owner."""
+    before = STATES["present"]
+    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), later(5))
+    assert live(changed).registered_at == live(before).registered_at
+    assert live(changed).registered_by == live(before).registered_by
+
+
+def test_versions_go_on_over_a_deletion() -> None:
+    """So an event of the deleted order is never taken for one of the new."""
+    assert STATES["deleted"] == Tombstone(2, AT)
+    again = live(STATES["again"])
+    assert (again.version, again.contact_version) == (3, 3)
+
+
+def test_the_refusal_names_the_job_that_owns_the_order() -> None:
+    _, outcome = decide(STATES["present"], asked(register(), "job-2"), AT)
+    assert outcome.failure is not None
+    assert (outcome.failure.status, "before-0" in outcome.failure.detail) == (409, True)
+
+
+def test_a_replacement_is_whole() -> None:
+    before = after(None, register(channel="web", delivery={"method": "Post"}))
+    replaced = live(after(before, replace_order(channel="app")))
+    assert (replaced.order.channel, replaced.order.delivery) == ("app", None)
+
+
+def test_only_registering_and_replacing_ask_for_the_contact_again() -> None:
+    """A link counts while it carries this version."""
+    before = live(STATES["present"])
+    assert live(after(before, change_status(), change_delivery())).contact_version == 1
+    assert live(after(before, replace_order())).contact_version == 2
+
+
+def test_an_external_status_that_is_absent_stays() -> None:
+    before = after(None, register(externalStatus="packed"))
+    assert live(after(before, change_status())).order.external_status == "packed"
+    assert live(after(before, change_status(externalStatus=""))).order.external_status == ""
+
+
+def test_in_a_delivery_absent_stays_and_null_clears() -> None:
+    before = after(None, register(delivery={"method": "Post", "trackingNumber": "1"}))
+    given = {"trackingNumber": None, "deliveryDate": "2026-01-01"}
+    delivery = live(after(before, change_delivery(delivery=given))).order.delivery
+    assert delivery is not None
+    assert (delivery.method, delivery.tracking_number) == ("Post", None)
+    assert delivery.delivery_date == "2026-01-01"
+
+
+@pytest.mark.parametrize("command", ["replace", "delete", "status", "delivery"])
+def test_if_match_lets_through_the_version_that_it_names(command: str) -> None:
+    before = STATES["present"]
+    for wanted in ("*", f'"{tag(before)}"'):
+        _, outcome = decide(before, asked(COMMANDS[command](before), if_match=wanted), AT)
+        assert outcome.version == 2
+
+
+@pytest.mark.parametrize("command", ["replace", "delete", "status", "delivery"])
+@pytest.mark.parametrize("wanted", ['"another"', "", "unquoted", 'W/"{tag}"', "{tag}"])
+def test_if_match_refuses_any_other_version(command: str, wanted: str) -> None:
+    before = STATES["present"]
+    named = wanted.replace("{tag}", tag(before))
+    next_state, outcome = decide(before, asked(COMMANDS[command](before), if_match=named), AT)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.status) == ("VersionMismatch", 412)
+    assert next_state is before
+
+
+@pytest.mark.parametrize("wanted", ["*", '"any"'])
+@pytest.mark.parametrize("command", ["replace", "delete", "status", "delivery"])
+def test_an_order_that_is_not_there_is_not_found_whatever_if_match_says(
+    command: str, wanted: str
+) -> None:
+    _, outcome = decide(None, asked(COMMANDS[command](None), if_match=wanted), AT)
+    assert code(outcome) == "OrderNotFound"
+
+
+def test_a_tag_of_the_former_life_does_not_match() -> None:
+    """The order was deleted and registered again; the caller saw the first."""
+    former, again = STATES["present"], after(STATES["deleted"], register())
+    again = replace(live(again), job_id="other")
+    _, outcome = decide(again, asked(delete(), if_match=f'"{tag(former)}"'), AT)
+    assert code(outcome) == "VersionMismatch"
+
+
+def test_an_action_for_a_version_that_is_gone_is_404() -> None:
+    """As the documents say, though it is the code of a 412 elsewhere."""
+    _, outcome = decide(STATES["present"], asked(trigger("gone")), AT)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.status) == ("VersionMismatch", 404)
+
+
+def test_an_action_changes_no_version() -> None:
+    before = STATES["present"]
+    next_state, outcome = decide(before, asked(trigger(tag(before))), AT)
+    assert next_state is before
+    assert outcome.action is not None
+
+
+STALE: Mapping[str, tuple[Command, Command, bool]] = {
+    "an older status": (change_status(at=later(0)), change_status(at=later(-1)), True),
+    "an equal status": (change_status(at=later(0)), change_status(at=later(0)), False),
+    "a newer status": (change_status(at=later(0)), change_status(at=later(1)), False),
+    "an older delivery": (change_delivery(at=later(0)), change_delivery(at=later(-1)), True),
+    "another aspect": (change_status(at=later(0)), change_delivery(at=later(-1)), False),
+    "the other aspect": (change_delivery(at=later(0)), change_status(at=later(-1)), False),
+    "a put older than a status": (
+        change_status(at=later(0)),
+        replace_order(lastChangedAt=later(-1).isoformat()),
+        True,
+    ),
+    "a put older than a delivery": (
+        change_delivery(at=later(0)),
+        replace_order(lastChangedAt=later(-1).isoformat()),
+        True,
+    ),
+    "a put without a time": (change_status(at=later(0)), replace_order(), False),
+    "a status older than a put": (
+        replace_order(lastChangedAt=later(0).isoformat()),
+        change_status(at=later(-1)),
+        True,
+    ),
+    "a delivery older than a put": (
+        replace_order(lastChangedAt=later(0).isoformat()),
+        change_delivery(at=later(-1)),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "stale"), STALE.values(), ids=STALE)
+def test_a_change_is_stale_where_it_is_older_than_its_aspect(
+    first: Command, second: Command, *, stale: bool
+) -> None:
+    before = after(STATES["present"], first)
+    next_state, outcome = decide(before, asked(second), AT)
+    assert [warning.code for warning in outcome.warnings] == ["StaleChange"] * stale
+    assert (outcome.failure, outcome.version is None) == (None, stale)
+    assert (next_state is before) == stale
+
+
+@pytest.mark.parametrize("late", [change_status(at=later(-1)), change_delivery(at=later(-1))])
+def test_a_registration_dates_both_aspects(late: Command) -> None:
+    before = after(None, register(lastChangedAt=later(0).isoformat()))
+    _, outcome = decide(before, asked(late), AT)
+    assert [warning.code for warning in outcome.warnings] == ["StaleChange"]
+
+
+@pytest.mark.parametrize("change", [change_status, change_delivery])
+def test_a_put_without_a_time_keeps_the_times_of_the_aspects(
+    change: Callable[..., Command],
+) -> None:
+    """Else an old change that arrives after it would be applied."""
+    before = after(STATES["present"], change(at=later(0)), replace_order())
+    _, outcome = decide(before, asked(change(at=later(-1))), AT)
+    assert outcome.version is None
+
+
+def test_a_stale_change_fires_no_action() -> None:
+    before = after(STATES["present"], change_status(at=later(0)))
+    _, outcome = decide(before, asked(change_status(at=later(-1), orderAction=ACTION)), AT)
+    assert outcome.action is None
+
+
+def test_if_match_overrules_the_time() -> None:
+    """Who names the version has seen what would be overtaken."""
+    before = after(STATES["present"], change_status(at=later(0)))
+    named = asked(change_status(at=later(-1)), if_match=f'"{tag(before)}"')
+    assert decide(before, named, AT)[1].version == 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        register(orderAction=ACTION),
+        replace_order(orderAction=ACTION),
+        change_status(orderAction=ACTION),
+        change_delivery(orderAction=ACTION),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_an_embedded_action_fires_unless_it_is_suppressed(command: Command) -> None:
+    before = None if isinstance(command, RegisterOrder) else STATES["present"]
+    fired = decide(before, asked(command), AT)[1].action
+    assert fired is not None
+    assert fired.action == "ConfirmOrder"
+    assert decide(before, asked(command, suppress_actions=True), AT)[1].action is None
+
+
+def test_a_refused_command_fires_no_action() -> None:
+    _, outcome = decide(STATES["present"], asked(register(orderAction=ACTION)), AT)
+    assert (code(outcome), outcome.action) == ("OrderExists", None)
+
+
+RETURN = line(type="Return", totalPrice=4)
+TOTALS: Mapping[str, tuple[dict[str, Any], bool]] = {
+    "they add up": ({}, False),
+    "a cent off": ({"totalPrice": 9.91}, False),
+    "two cents off": ({"totalPrice": 9.92}, True),
+    "a return counts against": ({"lines": [line(), RETURN], "totalPrice": 5.9}, False),
+    "fees count": ({"fees": {"total": 5}, "totalPrice": 14.9}, False),
+    "discounts count against": ({"discounts": {"total": 5}, "totalPrice": 4.9}, False),
+    "payments don't count": ({"payments": {"total": 5}}, False),
+    "a right sub-total": (
+        {"lineItems": {"items": [line()], "subTotal": 9.9}, "totalPrice": 9.9},
+        False,
+    ),
+    "a wrong sub-total": (
+        {"lineItems": {"items": [line()], "subTotal": 9}, "totalPrice": 9.9},
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("deviations", "off"), TOTALS.values(), ids=TOTALS)
+def test_totals_that_do_not_add_up_are_a_warning(deviations: dict[str, Any], *, off: bool) -> None:
+    """Never a refusal: the shop's sums are the shop's."""
+    for before, command in ((None, register), (STATES["present"], replace_order)):
+        _, outcome = decide(before, asked(command(**deviations)), AT)
+        assert [warning.code for warning in outcome.warnings] == ["TotalsMismatch"] * off
+        assert outcome.failure is None
+
+
+FREE = {"a": "x" * 16_000}
+LARGE: Json = {"lines": [line(extraData=FREE)] * 30}
+TOO_LARGE: Json = {"lines": [line(extraData=FREE)] * 50}
+
+
+def test_an_order_may_be_as_large_as_768_kilobytes() -> None:
+    large = register(**LARGE)
+    assert MAX_ORDER_BYTES == 768 * 1024
+    assert decide(None, asked(large), AT)[1].failure is None
+
+
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [(None, register(**TOO_LARGE)), (STATES["present"], replace_order(**TOO_LARGE))],
+    ids=["register", "replace"],
+)
+def test_a_larger_order_is_refused(before: State, command: Command) -> None:
+    next_state, outcome = decide(before, asked(command), AT)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.status) == ("TooLarge", 413)
+    assert next_state is before
+
+
+def test_numbers_that_are_longer_in_our_spelling_are_measured_so() -> None:
+    """1e14 has four characters and becomes fifteen digits."""
+    free = {"a": [10**14] * 1000}
+    command = register(lines=[line(extraData=free)] * 60)
+    sent = Asked(command, "job", size=len(command.to_json()) * 4 // 15)
+    assert sent.size < MAX_ORDER_BYTES // 2
+    assert code(decide(None, sent, AT)[1]) == "TooLarge"
+
+
+def test_small_changes_cannot_add_up_to_too_large_an_order() -> None:
+    """Each is bounded by what came before and what it brings; the sum is measured in time."""
+    state = after(None, register(**LARGE))
+    for number in range(40):
+        big = {"trackingUri": f"https://example.com/{number}".ljust(2048, "x")}
+        state = after(state, change_delivery(delivery=big))
+        assert len(live(state).order.to_json()) <= MAX_ORDER_BYTES

@@ -1,0 +1,191 @@
+"""From a record to a command, or to the sentence that tells its sender why it is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from order_runtime.job_ids import Secrets, issue
+from order_runtime.records import Record
+from order_writer.decode import (
+    Decoded,
+    Log,
+    OwnCommandUnreadable,
+    Unreadable,
+    decode,
+    poisoned,
+)
+from support.builders import ABSENT, order_body
+from support.commands import AT, PARTITIONS, READS, delete, later, raw, record, register
+
+SECRETS = Secrets([b"s" * 32])
+OWN = Log("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
+ISSUED = issue(int(AT.timestamp() * 1000), 5, SECRETS.newest_first[0])
+GOOD = register().to_json()
+
+
+def unreadable(sent: Record, reads: Log = READS) -> Unreadable:
+    item = decode(sent, reads)
+    assert isinstance(item, Unreadable)
+    assert (item.failure.code, item.failure.status) == ("ValidationFailed", 400)
+    return item
+
+
+def decoded(sent: Record, reads: Log = READS) -> Decoded:
+    item = decode(sent, reads)
+    assert isinstance(item, Decoded)
+    return item
+
+
+def header(name: str, value: bytes) -> tuple[tuple[str, bytes], ...]:
+    return ((name, value),)
+
+
+@pytest.mark.parametrize("kind", [b"", b"RegisterOrder", b"RegisterOrder.v2", b"OrderDeleted.v1"])
+def test_a_type_that_names_no_command_is_refused(kind: bytes) -> None:
+    assert "ce_type" in unreadable(raw(GOOD, kind=kind.decode())).failure.detail
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_an_empty_value_is_refused(value: bytes | None) -> None:
+    """A tombstone is no command: the topic is not compacted."""
+    assert unreadable(raw(value)).failure.detail == "The value is empty"
+
+
+@pytest.mark.parametrize("value", [b"{", b"null", b"[]", b"\xff", b'{"a":1,"a":1}', b"NaN"])
+def test_what_is_not_one_json_object_is_refused(value: bytes) -> None:
+    (error,) = unreadable(raw(value)).failure.errors
+    assert error.pointer == ""
+
+
+def test_all_errors_of_a_command_are_listed_with_their_places() -> None:
+    body = order_body("o-1", status=ABSENT, totalPrice="x", createdAt="?")
+    errors = unreadable(raw(json.dumps(body).encode())).failure.errors
+    assert {error.pointer for error in errors} == {"/status", "/totalPrice", "/createdAt"}
+
+
+def test_no_more_than_a_hundred_errors_are_kept() -> None:
+    """They are stored with the job and sent in a header."""
+    body = order_body("o-1", lineItems={"items": [{}] * 500})
+    assert len(unreadable(raw(json.dumps(body).encode())).failure.errors) == 100
+
+
+@pytest.mark.parametrize("key", [None, b"", b"o-2", b"O-1", b"o-1 ", b"\xff"])
+def test_a_key_that_is_not_the_order_id_is_refused(key: bytes | None) -> None:
+    """Commands of one order would be on several partitions, in no order."""
+    (error,) = unreadable(raw(GOOD, key)).failure.errors
+    assert (error.pointer, error.code) == ("/orderId", "KeyMismatch")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("content-type", b"application/cloudevents+json"),
+        ("ce_id", b"\xff"),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"DeleteOrder.v1"),
+        ("ce_idempotencykey", b""),
+        ("ce_idempotencykey", b"k" * 256),
+    ],
+)
+def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) -> None:
+    unreadable(raw(GOOD, job_id="job-1", headers=header(name, value)))
+
+
+@pytest.mark.parametrize("job_id", [b"", b"a b", b"a/b", "ä".encode(), b"a" * 256, b"a\n"])
+def test_an_id_that_no_link_can_hold_is_refused(job_id: bytes) -> None:
+    """Its job is found under the id of its position."""
+    item = unreadable(raw(GOOD, headers=header("ce_id", job_id)))
+    assert item.job_id == item.spare_id
+    assert "ce_id" in item.failure.detail
+
+
+@pytest.mark.parametrize("job_id", ["a", "A-Z_0.9~", "a" * 255, ISSUED])
+def test_the_id_of_a_command_is_its_job_id(job_id: str) -> None:
+    assert decoded(raw(GOOD, job_id=job_id)).job_id == job_id
+
+
+def test_an_unreadable_command_keeps_its_id() -> None:
+    """So its sender finds out over HTTP."""
+    assert unreadable(raw(b"{", job_id="job-1")).job_id == "job-1"
+
+
+def test_a_command_without_an_id_has_that_of_its_position() -> None:
+    sent = raw(GOOD, offset=7)
+    first = decoded(sent).job_id
+    others = [
+        replace(sent, offset=8),
+        replace(sent, partition=(sent.partition + 1) % PARTITIONS),
+        replace(sent, at=later(0.001)),
+    ]
+    ids = {first, *(decoded(other).job_id for other in others)}
+    ids.add(decoded(sent, replace(READS, topic_id="topic-2")).job_id)
+    assert len(ids) == 5
+    assert decoded(sent).job_id == first
+
+
+def test_a_consumer_passes_over_unknown_fields() -> None:
+    body = order_body("o-1") | {"colour": "red", "size": 10**300}
+    assert decoded(raw(json.dumps(body).encode())).order_id == "o-1"
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e-400", "9" * 4000, "1.00000000000000001"])
+def test_an_unknown_field_may_hold_any_number(number: str) -> None:
+    """The fingerprint is made of all that was sent."""
+    body = json.dumps(order_body("o-1") | {"colour": "?"}).replace('"?"', number)
+    assert decoded(raw(body.encode()))
+
+
+def test_a_clock_is_judged_by_the_brokers_time() -> None:
+    """So a replay judges as the first reading did."""
+    body = register(createdAt=later(301).isoformat()).to_json()
+    unreadable(raw(body))
+    assert decoded(raw(body, at=later(1)))
+
+
+def test_what_came_with_the_command_is_kept() -> None:
+    headers = header("ce_ifmatch", b'"tag"') + header("ce_actions", b"suppress")
+    item = decoded(raw(GOOD, headers=headers))
+    assert (item.if_match, item.suppress_actions) == ('"tag"', True)
+
+
+def test_a_command_on_another_partition_is_misrouted() -> None:
+    sent = record(delete())
+    assert not decoded(sent).misrouted
+    assert decoded(replace(sent, partition=(sent.partition + 1) % PARTITIONS)).misrouted
+
+
+@pytest.mark.parametrize(
+    "value", [b"{", b"", json.dumps(order_body("o-1", status=ABSENT)).encode()]
+)
+def test_a_command_of_our_own_that_is_unreadable_stops_the_service(value: bytes) -> None:
+    """It was answered 202: to refuse it would lose it, and the release is at fault."""
+    with pytest.raises(OwnCommandUnreadable):
+        decode(raw(value, job_id=ISSUED), OWN)
+
+
+def test_a_command_of_our_own_was_judged_by_the_gateways_clock() -> None:
+    """Which may be ahead of the broker's."""
+    body = register(createdAt=later(3_600).isoformat()).to_json()
+    assert decoded(raw(body, job_id=ISSUED), OWN)
+
+
+def test_somebody_elses_unreadable_command_stops_nobody() -> None:
+    unreadable(raw(b"{", job_id="0198a9c2-1f00-8abc-9def-0123456789ab"), OWN)
+
+
+@pytest.mark.parametrize("sent", [raw(GOOD, job_id="job-1"), raw(b"{", None), raw(None, b"\xff")])
+def test_any_record_can_be_refused_as_poison(sent: Record) -> None:
+    item = poisoned(sent, READS)
+    assert (item.failure.code, item.failure.status) == ("InternalError", 500)
+    assert item.job_id in {"job-1", item.spare_id}
+
+
+def test_a_refusal_never_repeats_what_was_sent() -> None:
+    """It is stored, logged and sent in a header."""
+    secret = "kim@example.com"
+    body = order_body("o-1", currencyCode=secret, status=secret, createdAt=secret)
+    failure = unreadable(raw(json.dumps(body | {secret: secret}).encode())).failure
+    assert secret not in failure.to_json().decode()

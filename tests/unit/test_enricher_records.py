@@ -1,0 +1,98 @@
+"""Records become events and reference documents, or a reason that repeats nothing of them."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from enricher.decode import Unreadable, happened
+from enricher.references import reference_document
+from order_contracts.cloudevents import Headers
+from order_contracts.decoding import Invalid
+from order_contracts.events import EventType
+from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
+from order_runtime.records import Record
+from support.builders import Json, article_body, contact_body, order_body, store_body
+from support.written import AT, Writer, reference, taken
+
+EVENT = taken(Writer("o-1").register(order_body("o-1")).event)
+
+
+def without(name: str) -> Headers:
+    return tuple((key, value or b"") for key, value in EVENT.headers if key != name)
+
+
+def test_an_event_tells_what_happened_and_when_its_command_was_accepted() -> None:
+    event = happened(EVENT)
+
+    assert (event.kind, event.accepted_at) == (EventType.REGISTERED, AT)
+    assert event.event.order_id == "o-1"
+
+
+def test_without_a_time_of_its_own_an_event_has_the_brokers() -> None:
+    assert happened(replace(EVENT, headers=without("ce_time"))).accepted_at == EVENT.at
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (replace(EVENT, headers=without("ce_type")), "ce_type is missing"),
+        (replace(EVENT, headers=(*without("ce_type"), ("ce_type", b"Anna"))), "names no event"),
+        (replace(EVENT, value=None), "Is not JSON"),
+        (replace(EVENT, value=b'{"orderId": "Anna"}'), "/jobId"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_a_reason(record: Record, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason) as refused:
+        happened(record)
+
+    assert "Anna" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "key"),
+    [
+        (CONTACTS, contact_body("c-1"), "c-1"),
+        (ARTICLES, article_body("mug"), "mug"),
+        (STORES, store_body("shop"), "shop"),
+    ],
+)
+def test_a_reference_record_is_kept_under_its_key_with_its_position(
+    topic: Topic, body: Json, key: str
+) -> None:
+    """More fields than the contract's are passed over, so that they are never kept."""
+    record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
+
+    document = reference_document(record)
+
+    assert document["_id"] == key
+    assert document["position"] == {"partition": record.partition, "offset": record.offset}
+    assert "shoeSize" not in document
+
+
+def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
+    record = reference(CONTACTS.name, "c-1", None)
+
+    assert reference_document(record) == {
+        "_id": "c-1",
+        "deletedAt": record.at,
+        "position": {"partition": record.partition, "offset": record.offset},
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("c-1", b"Anna", "Is not JSON"),
+        ("c-1", b'{"email": "anna@example.com"}', "/contactId"),
+        ("c-1", b'{"contactId": "anna"}', "must be the id in the value"),
+        ("", b'{"contactId": "anna"}', "key is missing"),
+    ],
+)
+def test_a_bad_reference_record_is_refused_with_a_reason(
+    key: str, value: bytes, reason: str
+) -> None:
+    with pytest.raises(Invalid, match=reason) as refused:
+        reference_document(reference(CONTACTS.name, key, value))
+
+    assert "anna" not in str(refused.value).lower()

@@ -1,0 +1,266 @@
+"""What an event means for its order, in every state that the order may be in by then."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from enricher.decision import NOTHING, Decision, Facts, Happened, Link, Stored, Window
+from enricher.decode import happened
+from enricher.matching import KnownContact
+from enricher.rules import decide
+from order_contracts.events import EventType
+from order_contracts.job import Action, Enrichment
+from order_contracts.order import MatchKeyType
+from support.builders import Json, line, order_body
+from support.written import AT, Writer, Written, taken
+
+CONTACT = KnownContact("c-1", "Member", "sv")
+FACTS = Facts(
+    contacts={"ExternalId:12433": [CONTACT], "ContactId:c-1": [CONTACT]},
+    articles=frozenset({"mug"}),
+    stores=frozenset({"shop"}),
+)
+NOBODY = replace(FACTS, contacts={})
+WINDOW = Window(AT + timedelta(minutes=1), timedelta(hours=24))
+CONFIRM: Json = {"action": "ConfirmOrder", "data": {"gift": True}}
+
+
+def body(**deviations: object) -> Json:
+    contact = {"matchKey": "12433", "matchKeyType": "ExternalId"}
+    return order_body(
+        "o-1", contact=contact, lines=[line(sku="mug")], externalStoreId="shop", **deviations
+    )
+
+
+def read(written: Written) -> Happened:
+    return happened(taken(written.event))
+
+
+def stored(written: Written) -> Stored | None:
+    document = written.order
+    if "deletedAt" in document:
+        return None
+    return Stored(document["contactVersion"], document["registeredAt"])
+
+
+def seen(written: Written, *, now: Written | None = None, link: Link | None = None) -> Decision:
+    """Decide on an event while the order is as *now* left it."""
+    return decide(read(written), stored(now or written), link, FACTS, WINDOW)
+
+
+def alone(written: Written, facts: Facts = NOBODY, window: Window = WINDOW) -> Decision:
+    return decide(read(written), stored(written), None, facts, window)
+
+
+def logged(decision: Decision) -> list[tuple[str, str]]:
+    return [(entry.code, entry.reference) for entry in decision.log]
+
+
+def test_a_known_contact_is_linked_and_the_action_fires() -> None:
+    decision = seen(Writer("o-1").register(body(), CONFIRM))
+
+    assert (decision.enrichment, decision.action) == (Enrichment.DONE, Action.FIRED)
+    assert decision.link is not None
+    assert decision.link.contact_id == "c-1"
+    assert decision.link.waits_for == ()
+    assert decision.log == ()
+    assert decision.fire is not None
+    assert decision.fire.contact_id == decision.fire.order.contact_id == "c-1"
+    assert decision.fire.data == {"gift": True}
+    assert decision.enriched is not None
+    assert decision.enriched.missing == ()
+
+
+def test_without_an_action_nothing_fires() -> None:
+    decision = seen(Writer("o-1").register(body()))
+
+    assert (decision.enrichment, decision.action, decision.fire) == (Enrichment.DONE, None, None)
+
+
+@pytest.mark.parametrize(
+    ("of_action", "of_order", "chosen"),
+    [("de", "en", "de"), (None, "en", "en"), (None, None, "sv")],
+)
+def test_the_language_is_the_actions_else_the_orders_else_the_contacts(
+    of_action: str | None, of_order: str | None, chosen: str
+) -> None:
+    action = {**CONFIRM, "language": of_action} if of_action else CONFIRM
+    order = body(language=of_order) if of_order else body()
+
+    decision = seen(Writer("o-1").register(order, action))
+
+    assert decision.fire is not None
+    assert decision.fire.language == chosen
+
+
+def test_a_missing_contact_is_logged_without_its_key_and_the_action_is_held() -> None:
+    written = Writer("o-1").register(body(), CONFIRM)
+
+    decision = alone(written)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.HELD)
+    assert logged(decision) == [("ContactMissing", MatchKeyType.EXTERNAL_ID)]
+    assert decision.link is not None
+    assert decision.link.contact_id is None
+    assert decision.link.waits_for == ("ExternalId:12433",)
+    assert decision.hold is not None
+    assert decision.hold.until == AT + timedelta(hours=24)
+    assert decision.fire is None
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        pytest.param(replace(WINDOW, hold_for=timedelta(0)), id="holding-is-off"),
+        pytest.param(replace(WINDOW, now=AT + timedelta(hours=24)), id="the-window-is-over"),
+    ],
+)
+def test_an_action_that_may_not_wait_is_dropped(window: Window) -> None:
+    decision = alone(Writer("o-1").register(body(), CONFIRM), window=window)
+
+    assert (decision.action, decision.hold) == (Action.DROPPED, None)
+    assert ("ActionDropped", "") in logged(decision)
+
+
+def test_two_contacts_with_the_key_are_not_chosen_between() -> None:
+    two = replace(FACTS, contacts={"ExternalId:12433": [CONTACT, KnownContact("c-2")]})
+
+    decision = alone(Writer("o-1").register(body()), two)
+
+    assert decision.enrichment is Enrichment.CONTACT_MISSING
+    assert logged(decision) == [("ContactAmbiguous", MatchKeyType.EXTERNAL_ID)]
+
+
+def test_missing_articles_and_stores_are_told_once_each_and_the_job_is_done() -> None:
+    lines = [line(sku="cup"), line(sku="mug"), line(sku="cup"), line(sku="pot")]
+    order = {**body(), "lineItems": {"items": lines}, "externalStoreId": "elsewhere"}
+
+    decision = seen(Writer("o-1").register(order))
+
+    assert decision.enrichment is Enrichment.DONE
+    assert logged(decision) == [
+        ("ArticleMissing", "cup"),
+        ("ArticleMissing", "pot"),
+        ("StoreMissing", "elsewhere"),
+    ]
+    assert decision.link is not None
+    assert decision.link.waits_for == ("Article:cup", "Article:pot", "Store:elsewhere")
+    assert decision.enriched is not None
+    assert logged(decision) == [(it.code, it.reference) for it in decision.enriched.missing]
+
+
+def test_a_decision_that_was_made_stands_whatever_is_known_today() -> None:
+    """So a replay, or a repeat after a crash, says what was said the first time."""
+    written = Writer("o-1").register(body(), CONFIRM)
+    first = alone(written)
+
+    again = decide(read(written), stored(written), first.link, FACTS, WINDOW)
+
+    assert again == replace(first, link=None)
+
+
+def test_an_order_that_was_replaced_meanwhile_still_fires_its_action() -> None:
+    writer = Writer("o-1")
+    first = writer.register(body(), CONFIRM)
+
+    decision = seen(first, now=writer.replace(body()))
+
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
+    assert (decision.link, decision.enriched, decision.log) == (None, None, ())
+
+
+def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action() -> None:
+    writer = Writer("o-1")
+    first = writer.register(body(), CONFIRM)
+
+    decision = seen(first, now=writer.delete())
+
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
+    assert logged(decision) == [("ActionDropped", "")]
+    assert (decision.link, decision.hold, decision.fire) == (None, None, None)
+
+
+def test_a_former_life_is_not_taken_for_the_present_one() -> None:
+    """The order exists, but it is another than the one that the event tells of."""
+    writer = Writer("o-1")
+    first = writer.register(body(), CONFIRM)
+    deleted = writer.delete()
+    second = writer.register(body())
+    link = seen(second).link
+
+    late = seen(first, now=second, link=link)
+    gone = seen(deleted, now=second, link=link)
+
+    assert (late.enrichment, late.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
+    assert (late.link, late.fire) == (None, None)
+    assert (gone.unlink, gone.drop) == (2, 2)
+    assert link is not None
+    assert link.contact_version == 3
+
+
+def test_a_replacement_is_linked_anew_and_drops_what_was_held_before_it() -> None:
+    writer = Writer("o-1")
+    first = seen(writer.register(body()))
+
+    decision = seen(writer.replace(body(), CONFIRM), link=first.link)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.DONE, Action.FIRED)
+    assert decision.link is not None
+    assert decision.link.contact_version == 2
+    assert decision.drop == 1
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["change", "action"])
+def test_an_action_on_a_linked_order_fires(asked: bool) -> None:
+    writer = Writer("o-1")
+    link = seen(writer.register(body())).link
+    written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
+
+    decision = seen(written, link=link)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.DONE, Action.FIRED)
+    assert (decision.link, decision.enriched) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "action"), [(False, Action.HELD), (True, Action.DROPPED)], ids=["change", "action"]
+)
+def test_without_a_contact_a_change_holds_its_action_and_a_request_fails(
+    asked: bool, action: Action
+) -> None:
+    """Even if the contact has come by now: what waits is healed, not judged anew."""
+    writer = Writer("o-1")
+    link = alone(writer.register(body())).link
+    written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
+
+    decision = seen(written, link=link)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, action)
+    assert logged(decision) == [("ContactMissing", MatchKeyType.EXTERNAL_ID)]
+
+
+def test_an_action_on_an_order_whose_replacement_is_still_to_come_fires_by_its_own_contact() -> (
+    None
+):
+    writer = Writer("o-1")
+    link = seen(writer.register(body())).link
+    changed = writer.change(CONFIRM)
+
+    decision = seen(changed, now=writer.replace(body()), link=link)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
+
+
+def test_a_change_without_an_action_connects_nothing() -> None:
+    writer = Writer("o-1")
+    link = seen(writer.register(body())).link
+
+    assert seen(writer.change(), link=link) == NOTHING
+
+
+@pytest.mark.parametrize("kind", [EventType.UNCHANGED, EventType.REJECTED])
+def test_what_changed_nothing_connects_nothing(kind: EventType) -> None:
+    event = replace(read(Writer("o-1").register(body(), CONFIRM)), kind=kind)
+
+    assert decide(event, None, None, FACTS, WINDOW) == NOTHING

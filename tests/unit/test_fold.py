@@ -1,0 +1,333 @@
+"""A batch folded over the ledger: repeats recognised, reused ids refused, however it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from order_contracts.commands import Command
+from order_contracts.identity import version_tag
+from order_contracts.job import Operation
+from order_runtime.orders import LiveOrder
+from order_runtime.records import Outgoing, Record
+from order_writer.announce import announcements
+from order_writer.decode import decode
+from support.builders import order_body
+from support.commands import (
+    AT,
+    READS,
+    change_status,
+    delete,
+    later,
+    raw,
+    record,
+    register,
+    replace_order,
+    trigger,
+)
+from support.fakes import MemoryLedger, ids_of
+
+
+def applied(ledger: MemoryLedger, *records: Record) -> list[Outgoing]:
+    """Apply *records* as one batch; return what is announced."""
+    return list(announcements(ledger.apply([decode(each, READS) for each in records])))
+
+
+def codes(ledger: MemoryLedger) -> dict[str, str | None]:
+    """Return why each job failed, None where it was applied."""
+    jobs = ledger.jobs.values()
+    return {entry.job_id: entry.failure.code if entry.failure else None for entry in jobs}
+
+
+def log_codes(ledger: MemoryLedger) -> list[tuple[str, str]]:
+    return [(entry.code, entry.job_id) for entry in ledger.log.values()]
+
+
+def again(sent: Record) -> Record:
+    """Return the same command at another position, as a publisher's retry writes it."""
+    return replace(sent, offset=sent.offset + 1_000, at=later(60))
+
+
+BODY = order_body("o-1")
+REGISTER = record(register(), "job-1")
+SPARE = decode(REGISTER, READS).spare_id
+
+
+def test_commands_of_one_batch_build_on_each_other() -> None:
+    """Register and change in one breath."""
+    ledger = MemoryLedger()
+    applied(ledger, REGISTER, record(change_status(), "job-2"), record(delete(), "job-3"))
+    assert codes(ledger) == {"job-1": None, "job-2": None, "job-3": None}
+    assert [ledger.jobs[f"job-{n}"].version for n in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_of_many_registrations_in_a_batch_one_is_applied() -> None:
+    ledger = MemoryLedger()
+    applied(ledger, *[record(register(), f"job-{n}") for n in range(5)])
+    assert list(codes(ledger).values()) == [None, *["OrderExists"] * 4]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_same_command_under_the_same_id_is_applied_once(*, together: bool) -> None:
+    """Whether its repeat comes in the same batch or in a later one."""
+    ledger, repeat = MemoryLedger(), again(REGISTER)
+    if together:
+        events = applied(ledger, REGISTER, repeat)
+    else:
+        events = applied(ledger, REGISTER) + applied(ledger, repeat)
+    assert codes(ledger) == {"job-1": None}
+    assert len(set(ids_of(events))) == 1
+    assert len(events) == 2
+    assert events[0] == events[1]
+
+
+def test_a_replay_announces_all_again_and_changes_nothing() -> None:
+    """The event of a command may have been lost in a crash; its id tells a repeat."""
+    ledger = MemoryLedger()
+    batch = [REGISTER, record(change_status(), "job-2"), raw(b"{", job_id="job-3")]
+    first = applied(ledger, *batch)
+    jobs, orders, log = dict(ledger.jobs), dict(ledger.orders), dict(ledger.log)
+    assert applied(ledger, *batch) == first
+    assert (ledger.jobs, ledger.orders, ledger.log) == (jobs, orders, log)
+
+
+def test_a_repeat_tells_the_state_of_now() -> None:
+    """`version` is what the command made, `orderVersion` and `order` what is stored."""
+    ledger = MemoryLedger()
+    applied(ledger, REGISTER, record(change_status(), "job-2"))
+    (repeat,) = applied(ledger, REGISTER)
+    assert b'"version":1,"orderVersion":2' in (repeat.value or b"")
+    assert b'"status":"Completed"' in (repeat.value or b"")
+
+
+def test_the_same_id_for_another_command_is_refused_under_a_derived_id() -> None:
+    ledger = MemoryLedger()
+    other = record(register("o-2"), "job-1")
+    applied(ledger, REGISTER, other)
+    spare = decode(other, READS).spare_id
+    assert codes(ledger) == {"job-1": None, spare: "IdReused"}
+    assert log_codes(ledger) == [("IdReused", spare)]
+    assert set(ledger.orders) == {"o-1"}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_reused_id_that_comes_again_is_refused_once(*, together: bool) -> None:
+    ledger = MemoryLedger()
+    other = record(register("o-2"), "job-1")
+    if together:
+        applied(ledger, REGISTER, other, other)
+    else:
+        applied(ledger, REGISTER, other)
+        applied(ledger, other)
+    assert len(ledger.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        record(register(channel="web"), "job-1"),
+        record(delete(), "job-1"),
+        raw(register().to_json(), job_id="job-1", headers=(("ce_ifmatch", b"*"),)),
+        raw(register().to_json(), job_id="job-1", headers=(("ce_actions", b"suppress"),)),
+        raw(b"{", job_id="job-1"),
+    ],
+    ids=["data", "type", "precondition", "actions", "unreadable"],
+)
+def test_a_command_is_another_where_anything_that_counts_differs(other: Record) -> None:
+    ledger = MemoryLedger()
+    applied(ledger, REGISTER, other)
+    assert len(ledger.jobs) == 2
+
+
+def test_spacing_and_the_order_of_members_make_no_other_command() -> None:
+    """A retry may be serialised anew."""
+    spaced = b'{ "orderId" : "o-1" }'
+    first = raw(b'{"orderId":"o-1"}', kind="DeleteOrder.v1", job_id="job-1")
+    ledger = MemoryLedger()
+    applied(ledger, first, raw(spaced, kind="DeleteOrder.v1", job_id="job-1"))
+    assert len(ledger.jobs) == 1
+
+
+def test_without_an_id_each_record_is_a_command_of_its_own() -> None:
+    ledger = MemoryLedger()
+    body = register().to_json()
+    applied(ledger, raw(body), raw(body))
+    assert list(codes(ledger).values()) == [None, "OrderExists"]
+
+
+def test_an_unreadable_record_ends_as_a_failed_job_and_a_dead_letter() -> None:
+    """And the commands around it are applied."""
+    ledger = MemoryLedger()
+    bad = raw(b"{", job_id="job-2")
+    out = applied(ledger, REGISTER, bad, record(delete(), "job-3"))
+    assert codes(ledger) == {"job-1": None, "job-2": "ValidationFailed", "job-3": None}
+    assert not ledger.jobs["job-2"].decoded
+    assert ledger.jobs["job-2"].operation is Operation.UNKNOWN
+    assert log_codes(ledger) == [("CommandRejected", "job-2")]
+    letters = [each for each in out if each.topic == "orders.commands.dlq"]
+    assert [(each.key, each.value) for each in letters] == [(bad.key, bad.value)]
+
+
+def test_a_misrouted_command_is_applied_and_logged() -> None:
+    ledger = MemoryLedger()
+    wrong = (REGISTER.partition + 1) % 12
+    applied(ledger, replace(REGISTER, partition=wrong))
+    assert codes(ledger) == {"job-1": None}
+    assert log_codes(ledger) == [("Misrouted", "job-1")]
+
+
+def test_the_order_is_stamped_with_the_brokers_time() -> None:
+    """What is decided depends on the log alone, so that it can be replayed."""
+    ledger = MemoryLedger()
+    applied(ledger, replace(REGISTER, at=later(7)))
+    order = ledger.orders["o-1"]
+    assert isinstance(order, LiveOrder)
+    assert (order.registered_at, ledger.jobs["job-1"].at) == (later(7), later(7))
+
+
+def keyed(command: Command, job_id: str, key: str = "k") -> Record:
+    return record(command, job_id, headers=(("ce_idempotencykey", key.encode()),))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_retry_under_its_idempotency_key_is_an_alias_of_the_first(*, together: bool) -> None:
+    """A client that had no answer sends it again, and gets another job id."""
+    ledger = MemoryLedger()
+    command = register(orderAction={"action": "Custom"})
+    first, retry = keyed(command, "job-1"), keyed(command, "job-2")
+    if together:
+        out = applied(ledger, first, retry)
+    else:
+        out = applied(ledger, first) + applied(ledger, retry)
+    assert codes(ledger) == {"job-1": None, "job-2": None}
+    alias = ledger.jobs["job-2"]
+    assert (alias.alias_of, alias.version, alias.action) == ("job-1", None, None)
+    kinds = [dict(each.headers)["ce_type"] for each in out]
+    assert kinds == [b"OrderRegistered.v1", b"OrderUnchanged.v1"]
+
+
+def test_a_retry_of_what_failed_fails_no_second_time() -> None:
+    """It is the first job again, whatever became of that."""
+    ledger = MemoryLedger()
+    registered = record(register(), "job-3")
+    applied(ledger, keyed(delete(), "job-1"), registered, keyed(delete(), "job-2"))
+    assert ledger.jobs["job-2"].alias_of == "job-1"
+    assert isinstance(ledger.orders["o-1"], LiveOrder)
+
+
+def test_another_command_under_the_same_key_is_refused() -> None:
+    ledger = MemoryLedger()
+    applied(ledger, keyed(register(), "job-1"), keyed(delete(), "job-2"))
+    assert codes(ledger) == {"job-1": None, "job-2": "IdempotencyKeyReused"}
+    assert isinstance(ledger.orders["o-1"], LiveOrder)
+
+
+def test_two_keys_are_two_commands() -> None:
+    ledger = MemoryLedger()
+    applied(ledger, keyed(register(), "job-1", "k"), keyed(register(), "job-2", "l"))
+    assert set(ledger.claims) == {"k", "l"}
+    assert len(ledger.jobs) == 2
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A command of a generated log: few ids, so that they meet."""
+
+    kind: str
+    order_id: str
+    job: str | None
+    key: str | None
+    seconds: int
+
+    def record(self, offset: int) -> Record:
+        place: dict[str, Any] = {"offset": offset, "at": later(offset)}
+        if self.key is not None:
+            place["headers"] = (("ce_idempotencykey", self.key.encode()),)
+        if self.kind == "garbage":
+            return raw(b"{", self.order_id, job_id=self.job, **place)
+        return record(self._command(), self.job, **place)
+
+    def _command(self) -> Command:
+        match self.kind:
+            case "register":
+                return register(**_FIXED, order_id=self.order_id)
+            case "replace":
+                return replace_order(**_FIXED, order_id=self.order_id)
+            case "status":
+                return change_status(self.order_id, later(self.seconds))
+            case "action":
+                return trigger(version_tag("a"), self.order_id)
+            case _:
+                return delete(self.order_id)
+
+
+_FIXED = {name: value for name, value in BODY.items() if name != "orderId"}
+KINDS = ["register", "replace", "status", "action", "delete", "garbage"]
+LOGS = st.lists(
+    st.builds(
+        Sent,
+        st.sampled_from(KINDS),
+        st.sampled_from(["o-1", "o-2"]),
+        st.sampled_from([None, "a", "b", "c", "d"]),
+        st.sampled_from([None, None, "k", "l"]),
+        st.integers(-2, 2),
+    ),
+    min_size=1,
+    max_size=12,
+)
+DELIVERIES = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 4)), max_size=12)
+"""The size of each batch, and how far a crash after it takes the reader back."""
+
+
+def delivered(records: Sequence[Record], steps: Sequence[tuple[int, int]]) -> list[list[Record]]:
+    """Return the batches in which a consumer reads *records* that crashes after some of them."""
+    batches, at = [], 0
+    for size, back in steps:
+        batches.append(list(records[at : at + size]))
+        at = max(0, min(at + size, len(records)) - back)
+    return [*batches, list(records[at:])]
+
+
+def news(batches: Sequence[Sequence[Record]]) -> tuple[MemoryLedger, set[tuple[str, str]]]:
+    ledger = MemoryLedger()
+    told = [out for batch in batches if batch for out in applied(ledger, *batch)]
+    events = [out for out in told if out.topic == "orders.events"]
+    kinds = [dict(out.headers)["ce_type"] or b"" for out in events]
+    return ledger, set(zip(ids_of(events), map(bytes.decode, kinds), strict=True))
+
+
+@given(LOGS, DELIVERIES)
+def test_however_a_log_is_cut_and_read_again_the_outcome_is_one(
+    sent: list[Sent], steps: list[tuple[int, int]]
+) -> None:
+    """Crashes and rebalances choose the batches; they must choose nothing else."""
+    records = [each.record(offset) for offset, each in enumerate(sent)]
+    one_by_one, told = news([[each] for each in records])
+    in_batches, told_again = news(delivered(records, steps))
+    assert in_batches.jobs == one_by_one.jobs
+    assert in_batches.orders == one_by_one.orders
+    assert (in_batches.log, in_batches.claims) == (one_by_one.log, one_by_one.claims)
+    assert told_again == told
+    assert all(each.at >= AT for each in in_batches.jobs.values())
+
+
+@given(LOGS)
+def test_every_record_has_an_answer(sent: list[Sent]) -> None:
+    """Nothing ends in silence, whoever sent it."""
+    records = [each.record(offset) for offset, each in enumerate(sent)]
+    folded = MemoryLedger().apply([decode(each, READS) for each in records])
+    assert [item.record for item, _ in folded.answers] == records
+
+
+@given(LOGS)
+def test_the_versions_of_an_order_only_grow(sent: list[Sent]) -> None:
+    records = [each.record(offset) for offset, each in enumerate(sent)]
+    folded = MemoryLedger().apply([decode(each, READS) for each in records])
+    for order_id in ("o-1", "o-2"):
+        made = [e.version for e in folded.entries if e.order_id == order_id and e.version]
+        assert made == list(range(1, len(made) + 1))

@@ -1,0 +1,297 @@
+"""Read, apply, announce, commit: the order of the four, and what each failure makes of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure
+
+from order_runtime.job_ids import Secrets, issue
+from order_runtime.records import Record
+from order_writer.decode import Log, OwnCommandUnreadable, Unreadable
+from order_writer.fold import Item
+from order_writer.loop import (
+    ATTEMPTS_ALONE,
+    CONFLICTS_IN_A_ROW,
+    EverythingFails,
+    Ledger,
+    Writer,
+    by_weight,
+)
+from support.commands import READS, raw, record, register
+from support.fakes import (
+    Diary,
+    Drained,
+    FailingLedger,
+    Killed,
+    MemoryLedger,
+    MemorySink,
+    MemorySource,
+)
+
+Failing = Callable[[Sequence[Item]], Exception | None]
+
+
+def commands(count: int) -> list[Record]:
+    return [record(register(f"o-{n}"), f"job-{n}") for n in range(count)]
+
+
+@dataclass
+class Parts:
+    """A writer's parts, sharing one diary of what happened when."""
+
+    records: list[Record]
+    diary: Diary = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+    reads: Log = READS
+
+    def __post_init__(self) -> None:
+        self.source = MemorySource(self.records, self.diary)
+        self.memory = MemoryLedger(self.diary)
+        self.ledger: Ledger = self.memory
+        self.sink = MemorySink(self.diary)
+
+    def failing(self, failing: Failing) -> FailingLedger:
+        ledger = FailingLedger(self.memory, failing)
+        self.ledger = ledger
+        return ledger
+
+    def run(self, batch: int = 100) -> None:
+        """Run until the log is read to its end, or the writer stops by itself."""
+        writer = Writer(self.source, self.ledger, self.sink, self.reads, self.stop)
+        try:
+            writer.run(batch, 1024 * 1024)
+        except Drained:
+            return
+
+    def restart(self) -> None:
+        """Go on as the next process does: with what was stored and what was committed."""
+        self.source = self.source.restarted()
+        self.sink = MemorySink(self.diary)
+        self.run()
+
+    def failures(self) -> dict[str, str]:
+        jobs = self.memory.jobs.values()
+        return {entry.job_id: entry.failure.code for entry in jobs if entry.failure}
+
+
+def times(count: int, error: Callable[[], Exception]) -> Failing:
+    """Fail *count* times, then no more."""
+    left = iter(range(count))
+    return lambda _: error() if next(left, None) is not None else None
+
+
+def whenever(*job_ids: str) -> Failing:
+    """Fail as long as one of these commands, not yet refused, is in the batch."""
+
+    def failing(items: Sequence[Item]) -> Exception | None:
+        hit = any(i.job_id in job_ids for i in items if not isinstance(i, Unreadable))
+        return RuntimeError("nobody knows why") if hit else None
+
+    return failing
+
+
+def test_effects_come_first_and_the_offset_last() -> None:
+    """Swap any two of them, and a crash in between loses or invents something."""
+    parts = Parts(commands(3))
+    parts.run()
+    assert parts.diary == ["apply", "publish", "commit"]
+
+
+def test_each_batch_is_committed_before_the_next_is_applied() -> None:
+    parts = Parts(commands(4))
+    parts.run(batch=2)
+    assert parts.diary == ["apply", "publish", "commit"] * 2
+    assert parts.source.committed == 4
+
+
+def test_a_crash_after_storing_loses_no_event() -> None:
+    """What was not announced is not committed, so it comes again and is announced then."""
+    parts = Parts(commands(3))
+    parts.sink.dies = True
+    with pytest.raises(Killed):
+        parts.run()
+    stored = dict(parts.memory.jobs)
+    assert (len(stored), parts.source.committed) == (3, 0)
+
+    parts.restart()
+
+    assert len(parts.sink.ids()) == 3
+    assert (parts.memory.jobs, parts.source.committed) == (stored, 3)
+
+
+def test_a_crash_before_the_commit_repeats_the_same_events() -> None:
+    """Under the same ids, by which consumers drop them."""
+    parts = Parts(commands(3))
+    parts.source.dies_before_commit = True
+    with pytest.raises(Killed):
+        parts.run()
+    announced = parts.sink.ids()
+
+    parts.restart()
+
+    assert parts.sink.ids() == announced
+    assert parts.source.committed == 3
+
+
+def test_a_record_that_spoils_its_batch_is_found_and_refused_alone() -> None:
+    """The others are applied; it is tried five times by itself, then it is a dead letter."""
+    parts = Parts(commands(8))
+    ledger = parts.failing(whenever("job-5"))
+    parts.run()
+    assert parts.failures() == {"job-5": "InternalError"}
+    assert len(parts.memory.jobs) == 8
+    assert len(parts.sink.ids()) == 8
+    assert parts.source.committed == 8
+    letters = [out for out in parts.sink.published if out.topic == "orders.commands.dlq"]
+    assert [letter.value for letter in letters] == [parts.records[5].value]
+    # The whole and its parts, then alone five times, and once more as what is refused.
+    assert ledger.asked == [8, 4, 4, 2, 1, *[1] * ATTEMPTS_ALONE, 1, 2]
+
+
+def test_a_batch_in_parts_is_committed_as_a_whole() -> None:
+    parts = Parts(commands(4))
+    parts.failing(lambda items: RuntimeError() if len(items) > 1 else None)
+    parts.run()
+    assert parts.diary.count("commit") == 1
+    assert parts.diary[-1] == "commit"
+
+
+def test_parts_keep_the_order_of_the_log() -> None:
+    parts = Parts(commands(7))
+    parts.failing(lambda items: RuntimeError() if len(items) > 2 else None)
+    parts.run()
+    assert list(parts.memory.jobs) == [f"job-{n}" for n in range(7)]
+
+
+def test_three_refused_in_a_row_stop_the_service_uncommitted() -> None:
+    """Then it is not the records that are at fault, and no more of them are refused."""
+    parts = Parts(commands(8))
+    parts.failing(whenever(*[f"job-{n}" for n in range(8)]))
+    with pytest.raises(EverythingFails):
+        parts.run()
+    assert len(parts.memory.jobs) == 2
+    assert parts.source.committed == 0
+
+
+def test_one_that_goes_well_in_between_keeps_the_service_going() -> None:
+    parts = Parts(commands(8))
+    parts.failing(whenever("job-0", "job-1", "job-3", "job-4", "job-6"))
+    parts.run()
+    assert len(parts.failures()) == 5
+    assert parts.source.committed == 8
+
+
+def test_one_that_goes_well_at_a_later_attempt_counts_as_well() -> None:
+    parts = Parts(commands(4))
+    tries = iter(range(2))  # alone: the first and the second attempt fail
+
+    def failing(items: Sequence[Item]) -> Exception | None:
+        if len(items) == 1 and items[0].job_id == "job-2" and next(tries, None) is not None:
+            return RuntimeError()
+        return RuntimeError() if len(items) > 1 else whenever("job-0", "job-1", "job-3")(items)
+
+    parts.failing(failing)
+    parts.run()
+    assert set(parts.failures()) == {"job-0", "job-1", "job-3"}
+
+
+def away() -> Exception:
+    return AutoReconnect("no primary")
+
+
+def test_while_the_database_is_away_the_batch_waits_in_the_group() -> None:
+    """It idles, which keeps polling; nothing is refused, nothing committed meanwhile."""
+    parts = Parts(commands(3))
+    ledger = parts.failing(times(7, away))
+    parts.run()
+    assert parts.diary == [*["idle"] * 7, "apply", "publish", "commit"]
+    assert (ledger.asked, parts.failures()) == ([3] * 8, {})
+
+
+@pytest.mark.parametrize(
+    "conflict",
+    [
+        lambda: DuplicateKeyError("E11000", 11000),
+        lambda: OperationFailure("WriteConflict", 112),
+    ],
+    ids=["duplicate key", "write conflict"],
+)
+def test_where_two_writers_meet_the_ledger_is_read_again(
+    conflict: Callable[[], Exception],
+) -> None:
+    """At once and whole: the other has applied it, or has given way."""
+    parts = Parts(commands(3))
+    ledger = parts.failing(times(CONFLICTS_IN_A_ROW, conflict))
+    parts.run()
+    assert ledger.asked == [3] * (CONFLICTS_IN_A_ROW + 1)
+    assert parts.source.idled == 0
+
+
+def test_until_every_event_is_acknowledged_nothing_is_committed() -> None:
+    parts = Parts(commands(3))
+    parts.sink.away = 3
+    parts.run()
+    assert parts.diary == ["apply", "publish", *["idle"] * 3, "commit"]
+    assert len(parts.sink.ids()) == 3
+
+
+def test_asked_to_stop_while_the_database_is_away_it_leaves_uncommitted() -> None:
+    parts = Parts(commands(3))
+    parts.failing(times(10**6, away))
+    parts.source.on_idle = parts.stop.set
+    parts.run()
+    assert (parts.diary, parts.source.committed) == (["idle"], 0)
+
+
+def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
+    parts = Parts(commands(3))
+    parts.sink.away = 10**6
+    parts.source.on_idle = parts.stop.set
+    parts.run()
+    assert (parts.diary, parts.source.committed) == (["apply", "publish", "idle"], 0)
+
+
+def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
+    parts = Parts(commands(4))
+    parts.failing(lambda _: parts.stop.set())
+    parts.run(batch=2)
+    assert parts.source.committed == 2
+
+
+def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
+    """No halving, no dead letter: this release is bad, not the command."""
+    secrets = Secrets([b"s" * 32])
+    mine = issue(1_764_324_000_000, 1, secrets.newest_first[0])
+    reads = Log("topic-1", 12, lambda job_id: secrets.issued_at(job_id) is not None)
+    parts = Parts([*commands(2), raw(b"{", job_id=mine)], reads=reads)
+    with pytest.raises(OwnCommandUnreadable):
+        parts.run()
+    assert (parts.diary, parts.source.committed) == ([], 0)
+
+
+def test_a_garbage_record_holds_nobody_up() -> None:
+    parts = Parts([*commands(1), raw(b"{", job_id="bad"), *commands(3)[1:]])
+    parts.run()
+    assert parts.failures() == {"bad": "ValidationFailed"}
+    assert parts.diary == ["apply", "publish", "commit"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batches"),
+    [
+        ([], []),
+        ([1, 1, 1], [[1, 1, 1]]),
+        ([4, 4, 4], [[4, 4], [4]]),
+        ([99, 1], [[99], [1]]),
+        ([1, 99, 1], [[1], [99], [1]]),
+        ([10, 1], [[10], [1]]),
+    ],
+)
+def test_a_batch_is_bounded_by_its_weight(sizes: list[int], batches: list[list[int]]) -> None:
+    """One record always goes, however heavy."""
+    split = by_weight([raw(b"x" * size) for size in sizes], max_bytes=10)
+    assert [[len(each.value or b"") for each in batch] for batch in split] == batches

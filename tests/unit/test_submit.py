@@ -1,0 +1,127 @@
+"""From a request's body to the record that asks for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+
+from gateway.links import Links
+from gateway.submit import Submission, addressed, command_of, fingerprint_of
+from gateway.terms import Terms
+from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, RegisterOrder
+from order_contracts.decoding import Invalid
+from order_runtime.partitioning import partition_of
+from order_runtime.records import Record
+from order_writer.decode import Decoded, decode
+from support.builders import Json, order_body
+from support.commands import PARTITIONS, READS, change_delivery
+from support.properties import NOW, orders
+from support.reading import wire
+
+AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+FULL = Terms(if_match='"tag"', idempotency_key="k", traceparent=TRACE)
+
+
+def registration(body: Json, now: datetime = AT) -> RegisterOrder:
+    return command_of(RegisterOrder, wire(body), now)
+
+
+def decoded(command: Command, terms: Terms = FULL, *, suppress: bool = False) -> Decoded:
+    """Return what the order-writer makes of a command that the gateway sends."""
+    sent = Submission("job-1", command, NOW, terms, suppress_actions=suppress).record()
+    partition = partition_of(sent.key or b"", PARTITIONS)
+    record = Record(sent.topic, partition, 0, NOW, sent.key, sent.value, sent.headers)
+    item = decode(record, READS)
+    assert isinstance(item, Decoded)
+    return item
+
+
+def test_a_command_is_keyed_by_its_order() -> None:
+    """Commands of one order are applied in the order they were accepted."""
+    record = Submission("job-1", registration(order_body("o-1")), AT, FULL).record()
+    assert (record.topic, record.key) == ("orders.commands", b"o-1")
+
+
+def test_a_command_carries_its_job_its_time_and_its_terms() -> None:
+    headers = dict(Submission("job-1", registration(order_body("o-1")), AT, FULL).record().headers)
+    assert headers["ce_id"] == b"job-1"
+    assert headers["ce_type"] == b"RegisterOrder.v1"
+    assert headers["ce_time"] == b"2025-11-28T10:00:00.000Z"
+    assert headers["ce_source"] == b"/gateway"
+    assert headers["traceparent"] == TRACE.encode()
+    assert "ce_actions" not in headers
+
+
+@given(orders())
+def test_the_writer_decodes_what_the_gateway_sends(order: Json) -> None:
+    """Whatever was answered 202 can be read; else the writer would have to stop."""
+    command = registration(order, NOW)
+    item = decoded(command)
+    assert (item.command, item.job_id, item.misrouted) == (command, "job-1", False)
+
+
+@pytest.mark.parametrize("suppress", [True, False])
+@pytest.mark.parametrize("terms", [FULL, Terms()])
+def test_the_terms_arrive(terms: Terms, *, suppress: bool) -> None:
+    item = decoded(registration(order_body("o-1")), terms, suppress=suppress)
+    assert (item.if_match, item.idempotency_key) == (terms.if_match, terms.idempotency_key)
+    assert item.suppress_actions == suppress
+
+
+@given(orders())
+def test_the_gateway_knows_the_fingerprint_that_the_writer_finds(order: Json) -> None:
+    """By which it tells a retry under an Idempotency-Key from another command."""
+    command = registration(order, NOW)
+    assert fingerprint_of(command, FULL) == decoded(command).fingerprint
+    assert fingerprint_of(command, Terms()) != decoded(command).fingerprint
+
+
+def test_a_cleared_field_is_part_of_the_fingerprint_and_arrives() -> None:
+    """`null` clears; it must not be lost between the gateway and the writer."""
+    command = change_delivery(delivery={"method": None})
+    item = decoded(command)
+    assert isinstance(item.command, ChangeOrderDelivery)
+    assert item.command.delivery.model_fields_set == {"method"}
+    assert item.fingerprint != decoded(change_delivery(delivery={})).fingerprint
+
+
+def test_two_spellings_of_a_body_are_one_command() -> None:
+    """It is sent in our spelling, so its fingerprint doesn't depend on the client's."""
+    plain = order_body("o-1", totalPrice=9.9)
+    loose = dict(reversed(plain.items())) | {"totalPrice": "9.90", "currencyCode": "eur"}
+    assert registration(plain).to_json() == registration(loose).to_json()
+
+
+def test_the_door_is_strict() -> None:
+    with pytest.raises(Invalid):
+        registration(order_body(colour="red"))
+    with pytest.raises(Invalid):
+        registration(order_body(createdAt=(AT + timedelta(minutes=6)).isoformat()))
+
+
+@pytest.mark.parametrize("body", [{}, {"orderId": None}, {"orderId": "o-1"}])
+def test_the_path_names_the_order_and_the_body_may(body: Json) -> None:
+    assert addressed(DeleteOrder, "o-1", body, AT) == DeleteOrder(order_id="o-1")
+
+
+@pytest.mark.parametrize("named", ["o-2", "", 1, ["o-1"]])
+def test_a_body_that_names_another_order_is_refused(named: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        addressed(DeleteOrder, "o-1", {"orderId": named}, AT)
+    assert [error.pointer for error in refused.value.errors] == ["/orderId"]
+
+
+@pytest.mark.parametrize(
+    ("order_id", "path"),
+    [("1001", "1001"), ("a b", "a%20b"), ("a?b#c%", "a%3Fb%23c%25"), ("é", "%C3%A9")],
+)
+def test_a_link_holds_any_order_id(order_id: str, path: str) -> None:
+    links = Links("https://shop.example.com/api-root")
+    assert links.order(order_id) == f"https://shop.example.com/api-root/api/v3/orders/{path}"
+
+
+def test_a_link_to_a_job_is_absolute() -> None:
+    assert Links("https://a.example").job("j~1") == "https://a.example/api/v3/orders/jobs/j~1"
