@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.order import Order
 from order_contracts.reference import Article, Contact, Store

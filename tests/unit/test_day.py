@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from order_contracts.decoding import parse, read
 from order_contracts.order import Order
 from support.day import Day, day, write

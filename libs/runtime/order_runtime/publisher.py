@@ -23,6 +23,10 @@ class NotAccepted(Exception):
     """The record was never handed to Kafka."""
 
 
+class RecordTooLarge(Exception):
+    """The broker refused the record for its size; it was not stored."""
+
+
 class OutcomeUnknown(Exception):
     """The record was handed over and no answer came in time: it may still be stored."""
 
@@ -129,7 +133,7 @@ class Publisher:
         Queue *record*; return a future that is done when the broker has it.
 
         Records of one key are stored in the order they are handed over. The future fails with
-        OutcomeUnknown. Raises NotAccepted where the queue is full or Kafka refuses it at once.
+        OutcomeUnknown or RecordTooLarge. Raises NotAccepted where the queue is full.
         """
         future: asyncio.Future[None] = self._loop.create_future()
         try:
@@ -173,5 +177,7 @@ class Publisher:
                 continue
             if error is None:
                 future.set_result(None)
+            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                future.set_exception(RecordTooLarge(error.name()))
             else:
                 future.set_exception(OutcomeUnknown(error.name()))

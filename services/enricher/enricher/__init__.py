@@ -1,0 +1,1 @@
+"""Connects orders to contacts, checks articles and stores, requests actions."""

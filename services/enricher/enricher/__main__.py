@@ -1,0 +1,91 @@
+"""Compose the enricher and run it until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from confluent_kafka import KafkaException
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher import held, links, metrics, references
+from enricher.app import Handle, Intake
+from enricher.enrich import Enrich
+from enricher.settings import Settings
+from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
+from order_runtime import health, logs
+from order_runtime.mongo import CODEC, HELD, LINKS, Document, async_client
+from order_runtime.patience import patiently
+from order_runtime.publisher import Publisher
+from order_runtime.records import Record
+from order_runtime.settings import load
+from order_runtime.signals import async_stop_event
+from order_runtime.topics import described
+
+CRASHED: Final = 70  # exit status
+PAUSE: Final = 1.0  # seconds between two questions to a Kafka that is away
+
+
+async def run(settings: Settings) -> None:
+    # A batch is thousands of objects that live as long as it does: collecting among them again
+    # and again, as the default does, costs a third of the time.
+    gc.set_threshold(50_000, 20, 50)
+    stop = async_stop_event()
+    async with (
+        async_client(settings.mongo, ENRICHER) as client,
+        Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
+    ):
+        database = client.get_database(settings.database, codec_options=CODEC)
+        intake = Intake(settings, handlers(database, publisher, settings))
+        with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
+            await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
+            await topics_answer(settings.kafka)
+            await intake.run(stop)
+    logs.log().info("stopped")
+
+
+def handlers(
+    database: AsyncDatabase[Document], publisher: Publisher, settings: Settings
+) -> dict[str, Handle]:
+    """Return what is done with the records of each topic, as long as the database takes it."""
+    enrich = Enrich(database, publisher, settings.hold_for)
+
+    async def events(records: Sequence[Record]) -> None:
+        await patiently(lambda: enrich(records, datetime.now(UTC)), metrics.RETRIES.inc)
+
+    async def reference(records: Sequence[Record]) -> None:
+        await patiently(lambda: references.keep(database, records), metrics.RETRIES.inc)
+
+    return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
+
+
+async def topics_answer(kafka: str) -> None:
+    """Wait until Kafka has the topics; raises AssumptionBroken where they are set otherwise."""
+    for topic in (EVENTS, CONTACTS, ARTICLES, STORES):
+        while True:
+            try:
+                await asyncio.to_thread(described, kafka, topic)
+            except KafkaException:
+                logs.log().warning("waiting for Kafka", topic=topic.name)
+                await asyncio.sleep(PAUSE)
+            else:
+                break
+
+
+async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
+    await references.ensure_indexes(database)
+    await links.ensure_indexes(database[LINKS])
+    await held.ensure_indexes(database[HELD])
+
+
+if __name__ == "__main__":
+    chosen = load(Settings)
+    logs.configure(ENRICHER, chosen.instance, chosen.log_level)
+    try:
+        asyncio.run(run(chosen))
+    except Exception as error:  # noqa: BLE001  the process ends; its records are read again
+        logs.log().error("crashed", **logs.told(error))
+        raise SystemExit(CRASHED) from None

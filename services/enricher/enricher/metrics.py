@@ -1,0 +1,31 @@
+"""What the enricher counts; each name with its sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+EVENTS: Final = Counter(
+    "ordermill_enricher_events", "Events of orders that were handled, by what happened.", ["type"]
+)
+OUTCOMES: Final = Counter(
+    "ordermill_enricher_outcomes", "Jobs whose enrichment was decided, by its state.", ["state"]
+)
+ACTIONS: Final = Counter(
+    "ordermill_enricher_actions", "Actions that were fired, held or dropped.", ["state"]
+)
+REFERENCES: Final = Counter(
+    "ordermill_enricher_references", "Reference records that were read.", ["topic"]
+)
+UNREADABLE: Final = Counter(
+    "ordermill_enricher_unreadable", "Records that could not be read and were set aside.", ["topic"]
+)
+RETRIES: Final = Counter(
+    "ordermill_enricher_retries", "Attempts that failed because the database was away."
+)
+BATCH_SECONDS: Final = Histogram(
+    "ordermill_enricher_batch_seconds",
+    "Seconds from taking a batch to acknowledging it.",
+    ["topic"],
+)
