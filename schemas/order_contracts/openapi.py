@@ -3,98 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from order_contracts.answers import MAX_ROWS
 from order_contracts.base import Message
+from order_contracts.calls import CALLS, Body, Call, Parameter
 from order_contracts.errors import STATUS
-from order_contracts.examples import NEW_ORDER
-from order_contracts.job import Job
-from order_contracts.order import Order
+from order_contracts.examples import problem_example
 from order_contracts.problem import Problem, Receipt
 
 TITLE: Final = "Ordermill Orders API"
 VERSION: Final = "3.0.0"
 _REF: Final = "#/components/schemas/{model}"
-_MODES: Final[Mapping[type[Message], JsonSchemaMode]] = {
-    Order: "validation",
-    Job: "serialization",
-    Receipt: "serialization",
-    Problem: "serialization",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One operation, as data."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    answers: Mapping[int, tuple[str, type[Message] | None]]
-    errors: tuple[str, ...]
-    scope: str
-    body: type[Message] | None = None
-    query: tuple[tuple[str, str], ...] = ()
-
-
-_COMMON: Final = ("Unauthorized", "Forbidden", "NotAcceptable", "InternalError")
-CALLS: Final = (
-    Call(
-        "post",
-        "/api/v3/orders",
-        "registerOrder",
-        "Register an order. Accepted once Kafka has it; applied soon after.",
-        {202: ("Accepted: follow the job.", Receipt)},
-        (
-            "ValidationFailed",
-            "OrderExists",
-            "TooLarge",
-            "UnsupportedMediaType",
-            "NotAccepted",
-            "OutcomeUnknown",
-        ),
-        "orders:write",
-        body=Order,
-    ),
-    Call(
-        "get",
-        "/api/v3/orders/{orderId}",
-        "getOrder",
-        "Get an order; with contactId, only if it belongs to that contact.",
-        {200: ("The order.", Order)},
-        ("OrderNotFound", "DatabaseUnavailable"),
-        "orders:read",
-        query=(("contactId", "The contact that the order must belong to."),),
-    ),
-    Call(
-        "get",
-        "/api/v3/orders/jobs/{jobId}",
-        "getJob",
-        "Get the status of an asynchronous request; a failed job answers its own status.",
-        {
-            200: ("The job.", Job),
-            302: ("With redirect=true: the order of a completed job.", None),
-        },
-        (
-            "JobNotFound",
-            "JobExpired",
-            "DatabaseUnavailable",
-            "ValidationFailed",
-            "OrderExists",
-            "VersionMismatch",
-            "TooLarge",
-            "ContactMissing",
-        ),
-        "orders:read",
-        query=(("redirect", "true: answer a completed job with 302 to its order."),),
-    ),
-)
+_COMMON: Final = ("Unauthorized", "Forbidden", "NotAcceptable", "RateLimited", "InternalError")
+_NDJSON: Final = "application/x-ndjson"
 
 
 def document(public_url: str = "https://orders.example.com") -> str:
@@ -118,7 +44,14 @@ def document(public_url: str = "https://orders.example.com") -> str:
 
 
 def _schemas() -> Mapping[str, Any]:
-    _, definitions = models_json_schema(list(_MODES.items()), by_alias=True, ref_template=_REF)
+    """Return every model that a call names, as it is read: what is written is narrower."""
+    bodies = {call.body.model for call in CALLS if call.body is not None}
+    answers = {one.model for call in CALLS for one in call.answers.values() if one.model}
+    models: set[type[Message]] = {*bodies, *answers, Problem}
+    read: list[tuple[type[Message], JsonSchemaMode]] = [
+        (model, "validation") for model in sorted(models, key=lambda model: model.__name__)
+    ]
+    _, definitions = models_json_schema(read, by_alias=True, ref_template=_REF)
     schemas: Mapping[str, Any] = definitions["$defs"]
     return dict(sorted(schemas.items()))
 
@@ -135,48 +68,76 @@ def _operation(call: Call) -> Mapping[str, Any]:
         "operationId": call.name,
         "summary": call.summary,
         "description": f"Needs the scope `{call.scope}`.",
-        "parameters": [*_path_parameters(call.path), *_query_parameters(call.query)],
-        "responses": _answers(call) | _problems((*call.errors, *_COMMON)),
+        "parameters": [*_path_parameters(call.path), *map(_parameter, call.parameters)],
+        "responses": _responses(call),
     }
     if call.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _ref(call.body), "example": NEW_ORDER}},
-        }
+        operation["requestBody"] = {"required": True, "content": _body(call.body)}
     return operation
 
 
-def _path_parameters(path: str) -> Iterable[Mapping[str, Any]]:
+def _path_parameters(path: str) -> Iterator[Mapping[str, Any]]:
     for part in path.split("/"):
         if part.startswith("{"):
             schema = {"type": "string", "minLength": 1, "maxLength": 255}
             yield {"name": part[1:-1], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(query: Iterable[tuple[str, str]]) -> Iterable[Mapping[str, Any]]:
-    for name, description in query:
-        schema = {"type": "string"}
-        yield {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _answers(call: Call) -> dict[str, Any]:
+def _parameter(of: Parameter) -> Mapping[str, Any]:
     return {
-        str(status): {"description": text}
-        | ({"content": {"application/json": {"schema": _ref(model)}}} if model else {})
-        for status, (text, model) in call.answers.items()
+        "name": of.name,
+        "in": of.where,
+        "required": of.required,
+        "description": of.means,
+        "schema": of.schema,
     }
+
+
+def _body(body: Body) -> Mapping[str, Any]:
+    if not body.many:
+        return {"application/json": {"schema": _ref(body.model), "example": body.example}}
+    rows = {"type": "array", "items": _ref(body.model), "minItems": 1, "maxItems": MAX_ROWS}
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in body.example)
+    return {
+        "application/json": {"schema": rows, "example": body.example},
+        _NDJSON: {"schema": {"type": "string"}, "example": lines},
+    }
+
+
+def _responses(call: Call) -> Mapping[str, Any]:
+    responses = _problems((*call.errors, *_COMMON))
+    for status, one in call.answers.items():
+        told = responses.setdefault(str(status), {})
+        told["description"] = one.means
+        if one.model is not None:
+            content = {"schema": _ref(one.model), "example": one.example}
+            told.setdefault("content", {})["application/json"] = content
+        if one.model is Receipt:
+            told["headers"] = _ACCEPTED_HEADERS
+    return dict(sorted(responses.items()))
+
+
+_ACCEPTED_HEADERS: Final = {
+    "Location": {"description": "The job.", "schema": {"type": "string", "format": "uri"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+}
 
 
 def _problems(codes: Iterable[str]) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    for code in dict.fromkeys(codes):
         by_status.setdefault(STATUS[code], []).append(code)
     return {
         str(status): {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(names)}.",
-            "content": {"application/problem+json": {"schema": _ref(Problem)}},
+            "content": {
+                "application/problem+json": {
+                    "schema": _ref(Problem),
+                    "examples": {name: {"value": problem_example(name)} for name in names},
+                }
+            },
         }
-        for status, names in sorted(by_status.items())
+        for status, names in by_status.items()
     }
 
 

@@ -23,7 +23,7 @@ from order_contracts.values import (
     Text100,
     Text1000,
     Time,
-    Uri,
+    Url,
     or_default,
 )
 
@@ -95,8 +95,8 @@ class LineItem(Message):
     article_number: OptionalName = None
     description: Text1000 | None = None
     discounts: Parts | None = None
-    image_url: Uri | None = None
-    target_url: Uri | None = None
+    image_url: Url | None = None
+    target_url: Url | None = None
     extra_data: FreeObject | None = None
 
 
@@ -115,7 +115,7 @@ class Charges(Message):
 class Delivery(Message):
     method: Text100 | None = None
     tracking_number: Text | None = None
-    tracking_uri: Uri | None = None
+    tracking_uri: Url | None = None
     delivery_date: DayOrTime | None = None
 
 
@@ -172,7 +172,3 @@ def order_type(order: Order) -> LineType:
     """Return `Return` if all lines are returns, else `Purchase`."""
     returns = all(line.type is LineType.RETURN for line in order.line_items.items)
     return LineType.RETURN if returns else LineType.PURCHASE
-
-
-StoredOrder = Order
-OrderFields = Order

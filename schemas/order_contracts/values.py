@@ -227,8 +227,8 @@ Text = Annotated[str, StringConstraints(max_length=255)]
 OptionalName = Name | None
 Text100 = Annotated[str, StringConstraints(max_length=100)]
 Text1000 = Annotated[str, StringConstraints(max_length=1000)]
-Uri = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f]+$")
+Url = Annotated[
+    str, StringConstraints(max_length=2048, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$")
 ]
 Amount = Annotated[
     Decimal,

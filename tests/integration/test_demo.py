@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections import Counter
 from importlib import resources
 from typing import Any
 
@@ -14,16 +15,24 @@ from support.stack import ORDERS, processes_under
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
+ENDS = {
+    "Completed",
+    "CompletedWithErrors",
+    "Failed",
+    "refused at once: 400",
+    "refused at once: 409",
+}
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
-    home = tmp_path_factory.mktemp("demo-home")
-    environ = {**os.environ, "ORDERS_HOME": str(home)}
+    home, data = (tmp_path_factory.mktemp(f"demo-{name}") for name in ("home", "data"))
+    environ = {**os.environ, "ORDERS_HOME": str(home), "TMPDIR": str(data)}
     done = subprocess.run(
         [ORDERS, "demo"], env=environ, capture_output=True, text=True, timeout=170, check=False
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    assert not list(home.glob("*/*")), "the demo leaves a directory behind"
+    assert not [*home.glob("*/*"), *data.iterdir()], "the demo leaves a directory behind"
     assert not processes_under(home), "the demo leaves a process behind"
     return done.stdout
 
@@ -39,6 +48,22 @@ def cells(shown: str) -> list[tuple[str, ...]]:
     """Return the rows of all tables; columns are two spaces or more apart."""
     lines = (line.strip() for line in shown.splitlines())
     return [tuple(it.strip() for it in line.split("  ") if it.strip()) for line in lines]
+
+
+def test_it_shows_what_became_of_every_order(shown: str, expected: dict[str, Any]) -> None:
+    """
+    A duplicate is refused at once or by its job, whichever comes first.
+    """
+    ends: Counter[str] = Counter()
+    for row in cells(shown):
+        for end in row[-3:-1]:
+            if end in ENDS:
+                ends[end] += int(row[-1])
+
+    assert ends["Completed"] == expected["jobsCompleted"]
+    assert ends["CompletedWithErrors"] == expected["jobsCompletedWithErrors"]
+    assert ends["refused at once: 400"] == expected["refused"]
+    assert ends["Failed"] + ends["refused at once: 409"] == expected["duplicates"]
 
 
 def test_it_delivers_what_the_sample_is_said_to_give(shown: str, expected: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from order_runtime.records import Record
 from order_writer.decode import (
     Decoded,
     Log,
-    OwnCommandUnreadable,
     Unreadable,
     decode,
     poisoned,
@@ -160,10 +159,13 @@ def test_a_command_on_another_partition_is_misrouted() -> None:
 @pytest.mark.parametrize(
     "value", [b"{", b"", json.dumps(order_body("o-1", status=ABSENT)).encode()]
 )
-def test_a_command_of_our_own_that_is_unreadable_stops_the_service(value: bytes) -> None:
+def test_a_command_of_our_own_that_is_unreadable_is_known_as_such(value: bytes) -> None:
     """It was answered 202: to refuse it would lose it, and the release is at fault."""
-    with pytest.raises(OwnCommandUnreadable):
-        decode(raw(value, job_id=ISSUED), OWN)
+    mine = (("ce_source", b"/gateway"),)
+    bare = raw(value, job_id=ISSUED)
+    own = replace(bare, headers=(*(p for p in bare.headers if p[0] != "ce_source"), *mine))
+    assert unreadable(own, OWN).own
+    assert not unreadable(bare, OWN).own
 
 
 def test_a_command_of_our_own_was_judged_by_the_gateways_clock() -> None:

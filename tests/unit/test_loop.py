@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure
 
 from order_runtime.job_ids import Secrets, issue
 from order_runtime.records import Record
-from order_writer.decode import Log, OwnCommandUnreadable, Unreadable
-from order_writer.fold import Item
+from order_writer.decode import Log, Unreadable
+from order_writer.fold import Item, OwnCommandUnreadable
 from order_writer.loop import (
     ATTEMPTS_ALONE,
     CONFLICTS_IN_A_ROW,
@@ -255,6 +255,17 @@ def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
     assert (parts.diary, parts.source.committed) == (["apply", "publish", "idle"], 0)
 
 
+SECRETS = Secrets([b"s" * 32])
+OWN_ID = issue(1_764_324_000_000, 1, SECRETS.newest_first[0])
+READS_OWN = Log("topic-1", 12, lambda job_id: SECRETS.issued_at(job_id) is not None)
+
+
+def own_garbage() -> Record:
+    sent = raw(b"{", job_id=OWN_ID)
+    others = tuple(pair for pair in sent.headers if pair[0] != "ce_source")
+    return replace(sent, headers=(*others, ("ce_source", b"/gateway")))
+
+
 def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
     parts = Parts(commands(4))
     parts.failing(lambda _: parts.stop.set())
@@ -263,14 +274,20 @@ def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
 
 
 def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
-    """No halving, no dead letter: this release is bad, not the command."""
-    secrets = Secrets([b"s" * 32])
-    mine = issue(1_764_324_000_000, 1, secrets.newest_first[0])
-    reads = Log("topic-1", 12, lambda job_id: secrets.issued_at(job_id) is not None)
-    parts = Parts([*commands(2), raw(b"{", job_id=mine)], reads=reads)
+    """No dead letter: this release is bad, not the command."""
+    parts = Parts([*commands(2), own_garbage()], reads=READS_OWN)
     with pytest.raises(OwnCommandUnreadable):
         parts.run()
-    assert (parts.diary, parts.source.committed) == ([], 0)
+    assert parts.source.committed == 0
+    assert parts.failures() == {}
+
+
+def test_garbage_under_the_id_of_a_command_that_is_known_is_refused() -> None:
+    """Whoever posted an order knows its job id; sending it again broken stops nobody."""
+    parts = Parts([raw(register().to_json(), job_id=OWN_ID), own_garbage()], reads=READS_OWN)
+    parts.run()
+    assert parts.source.committed == 2
+    assert set(parts.failures().values()) == {"ValidationFailed"}
 
 
 def test_a_garbage_record_holds_nobody_up() -> None:

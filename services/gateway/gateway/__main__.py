@@ -5,7 +5,7 @@ from __future__ import annotations
 import uvicorn
 import uvloop
 
-from gateway.app import Gateway, create_app
+from gateway.app import Parts, create_app
 from gateway.links import Links
 from gateway.reads import TIMEOUT_MS, Reads
 from gateway.settings import Settings
@@ -27,7 +27,7 @@ async def serve(settings: Settings) -> None:
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
     ):
-        gateway = Gateway(
+        parts = Parts(
             publisher=publisher,
             reads=Reads(mongo, settings.database),
             keys=KeyFile(settings.keys_file),
@@ -36,7 +36,7 @@ async def serve(settings: Settings) -> None:
         )
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(gateway),
+                create_app(parts),
                 host=settings.host,
                 port=settings.port,
                 access_log=False,

@@ -1,46 +1,44 @@
-"""The calls of the Orders API."""
+"""The calls of the Orders API and what they stand on, put together."""
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from gateway import metrics
+from gateway.accept import Acceptance
+from gateway.answers import RETRY
+from gateway.boundary import Boundary
+from gateway.bulk import Bulk
+from gateway.jobs import Jobs
 from gateway.links import BASE_PATH, Links
-from gateway.problems import Refused, failed_job, of_framework
+from gateway.logbook import Logbook
+from gateway.orders import Orders
+from gateway.problems import Refused, of_framework
+from gateway.rates import Rates
 from gateway.reads import DatabaseUnavailable, Reads
-from gateway.requests import authorised, json_body
-from gateway.submit import Submission, registration, traceparent
-from order_contracts.base import Message
-from order_contracts.commands import Command
+from gateway.reference import PAGE
+from gateway.requests import Door
+from gateway.waiting import Waiting
+from gateway.writes import Writes
 from order_contracts.decoding import Invalid
-from order_contracts.job import Job, JobStatus
 from order_contracts.openapi import document
-from order_contracts.problem import Receipt
 from order_runtime.api_keys import KeyFile
-from order_runtime.job_ids import RANDOM_BITS, Secrets, issue
-from order_runtime.jobs import RETENTION, accepted, job_of
-from order_runtime.logs import log, told
-from order_runtime.publisher import NotAccepted, OutcomeUnknown, Publisher
+from order_runtime.job_ids import Secrets
+from order_runtime.publisher import Publisher
 
-Handler = Callable[[Request], Awaitable[Response]]
-
-RETRY: Final = {"Retry-After": "1"}
+Call = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """The calls and what they stand on."""
+class Parts:
+    """What the calls stand on."""
 
     publisher: Publisher
     reads: Reads
@@ -48,107 +46,66 @@ class Gateway:
     links: Links
     secrets: Secrets
 
-    async def register(self, request: Request) -> Response:
-        authorised(request, self.keys, "orders:write")
-        body = await json_body(request)
-        order = registration(body, datetime.now(UTC))
-        owner = await self.reads.owner(order.order_id)
-        if owner is not None:
-            detail = f"An order with this orderId exists; job {owner} registered it."
-            raise Refused("OrderExists", detail, job_id=owner, href=self.links.job(owner))
-        return await self._accept(order, request)
 
-    async def order(self, request: Request) -> Response:
-        authorised(request, self.keys, "orders:read")
-        order_id, contact_id = (
-            request.path_params["order_id"],
-            request.query_params.get("contactId"),
-        )
-        order = await self.reads.order(order_id)
-        if order is None or (contact_id is not None and contact_id != order.contact_id):
-            raise Refused("OrderNotFound", "There is no such order, or none of this contact.")
-        return _json(order, headers={"ETag": f'"{order.version_tag}"'})
-
-    async def job(self, request: Request) -> Response:
-        authorised(request, self.keys, "orders:read")
-        job = await self._job(request.path_params["job_id"])
-        if job.status is JobStatus.FAILED and job.errors:
-            raise failed_job(job, job.errors[0])
-        if job.order is not None and request.query_params.get("redirect") == "true":
-            return Response(status_code=302, headers={"Location": job.order.href})
-        return _json(job, headers=RETRY if job.status is JobStatus.ACCEPTED else {})
-
-    async def openapi(self, _: Request) -> Response:
-        return Response(document(self.links.public_url), media_type="application/json")
-
-    async def _accept(self, command: Command, request: Request) -> Response:
-        """Publish a command and answer 202 once the broker has it."""
-        milliseconds = time.time_ns() // 1_000_000
-        submission = Submission(
-            job_id=issue(milliseconds, secrets.randbits(RANDOM_BITS), self.secrets.newest_first[0]),
-            command=command,
-            at=datetime.fromtimestamp(milliseconds / 1000, UTC),
-            traceparent=traceparent(request.headers.get("traceparent")),
-        )
-        await self._publish(submission)
-        href = self.links.job(submission.job_id)
-        receipt = Receipt(job_id=submission.job_id, order_id=command.order_id, href=href)
-        metrics.ACCEPTED.labels(type(command).__name__).inc()
-        return _json(receipt, status=202, headers={"Location": href} | RETRY)
-
-    async def _publish(self, submission: Submission) -> None:
-        job_id = submission.job_id
-        try:
-            with metrics.ACK_SECONDS.time():
-                await self.publisher.publish(submission.record())
-        except NotAccepted:
-            detail = "Kafka takes no more; nothing was accepted."
-            raise Refused("NotAccepted", detail, headers=RETRY) from None
-        except OutcomeUnknown:
-            detail = "Kafka gave no answer in time; the command may still be applied."
-            href = self.links.job(job_id)
-            raise Refused(
-                "OutcomeUnknown", detail, headers=RETRY, job_id=job_id, href=href
-            ) from None
-
-    async def _job(self, job_id: str) -> Job:
-        issued_at = self.secrets.issued_at(job_id)
-        href = self.links.job(job_id)
-        if issued_at is not None and issued_at + RETENTION < datetime.now(UTC):
-            raise Refused("JobExpired", "Jobs are kept for 30 days.")
-        found = await self.reads.job(job_id)
-        if found is not None:
-            order_id = found.get("orderId")
-            there = order_id if order_id and await self.reads.exists(order_id) else None
-            order_href = self.links.order(there) if there else None
-            created_at = issued_at or found["at"]
-            return job_of(found, created_at=created_at, href=href, order_href=order_href)
-        if issued_at is None:
-            raise Refused("JobNotFound", "This system issued no such job.")
-        return accepted(job_id, created_at=issued_at, href=href)
-
-
-def create_app(gateway: Gateway) -> FastAPI:
+def create_app(parts: Parts) -> ASGIApp:
     """Return the application; plain routes, since the bodies are read by the contract itself."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    orders = f"{BASE_PATH}/orders"
-    calls = [
-        ("POST", orders, gateway.register),
-        ("GET", f"{orders}/jobs/{{job_id}}", gateway.job),
-        ("GET", f"{orders}/{{order_id}}", gateway.order),
-        ("GET", f"{BASE_PATH}/openapi.json", gateway.openapi),
-    ]
-    app.router.routes.extend(Route(path, call, methods=[method]) for method, path, call in calls)
+    for path, methods in calls(parts).items():
+        app.router.routes.append(_route(path, methods))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(Exception, _internal)
-    return app
+    return Boundary(app)
 
 
-def _json(message: Message, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(message.to_json(), status, headers, media_type="application/json")
+def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
+    """Return every call by path and method."""
+    door = Door(parts.keys, Rates())
+    jobs = Jobs(door, parts.reads, parts.links, parts.secrets)
+    acceptance = Acceptance(
+        publisher=parts.publisher,
+        reads=parts.reads,
+        links=parts.links,
+        secrets=parts.secrets,
+        waiting=Waiting(parts.reads.jobs_by_id),
+        jobs=jobs,
+    )
+    writes, bulk = Writes(door, acceptance), Bulk(door, acceptance)
+    orders = Orders(door, parts.reads, parts.links, jobs)
+    logbook = Logbook(door, parts.reads, parts.links)
+    openapi = document(parts.links.public_url)
+
+    async def described(_: Request) -> Response:
+        return Response(openapi, media_type="application/json")
+
+    async def reference(_: Request) -> Response:
+        return HTMLResponse(PAGE)
+
+    one = f"{BASE_PATH}/orders/{{order_id}}"
+    return {
+        f"{BASE_PATH}/orders": {"GET": orders.list, "POST": writes.register},
+        f"{BASE_PATH}/orders/bulk": {"POST": bulk.register},
+        f"{BASE_PATH}/orders/check": {"POST": orders.check},
+        f"{BASE_PATH}/orders/jobs": {"GET": jobs.list},
+        f"{BASE_PATH}/orders/jobs/{{job_id}}": {"GET": jobs.get},
+        one: {"GET": orders.get, "PUT": writes.replace, "DELETE": writes.delete},
+        f"{one}/action": {"POST": writes.act},
+        f"{one}/change-status": {"POST": writes.change_status},
+        f"{one}/change-delivery": {"POST": writes.change_delivery},
+        f"{one}/history": {"GET": orders.history},
+        f"{BASE_PATH}/integration-log": {"GET": logbook.list},
+        f"{BASE_PATH}/openapi.json": {"GET": described},
+        f"{BASE_PATH}/docs": {"GET": reference},
+    }
+
+
+def _route(path: str, methods: Mapping[str, Call]) -> Route:
+    async def call(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await methods[method](request)
+
+    return Route(path, call, methods=list(methods))
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -158,21 +115,15 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     errors = error.errors if isinstance(error, Invalid) else ()
-    detail = f"The body has {len(errors)} errors." if len(errors) != 1 else "The body has an error."
+    detail = f"The request has {len(errors)} errors." if len(errors) > 1 else "It has an error."
     return Refused("ValidationFailed", detail, errors=errors).response()
 
 
 async def _unavailable(_: Request, __: Exception) -> Response:
-    return Refused(
-        "DatabaseUnavailable", "The database gave no answer; try again.", headers=RETRY
-    ).response()
+    detail = "The database gave no answer; try again."
+    return Refused("DatabaseUnavailable", detail, headers=RETRY).response()
 
 
 async def _framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as above
     return of_framework(error.status_code, error.headers).response()
-
-
-async def _internal(request: Request, error: Exception) -> Response:
-    log().error("request failed", method=request.method, **told(error))
-    return Refused("InternalError", "Something went wrong here; it was logged.").response()

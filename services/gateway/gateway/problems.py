@@ -42,11 +42,11 @@ class Refused(Exception):
         )
         self.headers = dict(headers or {})
 
-    def response(self) -> Response:
+    def response(self, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the problem as an answer, with *headers* beside its own."""
         metrics.REFUSED.labels(self.problem.code).inc()
-        return Response(
-            self.problem.to_json(), self.problem.status, self.headers, media_type=MEDIA_TYPE
-        )
+        both = {**self.headers, **(headers or {})}
+        return Response(self.problem.to_json(), self.problem.status, both, media_type=MEDIA_TYPE)
 
 
 def failed_job(job: Job, failure: Failure) -> Refused:

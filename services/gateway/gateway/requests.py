@@ -2,43 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.problems import Refused
+from gateway.queries import known
+from gateway.rates import Rates
+from order_contracts.decoding import parse
 from order_runtime.api_keys import ApiKey, KeyFile, Scope
 
 MAX_BODY: Final = 512 * 1024
+JSON: Final = "application/json"
+_READABLE: Final = frozenset(
+    {"*/*", "application/*", JSON, "application/problem+json", "application/*+json"}
+)
 
 
-def authorised(request: Request, keys: KeyFile, scope: Scope) -> ApiKey:
-    """Return the caller's key; raises Refused where it has none or lacks the scope."""
-    given = request.headers.get("apikey") or request.headers.get("x-api-key")
-    key = keys.find(given) if given else None
-    if key is None:
-        challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
-        raise Refused("Unauthorized", "Send a valid key in the header apikey.", headers=challenge)
-    if scope not in key.scopes:
-        raise Refused("Forbidden", f"The key lacks the scope {scope}.")
-    return key
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets requests in."""
+
+    keys: KeyFile
+    rates: Rates
+
+    def admit(self, request: Request, scope: Scope, query: Iterable[str] = ()) -> ApiKey:
+        """Return the caller's key; raises Refused or Invalid for who or what can't come in."""
+        key = self._known(request)
+        request.state.client = key.id
+        request.state.headers = self.rates.count(key)
+        if scope not in key.scopes:
+            raise Refused("Forbidden", f"The key lacks the scope {scope}.")
+        _check_accept(request)
+        known(request.query_params, query)
+        return key
+
+    def _known(self, request: Request) -> ApiKey:
+        given = request.headers.get("apikey") or request.headers.get("x-api-key")
+        key = self.keys.find(given) if given else None
+        if key is None:
+            challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
+            raise Refused(
+                "Unauthorized", "Send a valid key in the header apikey.", headers=challenge
+            )
+        return key
 
 
-async def json_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Return the body; raises Refused where it is not JSON by its type, or too large."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+def _check_accept(request: Request) -> None:
+    accepted = request.headers.get("accept")
+    if accepted is None:
+        return
+    ranges = (part.partition(";") for part in accepted.lower().split(","))
+    wanted = {
+        name.strip() for name, _, quality in ranges if quality.strip() not in {"q=0", "q=0.0"}
+    }
+    if wanted and not wanted & _READABLE:
+        raise Refused("NotAcceptable", "Answers are application/json.")
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def json_value(request: Request, limit: int = MAX_BODY) -> Any:
+    """Return the parsed body; raises Refused or Invalid."""
+    if media_type(request) != JSON:
         raise Refused("UnsupportedMediaType", "Send the body as application/json.")
+    return parse(await body(request, limit))
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """Return the body; raises Refused where it is compressed or too large."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused("UnsupportedMediaType", "Send the body without a Content-Encoding.")
-    if int(request.headers.get("content-length") or 0) > limit:
+    told = request.headers.get("content-length", "0")
+    if told.isdigit() and int(told) > limit:
         raise too_large(limit)
-    body = bytearray()
+    content = bytearray()
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:  # a chunked body tells its length only by its end
+        content += chunk
+        if len(content) > limit:  # a chunked body tells its length only by its end
             raise too_large(limit)
-    return bytes(body)
+    return bytes(content)
 
 
 def too_large(limit: int) -> Refused:

@@ -30,6 +30,8 @@ class Settings(ServiceSettings):
         url = urlsplit(value)
         if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
             raise ValueError("must begin with https:// (http:// only for a loopback address)")
+        if not url.hostname or url.query or url.fragment:
+            raise ValueError("must name a host, and neither query nor fragment")
         return value.rstrip("/")
 
     @field_validator("job_secrets")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TypeVar
 
+from gateway.terms import Terms
+from order_contracts.base import Message
 from order_contracts.cloudevents import Envelope
-from order_contracts.commands import Command, RegisterOrder, type_of
-from order_contracts.decoding import parse, read
+from order_contracts.commands import Command, type_of
+from order_contracts.decoding import Invalid, parse, read
+from order_contracts.errors import FieldError
 from order_contracts.topics import COMMANDS, GATEWAY
+from order_runtime.fingerprints import fingerprint
 from order_runtime.records import Outgoing
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+C = TypeVar("C", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class Submission:
     job_id: str
     command: Command
     at: datetime
-    traceparent: str | None = None
+    terms: Terms
+    suppress_actions: bool = False
 
     def record(self) -> Outgoing:
         """Return the command as it goes to Kafka: in its canonical spelling, keyed by orderId."""
@@ -33,17 +37,42 @@ class Submission:
             type=type_of(type(self.command)),
             time=self.at,
             subject=self.command.order_id,
-            traceparent=self.traceparent,
+            traceparent=self.terms.traceparent,
+            if_match=self.terms.if_match,
+            idempotency_key=self.terms.idempotency_key,
+            suppress_actions=self.suppress_actions,
         )
         key = self.command.order_id.encode()
         return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())
 
 
-def registration(body: bytes, now: datetime) -> RegisterOrder:
-    """Return the order to register; raises Invalid with every error of the body."""
-    return read(RegisterOrder, parse(body), strict=True, now=now)
+def fingerprint_of(command: Command, terms: Terms, *, suppress: bool = False) -> str:
+    """Return the fingerprint that the order-writer will find for this command."""
+    value = parse(command.to_json())
+    return fingerprint(type_of(type(command)), value, terms.if_match, suppress=suppress)
 
 
-def traceparent(header: str | None) -> str | None:
-    """Return a W3C trace context that is well formed, else None."""
-    return header if header and _TRACEPARENT.fullmatch(header) else None
+def command_of(model: type[C], value: object, now: datetime) -> C:
+    """Return parsed JSON as a command that names its order itself; raises Invalid."""
+    return read(model, value, strict=True, now=now)
+
+
+def addressed(model: type[C], order_id: str, value: object, now: datetime) -> C:
+    """
+    Return parsed JSON as a command to the order that the path names.
+
+    The body may name it too; raises Invalid where it names another.
+    """
+    if not isinstance(value, dict):
+        return read(model, value, strict=True, now=now)
+    named = value.get("orderId")
+    message = "Must equal the orderId of the path, or be absent"
+    other = FieldError(pointer="/orderId", code="Invalid", message=message)
+    wrong = () if named is None or named == order_id else (other,)
+    try:
+        command = read(model, value | {"orderId": order_id}, strict=True, now=now)
+    except Invalid as error:
+        raise Invalid((*wrong, *error.errors)) from None
+    if wrong:
+        raise Invalid(wrong)
+    return command

@@ -12,7 +12,8 @@ from order_runtime.publisher import BatchPublisher
 from order_runtime.settings import load, secret_list
 from order_runtime.signals import stop_event
 from order_runtime.topics import AssumptionBroken, described
-from order_writer.decode import Log, OwnCommandUnreadable
+from order_writer.decode import Log
+from order_writer.fold import OwnCommandUnreadable
 from order_writer.loop import EverythingFails, Writer
 from order_writer.settings import Settings
 from order_writer.source import CommandSource, OffsetsLost

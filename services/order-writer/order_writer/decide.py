@@ -157,7 +157,7 @@ def _is_stale(
 
 def _precondition(state: LiveOrder, asked: Asked) -> Failure | None:
     wanted, tag = asked.if_match, version_tag(state.job_id)
-    if wanted is None or wanted in {"*", f'"{tag}"'}:
+    if wanted is None or wanted == "*" or f'"{tag}"' in map(str.strip, wanted.split(",")):
         return None
     return failure("VersionMismatch", "The order has another versionTag than If-Match names.")
 

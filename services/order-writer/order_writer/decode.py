@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -13,6 +13,7 @@ from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.identity import JOB_ID, derived
 from order_contracts.job import Operation
+from order_contracts.topics import GATEWAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
 from order_runtime.records import Record
@@ -62,34 +63,27 @@ class Unreadable:
     fingerprint: str
     order_id: str | None
     failure: Failure
+    own: bool = False
+    """Whether it came under an id that our gateway issued, and says that it is the gateway's."""
 
     @property
     def spare_id(self) -> str:
         return spare_id(self.record, self.log)
 
 
-class OwnCommandUnreadable(Exception):
-    """A command that our own gateway issued can't be read: this release is bad, not the command."""
-
-
 def decode(record: Record, log: Log) -> Decoded | Unreadable:
-    """
-    Read one record.
-
-    Raises OwnCommandUnreadable: refusing what was answered 202 would lose it.
-    """
-    job_id = None
+    """Read one record; what is no command is a value too."""
+    job_id, source = None, None
     try:
         headers = read_headers(record.headers)
-        job_id = _job_id(headers)
+        job_id, source = _job_id(headers), headers.get("ce_source")
         return _command(record, headers, job_id or spare_id(record, log), log)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
     except Invalid as error:
         reason = failure("ValidationFailed", "The command is not valid.", error.errors)
-    if job_id and log.issued(job_id):
-        raise OwnCommandUnreadable(f"{job_id}: {reason.detail}")
-    return _unreadable(record, job_id, log, reason)
+    own = source == f"/{GATEWAY}" and job_id is not None and log.issued(job_id)
+    return replace(_unreadable(record, job_id, log, reason), own=own)
 
 
 def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) -> Decoded:

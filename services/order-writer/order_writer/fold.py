@@ -27,6 +27,15 @@ class Claim:
     at: datetime
 
 
+class OwnCommandUnreadable(Exception):
+    """
+    A command that our own gateway issued can't be read: this release is bad, not the command.
+
+    Refusing it would lose what was answered 202. Where its job is known already, somebody else
+    has sent that id once more: then it is refused like any other.
+    """
+
+
 @dataclass(slots=True)
 class Folded:
     """What is to be stored, and what is to be announced, of one batch."""
@@ -81,6 +90,8 @@ def _settle(
 ) -> Entry:
     reused = item.job_id in known
     if isinstance(item, Unreadable):
+        if item.own and not reused:
+            raise OwnCommandUnreadable(f"{item.job_id}: {item.failure.detail}")
         return _rejected(item, item.spare_id if reused else item.job_id, folded)
     if reused:
         return _reused(item, folded)

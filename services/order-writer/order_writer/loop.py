@@ -12,9 +12,9 @@ from order_runtime.logs import log, told
 from order_runtime.records import Outgoing, Record
 from order_writer import metrics
 from order_writer.announce import announcements
-from order_writer.decode import Log, OwnCommandUnreadable, Unreadable, decode, poisoned, weight
+from order_writer.decode import Log, Unreadable, decode, poisoned, weight
 from order_writer.failures import Kind, kind_of
-from order_writer.fold import Folded, Item
+from order_writer.fold import Folded, Item, OwnCommandUnreadable
 
 ATTEMPTS_ALONE: Final = 5
 CONFLICTS_IN_A_ROW: Final = 8
@@ -87,7 +87,7 @@ class Writer:
         try:
             yield self._apply(lambda: [decode(record, self._reads) for record in batch])
             self._poison_in_a_row = 0
-        except (Stopped, OwnCommandUnreadable):
+        except Stopped:
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
             log().warning("batch failed", commands=len(batch), **told(error))

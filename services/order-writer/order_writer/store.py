@@ -108,7 +108,7 @@ class Store:
         return {claim.key: claim for claim in map(claim_of, found)}
 
     def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
-        ids = {item.order_id for item in items if not isinstance(item, Unreadable)}
+        ids = {item.order_id for item in items if item.order_id and not _is_poison(item)}
         room = self._max_bytes - sum(weight(item.record) for item in items)
         found: dict[str, State] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
@@ -131,6 +131,11 @@ class Store:
         if folded.log:
             entries = [log_document(entry) for entry in folded.log]
             self._database[INTEGRATION_LOG].insert_many(entries, ordered=False, session=session)
+
+
+def _is_poison(item: Item) -> bool:
+    """Whether an order's own document may be what made its command fail."""
+    return isinstance(item, Unreadable) and item.failure.code == "InternalError"
 
 
 def _order_write(order_id: str, folded: Folded) -> InsertOne[Document] | ReplaceOne[Document]:

@@ -1,0 +1,105 @@
+"""Accepting a command: published and acknowledged first, answered 202 only then."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from gateway import metrics
+from gateway.answers import RETRY, answer
+from gateway.jobs import Jobs, answered
+from gateway.links import Links
+from gateway.problems import Refused
+from gateway.reads import Reads
+from gateway.submit import Submission, fingerprint_of
+from gateway.terms import Terms
+from gateway.waiting import Waiting
+from order_contracts.commands import Command
+from order_contracts.job import JobStatus
+from order_contracts.problem import Receipt
+from order_runtime.job_ids import RANDOM_BITS, Secrets, issue
+from order_runtime.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Hands commands to Kafka and answers for them."""
+
+    publisher: Publisher
+    reads: Reads
+    links: Links
+    secrets: Secrets
+    waiting: Waiting
+    jobs: Jobs
+
+    async def accept(self, command: Command, terms: Terms, first: str | None) -> Response:
+        """Answer for *first*, the job of the same request before, else publish the command."""
+        job_id = first
+        if job_id is None:
+            submission = self.submission(command, terms)
+            await self.publish(submission)
+            job_id = submission.job_id
+        return await self.answer(job_id, command.order_id, terms)
+
+    async def first_under(
+        self, command: Command, terms: Terms, *, suppress: bool = False
+    ) -> str | None:
+        """
+        Return the job that came first under the Idempotency-Key, if any.
+
+        Raises Refused where it asked for something else. A first one that isn't applied yet is
+        not seen here: then the order-writer makes the retry's job an alias of it.
+        """
+        if terms.idempotency_key is None:
+            return None
+        claim = await self.reads.claim(terms.idempotency_key)
+        if claim is None:
+            return None
+        if claim["fingerprint"] != fingerprint_of(command, terms, suppress=suppress):
+            detail = "The Idempotency-Key was used for another request."
+            raise Refused("IdempotencyKeyReused", detail)
+        job_id: str = claim["jobId"]
+        return job_id
+
+    def submission(self, command: Command, terms: Terms, *, suppress: bool = False) -> Submission:
+        """Return the command under a new job id, which says when it was issued."""
+        milliseconds = time.time_ns() // 1_000_000
+        job_id = issue(milliseconds, secrets.randbits(RANDOM_BITS), self.secrets.newest_first[0])
+        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return Submission(job_id, command, at, terms, suppress)
+
+    async def publish(self, submission: Submission) -> None:
+        """Publish a command; raises Refused, which says whether it may still be applied."""
+        try:
+            with metrics.ACK_SECONDS.time():
+                await self.publisher.publish(submission.record())
+        except NotAccepted:
+            detail = "Kafka takes no more; nothing was accepted."
+            raise Refused("NotAccepted", detail, headers=RETRY) from None
+        except RecordTooLarge:
+            raise Refused("TooLarge", "The command is larger than Kafka takes.") from None
+        except OutcomeUnknown:
+            detail = "Kafka gave no answer in time; the command may still be applied."
+            job_id = submission.job_id
+            href = self.links.job(job_id)
+            raise Refused(
+                "OutcomeUnknown", detail, headers=RETRY, job_id=job_id, href=href
+            ) from None
+        metrics.ACCEPTED.labels(type(submission.command).__name__).inc()
+
+    async def answer(self, job_id: str, order_id: str, terms: Terms) -> Response:
+        """Answer 202, or the job where the caller prefers to wait and it is stored in time."""
+        if terms.wait:
+            document = await self.waiting.stored(job_id, terms.wait)
+            if document is not None:
+                job = await self.jobs.stored(document)
+                assert job.status is not JobStatus.ACCEPTED  # noqa: S101  a stored job has an end
+                applied = {"Preference-Applied": f"wait={terms.wait}", "Location": job.href}
+                return answered(job, applied)
+        href = self.links.job(job_id)
+        receipt = Receipt(job_id=job_id, order_id=order_id, href=href)
+        return answer(receipt, 202, {"Location": href, **RETRY})

@@ -1,0 +1,56 @@
+"""The parameters of a query: each is checked, an unknown one is an error. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from order_contracts.decoding import Invalid
+from order_contracts.errors import FieldError
+from order_contracts.values import Choice, Time
+
+E = TypeVar("E", bound=Choice)
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+
+
+def invalid(name: str, message: str) -> Invalid:
+    """Return the error of the query parameter *name*."""
+    return Invalid((FieldError(pointer=f"/{name}", code="Invalid", message=message),))
+
+
+def known(query: Mapping[str, str], names: Iterable[str]) -> None:
+    """Refuse parameters that nobody reads: a typo must not widen a list."""
+    allowed = set(names)
+    unknown = [name for name in query if name not in allowed]
+    if unknown:
+        message = "Is not a parameter of this call"
+        errors = [
+            FieldError(pointer=f"/{name}", code="Unknown", message=message) for name in unknown
+        ]
+        raise Invalid(tuple(errors))
+
+
+def time_in(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return a time of the query; a `+` that a client left unescaped is read as one."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        return _TIME.validate_python(text.strip().replace(" ", "+") if "T" in text else text)
+    except ValidationError:
+        raise invalid(name, "Must be an RFC 3339 time with an offset") from None
+
+
+def choice_in(query: Mapping[str, str], name: str, choices: type[E]) -> E | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        return choices(text)
+    except ValueError:
+        listed = ", ".join(choices)
+        raise invalid(name, f"Must be one of {listed}") from None

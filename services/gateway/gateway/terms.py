@@ -1,0 +1,79 @@
+"""What a request asks beside its body: preconditions, idempotency, patience. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from order_contracts.decoding import Invalid
+from order_contracts.errors import FieldError
+
+MAX_WAIT: Final = 30
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TAGS: Final = re.compile(r'\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*', re.ASCII)
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The headers of a write."""
+
+    if_match: str | None = None
+    idempotency_key: str | None = None
+    """Scoped to the API client, and hashed: what a client calls its orders is its own affair."""
+    wait: int = 0
+    """Seconds to wait for the job's storage stage."""
+    traceparent: str | None = None
+
+    def of_row(self, row: int) -> Terms:
+        """Return the terms of one row of a bulk request: its key is key/row."""
+        key = self.idempotency_key
+        row_key = _hashed(f"{key}/{row}") if key is not None else None
+        return Terms(None, row_key, 0, self.traceparent)
+
+
+def terms_of(headers: Mapping[str, str], client: str, *, preconditions: bool = True) -> Terms:
+    """Return the terms of a request by *client*; raises Invalid for a malformed header."""
+    return Terms(
+        if_match=_if_match(headers.get("if-match")) if preconditions else None,
+        idempotency_key=_idempotency_key(headers.get("idempotency-key"), client),
+        wait=_wait(headers.get("prefer", "")),
+        traceparent=_traceparent(headers.get("traceparent")),
+    )
+
+
+def _if_match(header: str | None) -> str | None:
+    if header is None:
+        return None
+    if not _TAGS.fullmatch(header.strip()):
+        raise _malformed("If-Match", 'Must be "<versionTag>" in quotes, or *')
+    return header.strip()
+
+
+def _idempotency_key(header: str | None, client: str) -> str | None:
+    if header is None:
+        return None
+    if not 1 <= len(header) <= 255:
+        raise _malformed("Idempotency-Key", "Must have 1 to 255 characters")
+    return _hashed(f"{client}/{header}")
+
+
+def _hashed(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _wait(header: str) -> int:
+    """Return the seconds of `Prefer: wait=N`, at most 30; a preference is never an error."""
+    found = _WAIT.search(header)
+    return min(int(found[1]), MAX_WAIT) if found else 0
+
+
+def _traceparent(header: str | None) -> str | None:
+    return header if header and _TRACEPARENT.fullmatch(header) else None
+
+
+def _malformed(header: str, message: str) -> Invalid:
+    return Invalid((FieldError(pointer="", code="Invalid", message=f"{header}: {message}"),))
