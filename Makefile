@@ -15,7 +15,7 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv/bin/python --no-deps $(MEMBERS:%=-e %)
 	touch $@
 
