@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,8 +61,18 @@ class Jobs:
         ends = [Place(row["at"], row["_id"]) for row in rows.rows]
         first, last = (ends[0], ends[-1]) if ends else (page.beside, page.beside)
         url = f"{self.links.public_url}{BASE_PATH}/orders/jobs"
-        items = tuple(self.shown(row, there=True) for row in rows.rows)
+        items = await self.all_shown(rows.rows, there=True)
         return answer(JobList(items=items, links=links(url, query, rows, first, last)))
+
+    async def all_shown(self, documents: Sequence[Document], *, there: bool) -> tuple[Job, ...]:
+        """Return the jobs of documents; each alias shows the content of the job it repeats."""
+        first = await self.reads.jobs([row["aliasOf"] for row in documents if "aliasOf" in row])
+        return tuple(
+            self.shown(first[row["aliasOf"]], there=there, under=row["_id"])
+            if row.get("aliasOf") in first
+            else self.shown(row, there=there)
+            for row in documents
+        )
 
     def shown(self, document: Document, *, there: bool, under: str | None = None) -> Job:
         """Return the job of a document; *there* says whether its order exists."""

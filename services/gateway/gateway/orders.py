@@ -114,7 +114,7 @@ class Orders:
         return answer(
             History(
                 order_id=order_id,
-                jobs=tuple(self.jobs.shown(row, there=there) for row in jobs),
+                jobs=await self.jobs.all_shown(jobs, there=there),
                 warnings=tuple(map(entry_of, log)),
                 deliveries=tuple(map(_delivery, deliveries)),
             )

@@ -91,6 +91,13 @@ class Reads:
         """Return a job's document; raises DatabaseUnavailable."""
         return await _answered(self._jobs, job_id)
 
+    async def jobs(self, ids: Sequence[str]) -> Mapping[str, Document]:
+        """Return the documents of jobs by their ids; raises DatabaseUnavailable."""
+        try:
+            return await self.jobs_by_id(ids) if ids else {}
+        except PyMongoError as error:
+            raise DatabaseUnavailable from error
+
     async def links_of(self, ids: Sequence[str]) -> Mapping[str, Document]:
         """Return the links of orders, by order; raises DatabaseUnavailable."""
         rows = await self.rows(LINKS, [{"_id": {"$in": list(ids)}}], {"_id": 1}, len(ids))

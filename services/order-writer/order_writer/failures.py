@@ -5,19 +5,12 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from pymongo.errors import (
-    ConnectionFailure,
-    DuplicateKeyError,
-    ExecutionTimeout,
-    OperationFailure,
-    PyMongoError,
-    WaitQueueTimeoutError,
-    WTimeoutError,
-)
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+
+from order_runtime.patience import transient
 
 _WRITE_CONFLICT: Final = 112
 _DUPLICATE_KEY: Final = 11_000
-_STEPPING_DOWN: Final = frozenset(
     {91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 24, 262}
 )
 
@@ -32,18 +25,11 @@ def kind_of(error: Exception) -> Kind:
     """Return what *error* asks for."""
     if not isinstance(error, PyMongoError):
         return Kind.OTHER
-    if _is_away(error):
+    if transient(error):
         return Kind.AWAY
     if _is_conflict(error):
         return Kind.CONFLICT
     return Kind.OTHER
-
-
-def _is_away(error: PyMongoError) -> bool:
-    away = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError)
-    if isinstance(error, away) or error.timeout:
-        return True
-    return isinstance(error, OperationFailure) and error.code in _STEPPING_DOWN
 
 
 def _is_conflict(error: PyMongoError) -> bool:
