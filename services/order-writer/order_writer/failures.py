@@ -11,8 +11,6 @@ from order_runtime.patience import transient
 
 _WRITE_CONFLICT: Final = 112
 _DUPLICATE_KEY: Final = 11_000
-    {91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 24, 262}
-)
 
 
 class Kind(Enum):
