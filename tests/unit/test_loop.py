@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure
+from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
 from order_runtime.job_ids import Secrets, issue
 from order_runtime.records import Record
@@ -16,6 +16,7 @@ from order_writer.fold import Item, OwnCommandUnreadable
 from order_writer.loop import (
     ATTEMPTS_ALONE,
     CONFLICTS_IN_A_ROW,
+    SLOW_IN_A_ROW,
     EverythingFails,
     Ledger,
     Writer,
@@ -210,6 +211,21 @@ def test_while_the_database_is_away_the_batch_waits_in_the_group() -> None:
     parts.run()
     assert parts.diary == [*["idle"] * 7, "apply", "publish", "commit"]
     assert (ledger.asked, parts.failures()) == ([3] * 8, {})
+
+
+def test_a_batch_that_the_database_never_finishes_in_time_is_halved() -> None:
+    """It would time out for ever; alone, a command is waited for and never refused."""
+    parts = Parts(commands(2))
+    patient = [0]
+
+    def slow(items: Sequence[Item]) -> Exception | None:
+        patient[0] += len(items) == 1
+        return NetworkTimeout("timed out") if len(items) > 1 or patient[0] < 9 else None
+
+    ledger = parts.failing(slow)
+    parts.run()
+    assert ledger.asked == [2] * (SLOW_IN_A_ROW + 1) + [1] * 10
+    assert (parts.source.committed, parts.failures()) == (2, {})
 
 
 @pytest.mark.parametrize(

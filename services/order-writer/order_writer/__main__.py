@@ -28,6 +28,7 @@ from order_writer.store import Store
 
 T = TypeVar("T")
 
+TIMEOUT_MS: Final = 30_000  # for one operation of a batch; half of what a transaction may last
 PAUSE: Final = 1.0  # seconds between two questions to what is away
 
 _SENTENCES = {
@@ -57,7 +58,7 @@ def main() -> int:
 def run(settings: Settings, stop: Event, started: Callable[[CommandSource], None]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
     secrets = Secrets(secret_list(settings.job_secrets))
-    mongo = client(settings.mongo, WRITER)
+    mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
     store = Store(mongo, settings.database, settings.batch_bytes)
     topic = when_there(stop, "kafka", lambda: described(settings.kafka, COMMANDS))
     when_there(stop, "mongo", store.prepare)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import (
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from order_runtime.patience import transient
 
@@ -15,6 +20,7 @@ _DUPLICATE_KEY: Final = 11_000
 
 class Kind(Enum):
     AWAY = auto()  # MongoDB is not there, or has no primary: wait for it
+    SLOW = auto()  # it is there, and didn't answer in time: a smaller batch may do
     CONFLICT = auto()  # another writer was faster: read the ledger again
     OTHER = auto()
 
@@ -24,7 +30,8 @@ def kind_of(error: Exception) -> Kind:
     if not isinstance(error, PyMongoError):
         return Kind.OTHER
     if transient(error):
-        return Kind.AWAY
+        slow = error.timeout and not isinstance(error, ServerSelectionTimeoutError)
+        return Kind.SLOW if slow else Kind.AWAY
     if _is_conflict(error):
         return Kind.CONFLICT
     return Kind.OTHER

@@ -18,6 +18,7 @@ from order_writer.fold import Folded, Item, OwnCommandUnreadable
 
 ATTEMPTS_ALONE: Final = 5
 CONFLICTS_IN_A_ROW: Final = 8
+SLOW_IN_A_ROW: Final = 2
 POISON_IN_A_ROW: Final = 3
 WAIT_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -120,7 +121,7 @@ class Writer:
 
     def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:
         """Apply items; waits for MongoDB as long as it is away, and retries when writers meet."""
-        items, waits, conflicts = read(), 0, 0
+        items, waits, conflicts, slow = read(), 0, 0, 0
         while True:
             try:
                 return self._ledger.apply(items)
@@ -129,6 +130,10 @@ class Writer:
                     case Kind.AWAY:
                         self._wait("mongo", waits)
                         waits += 1
+                    case Kind.SLOW if slow < SLOW_IN_A_ROW or len(items) == 1:
+                        # Alone it is waited for, however long: a slow database is no poison.
+                        self._wait("mongo", slow)
+                        slow += 1
                     case Kind.CONFLICT if conflicts < CONFLICTS_IN_A_ROW:
                         metrics.CONFLICTS.inc()
                         conflicts += 1
