@@ -5,7 +5,7 @@ MEMBERS := schemas libs/runtime services/gateway services/order-writer services/
 STAMP := .venv/.installed
 IN := .venv/bin/
 
-.PHONY: setup demo test test-tools check format schemas lock clean
+.PHONY: setup demo test test-tools faults check format schemas lock clean
 
 setup: $(STAMP)
 
@@ -23,10 +23,13 @@ demo: setup  ## watch sample orders flow through the real system
 	$(IN)orders demo
 
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
-	$(IN)pytest -m "not tools"
+	$(IN)pytest -m "not tools and not faults"
 
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools
+
+faults: setup  ## the long tests: minutes of made-up requests
+	$(IN)pytest -m faults tests/faults
 
 check: setup  ## format, lint, types, import laws, generated documents, fast tests
 	$(IN)ruff format --check .

@@ -21,6 +21,7 @@ from order_contracts.commands import ActionTrigger, DeliveryChange, StatusChange
 from order_contracts.job import Job
 from order_contracts.order import Order
 from order_contracts.problem import Receipt
+from order_contracts.values import ENTITY_TAGS
 
 BASE: Final = "/api/v3"
 
@@ -60,6 +61,8 @@ class Answer:
     means: str
     model: type[Message] | None = None
     example: Any = None
+    headers: tuple[str, ...] = ()
+    """Those that it always has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Call:
 IF_MATCH: Final = Parameter(
     "If-Match",
     "The order's versionTag in quotes, or *: if the order has another, the job fails with 412.",
+    {"type": "string", "pattern": ENTITY_TAGS},
     where="header",
 )
 IDEMPOTENCY: Final = Parameter(
@@ -96,12 +100,18 @@ PREFER: Final = Parameter(
 WRITE: Final = (IDEMPOTENCY, PREFER)
 PAGING: Final = (
     Parameter("count", "Rows a page.", {"type": "integer", "minimum": 1, "maximum": 100}),
-    Parameter("continuation", "Taken from a link as it is."),
+    Parameter("continuation", "Taken from a link as it is.", {"type": "string", "minLength": 1}),
 )
-_WAITED: Final = Answer("With Prefer: wait, once it is stored: the job.", Job, examples.JOB)
 _ACCEPTED: Final = {
-    200: _WAITED,
-    202: Answer("Accepted: follow the job.", Receipt, examples.RECEIPT),
+    200: Answer(
+        "With Prefer: wait, once it is stored: the job.",
+        Job,
+        examples.JOB,
+        ("Preference-Applied", "Location"),
+    ),
+    202: Answer(
+        "Accepted: follow the job.", Receipt, examples.RECEIPT, ("Location", "Retry-After")
+    ),
 }
 _JOB_ERRORS: Final = ("OrderNotFound", "OrderExists", "VersionMismatch", "ContactMissing")
 _WRITE_ERRORS: Final = (
@@ -151,7 +161,7 @@ CALLS: Final = (
         "getOrder",
         "Get an order; with contactId, only if it belongs to that contact.",
         "orders:read",
-        {200: Answer("The order.", Order, examples.ORDER)},
+        {200: Answer("The order.", Order, examples.ORDER, ("ETag",))},
         ("OrderNotFound", *_READ_ERRORS),
         parameters=(Parameter("contactId", "The contact that the order must belong to."),),
     ),
@@ -275,7 +285,7 @@ CALLS: Final = (
         "orders:read",
         {
             200: Answer("The job.", Job, examples.JOB),
-            302: Answer("With redirect=true: the order of a completed job."),
+            302: Answer("With redirect=true: the order of a completed job.", headers=("Location",)),
         },
         (
             "JobNotFound",

@@ -11,10 +11,12 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from order_contracts.answers import MAX_ROWS
 from order_contracts.base import Message
-from order_contracts.calls import CALLS, Body, Call, Parameter
+from order_contracts.calls import BASE, CALLS, Body, Call, Parameter
 from order_contracts.errors import STATUS
 from order_contracts.examples import problem_example
+from order_contracts.identity import JOB_ID
 from order_contracts.problem import Problem, Receipt
+from order_contracts.values import ORDER_ID
 
 TITLE: Final = "Ordermill Orders API"
 VERSION: Final = "3.0.0"
@@ -76,11 +78,18 @@ def _operation(call: Call) -> Mapping[str, Any]:
     return operation
 
 
+_ID: Final = {"type": "string", "minLength": 1, "maxLength": 255}
+_IDS: Final[Mapping[str, Any]] = {
+    "orderId": {**_ID, "pattern": ORDER_ID},
+    "jobId": {**_ID, "pattern": f"^{JOB_ID.pattern}$"},
+}
+
+
 def _path_parameters(path: str) -> Iterator[Mapping[str, Any]]:
     for part in path.split("/"):
         if part.startswith("{"):
-            schema = {"type": "string", "minLength": 1, "maxLength": 255}
-            yield {"name": part[1:-1], "in": "path", "required": True, "schema": schema}
+            name = part[1:-1]
+            yield {"name": name, "in": "path", "required": True, "schema": _IDS[name]}
 
 
 def _parameter(of: Parameter) -> Mapping[str, Any]:
@@ -112,15 +121,46 @@ def _responses(call: Call) -> Mapping[str, Any]:
         if one.model is not None:
             content = {"schema": _ref(one.model), "example": one.example}
             told.setdefault("content", {})["application/json"] = content
+        if one.headers:
+            told["headers"] = _headers(one.headers)
         if one.model is Receipt:
-            told["headers"] = _ACCEPTED_HEADERS
+            told["links"] = _links()
     return dict(sorted(responses.items()))
 
 
-_ACCEPTED_HEADERS: Final = {
-    "Location": {"description": "The job.", "schema": {"type": "string", "format": "uri"}},
-    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+_HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
+    "ETag": ("The versionTag in quotes, for If-Match.", {"type": "string"}),
+    "Location": ("Where to look next.", {"type": "string", "format": "uri"}),
+    "Preference-Applied": ("The preference that was honoured.", {"type": "string"}),
+    "RateLimit-Limit": ("Requests a second.", {"type": "integer"}),
+    "RateLimit-Remaining": ("Requests left.", {"type": "integer"}),
+    "RateLimit-Reset": ("Seconds until there are more.", {"type": "integer"}),
+    "Retry-After": ("Seconds.", {"type": "integer"}),
+    "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
 }
+_PROBLEM_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    503: ("Retry-After",),
+}
+
+
+def _headers(names: Iterable[str]) -> Mapping[str, Any]:
+    return {
+        name: {"required": True, "description": means, "schema": schema}
+        for name, (means, schema) in ((name, _HEADERS[name]) for name in names)
+    }
+
+
+def _links() -> Mapping[str, Any]:
+    """Return what can be asked next about a command that was accepted."""
+    followed = {"orderId": "$response.body#/orderId", "jobId": "$response.body#/jobId"}
+    return {
+        call.name: {"operationId": call.name, "parameters": {name: followed[name]}}
+        for call in CALLS
+        for name in followed
+        if call.path.startswith(f"{BASE}/orders/") and f"{{{name}}}" in call.path
+    }
 
 
 def _problems(codes: Iterable[str]) -> dict[str, Any]:
@@ -129,6 +169,7 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
         by_status.setdefault(STATUS[code], []).append(code)
     return {
         str(status): {
+            "headers": _headers(_PROBLEM_HEADERS.get(status, ())),
             "description": f"{HTTPStatus(status).phrase}: {', '.join(names)}.",
             "content": {
                 "application/problem+json": {

@@ -72,7 +72,8 @@ class ActionName(Choice):
     CUSTOM = "Custom"
 
 
-ContactType = Annotated[str, StringConstraints(min_length=1, max_length=100), or_default("Member")]
+_ContactType = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+ContactType = Annotated[_ContactType, or_default("Member", _ContactType | None)]
 
 
 class ContactKey(Message):
@@ -108,7 +109,7 @@ class LineItems(Message):
 class Charges(Message):
     """Payments, fees or discounts."""
 
-    items: Annotated[Parts, or_default(())] = ()
+    items: Annotated[Parts, or_default((), Parts | None)] = ()
     total: Amount | None = None
 
 
@@ -132,7 +133,7 @@ class Order(Message):
     """
     An order: as a client writes it, and with its read-only fields as it is answered and announced.
 
-    `decoding.read` ignores read-only fields, so that what was answered may be edited and sent back.
+    Read-only fields are ignored in what is written: what was answered may be edited and sent back.
     """
 
     order_id: OrderId

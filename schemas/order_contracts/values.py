@@ -39,6 +39,9 @@ _TIME: Final = re.compile(
     re.ASCII,
 )
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)$'
+"""The header If-Match: `*`, or versionTags in quotes."""
+ORDER_ID: Final = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 LANGUAGE_TAG: Final = (
     r"^([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
     r"(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(-[0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+)*"
@@ -155,9 +158,11 @@ def _currency(value: object) -> object:
     return code
 
 
-def or_default(default: object) -> BeforeValidator:
-    """Take *default* for null, which is absent."""
-    return BeforeValidator(lambda value: default if value is None else value)
+def or_default(default: object, taken: object) -> BeforeValidator:
+    """Take *default* for null, which is absent; *taken* is the type that the schemas tell."""
+    return BeforeValidator(
+        lambda value: default if value is None else value, json_schema_input_type=taken
+    )
 
 
 def _depth(value: object) -> int:
@@ -219,7 +224,7 @@ def _written_free(value: dict[str, Any], info: SerializationInfo) -> Any:
 
 OrderId = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\x00-\x1f\x7f-\x9f]+$"),
+    StringConstraints(min_length=1, max_length=255, pattern=ORDER_ID),
     AfterValidator(_order_id),
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -246,7 +251,24 @@ Amount = Annotated[
     ),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-PositiveAmount = Annotated[Amount, Field(gt=0)]
+PositiveAmount = Annotated[
+    Amount,
+    Field(gt=0),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {
+                    "type": "string",
+                    "pattern": r"^(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$",
+                },
+            ],
+            "description": "Above 0; at most 15 significant digits and 8 decimals.",
+        },
+        mode="validation",
+    ),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}, mode="serialization"),
+]
 Time = Annotated[
     datetime,
     BeforeValidator(_time),

@@ -31,7 +31,7 @@ def parts() -> Parts:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs_by_id=None)
     links = Links("https://orders.example.com")
-    return Parts(publisher=nothing, reads=nothing, keys=nothing, links=links, secrets=nothing)
+    return Parts(nothing, nothing, nothing, links, nothing, leaving=lambda: False)
 
 
 @pytest.fixture

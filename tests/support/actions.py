@@ -40,6 +40,7 @@ def order_action(
         order=order,
         version=1,
         contact_version=1,
+        contact_since=1,
         job_id=job_id,
         registered_by=job_id,
         registered_at=ASKED_AT,

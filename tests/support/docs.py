@@ -11,6 +11,7 @@ from support.stack import ORDERS, RunningStack
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+HTTP_API = ROOT / "docs" / "http-api.md"
 PUBLISHING = ROOT / "docs" / "publishing-directly.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

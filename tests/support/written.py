@@ -79,6 +79,7 @@ class Writer:
             order=read(Order, parse(json.dumps({**body, "orderId": self.order_id}).encode())),
             version=self.version,
             contact_version=self.version,
+            contact_since=self.version,
             job_id=job_id,
             registered_by=old.registered_by if isinstance(old, LiveOrder) else job_id,
             # Each life of an orderId begins at a time of its own.

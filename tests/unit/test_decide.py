@@ -154,6 +154,20 @@ def test_only_registering_and_replacing_ask_for_the_contact_again() -> None:
     assert live(after(before, replace_order())).contact_version == 2
 
 
+def test_the_contact_lasts_until_another_one_is_named() -> None:
+    """
+    A replacement that names the same contact takes its order from nobody's list.
+    """
+    contact = {"matchKey": "a", "matchKeyType": "Email"}
+    before = after(None, register(contact=contact))
+
+    same = live(after(before, replace_order(contact=contact)))
+    other = live(after(before, replace_order()))
+
+    assert (same.contact_version, same.contact_since) == (2, 1)
+    assert (other.contact_version, other.contact_since) == (2, 2)
+
+
 def test_an_external_status_that_is_absent_stays() -> None:
     before = after(None, register(externalStatus="packed"))
     assert live(after(before, change_status())).order.external_status == "packed"

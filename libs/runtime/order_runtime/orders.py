@@ -17,13 +17,15 @@ class LiveOrder:
     An order that exists.
 
     `version` grows with every applied change, also over a deletion and the next registration;
-    `contact_version` is the version at which it was last registered or replaced: a link to a
-    contact counts while it carries this one.
+    `contact_version` is the version at which it was last registered or replaced: what enrichment
+    found for it counts while it carries this one. `contact_since` is the version at which it got
+    the contact that it names: of a link that is as new, the contact counts.
     """
 
     order: Order
     version: int
     contact_version: int
+    contact_since: int
     job_id: str
     """The job that made this version; the version tag is derived from it."""
     registered_by: str
@@ -65,6 +67,7 @@ def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
         "_id": order_id,
         "version": state.version,
         "contactVersion": state.contact_version,
+        "contactSince": state.contact_since,
         "jobId": state.job_id,
         "registeredBy": state.registered_by,
         "registeredAt": state.registered_at,
@@ -84,6 +87,7 @@ def from_document(document: Document) -> LiveOrder | Tombstone:
         order=at_rest(Order, document["order"]),
         version=document["version"],
         contact_version=document["contactVersion"],
+        contact_since=document["contactSince"],
         job_id=document["jobId"],
         registered_by=document["registeredBy"],
         registered_at=document["registeredAt"],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uvicorn
 import uvloop
 
 from gateway.app import Parts, create_app
 from gateway.links import Links
 from gateway.reads import TIMEOUT_MS, Reads
+from gateway.server import Server
 from gateway.settings import Settings
 from order_contracts.topics import GATEWAY
 from order_runtime import health, logs
@@ -16,13 +16,14 @@ from order_runtime.job_ids import Secrets
 from order_runtime.mongo import async_client
 from order_runtime.publisher import Publisher
 from order_runtime.settings import load, secret_list
+from order_runtime.signals import async_stop_event
 
 KAFKA_TIMEOUT_MS = 4_500  # a caller hears of a Kafka that is away within 5 s
-DRAIN_SECONDS = 10
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
+    stop = async_stop_event()
     async with (
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
@@ -33,26 +34,16 @@ async def serve(settings: Settings) -> None:
             keys=KeyFile(settings.keys_file),
             links=Links(settings.public_url),
             secrets=Secrets(secret_list(settings.job_secrets)),
+            leaving=stop.is_set,
         )
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(parts),
-                host=settings.host,
-                port=settings.port,
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-            )
-        )
+        server = Server(create_app(parts), settings.host, settings.port)
         with health.serving(
             settings.health_host,
             settings.health_port,
-            ready=lambda: server.started and not server.should_exit,
+            ready=lambda: server.started and not stop.is_set(),
             live=lambda: not publisher.broken,
         ):
-            await server.serve()
+            await server.until(stop)
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.accept import Acceptance
+from gateway.addresses import Addressed
 from gateway.answers import RETRY
-from gateway.boundary import Boundary
+from gateway.boundary import Boundary, internal_error
 from gateway.bulk import Bulk
 from gateway.jobs import Jobs
 from gateway.links import BASE_PATH, Links
@@ -23,7 +24,7 @@ from gateway.orders import Orders
 from gateway.problems import Refused, of_framework
 from gateway.rates import Rates
 from gateway.reads import DatabaseUnavailable, Reads
-from gateway.reference import PAGE
+from gateway.reference import PAGE, POLICY
 from gateway.requests import Door
 from gateway.waiting import Waiting
 from gateway.writes import Writes
@@ -45,6 +46,8 @@ class Parts:
     keys: KeyFile
     links: Links
     secrets: Secrets
+    leaving: Callable[[], bool]
+    """Whether the process was told to stop."""
 
 
 def create_app(parts: Parts) -> ASGIApp:
@@ -56,7 +59,8 @@ def create_app(parts: Parts) -> ASGIApp:
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(HTTPException, _framework)
-    return Boundary(app)
+    app.add_exception_handler(Exception, _failed)
+    return Boundary(Addressed(app))
 
 
 def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
@@ -68,7 +72,7 @@ def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
         reads=parts.reads,
         links=parts.links,
         secrets=parts.secrets,
-        waiting=Waiting(parts.reads.jobs_by_id),
+        waiting=Waiting(parts.reads.jobs_by_id, parts.leaving),
         jobs=jobs,
     )
     writes, bulk = Writes(door, acceptance), Bulk(door, acceptance)
@@ -80,7 +84,7 @@ def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
         return Response(openapi, media_type="application/json")
 
     async def reference(_: Request) -> Response:
-        return HTMLResponse(PAGE)
+        return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
 
     one = f"{BASE_PATH}/orders/{{order_id}}"
     return {
@@ -101,11 +105,18 @@ def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
 
 
 def _route(path: str, methods: Mapping[str, Call]) -> Route:
-    async def call(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await methods[method](request)
+    """Return the route of a path with all its methods, so that no other takes what it refuses."""
+    allowed = sorted({*methods, "HEAD"} if "GET" in methods else methods)
 
-    return Route(path, call, methods=list(methods))
+    async def call(request: Request) -> Response:
+        request.state.route = path
+        found = methods.get("GET" if request.method == "HEAD" else request.method)
+        if found is None:
+            detail = "This path has no such method."
+            raise Refused("MethodNotAllowed", detail, headers={"Allow": ", ".join(allowed)})
+        return await found(request)
+
+    return Route(path, call, methods=())
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -127,3 +138,7 @@ async def _unavailable(_: Request, __: Exception) -> Response:
 async def _framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as above
     return of_framework(error.status_code, error.headers).response()
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    return internal_error()

@@ -53,12 +53,12 @@ class Boundary:
         except Exception as error:  # noqa: BLE001  nobody is told less than that it failed
             log().error("request failed", request_id=request_id, **told(error))
             if not status:
-                await _internal_error()(scope, receive, answering)
+                await internal_error()(scope, receive, answering)
         finally:
             log().info(
                 "request",
                 method=scope["method"],
-                route=getattr(scope.get("route"), "path", None),
+                route=state.get("route"),
                 status=status,
                 milliseconds=round((time.perf_counter() - began) * 1000, 1),
                 request_id=request_id,
@@ -66,7 +66,7 @@ class Boundary:
             )
 
 
-def _internal_error() -> Response:
+def internal_error() -> Response:
     return Refused("InternalError", "Something went wrong here; it was logged.").response()
 
 

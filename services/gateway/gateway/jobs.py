@@ -38,9 +38,13 @@ class Jobs:
 
     async def get(self, request: Request) -> Response:
         self.door.admit(request, "orders:read", ["redirect"])
+        redirect = choice_in(request.query_params, "redirect", _Redirect)
         job = await self._job(request.path_params["job_id"])
-        redirect = request.query_params.get("redirect") == "true"
-        if redirect and job.order is not None and job.status is not JobStatus.FAILED:
+        if (
+            redirect is _Redirect.YES
+            and job.order is not None
+            and job.status is not JobStatus.FAILED
+        ):
             return Response(status_code=302, headers={"Location": job.order.href})
         return answered(job)
 
@@ -114,6 +118,11 @@ def answered(job: Job, headers: Mapping[str, str] | None = None) -> Response:
         return failed_job(job, job.errors[0]).response(headers)
     retry = RETRY if job.status is JobStatus.ACCEPTED else {}
     return answer(job, headers={**retry, **(headers or {})})
+
+
+class _Redirect(Choice):
+    YES = "true"
+    NO = "false"
 
 
 class _Status(Choice):

@@ -17,7 +17,7 @@ from gateway.logbook import entry_of
 from gateway.pages import Page, Place, links, page_of, turned
 from gateway.problems import Refused
 from gateway.queries import choice_in, invalid, time_in
-from gateway.reads import Reads
+from gateway.reads import Reads, contact_of
 from gateway.requests import Door, json_value
 from order_contracts.answers import (
     Attempt,
@@ -132,7 +132,7 @@ class Orders:
         found = await self.reads.rows(ORDERS, where, page.sort("updatedAt"), page.count + 1)
         rows = turned(found, page)
         linked = await self.reads.links_of([row["_id"] for row in rows.rows])
-        orders = [_view(row, _contact(row, linked.get(row["_id"]))) for row in rows.rows]
+        orders = [_view(row, contact_of(row, linked.get(row["_id"]))) for row in rows.rows]
         ends = [Place(row["updatedAt"], row["_id"]) for row in rows.rows]
         return self._page(orders, ends, query, page, rows)
 
@@ -161,7 +161,11 @@ def _of_contact(query: Mapping[str, str], page: Page) -> list[Document]:
         )
         if at is not None
     }
-    wanted: Document = {"$expr": {"$eq": ["$contactVersion", "$found.contactVersion"]}}
+    # As in `contact_of`; the link was read first, so it is never the newer one.
+    wanted: Document = {
+        "found.deletedAt": {"$exists": False},
+        "$expr": {"$gte": ["$contactVersion", "$found.contactSince"]},
+    }
     if status:
         wanted["found.order.status"] = str(status)
     if created:
@@ -181,11 +185,6 @@ def _view(document: Document, contact_id: str | None) -> Order:
     if not isinstance(state, LiveOrder):
         raise TypeError("only orders that exist are asked for")
     return state.view(contact_id)
-
-
-def _contact(order: Document, link: Document | None) -> str | None:
-    counts = link is not None and link["contactVersion"] == order["contactVersion"]
-    return link.get("contactId") if link is not None and counts else None
 
 
 def _delivery(document: Document) -> DeliveryState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from urllib.parse import urlencode
 
 from gateway.queries import invalid
 from order_contracts.answers import PageLink
+from order_contracts.decoding import parse
 
 T = TypeVar("T")
 
 DEFAULT_COUNT: Final = 10
 MAX_COUNT: Final = 100
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -78,7 +81,7 @@ def turned(found: Sequence[T], page: Page) -> Turned:
 def page_of(query: Mapping[str, str], *, ascending: bool = False) -> Page:
     """Return the page that a query asks for; raises Invalid."""
     count = query.get("count", str(DEFAULT_COUNT))
-    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_COUNT):
+    if not (_COUNT.fullmatch(count) and 1 <= int(count) <= MAX_COUNT):
         raise invalid("count", f"Must be a number from 1 to {MAX_COUNT}")
     token = query.get("continuation")
     beside, back = _read(token) if token is not None else (None, False)
@@ -109,8 +112,9 @@ def _written(place: Place, *, back: bool) -> str:
 
 def _read(token: str) -> tuple[Place, bool]:
     try:
-        content = json.loads(urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
-        milliseconds, row_id, back = content
+        milliseconds, row_id, back = parse(
+            urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
+        )
         place = Place(_EPOCH + timedelta(milliseconds=int(milliseconds)), str(row_id))
     except (ValueError, TypeError, OverflowError):
         raise invalid("continuation", "Must be taken from a link as it is") from None

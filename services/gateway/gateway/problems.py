@@ -56,10 +56,7 @@ def failed_job(job: Job, failure: Failure) -> Refused:
     )
 
 
-_FRAMEWORK: Final = {
-    HTTPStatus.NOT_FOUND: ("NotFound", "There is nothing at this path."),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("MethodNotAllowed", "This path has no such method."),
-}
+_FRAMEWORK: Final = {HTTPStatus.NOT_FOUND: ("NotFound", "There is nothing at this path.")}
 
 
 def of_framework(status: int, headers: Mapping[str, str] | None) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -22,16 +23,21 @@ def invalid(name: str, message: str) -> Invalid:
     return Invalid((FieldError(pointer=f"/{name}", code="Invalid", message=message),))
 
 
-def known(query: Mapping[str, str], names: Iterable[str]) -> None:
-    """Refuse parameters that nobody reads: a typo must not widen a list."""
-    allowed = set(names)
-    unknown = [name for name in query if name not in allowed]
-    if unknown:
-        message = "Is not a parameter of this call"
-        errors = [
-            FieldError(pointer=f"/{name}", code="Unknown", message=message) for name in unknown
-        ]
-        raise Invalid(tuple(errors))
+def known(given: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse parameters that nobody reads, or that come twice: a slip must not widen a list."""
+    counts, allowed = Counter(given), set(names)
+    unknown = [
+        FieldError(pointer=f"/{name}", code="Unknown", message="Is not a parameter of this call")
+        for name in counts
+        if name not in allowed
+    ]
+    repeated = [
+        FieldError(pointer=f"/{name}", code="Repeated", message="Must be given once")
+        for name, times in counts.items()
+        if name in allowed and times > 1
+    ]
+    if unknown or repeated:
+        raise Invalid((*unknown, *repeated))
 
 
 def time_in(query: Mapping[str, str], name: str) -> datetime | None:

@@ -79,13 +79,12 @@ class Reads:
 
     async def order(self, order_id: str) -> Order | None:
         """Return the order with the contact it is linked to; raises DatabaseUnavailable."""
+        link = await _answered(self._links, order_id)  # first: so it is never the newer one
         document = await _answered(self._orders, order_id)
         state = from_document(document) if document else None
-        if not isinstance(state, LiveOrder):
+        if document is None or not isinstance(state, LiveOrder):
             return None
-        link = await _answered(self._links, order_id)
-        counts = link is not None and link["contactVersion"] == state.contact_version
-        return state.view(link.get("contactId") if link and counts else None)
+        return state.view(contact_of(document, link))
 
     async def job(self, job_id: str) -> Document | None:
         """Return a job's document; raises DatabaseUnavailable."""
@@ -157,6 +156,18 @@ class Reads:
             return {document["_id"]: document async for document in found}
 
         return find
+
+
+def contact_of(order: Document, link: Document | None) -> str | None:
+    """
+    Return the contact that the link of an order names, where it is the link of that contact.
+
+    An order that was replaced stays its contact's while it is looked at again.
+    """
+    if link is None:
+        return None
+    counts = order["contactSince"] <= link["contactVersion"] <= order["contactVersion"]
+    return link.get("contactId") if counts else None
 
 
 async def _answered(of: Coalesced[V], key: str) -> V | None:

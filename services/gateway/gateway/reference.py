@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from gateway.reference_models import models, reference, type_of
+from gateway.reference_text import STYLE, example, folded, table, text
 from order_contracts.openapi import document
 
-_STYLE: Final = """
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;
-margin:2rem auto;padding:0 1rem}code,pre{font:14px/1.45 ui-monospace,monospace}
-pre{overflow:auto;padding:.8rem;background:#8881;border-radius:.4rem}
-h2{margin-top:2.5rem;border-top:1px solid #8885;padding-top:1rem}
-.m{font-weight:700;text-transform:uppercase}table{border-collapse:collapse;width:100%}
-td,th{text-align:left;vertical-align:top;padding:.25rem .8rem .25rem 0}
-tr{border-bottom:1px solid #8883}
-"""
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""The page's Content-Security-Policy."""
 
 
 def page(openapi: Mapping[str, Any]) -> str:
     """Return the page of an OpenAPI document."""
-    info = openapi["info"]
-    content = "".join(_call(path, method, call) for path, method, call in _calls(openapi))
+    info, schemas = openapi["info"], openapi["components"]["schemas"]
+    calls = list(_calls(openapi))
+    content = "".join(_call(path, method, call) for path, method, call in calls)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'>"
-        f"<title>{_text(info['title'])}</title><style>{_STYLE}</style>"
-        f"<h1>{_text(info['title'])}</h1><p>{_text(info['description'])}</p>"
-        f"<p>The same for machines: <a href=openapi.json>openapi.json</a>.</p>{content}</html>"
+        f"<title>{text(info['title'])}</title><style>{STYLE}</style>"
+        f"<nav>{_contents(calls, schemas)}</nav><main>"
+        f"<h1>{text(info['title'])}</h1><p>{text(info['description'])}</p>"
+        "<p>Send your key in the header <code>apikey</code>. "
+        "The same for machines: <a href=openapi.json>openapi.json</a>.</p>"
+        f"{content}{models(schemas)}</main></html>"
     )
 
 
@@ -39,52 +37,65 @@ def _calls(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
             yield path, method, call
 
 
+def _contents(calls: list[tuple[str, str, Mapping[str, Any]]], schemas: Mapping[str, Any]) -> str:
+    named = "".join(
+        f"<a href=#{call['operationId']}>{_method(method)}{text(call['operationId'])}</a>"
+        for _, method, call in calls
+    )
+    modelled = "".join(f"<a href=#{name}>{text(name)}</a>" for name in schemas)
+    return f"<b>Calls</b>{named}<b>Models</b>{modelled}"
+
+
+def _method(method: str) -> str:
+    return f"<span class='m {method}'>{method}</span>"
+
+
 def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
-    title = f"<span class=m>{method}</span> <code>{_text(path)}</code>"
-    head = f"<h2 id={call['operationId']}>{title}</h2>"
-    told = f"<p>{_text(call['summary'])} {_text(call['description'])}</p>"
-    return head + told + _parameters(call) + _body(call) + _answers(call)
+    head = f"<h2 id={call['operationId']}>{_method(method)}<code>{text(path)}</code></h2>"
+    told = f"<p>{text(call['summary'])}</p><p class=s>{text(call['description'])}</p>"
+    return f"<section>{head}{told}{_parameters(call)}{_body(call)}{_answers(call)}</section>"
 
 
 def _parameters(call: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td><code>{_text(one['name'])}</code><td>{_text(one['in'])}"
-        f"<td>{_text(one.get('description', ''))}"
+    rows = [
+        (
+            f"<code>{text(one['name'])}</code>",
+            f"{one['in']}{', required' if one['required'] else ''}",
+            type_of(one["schema"]),
+            text(one.get("description", "")),
+        )
         for one in call["parameters"]
-    )
-    return f"<table><tr><th>Parameter<th>In<th>Means{rows}</table>" if rows else ""
+    ]
+    return table(("Parameter", "In", "Type", "Means"), rows)
 
 
 def _body(call: Mapping[str, Any]) -> str:
     contents = call.get("requestBody", {}).get("content", {})
     return "".join(
-        f"<p>Body, <code>{_text(kind)}</code>:</p>{_example(content.get('example'))}"
+        f"<h3>Body <code>{text(kind)}</code> {reference(content['schema'])}</h3>"
+        f"{folded('Example', example(content['example']))}"
         for kind, content in contents.items()
     )
 
 
 def _answers(call: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td>{status}<td>{_text(one['description'])}{_examples(one)}"
+    rows = [
+        (f"<b>{status}</b>", text(one["description"]) + _content(one))
         for status, one in call["responses"].items()
-    )
-    return f"<table><tr><th>Status<th>Answer{rows}</table>"
+    ]
+    return f"<h3>Answers</h3>{table(('Status', 'Means'), rows)}"
 
 
-def _examples(response: Mapping[str, Any]) -> str:
-    examples = [one["example"] for one in response.get("content", {}).values() if "example" in one]
-    if not examples:
-        return ""
-    return f"<details><summary>Example</summary>{''.join(map(_example, examples))}</details>"
-
-
-def _example(value: object) -> str:
-    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return f"<pre>{_text(shown)}</pre>" if value is not None else ""
-
-
-def _text(value: str) -> str:
-    return html.escape(value)
+def _content(response: Mapping[str, Any]) -> str:
+    """Return what an answer holds: its headers, its model and its examples."""
+    headers = ", ".join(f"<code>{text(name)}</code>" for name in response.get("headers", ()))
+    told = f"<div class=s>Headers: {headers}</div>" if headers else ""
+    for content in response.get("content", {}).values():
+        given = [content["example"]] if "example" in content else []
+        named = [one["value"] for one in content.get("examples", {}).values()]
+        shown = "".join(map(example, given + named))
+        told += folded(f"Example {reference(content['schema'])}", shown)
+    return told
 
 
 PAGE: Final = page(json.loads(document()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from order_runtime.api_keys import ApiKey, KeyFile, Scope
 
 MAX_BODY: Final = 512 * 1024
 JSON: Final = "application/json"
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _READABLE: Final = frozenset(
     {"*/*", "application/*", JSON, "application/problem+json", "application/*+json"}
 )
@@ -36,7 +39,7 @@ class Door:
         if scope not in key.scopes:
             raise Refused("Forbidden", f"The key lacks the scope {scope}.")
         _check_accept(request)
-        known(request.query_params, query)
+        known((name for name, _ in request.query_params.multi_items()), query)
         return key
 
     def _known(self, request: Request) -> ApiKey:
@@ -66,6 +69,11 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def _charset(request: Request) -> str:
+    found = _CHARSET.search(request.headers.get("content-type", ""))
+    return found[1].lower() if found else "utf-8"
+
+
 async def json_value(request: Request, limit: int = MAX_BODY) -> Any:
     """Return the parsed body; raises Refused or Invalid."""
     if media_type(request) != JSON:
@@ -77,6 +85,8 @@ async def body(request: Request, limit: int) -> bytes:
     """Return the body; raises Refused where it is compressed or too large."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused("UnsupportedMediaType", "Send the body without a Content-Encoding.")
+    if _charset(request) not in _UTF8:
+        raise Refused("UnsupportedMediaType", "Send the body as UTF-8.")
     told = request.headers.get("content-length", "0")
     if told.isdigit() and int(told) > limit:
         raise too_large(limit)

@@ -10,10 +10,11 @@ from typing import Final
 
 from order_contracts.decoding import Invalid
 from order_contracts.errors import FieldError
+from order_contracts.values import ENTITY_TAGS
 
 MAX_WAIT: Final = 30
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_TAGS: Final = re.compile(r'\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*', re.ASCII)
+_TAGS: Final = re.compile(ENTITY_TAGS, re.ASCII)
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.ASCII)
 
 

@@ -84,6 +84,7 @@ def _register(
         order=command,
         version=version,
         contact_version=version,
+        contact_since=version,
         job_id=asked.job_id,
         registered_by=asked.job_id,
         registered_at=now,
@@ -110,8 +111,14 @@ def _change(
     )
     bound = state.size + asked.size
     if isinstance(command, ReplaceOrder):
-        changed, bound = replace(changed, contact_version=changed.version), asked.size
+        changed, bound = _connected_anew(state, changed), asked.size
     return _sized(state, changed, _applied(changed.version, command, asked), bound)
+
+
+def _connected_anew(before: LiveOrder, after: LiveOrder) -> LiveOrder:
+    same = after.order.contact == before.order.contact
+    since = before.contact_since if same else after.version
+    return replace(after, contact_version=after.version, contact_since=since)
 
 
 def _changed(

@@ -1,0 +1,28 @@
+"""What many tests on the stack begin with: a client, and a contact that exists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.builders import Json, contact_body, matching
+from support.calls import Calls
+from support.stack import RunningStack
+
+
+@pytest.fixture
+async def calls(stack: RunningStack) -> AsyncIterator[Calls]:
+    async with Calls(stack) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def contact(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """The `contact` of orders whose contact exists; its contactId is the matchKey."""
+    known = contact_body()
+    file = tmp_path_factory.mktemp("contacts") / "contacts.ndjson"
+    file.write_text(json.dumps(known))
+    stack.orders("reference", "load", str(file))
+    return matching(known)

@@ -1,0 +1,162 @@
+"""Who calls: what a key opens and how often, and what is remembered of a call."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from support.api import Api
+from support.builders import Json, matching, order_body, unique
+from support.stack import RunningStack
+from support.wait import until
+
+SCOPES = ("orders:read", "orders:write", "ops")
+
+
+@pytest.fixture
+def api(stack: RunningStack) -> Api:
+    return Api(stack)
+
+
+def key(stack: RunningStack, *options: str) -> str:
+    made = stack.orders("keys", "new", unique("key"), *options, "--json")
+    found: str = json.loads(made.stdout)["key"]
+    return found
+
+
+def client(stack: RunningStack, *options: str) -> httpx.Client:
+    headers = {"apikey": key(stack, *options)}
+    return httpx.Client(base_url=stack.gateway, headers=headers, timeout=30)
+
+
+def document(api: Api) -> Any:
+    return api.client.get(f"{api.base}/openapi.json").json()
+
+
+def test_every_call_opens_to_its_scope_alone(stack: RunningStack, api: Api) -> None:
+    """
+    Each call of the document with a key of each scope; what a body lacks comes after.
+    """
+    clients = {scope: client(stack, "--scope", scope) for scope in SCOPES}
+    for template, calls in document(api)["paths"].items():
+        path = re.sub(r"\{.*?\}", unique("id"), template)
+        for method, call in calls.items():
+            opened = {
+                scope: it.request(method, path).status_code != 403 for scope, it in clients.items()
+            }
+            needed = re.search(r"`(.*?)`", call["description"])
+            assert needed
+            assert opened == {scope: scope == needed[1] for scope in SCOPES}, template
+
+
+def test_what_changed_is_for_operators(stack: RunningStack) -> None:
+    """
+    The list without a contact has another scope than the one with.
+    """
+    path, query = "/api/v3/orders", {"changedSince": "2025-11-28T00:00:00Z"}
+
+    answers = {
+        scope: client(stack, "--scope", scope).get(path, params=query).status_code
+        for scope in SCOPES
+    }
+
+    assert answers == {"orders:read": 403, "orders:write": 403, "ops": 200}
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(stack: RunningStack) -> None:
+    """
+    429 beyond five a second, with the standard headers; they are on every answer.
+    """
+    with client(stack, "--rate", "5") as caller, ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: caller.get("/api/v3/orders/x"), range(60)))
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.status_code for answer in answers} == {404, 429}
+    assert {answer.json()["code"] for answer in refused} == {"RateLimited"}
+    assert {answer.headers["ratelimit-remaining"] for answer in refused} == {"0"}
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert {answer.headers["ratelimit-limit"] for answer in answers} == {"5"}
+    assert all(answer.headers["ratelimit-reset"].isdigit() for answer in answers)
+
+
+def test_a_bulk_counts_once(stack: RunningStack) -> None:
+    """
+    However many orders it holds.
+    """
+    with client(stack, "--rate", "5") as caller:
+        answer = caller.post("/api/v3/orders/bulk", json=[order_body() for _ in range(20)])
+
+    assert answer.status_code == 202
+    assert answer.headers["ratelimit-remaining"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("trace-1.a_b~c", True), ("with space", False), ("a" * 129, False), ("<script>", False)],
+)
+def test_a_request_id_is_kept_if_it_is_one(api: Api, given: str, kept: bool) -> None:
+    """
+    Else one is made: nobody writes what he likes into the log.
+    """
+    answer = api.client.get(f"{api.base}/orders/x", headers={"x-request-id": given})
+
+    assert (answer.headers["x-request-id"] == given) is kept
+    assert re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", answer.headers["x-request-id"])
+
+
+def test_the_host_that_a_caller_names_is_in_no_link(stack: RunningStack, api: Api) -> None:
+    """
+    Links are built from the configured base alone.
+    """
+    spoofed = {"host": "evil.example", "x-forwarded-host": "evil.example"}
+    answer = api.post(order_body(), **spoofed)
+    listed = api.client.get(f"{api.base}/orders/jobs?count=1", headers=spoofed)
+
+    assert answer.headers["location"].startswith(f"{stack.gateway}/")
+    assert "evil" not in answer.text + listed.text + str(answer.headers) + str(listed.headers)
+    assert listed.json()["links"]
+
+
+def test_the_access_log_tells_of_every_request_and_of_no_person(
+    stack: RunningStack, api: Api
+) -> None:
+    """
+    One line each: the route, not the path; the key's id, not the key.
+    """
+    person = {"contactId": unique("person"), "email": f"{unique('person')}@example.com"}
+    body = order_body(unique("secret-order"), contact=matching(person, "Email"))
+    ids = [unique("request") for _ in range(4)]
+    marks = [{"x-request-id": it} for it in ids]
+
+    api.post(body, **marks[0])
+    api.client.get(f"{api.base}/orders/{body['orderId']}", headers=marks[1])
+    api.client.get(f"{api.base}/orders?contactId={person['contactId']}", headers=marks[2])
+    api.client.get(f"{api.base}/{person['email']}", headers=marks[3])
+
+    lines = [until(partial(line_of, stack, it), of=it) for it in ids]
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("POST", "/api/v3/orders", 202),
+        ("GET", "/api/v3/orders/{order_id}", lines[1]["status"]),
+        ("GET", "/api/v3/orders", 200),
+        ("GET", None, 404),
+    ]
+    assert lines[0]["client"] == stack.apikey.partition(".")[0]
+    private = (*person.values(), body["orderId"], stack.apikey.partition(".")[2])
+    assert [it for it in private if it in log_of(stack)] == []
+
+
+def log_of(stack: RunningStack) -> str:
+    return (stack.command.home / stack.name / "logs" / "gateway.log").read_text()
+
+
+def line_of(stack: RunningStack, request_id: str) -> Json | None:
+    lines = (line for line in log_of(stack).splitlines() if request_id in line)
+    found = [json.loads(line) for line in lines]
+    assert len(found) <= 1
+    return found[0] if found else None

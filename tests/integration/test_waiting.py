@@ -1,0 +1,99 @@
+"""Prefer: wait: the job in the answer, at a cost that doesn't grow with those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+
+from support.builders import order_body
+from support.calls import WAIT, Answered, Calls, order_path
+from support.pauses import paused
+from support.stack import RunningStack
+
+QUERIES = "ordermill_gateway_queries_total{"
+SECONDS = 2
+
+
+async def test_whoever_waits_is_answered_with_the_job(calls: Calls) -> None:
+    """
+    200 once it is stored, with the order's version.
+    """
+    body = order_body()
+
+    answer = await calls("POST", "/orders", body, WAIT)
+
+    assert answer.status == 200
+    assert answer.headers["preference-applied"].startswith("wait")
+    assert answer.headers["location"] == answer.body["href"]
+    order = await calls("GET", order_path(body["orderId"]))
+    assert order.body["versionTag"] == answer.body["versionTag"]
+
+
+async def test_a_failed_job_is_answered_with_its_own_status(calls: Calls) -> None:
+    """
+    As the job's own address would: a problem that holds the job.
+    """
+    answer = await calls("DELETE", order_path(order_body()["orderId"]), None, WAIT)
+
+    assert (answer.status, answer.code) == (404, "OrderNotFound")
+    assert answer.body["job"]["status"] == "Failed"
+    assert answer.headers["preference-applied"].startswith("wait")
+
+
+async def test_patience_ends_in_a_receipt(stack: RunningStack, calls: Calls) -> None:
+    """
+    202 where nothing was stored in time; the job goes on.
+    """
+    with paused(stack, "order-writer"):
+        answer = await calls("POST", "/orders", order_body(), {"prefer": "wait=1"})
+
+    assert answer.status == 202
+    assert "preference-applied" not in answer.headers
+    assert answer.job_id in await calls.settled([answer.job_id])
+
+
+async def test_queries_do_not_grow_with_those_who_wait(stack: RunningStack, calls: Calls) -> None:
+    """
+    The same patience costs 20 clients and 200 the same queries; the writer stands still meanwhile.
+    """
+    gateway = stack.part("gateway")["url"]
+
+    with paused(stack, "order-writer"):
+        few, of_few = await counted(gateway, calls, 20)
+        many, of_many = await counted(gateway, calls, 200)
+
+    assert {answer.status for answer in (*few, *many)} == {202}
+    assert of_few > 10
+    assert of_many < 2 * of_few
+
+
+async def test_two_hundred_who_wait_are_all_answered(calls: Calls) -> None:
+    """
+    Each with its own job.
+    """
+    bodies = [order_body() for _ in range(200)]
+
+    answers = await asyncio.gather(
+        *[calls("POST", "/orders", body, {"prefer": "wait=10"}) for body in bodies]
+    )
+
+    assert {answer.status for answer in answers} == {200}
+    assert [answer.body["orderId"] for answer in answers] == [body["orderId"] for body in bodies]
+
+
+async def counted(gateway: str, calls: Calls, clients: int) -> tuple[Sequence[Answered], float]:
+    """Let so many clients wait in vain; return the answers and the queries for jobs."""
+    before = queries_for_jobs(gateway)
+    patience = {"prefer": f"wait={SECONDS}"}
+    answers = await asyncio.gather(
+        *[calls("POST", "/orders", order_body(), patience) for _ in range(clients)]
+    )
+    return answers, queries_for_jobs(gateway) - before
+
+
+def queries_for_jobs(url: str) -> float:
+    rows = httpx.get(f"{url}/metrics").text.splitlines()
+    name = f'{QUERIES}kind="jobs"}}'
+    return next((float(row.split()[-1]) for row in rows if row.startswith(name)), 0.0)

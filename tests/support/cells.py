@@ -1,0 +1,99 @@
+"""The table of every call in every state of an order, with what the contract answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+STATES = ("absent", "present", "deleted", "again")
+ALIVE = frozenset({"present", "again"})
+MISSING = "OrderNotFound"
+CHANGES = ("replace", "delete", "change-status", "change-delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A call to an order in a state, and what comes of it."""
+
+    call: str
+    state: str
+    status: int
+    code: str | None = None
+    """Of the problem that is answered, or of the row of a bulk request."""
+    end: str | None = None
+    """What the job ends in: Completed, or the code of its failure."""
+    if_match: str | None = None
+    shows: Any = None
+    """What the answer says of the order, where the call is a reading one."""
+
+    def __str__(self) -> str:
+        name = f"{self.call}-{self.state}"
+        return f"{name}-{self.if_match}" if self.if_match else name
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an order afterwards."""
+        if self.end != "Completed":
+            return self.state in ALIVE
+        return self.call != "delete"
+
+
+def cells() -> Iterator[Cell]:
+    for state in STATES:
+        alive = state in ALIVE
+        yield from _registrations(state, alive=alive)
+        yield from _changes(state, alive=alive)
+        yield from _actions(state, alive=alive)
+        yield from _readings(state, alive=alive)
+    yield from _preconditions()
+
+
+def _registrations(state: str, *, alive: bool) -> Iterator[Cell]:
+    for call in ("register", "bulk"):
+        if alive:
+            yield Cell(call, state, 409 if call == "register" else 207, code="OrderExists")
+        else:
+            yield Cell(call, state, 202, end="Completed")
+
+
+def _changes(state: str, *, alive: bool) -> Iterator[Cell]:
+    """A change doesn't ask whether the order exists: its job tells."""
+    for call in CHANGES:
+        yield Cell(call, state, 202, end="Completed" if alive else MISSING)
+    yield Cell("replace-another", state, 400, code="ValidationFailed")
+
+
+def _actions(state: str, *, alive: bool) -> Iterator[Cell]:
+    if alive:
+        yield Cell("action", state, 202, end="Completed")
+        yield Cell("action-mismatch", state, 404, code="VersionMismatch")
+    else:
+        yield Cell("action", state, 404, code=MISSING)
+
+
+def _readings(state: str, *, alive: bool) -> Iterator[Cell]:
+    known = state != "absent"
+    jobs = {"absent": 0, "present": 1, "deleted": 2, "again": 3}[state]
+    for call in ("get", "get-of-contact"):
+        yield Cell(call, state, 200, shows="order") if alive else Cell(call, state, 404, MISSING)
+    yield Cell("get-of-another", state, 404, MISSING)
+    yield Cell("list-of-contact", state, 200, shows=int(alive))
+    yield Cell("jobs", state, 200, shows=jobs)
+    if known:
+        yield Cell("history", state, 200, shows=jobs)
+    else:
+        yield Cell("history", state, 404, MISSING)
+    yield Cell("integration-log", state, 200, shows=jobs - (jobs > 1))
+    yield Cell("check", state, 200, shows="there" if alive else "missing")
+    yield Cell("check-mismatch", state, 200, shows="differing" if alive else "missing")
+
+
+def _preconditions() -> Iterator[Cell]:
+    for call in CHANGES:
+        for wanted in ("right", "any", "list"):
+            yield Cell(call, "present", 202, end="Completed", if_match=wanted)
+        for wanted in ("wrong", "weak"):
+            yield Cell(call, "again", 202, end="VersionMismatch", if_match=wanted)
+        yield Cell(call, "present", 400, code="ValidationFailed", if_match="malformed")
+        yield Cell(call, "absent", 202, end=MISSING, if_match="any")

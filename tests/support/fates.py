@@ -1,0 +1,92 @@
+"""
+How a job may end once the system is at rest: whether its contact exists, what its action came to.
+
+Pure, like the model it reads. Where services race with later commands more than one end is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from support.model import ACTION, REGISTER, REPLACE, Json, Model, Step, Stored
+
+Contacts = Collection[tuple[str, str]]
+"""The match keys of the contacts that exist, each as (matchKeyType, matchKey)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """The statuses a job may have in the end, and the ends its action may have."""
+
+    statuses: frozenset[str]
+    actions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the order of a job looked like from its command on, until it was deleted."""
+
+    known: frozenset[bool]
+    """Whether its contact existed; both, where a replacement named another one."""
+    moved: bool
+    """Whether it was replaced or deleted."""
+    gone: bool
+    touched: bool
+    """Whether anything at all came after."""
+
+
+def fate(model: Model, contacts: Contacts, job_id: str) -> Fate:
+    """Return how the job may end."""
+    step = model.jobs[job_id]
+    if step.end.alias_of is not None:
+        return fate(model, contacts, step.end.alias_of)
+    if step.end.code is not None:
+        return Fate(frozenset({"Failed"}), frozenset({"none"}))
+    connects = step.command.kind in {REGISTER, REPLACE} and step.end.version is not None
+    if step.end.action is None and not connects:
+        return Fate(frozenset({"Completed"}), frozenset({"none"}))
+    outlook = outlook_of(model, contacts, step)
+    return Fate(statuses(step, outlook), actions(step, outlook))
+
+
+def statuses(step: Step, outlook: Outlook) -> frozenset[str]:
+    if False not in outlook.known:
+        return frozenset({"Completed"})
+    lacking = "Failed" if step.command.kind == ACTION else "CompletedWithErrors"
+    return frozenset({lacking, "Completed"} if outlook.moved else {lacking})
+
+
+def actions(step: Step, outlook: Outlook) -> frozenset[str]:
+    """An action of a contact that exists is delivered, unless the order was deleted meanwhile."""
+    if step.end.action is None:
+        return frozenset({"none"})
+    if False not in outlook.known:
+        return frozenset({"delivered", "dropped"} if outlook.gone else {"delivered"})
+    if True in outlook.known:
+        return frozenset({"delivered", "dropped"})
+    if outlook.moved or step.command.kind == ACTION:
+        return frozenset({"dropped"})
+    return frozenset({"held", "dropped"} if outlook.touched else {"held"})
+
+
+def outlook_of(model: Model, contacts: Contacts, step: Step) -> Outlook:
+    steps = model.history[step.command.order_id]
+    later = [it.after for it in steps[steps.index(step) + 1 :]]
+    gone = None in later
+    life = later[: later.index(None)] if gone else later
+    states = [it for it in (step.after, *life) if it is not None]
+    return Outlook(
+        known=frozenset(contact_of(it.content) in contacts for it in states),
+        moved=gone or len({it.connected for it in states}) > 1,
+        gone=gone,
+        touched=bool(later),
+    )
+
+
+def contact_of(content: Json) -> tuple[str, str]:
+    return content["contact"]["matchKeyType"], content["contact"]["matchKey"]
+
+
+def lacks_contact(order: Stored, contacts: Contacts) -> bool:
+    return contact_of(order.content) not in contacts
