@@ -36,6 +36,11 @@ class OrderEvent(Message):
     order_id: str
     version: int | None = None
     order_version: int | None = None
+    registration: str | None = None
+    """
+    The job that registered the order which the command met. An orderId that was deleted and
+    registered again has another one: `order` may then be of a later life than the command.
+    """
     order: Order | None = None
     action: ActionRequest | None = None
     error: Failure | None = None

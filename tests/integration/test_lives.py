@@ -10,8 +10,9 @@ from confluent_kafka import Message
 
 from support.api import Api
 from support.builders import contact_body, matching, order_body
+from support.pauses import paused
 from support.stack import RunningStack
-from support.topics import Raw, delete, header, lag, of_order, publish, read_all
+from support.topics import Raw, delete, header, lag, of_order, publish, read_all, register
 from support.wait import until
 
 
@@ -53,3 +54,25 @@ def again(event: Message) -> Raw:
 def enriched_past(stack: RunningStack) -> None:
     """Wait until the enricher has handled everything that is on orders.events now."""
     until(lambda: lag(stack.kafka, "enricher", "orders.events") == 0, of="the enricher")
+
+
+def test_an_action_of_a_deleted_order_never_reaches_the_next_one(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """
+    Register with an action, delete, register for another contact, all in one batch of the writer.
+    """
+    api, (ann, bob) = Api(stack), (contact_body(), contact_body())
+    file = tmp_path / "contacts.ndjson"
+    file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
+    stack.orders("reference", "load", str(file))
+    first = order_body(contact=matching(ann), orderAction={"action": "ConfirmOrder"})
+    second = order_body(first["orderId"], contact=matching(bob))
+    jobs = [str(uuid4()) for _ in range(3)]
+
+    with paused(stack, "order-writer"):
+        gone = delete(first["orderId"], jobs[1])
+        publish(stack.kafka, [register(first, jobs[0]), gone, register(second, jobs[2])])
+
+    assert api.settled(jobs[0])["stages"]["action"] == "dropped"
+    assert api.settled(jobs[2])["stages"]["action"] == "none"

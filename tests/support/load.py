@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ class Answer:
     body: Json
     status: int
     answer: Json
+    seconds: float
 
     @property
     def job_id(self) -> str:
@@ -55,6 +57,7 @@ async def _post_all(stack: RunningStack, bodies: Sequence[Json], concurrency: in
 
 
 async def _post(session: aiohttp.ClientSession, stack: RunningStack, body: Json) -> Answer:
-    url = f"{stack.gateway}/api/v3/orders"
+    url, began = f"{stack.gateway}/api/v3/orders", time.monotonic()
     async with session.post(url, data=json.dumps(body).encode()) as response:
-        return Answer(body, response.status, await response.json(content_type=None))
+        answer = await response.json(content_type=None)
+        return Answer(body, response.status, answer, time.monotonic() - began)

@@ -99,6 +99,7 @@ class Writer:
         *,
         versioned: bool = True,
     ) -> Written:
+        met = state if isinstance(state, LiveOrder) else self._state
         self._state = state
         entry = Entry(
             job_id=job_id,
@@ -107,6 +108,7 @@ class Writer:
             fingerprint=job_id,
             at=self.at,
             version=self.version if versioned else None,
+            registration=met.registered_by if isinstance(met, LiveOrder) else None,
             action=read(ActionRequest, parse(json.dumps(action).encode())) if action else None,
         )
         return Written(
@@ -123,6 +125,7 @@ def _event(entry: Entry, state: LiveOrder | Tombstone) -> Outgoing:
         order_id=entry.order_id or "",
         version=entry.version,
         order_version=state.version,
+        registration=entry.registration,
         order=state.view() if isinstance(state, LiveOrder) else None,
         action=entry.action,
     )

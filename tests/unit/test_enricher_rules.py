@@ -41,7 +41,7 @@ def stored(written: Written) -> Stored | None:
     document = written.order
     if "deletedAt" in document:
         return None
-    return Stored(document["contactVersion"], document["registeredAt"])
+    return Stored(document["contactVersion"], document["registeredBy"], document["registeredAt"])
 
 
 def seen(written: Written, *, now: Written | None = None, link: Link | None = None) -> Decision:

@@ -47,6 +47,8 @@ class Entry:
     """When the broker took the command."""
     version: int | None = None
     """The version it made; None where it made none."""
+    registration: str | None = None
+    """The job that registered the order which the command met: one for each life of an orderId."""
     failure: Failure | None = None
     action: ActionRequest | None = None
     warnings: tuple[JobWarning, ...] = ()
@@ -66,6 +68,7 @@ def entry_document(entry: Entry) -> Document:
         "at": entry.at,
         "expireAt": entry.at + RETENTION,
         "version": entry.version,
+        "registration": entry.registration,
         "failure": entry.failure and entry.failure.model_dump(exclude_none=True),
         "action": entry.action and entry.action.model_dump(exclude_none=True),
         "warnings": [warning.model_dump(exclude_none=True) for warning in entry.warnings],
@@ -84,6 +87,7 @@ def entry_of(document: Document) -> Entry:
         fingerprint=document["fingerprint"],
         at=document["at"],
         version=document.get("version"),
+        registration=document.get("registration"),
         failure=at_rest(Failure, document["failure"]) if "failure" in document else None,
         action=at_rest(ActionRequest, document["action"]) if "action" in document else None,
         warnings=tuple(at_rest(JobWarning, warning) for warning in document.get("warnings", ())),

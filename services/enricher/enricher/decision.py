@@ -28,6 +28,8 @@ class Stored:
     """What is stored of an order that exists."""
 
     contact_version: int
+    registered_by: str
+    """The job that registered it: another one in each life of an orderId."""
     registered_at: datetime
 
 

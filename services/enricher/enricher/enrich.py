@@ -85,8 +85,9 @@ class Enrich:
 
     async def _orders(self, order_ids: list[str]) -> dict[str, Stored]:
         living = {"_id": {"$in": order_ids}, "deletedAt": {"$exists": False}}
-        found = self._database[ORDERS].find(living, {"contactVersion": 1, "registeredAt": 1})
-        return {it["_id"]: Stored(it["contactVersion"], it["registeredAt"]) async for it in found}
+        fields = ("contactVersion", "registeredBy", "registeredAt")
+        found = self._database[ORDERS].find(living, fields)
+        return {it["_id"]: Stored(*(it[name] for name in fields)) async for it in found}
 
     async def _settled(self, job_ids: list[str]) -> frozenset[str]:
         recorded = {"_id": {"$in": job_ids}, "enrichment": {"$exists": True}}

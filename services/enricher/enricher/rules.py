@@ -60,7 +60,7 @@ def _connect(
     happened: Happened, stored: Stored | None, link: Link | None, facts: Facts, window: Window
 ) -> Decision:
     order, version = happened.event.order, happened.event.version
-    if order is None or version is None:
+    if order is None or version is None or not _alive(happened, stored):
         return _too_late(happened, stored, facts)
     if link is not None and link.contact_version == version:
         return _connected(happened, link, facts, window)
@@ -136,7 +136,7 @@ def _act(
     current = (
         link is not None and stored is not None and link.contact_version == stored.contact_version
     )
-    if link is None or not current or not _alive(happened.event.order, stored):
+    if link is None or not current or not _alive(happened, stored):
         return _too_late(happened, stored, facts)
     decision = _with_contact(happened, link, facts, window)
     contact = tuple(missing for missing in link.missing if missing.code.startswith("Contact"))
@@ -151,7 +151,7 @@ def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decisi
     """
     superseded = Decision(enrichment=Enrichment.SUPERSEDED)
     order = happened.event.order
-    if order is None or not _alive(order, stored):
+    if order is None or not _alive(happened, stored):
         return _dropped(superseded) if happened.event.action else superseded
     found = matched(order.contact, facts.contacts)
     if isinstance(found, KnownContact):
@@ -162,9 +162,14 @@ def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decisi
     return _dropped(superseded) if happened.event.action else superseded
 
 
-def _alive(order: Order | None, stored: Stored | None) -> bool:
-    """Return whether the order that was announced still exists, in the life it had then."""
-    return order is not None and stored is not None and order.registered_at == stored.registered_at
+def _alive(happened: Happened, stored: Stored | None) -> bool:
+    """
+    Return whether the order that the command met still exists, in the life it had then.
+
+    Told by its registration: the announced order itself may be of a later life, and another
+    person's, where all three commands met in one batch.
+    """
+    return stored is not None and stored.registered_by == happened.event.registration
 
 
 def _dropped(decision: Decision) -> Decision:

@@ -49,6 +49,7 @@ def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:
         order_id=entry.order_id or "",
         version=entry.version,
         order_version=state.version if state else None,
+        registration=entry.registration,
         order=live.view() if live else None,
         action=entry.action,
         error=entry.failure,

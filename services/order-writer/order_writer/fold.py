@@ -11,6 +11,7 @@ from order_contracts.errors import failure
 from order_contracts.integration_log import LogEntry, log_entry
 from order_contracts.job import Operation
 from order_runtime.jobs import Entry
+from order_runtime.orders import LiveOrder
 from order_writer.decide import Asked, Outcome, State, decide
 from order_writer.decode import Decoded, Unreadable, weight
 
@@ -149,7 +150,14 @@ def _decided(item: Decoded, folded: Folded) -> Entry:
         log_entry(code, job_id=item.job_id, order_id=item.order_id, at=item.record.at)
         for code in codes
     )
-    return _entry(item, item.job_id, outcome)
+    entry = _entry(item, item.job_id, outcome)
+    return entry if outcome.failure else replace(entry, registration=_registration(before, after))
+
+
+def _registration(before: State, after: State) -> str | None:
+    """Return the job that registered the order which a command met, or made."""
+    met = after if isinstance(after, LiveOrder) else before
+    return met.registered_by if isinstance(met, LiveOrder) else None
 
 
 def _entry(item: Decoded, job_id: str, outcome: Outcome) -> Entry:
