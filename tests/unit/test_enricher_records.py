@@ -49,6 +49,10 @@ def test_what_is_no_event_is_refused_with_a_reason(record: Record, reason: str) 
     assert "Anna" not in str(refused.value)
 
 
+def position_of(record: Record) -> Json:
+    return {"at": record.at, "partition": record.partition, "offset": record.offset}
+
+
 @pytest.mark.parametrize(
     ("topic", "body", "key"),
     [
@@ -66,7 +70,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     document = reference_document(record)
 
     assert document["_id"] == key
-    assert document["position"] == {"partition": record.partition, "offset": record.offset}
+    assert document["position"] == position_of(record)
     assert "shoeSize" not in document
 
 
@@ -76,7 +80,7 @@ def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
     assert reference_document(record) == {
         "_id": "c-1",
         "deletedAt": record.at,
-        "position": {"partition": record.partition, "offset": record.offset},
+        "position": position_of(record),
     }
 
 

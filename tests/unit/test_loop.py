@@ -15,8 +15,8 @@ from order_writer.decode import Log, Unreadable
 from order_writer.fold import Item, OwnCommandUnreadable
 from order_writer.loop import (
     ATTEMPTS_ALONE,
-    CONFLICTS_IN_A_ROW,
-    SLOW_IN_A_ROW,
+    CONFLICTS_AT_ONCE,
+    TRIES_TOGETHER,
     EverythingFails,
     Ledger,
     Writer,
@@ -224,7 +224,7 @@ def test_a_batch_that_the_database_never_finishes_in_time_is_halved() -> None:
 
     ledger = parts.failing(slow)
     parts.run()
-    assert ledger.asked == [2] * (SLOW_IN_A_ROW + 1) + [1] * 10
+    assert ledger.asked == [2] * (TRIES_TOGETHER + 1) + [1] * 10
     assert (parts.source.committed, parts.failures()) == (2, {})
 
 
@@ -241,10 +241,32 @@ def test_where_two_writers_meet_the_ledger_is_read_again(
 ) -> None:
     """At once and whole: the other has applied it, or has given way."""
     parts = Parts(commands(3))
-    ledger = parts.failing(times(CONFLICTS_IN_A_ROW, conflict))
+    ledger = parts.failing(times(CONFLICTS_AT_ONCE, conflict))
     parts.run()
-    assert ledger.asked == [3] * (CONFLICTS_IN_A_ROW + 1)
+    assert ledger.asked == [3] * (CONFLICTS_AT_ONCE + 1)
     assert parts.source.idled == 0
+
+
+def test_a_command_behind_a_dead_transaction_is_waited_for_and_never_refused() -> None:
+    """A transaction whose client died holds its locks for a minute and more."""
+    parts = Parts(commands(2))
+    ledger = parts.failing(times(40, lambda: OperationFailure("WriteConflict", 112)))
+    parts.run()
+    assert (parts.source.committed, parts.failures()) == (2, {})
+    assert ledger.asked[-1] == 1
+
+
+def test_a_refused_record_is_recognised_when_it_comes_again() -> None:
+    """A replay announces it again, with its dead letter, and makes no second job of it."""
+    parts = Parts(commands(1))
+    parts.failing(times(ATTEMPTS_ALONE, lambda: RuntimeError("nobody knows why")))
+    parts.run()
+    told = dict(parts.memory.jobs)
+    letters = [record.topic for record in parts.sink.published]
+    parts.source.committed, parts.ledger = 0, parts.memory
+    parts.restart()
+    assert parts.memory.jobs == told
+    assert [record.topic for record in parts.sink.published] == letters
 
 
 def test_until_every_event_is_acknowledged_nothing_is_committed() -> None:

@@ -14,6 +14,7 @@ FIRST: Final = 0.1  # seconds
 LONGEST: Final = 5.0
 # Stepping down, shutting down, no longer primary, a time limit that was exceeded.
 _PASSING: Final = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
+_DUPLICATE_KEY: Final = 11000
 
 T = TypeVar("T")
 
@@ -22,7 +23,8 @@ def transient(error: Exception) -> bool:
     """Return whether the same call may succeed later, unchanged."""
     if isinstance(error, BulkWriteError):
         failed = [*error.details.get("writeConcernErrors", ()), *error.details["writeErrors"]]
-        return bool(failed) and all(item.get("code") in _PASSING for item in failed)
+        codes = {item.get("code") for item in failed} - {_DUPLICATE_KEY}  # that is a repeat
+        return bool(codes) and codes <= _PASSING
     if isinstance(error, OperationFailure):
         return error.timeout or error.code in _PASSING
     return isinstance(error, PyMongoError) and (

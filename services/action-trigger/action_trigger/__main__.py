@@ -28,7 +28,7 @@ from order_runtime.publisher import Publisher
 from order_runtime.settings import load, refuse
 from order_runtime.signals import async_stop_event
 
-GRACE: Final = 12.0  # seconds for the requests in flight when we are told to stop
+GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
 LAST_WORDS: Final = 3.0  # seconds to tell of what they became
 
 
@@ -67,6 +67,7 @@ async def main(settings: Settings, endpoints: Endpoints) -> None:
             dispatcher.run(stop),
             announcer.run(stop),
             _when(stop, announcer.wake),
+            grace=endpoints.longest_timeout + GRACE,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
@@ -74,14 +75,14 @@ async def main(settings: Settings, endpoints: Endpoints) -> None:
                 await leases.give_back_all()
 
 
-async def _until(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
-    """Run all parts until *stop*, and a little longer; the first error ends them all."""
+async def _until(stop: asyncio.Event, *parts: Coroutine[Any, Any, None], grace: float) -> None:
+    """Run all parts until *stop*, and up to *grace* seconds longer; an error ends them all."""
     work = asyncio.create_task(_together(parts))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not work.done():
-        await asyncio.wait({work}, timeout=GRACE)
+        await asyncio.wait({work}, timeout=grace)
     work.cancel()
     with suppress(asyncio.CancelledError):
         await work

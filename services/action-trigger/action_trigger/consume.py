@@ -145,13 +145,13 @@ async def _check(consumer: AIOKafkaConsumer, assignment: Assignment) -> None:
     """Refuse to go on where the log begins after what we have committed."""
     if not assignment.unchecked:
         return
-    assignment.unchecked = False
     places = consumer.assignment()
     begins = await consumer.beginning_offsets(places) if places else {}
     for place in places:
         committed = await consumer.committed(place)
         if committed is not None and committed < begins[place]:
             raise OffsetsLost(f"partition {place.partition}: {committed} of {begins[place]}")
+    assignment.unchecked = False  # only now: a broker that was away is asked again
     log().info("partitions assigned", partitions=sorted(place.partition for place in places))
 
 

@@ -133,7 +133,7 @@ def _wish(answer: Answer | NoAnswer, now: datetime) -> timedelta:
         return min(timedelta(seconds=int(text[:9])), LONGEST_WISH)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta()
     if date.tzinfo is None:  # `-0000` is how RFC 5322 says: UTC, of no known place
         date = date.replace(tzinfo=UTC)

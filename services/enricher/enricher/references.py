@@ -74,7 +74,7 @@ def reference_document(record: Record) -> Document:
         raise _wrong("The key must be UTF-8 text") from None
     if not key:
         raise _wrong("The key is missing")
-    position = {"partition": record.partition, "offset": record.offset}
+    position = {"at": record.at, "partition": record.partition, "offset": record.offset}
     if record.value is None:
         return {"_id": key, "deletedAt": record.at, "position": position}
     found = KINDS[record.topic].document(record.value)
@@ -86,14 +86,15 @@ def reference_document(record: Record) -> Document:
 
 def newer(document: Document) -> ReplaceOne[Document]:
     """
-    Return the write of *document*, unless its partition gave a newer one.
+    Return the write of *document*, unless its topic gave a newer one.
 
     Where it did, the upsert ends in a duplicate key: to be passed over.
     """
     position = document["position"]
+    # By the broker's time first: a topic that was made anew begins again at offset 0.
     older = [
-        {"position.partition": {"$ne": position["partition"]}},
-        {"position.offset": {"$lt": position["offset"]}},
+        {"position.at": {"$lt": position["at"]}},
+        {"position.at": position["at"], "position.offset": {"$lt": position["offset"]}},
     ]
     return ReplaceOne({"_id": document["_id"], "$or": older}, document, upsert=True)
 

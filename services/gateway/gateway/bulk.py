@@ -78,6 +78,8 @@ class Bulk:
             return row.refusal
         try:
             order = command_of(RegisterOrder, row.value, now)
+            if len(order.to_json()) > MAX_BODY:
+                raise too_large(MAX_BODY)
             first = await self.acceptance.first_under(order, terms, suppress=suppress)
             if first is None and (owner := await self.acceptance.reads.owner(order.order_id)):
                 first = await self.acceptance.first_under(order, terms, suppress=suppress)

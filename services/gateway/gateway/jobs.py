@@ -57,7 +57,8 @@ class Jobs:
         where: list[Mapping[str, Any]] = [
             {"orderId": query["orderId"]} if "orderId" in query else {},
             {"at": {"$gte": since}} if since else {},
-            _WITH_STATUS[status] if status else {},
+            # An alias has no status of its own: it shows that of the job it repeats.
+            {"aliasOf": {"$exists": False}, **_WITH_STATUS[status]} if status else {},
             page.where("at"),
         ]
         found = await self.reads.rows(JOBS, where, page.sort("at"), page.count + 1)

@@ -93,3 +93,6 @@ if __name__ == "__main__":
     except tuple(_SENTENCES) as broken:
         logs.log().critical(_SENTENCES[type(broken)], detail=str(broken))
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001  its text may quote a document, so nobody prints it
+        logs.log().critical("crashed", **logs.told(error))
+        sys.exit(70)

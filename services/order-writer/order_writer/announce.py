@@ -14,9 +14,8 @@ from order_contracts.topics import EVENTS, WRITER
 from order_runtime.dead_letters import dead_letter
 from order_runtime.jobs import Entry
 from order_runtime.orders import LiveOrder
-from order_runtime.records import Outgoing
+from order_runtime.records import Outgoing, Record
 from order_writer.decide import State
-from order_writer.decode import Unreadable
 from order_writer.fold import Folded
 
 _APPLIED: Final = MappingProxyType(
@@ -34,8 +33,8 @@ _APPLIED: Final = MappingProxyType(
 def announcements(folded: Folded) -> Iterator[Outgoing]:
     """Yield what a batch has to tell, in the order of its commands."""
     for item, entry in folded.answers:
-        if isinstance(item, Unreadable):
-            yield _dead_letter(item)
+        if not entry.decoded:
+            yield _dead_letter(item.record, entry)
         state = folded.orders.get(entry.order_id) if entry.order_id else None
         yield event(entry, state, item.record.key)
 
@@ -74,7 +73,10 @@ def event_type(entry: Entry) -> EventType:
     return _APPLIED[entry.operation]
 
 
-def _dead_letter(item: Unreadable) -> Outgoing:
-    listed = "; ".join(f"{error.pointer} {error.message}" for error in item.failure.errors)
-    reason = f"{item.failure.detail} {listed}".strip()
-    return dead_letter(item.record, service=WRITER, code=item.failure.code, reason=reason)
+def _dead_letter(record: Record, entry: Entry) -> Outgoing:
+    """Return the dead letter of a command that was refused; made from the ledger, as its event."""
+    if entry.failure is None:
+        raise TypeError("what was not decoded has failed")
+    listed = "; ".join(f"{error.pointer} {error.message}" for error in entry.failure.errors)
+    reason = f"{entry.failure.detail} {listed}".strip()
+    return dead_letter(record, service=WRITER, code=entry.failure.code, reason=reason)

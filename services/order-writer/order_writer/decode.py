@@ -170,10 +170,16 @@ def weight(record: Record) -> int:
 
 
 def poisoned(record: Record, log: Log) -> Unreadable:
-    """Return *record* as one that fails alone, again and again, for a reason nobody knows."""
-    try:
-        job_id = _job_id(read_headers(record.headers))
-    except BadHeaders:
-        job_id = None
+    """
+    Return *record* as one that fails alone, again and again, for a reason nobody knows.
+
+    It keeps the fingerprint that it decodes to, so that a replay recognises it.
+    """
     reason = failure("InternalError", "The command could not be applied; it is a dead letter.")
-    return _unreadable(record, job_id, log, reason)
+    try:
+        item = decode(record, log)
+    except Exception:  # noqa: BLE001  to decode it may be what fails
+        return _unreadable(record, None, log, reason)
+    return Unreadable(
+        record, item.job_id, log, item.fingerprint, item.order_id or _key(record), reason
+    )

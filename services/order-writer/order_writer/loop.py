@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
 
 from order_contracts.job import Operation
 from order_runtime.logs import log, told
 from order_runtime.records import Outgoing, Record
 from order_writer import metrics
 from order_writer.announce import announcements
-from order_writer.decode import Log, Unreadable, decode, poisoned, weight
+from order_writer.decode import Log, Unreadable, decode, poisoned
 from order_writer.failures import Kind, kind_of
 from order_writer.fold import Folded, Item, OwnCommandUnreadable
 
+R = TypeVar("R", Record, Outgoing)
+
 ATTEMPTS_ALONE: Final = 5
-CONFLICTS_IN_A_ROW: Final = 8
-SLOW_IN_A_ROW: Final = 2
+CONFLICTS_AT_ONCE: Final = 3
+TRIES_TOGETHER: Final = 5  # of a batch, before it is halved
+PORTION_BYTES: Final = 8 * 1024 * 1024  # of events, well below what the producer queues
 POISON_IN_A_ROW: Final = 3
 WAIT_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -120,33 +123,41 @@ class Writer:
         return self._apply(lambda: [poisoned(record, self._reads)])
 
     def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:
-        """Apply items; waits for MongoDB as long as it is away, and retries when writers meet."""
-        items, waits, conflicts, slow = read(), 0, 0, 0
+        """
+        Apply items; waits for MongoDB as long as it is away.
+
+        Where it is slow, or another transaction is in the way, a smaller batch may do. Alone, a
+        command is waited for, however long: a transaction whose client died holds its locks for
+        a minute and more, and that is no fault of the command.
+        """
+        items, tries = read(), 0
         while True:
             try:
                 return self._ledger.apply(items)
             except Exception as error:
-                match kind_of(error):
-                    case Kind.AWAY:
-                        self._wait("mongo", waits)
-                        waits += 1
-                    case Kind.SLOW if slow < SLOW_IN_A_ROW or len(items) == 1:
-                        # Alone it is waited for, however long: a slow database is no poison.
-                        self._wait("mongo", slow)
-                        slow += 1
-                    case Kind.CONFLICT if conflicts < CONFLICTS_IN_A_ROW:
-                        metrics.CONFLICTS.inc()
-                        conflicts += 1
-                    case _:
-                        raise
+                kind = kind_of(error)
+                halves = kind is not Kind.AWAY and len(items) > 1 and tries >= TRIES_TOGETHER
+                if kind is Kind.OTHER or halves:
+                    raise
+                self._give_way(kind, tries)
+                tries += 1
+
+    def _give_way(self, kind: Kind, tries: int) -> None:
+        if kind is Kind.CONFLICT:
+            metrics.CONFLICTS.inc()
+            if tries < CONFLICTS_AT_ONCE:
+                return
+        self._wait("mongo", tries)
 
     def _announce(self, folded: Folded) -> None:
-        done = self._sink.publish_all(list(announcements(folded)), patience=1)
-        waits = 0
-        while not done:
-            self._wait("kafka", waits)
-            waits += 1
-            done = self._sink.flushed(patience=1)
+        """Publish what a batch has to tell, in portions: every event carries its whole order."""
+        for portion in by_weight(announcements(folded), PORTION_BYTES):
+            waits = 0
+            done = self._sink.publish_all(portion, patience=1)
+            while not done:
+                self._wait("kafka", waits)
+                waits += 1
+                done = self._sink.flushed(patience=1)
 
     def _wait(self, missing: str, times: int) -> None:
         if self._stop.is_set():
@@ -157,16 +168,17 @@ class Writer:
         self._source.idle(WAIT_SECONDS[min(times, len(WAIT_SECONDS) - 1)])
 
 
-def by_weight(records: Sequence[Record], max_bytes: int) -> Iterator[list[Record]]:
+def by_weight(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
     """Split *records* into batches of at most *max_bytes*, or of one record."""
-    batch: list[Record] = []
+    batch: list[R] = []
     total = 0
     for record in records:
-        if batch and total + weight(record) > max_bytes:
+        size = len(record.value or b"")
+        if batch and total + size > max_bytes:
             yield batch
             batch, total = [], 0
         batch.append(record)
-        total += weight(record)
+        total += size
     if batch:
         yield batch
 

@@ -21,6 +21,7 @@ from order_runtime.logs import log
 from order_runtime.publisher import LOGGER
 from order_runtime.records import Record
 
+OFFSET_ATTEMPTS: Final = 12
 GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
 _GONE: Final = frozenset(
     {
@@ -41,6 +42,7 @@ _PASSING: Final = frozenset(
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.NOT_COORDINATOR,
         KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._WAIT_COORD,  # noqa: SLF001
     }
 )
 
@@ -69,17 +71,18 @@ class CommandSource:
         return [record for message in (first, *rest) if (record := _record(message)) is not None]
 
     def commit(self, records: Sequence[Record]) -> None:
-        """Commit past *records*, which are settled; what another worker has by now is its own."""
+        """
+        Commit past *records*, which are settled, without waiting for the answer.
+
+        What isn't committed is only slower: the ledger recognises what comes again. What another
+        worker has by now is its own.
+        """
         ends = {record.partition: record.offset + 1 for record in records}
         offsets = [TopicPartition(COMMANDS.name, *end) for end in ends.items()]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            # Not committed is only slower: the ledger recognises what comes again.
-            code = error.args[0].code()
-            if code not in _GONE | _PASSING:
-                raise
-            log().warning("offsets not committed", reason=error.args[0].name())
+            _committed(error.args[0], offsets)
 
     def idle(self, seconds: float) -> None:
         """Wait, and stay in the group: polls with all partitions paused."""
@@ -98,7 +101,7 @@ class CommandSource:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Start where the group left off; a new group at the beginning of what is kept."""
-        committed = consumer.committed(partitions, timeout=30)
+        committed = _committed_of(consumer, partitions)
         for partition in committed:
             if partition.offset < 0:
                 partition.offset = OFFSET_BEGINNING
@@ -110,10 +113,31 @@ class CommandSource:
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
+        self.assigned = bool(consumer.assignment())
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_unassign(partitions)
+        self._revoked(consumer, partitions)
         log().warning("partitions lost", partitions=sorted(p.partition for p in partitions))
+
+
+def _committed_of(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Return the group's offsets; a broker that goes away just now is waited for."""
+    for left in reversed(range(OFFSET_ATTEMPTS)):
+        try:
+            found: list[TopicPartition] = consumer.committed(partitions, timeout=10)
+        except KafkaException as error:
+            if not left or error.args[0].code() not in _PASSING:
+                raise
+        else:
+            return found
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _committed(error: KafkaError | None, _: list[TopicPartition]) -> None:
+    if error is not None and error.code() not in _GONE | _PASSING:
+        raise KafkaException(error)
+    if error is not None:
+        log().warning("offsets not committed", reason=error.name())
 
 
 def _config(kafka: str, instance: str) -> dict[str, Any]:
@@ -123,10 +147,13 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
         "group.id": WRITER,
         "group.instance.id": instance,
         "enable.auto.commit": False,
+        "on_commit": _committed,
         "auto.offset.reset": "error",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": 10_000,
         "heartbeat.interval.ms": 2_000,
+        # A database or a broker that is away for long must not cost the partitions.
+        "max.poll.interval.ms": 24 * 60 * 60 * 1_000,
         "queued.max.messages.kbytes": 32 * 1024,
         "fetch.max.bytes": 32 * 1024 * 1024,
         "max.partition.fetch.bytes": 4 * 1024 * 1024,

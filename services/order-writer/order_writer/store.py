@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
@@ -108,11 +109,12 @@ class Store:
         return {claim.key: claim for claim in map(claim_of, found)}
 
     def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
-        ids = {item.order_id for item in items if item.order_id and not _is_poison(item)}
+        ids = Counter(item.order_id for item in items if item.order_id and not _is_poison(item))
         room = self._max_bytes - sum(weight(item.record) for item in items)
         found: dict[str, State] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
-            room -= document.get("size", 0)
+            # Once for each command: the event of every one carries the order.
+            room -= document.get("size", 0) * ids[document["_id"]]
             if room < 0 and len(items) > 1:
                 raise TooHeavy
             found[document["_id"]] = from_document(document)
