@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +28,8 @@ pytestmark = pytest.mark.timeout(240)
 
 ORDERS = 2_000
 BACKLOG = 200
+EFFECTS = {"order-writer": "jobs", "enricher": "links", "action-trigger": "deliveries"}
+"""What each leaves in MongoDB first: the kill falls between that and the commit of its offsets."""
 
 
 @pytest.fixture
@@ -94,15 +94,18 @@ def registered_amid_kills(stack: RunningStack, bodies: list[Json]) -> list[Answe
 
 @contextmanager
 def killed_with_backlog(stack: RunningStack, service: str, topic: str) -> Iterator[None]:
-    """Stop a consumer for the body, so that its topic fills; wake it and kill it at once."""
-    stack.kill(service, "STOP")
+    """Stop a consumer for the body, so that its topic fills; wake it and kill it at work."""
+    process = psutil.Process(stack.part(service)["pid"])
+    process.suspend()
     yield
     until(lambda: lag(stack.kafka, service, topic) > BACKLOG, of=f"the backlog of {service}")
-    pid = stack.part(service)["pid"]
-    os.kill(pid, signal.SIGCONT)
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: stack.part(service)["pid"] is None, of=f"the end of {service}")
-    assert lag(stack.kafka, service, topic) > BACKLOG
+    with MongoClient[dict[str, Any]](stack.mongo) as client:
+        effects = client[stack.database][EFFECTS[service]]
+        before = effects.estimated_document_count()
+        process.resume()
+        until(lambda: effects.estimated_document_count() > before, of=f"{service} at work")
+    process.kill()
+    process.wait(10)
     stack.start(service)
 
 

@@ -79,6 +79,8 @@ def part(mongod: Path, data: Path, port: int, logs: Path) -> Part:
         str(mongod),
         *("--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"),
         *("--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", "0.5", "--nounixsocket", "--quiet"),
+        # The transaction of a writer that was killed holds its orders for so long.
+        *("--setParameter", "transactionLifetimeLimitSeconds=10"),
     )
     probe = Probe("mongo", direct_uri(port))
     return Part("mongod", "mongod", argv, {}, str(logs / "mongod.log"), live=probe, ready=probe)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+
+from order_runtime.logs import log, told
 
 Scope = Literal["orders:read", "orders:write", "ops"]
 SCOPES: Final[frozenset[Scope]] = frozenset({"orders:read", "orders:write", "ops"})
@@ -61,6 +65,13 @@ class KeyFile:
             return None
         return known if hmac.compare_digest(known.hash, hashed(key)) else None
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from changing the file meanwhile; readers need no lock."""
+        with self._path.with_suffix(".lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            yield
+
     def new(self, name: str, scopes: frozenset[Scope], rate: int | None = DEFAULT_RATE) -> str:
         """Add a key and return it; it can't be read again."""
         key_id = secrets.token_hex(6)
@@ -73,26 +84,31 @@ class KeyFile:
             rate=rate,
             created_at=datetime.now(UTC),
         )
-        self._write([*self.keys(), entry])
+        with self._alone():
+            self._write([*self.keys(), entry])
         return key
 
     def revoke(self, key_id: str) -> bool:
         """Revoke a key; return whether it was there."""
-        keys = self.keys()
-        self._write(
-            key.model_copy(update={"revoked": True}) if key.id == key_id else key for key in keys
-        )
+        with self._alone():
+            keys = self.keys()
+            self._write(
+                key.model_copy(update={"revoked": True}) if key.id == key_id else key
+                for key in keys
+            )
         return any(key.id == key_id for key in keys)
 
     def _refresh(self) -> None:
-        if not self._path.exists():
-            self._read_at, self._keys = None, {}
+        """Read the file again where it changed; a broken one changes nothing, and is logged."""
+        stat = self._path.stat() if self._path.exists() else None
+        seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat else None
+        if seen == self._read_at:
             return
-        stat = self._path.stat()
-        seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-        if seen != self._read_at:
+        self._read_at = seen
+        try:
             self._keys = {key.id: key for key in self.keys()}
-            self._read_at = seen
+        except (OSError, ValueError) as error:
+            log().error("keys file not read, the keys stay as they were", **told(error))
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         """Replace the file in one step, readable by its owner alone."""
