@@ -21,7 +21,9 @@ class Invalid(ValueError):
     """A body that is not what it should be; says everything that is wrong with it."""
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        super().__init__("; ".join(f"{error.pointer} {error.message}" for error in errors[:10]))
+        super().__init__(
+            "; ".join(f"{error.pointer} {error.message}".strip() for error in errors[:10])
+        )
         self.errors = errors
 
 

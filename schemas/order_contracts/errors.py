@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from order_contracts.base import Message
+from order_contracts.values import FIELD_NAME, LANGUAGE_TAG, ORDER_ID, URL
 
 STATUS: Final = MappingProxyType(
     {
@@ -87,7 +88,7 @@ _CODES: Final = MappingProxyType(
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     """Return everything that is wrong; messages never repeat the input, which may be personal."""
-    details = error.errors(include_url=False, include_context=False)
+    details = error.errors(include_url=False)
     places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     # A list whose items are wrong is also reported as too short: nobody needs to read that.
     return tuple(
@@ -117,10 +118,20 @@ _SENTENCES: Final = MappingProxyType(
         "string_type": "Must be a string",
     }
 )
+_FORMS: Final = MappingProxyType(
+    {
+        ORDER_ID: "Must not hold / or control characters",
+        LANGUAGE_TAG: "Must be a language tag (BCP 47), such as en or sv-SE",
+        URL: "Must be an http or https URL",
+        FIELD_NAME: "Must be a name of letters and digits that begins with a letter",
+    }
+)
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|Dictionary) should\b")
 _COUNTED: Final = re.compile(r" after validation, not .*$")
 
 
 def _sentence(kind: str, detail: ErrorDetails) -> str:
     """Return what is wrong, in the words of JSON rather than of our models."""
+    if kind == "string_pattern_mismatch":
+        return _FORMS[detail["ctx"]["pattern"]]
     return _SENTENCES.get(kind) or _COUNTED.sub("", _SUBJECT.sub("Must", detail["msg"]))

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from order_contracts.base import Message
 from order_contracts.values import (
+    FIELD_NAME,
     Amount,
     Choice,
     Currency,
@@ -32,9 +33,7 @@ MAX_PARTS: Final = 50
 READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registeredAt", "updatedAt"})
 _READ_ONLY: Final[dict[str, JsonValue]] = {"readOnly": True}
 
-AddressField = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", min_length=1, max_length=64)
-]
+AddressField = Annotated[str, StringConstraints(pattern=FIELD_NAME, min_length=1, max_length=64)]
 Address = Annotated[dict[AddressField, Text], Field(max_length=30)]
 """title, firstname, lastname, street, zipCode, city, countryCode, …: text of up to 255 each."""
 

@@ -41,6 +41,8 @@ _TIME: Final = re.compile(
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)$'
 """The header If-Match: `*`, or versionTags in quotes."""
+URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$"
+FIELD_NAME: Final = r"^[A-Za-z][A-Za-z0-9]*$"
 ORDER_ID: Final = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 LANGUAGE_TAG: Final = (
     r"^([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
@@ -232,9 +234,7 @@ Text = Annotated[str, StringConstraints(max_length=255)]
 OptionalName = Name | None
 Text100 = Annotated[str, StringConstraints(max_length=100)]
 Text1000 = Annotated[str, StringConstraints(max_length=1000)]
-Url = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$")
-]
+Url = Annotated[str, StringConstraints(max_length=2048, pattern=URL)]
 Amount = Annotated[
     Decimal,
     BeforeValidator(exact),

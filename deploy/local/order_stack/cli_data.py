@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from order_stack import state
+from order_stack import ndjson, state
 from order_stack.options import JsonOption, NameOption, err, out, print_json
 from order_stack.problems import StackProblem
 
@@ -50,11 +50,11 @@ def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One order a line.")],
     wait: Annotated[bool, typer.Option("--wait", help="Follow the jobs until settled.")] = False,
     refused: Annotated[
-        Path | None, typer.Option(help="Where refused lines go; FILE.refused.ndjson by default.")
+        Path | None, typer.Option(help="Where refused lines go; by default beside the file.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 32,
     timeout: Annotated[
-        float, typer.Option(help="Seconds without progress after which --wait gives up.")
+        float, typer.Option(min=1, help="Seconds without progress after which --wait gives up.")
     ] = 120.0,
     name: NameOption = "default",
     as_json: JsonOption = False,
@@ -66,11 +66,13 @@ def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     from order_stack import summary
 
     stack, _ = state.known(name)
-    orders = submitting.lines_of(file)
+    target = refused or file.with_name(f"{file.name.removesuffix('.ndjson')}.refused.ndjson")
+    if target.resolve() == file.resolve():
+        raise StackProblem("--refused names the file of orders itself; name another one.")
+    orders = ndjson.text_of(file)
     with summary.Bars() as bars:
         follow_for = timeout if wait else None
         outcome = asyncio.run(submitting.run(stack, orders, concurrency, follow_for, bars))
-    target = refused or file.with_name(f"{file.name.removesuffix('.ndjson')}.refused.ndjson")
     figures = outcome.summary(submitting.write_refused(outcome, target))
     if as_json:
         print_json(figures)

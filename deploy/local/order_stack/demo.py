@@ -19,7 +19,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from order_contracts.topics import PUBLIC, TOPICS
-from order_stack import board, kafka_client, mongo_client, reference, state, submit
+from order_stack import board, kafka_client, mongo_client, ndjson, reference, state, submit
 from order_stack.board import Board
 from order_stack.down import take_down
 from order_stack.parts import Stack
@@ -62,7 +62,7 @@ def _run(stack: Stack, console: Console) -> None:
     with resources.as_file(resources.files("order_stack") / "sample") as sample:
         with step(console, "Loaded contacts, articles and stores"):
             _load(stack, sample)
-        orders = submit.lines_of(sample / "orders.ndjson")
+        orders = ndjson.text_of(sample / "orders.ndjson")
     with step(console, f"Registered {len(orders)} sample orders; all jobs settled", spinner=False):
         outcome = asyncio.run(_flow(stack, orders, console))
     _report(stack, outcome, console)

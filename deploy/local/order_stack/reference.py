@@ -18,6 +18,7 @@ from order_contracts.cloudevents import Envelope
 from order_contracts.decoding import parse, read
 from order_contracts.reference import Article, Contact, Store
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, STORES, Topic
+from order_stack import ndjson
 from order_stack.kafka_client import Offsets, Place, admin, committed
 from order_stack.problems import StackProblem
 
@@ -69,14 +70,8 @@ def kind_of(value: object) -> Kind:
 
 def entries(file: Path) -> list[Entry]:
     """Read a whole file before any of it is published; a bad line is a problem, with its number."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise StackProblem(f"{file} can't be read: {error.strerror}.") from error
     good: list[Entry] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in ndjson.lines_of(file):
         try:
             good.append(entry(line))
         except ValueError as error:
@@ -158,6 +153,8 @@ def _envelope(item: Entry) -> Envelope:
 
 def wait_until_read(bootstrap: str, ends: Offsets, seconds: float) -> None:
     """Return when the enricher has committed everything up to *ends*."""
+    if not ends:
+        return
     client = admin(bootstrap)
     deadline = time.monotonic() + seconds
     while behind := _behind(ends, _committed(client, ends)):

@@ -66,13 +66,6 @@ def settled(job: Mapping[str, Any]) -> bool:
     return stage(job, "enrichment") != "pending" and stage(job, "action") not in STILL_MOVING
 
 
-def lines_of(file: Path) -> list[str]:
-    try:
-        return [line for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise StackProblem(f"{file} can't be read as lines of JSON: {error}.") from error
-
-
 async def run(
     stack: Stack, orders: Sequence[str], concurrency: int, follow_for: float | None, watch: Watch
 ) -> Outcome:
@@ -138,8 +131,9 @@ def job_ids(answers: Sequence[Answer]) -> list[str]:
 
 
 def write_refused(outcome: Outcome, file: Path) -> Path | None:
-    """Write each refused line with its answer, if there are any."""
+    """Write each refused line with its answer; without any, a file of an earlier run goes."""
     if not outcome.refused:
+        file.unlink(missing_ok=True)
         return None
     rows = (
         {"line": it.line, "status": it.status, "answer": it.body, "order": parsed(it.order)}

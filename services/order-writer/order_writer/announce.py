@@ -77,6 +77,6 @@ def _dead_letter(record: Record, entry: Entry) -> Outgoing:
     """Return the dead letter of a command that was refused; made from the ledger, as its event."""
     if entry.failure is None:
         raise TypeError("what was not decoded has failed")
-    listed = "; ".join(f"{error.pointer} {error.message}" for error in entry.failure.errors)
+    listed = "; ".join(f"{error.pointer} {error.message}".strip() for error in entry.failure.errors)
     reason = f"{entry.failure.detail} {listed}".strip()
     return dead_letter(record, service=WRITER, code=entry.failure.code, reason=reason)

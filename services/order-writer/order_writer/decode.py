@@ -98,7 +98,7 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
     command = read(COMMANDS[kind], value, now=None if own else record.at)
     _check_key(record, command.order_id)
     if_match = headers.get("ce_ifmatch")
-    suppress = headers.get("ce_actions") == SUPPRESS
+    suppress = _suppress(headers)
     return Decoded(
         record=record,
         job_id=job_id,
@@ -130,6 +130,14 @@ def _job_id(headers: Mapping[str, str]) -> str | None:
     if job_id is not None and not JOB_ID.fullmatch(job_id):
         raise BadHeaders("The header ce_id must have 1 to 255 characters of A-Z a-z 0-9 . _ ~ -")
     return job_id
+
+
+def _suppress(headers: Mapping[str, str]) -> bool:
+    """Return whether actions are suppressed; a slip must not send mails for an import."""
+    actions = headers.get("ce_actions")
+    if actions not in {None, SUPPRESS}:
+        raise BadHeaders(f"The header ce_actions must be {SUPPRESS}, or be absent")
+    return actions is not None
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str | None:

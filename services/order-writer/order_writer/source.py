@@ -51,19 +51,28 @@ class OffsetsLost(Exception):
     """Records were deleted before they were read; going on would skip them in silence."""
 
 
+class Fenced(Exception):
+    """The consumer's membership is over, and librdkafka won't go on with it."""
+
+
 class CommandSource:
     """The consumer of `orders.commands`, for one thread."""
 
     def __init__(self, kafka: str, instance: str) -> None:
-        self._consumer = Consumer(_config(kafka, instance), logger=LOGGER)
-        self._consumer.subscribe(
-            [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
+        self._settings = _config(kafka, instance)
         self.assigned = False
         self._idle = False
+        self._join()
 
     def take(self, limit: int, wait: float) -> list[Record]:
         """Return up to *limit* records; waits up to *wait* seconds for the first one."""
+        try:
+            return self._taken(limit, wait)
+        except Fenced as error:
+            self._rejoin(error)
+            return []
+
+    def _taken(self, limit: int, wait: float) -> list[Record]:
         first = self._consumer.poll(wait)
         if first is None:
             return []
@@ -77,8 +86,11 @@ class CommandSource:
         What isn't committed is only slower: the ledger recognises what comes again. What another
         worker has by now is its own.
         """
+        mine = {place.partition for place in self._consumer.assignment()}
         ends = {record.partition: record.offset + 1 for record in records}
-        offsets = [TopicPartition(COMMANDS.name, *end) for end in ends.items()]
+        offsets = [TopicPartition(COMMANDS.name, *end) for end in ends.items() if end[0] in mine]
+        if not offsets:
+            return  # lost meanwhile: to commit them under a membership that is over is fatal
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
@@ -92,9 +104,24 @@ class CommandSource:
             message = self._consumer.poll(seconds)
             if message is not None and _record(message) is not None:
                 raise AssertionError("a paused partition gave a record")
+        except Fenced as error:
+            self._rejoin(error)
         finally:
             self._idle = False
             self._consumer.resume(self._consumer.assignment())
+
+    def _join(self) -> None:
+        self._consumer = Consumer(self._settings, logger=LOGGER)
+        self._consumer.subscribe(
+            [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    def _rejoin(self, error: Fenced) -> None:
+        """Begin a new membership; what is read again is recognised by the ledger."""
+        log().warning("fenced, joining the group again", reason=str(error))
+        self._consumer.close()
+        self.assigned = False
+        self._join()
 
     def close(self) -> None:
         self._consumer.close()
@@ -184,5 +211,7 @@ def _check(error: KafkaError) -> None:
     """Pass over what librdkafka mends by itself; raise the rest."""
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
         raise OffsetsLost(error.str())
-    if error.fatal() or error.code() not in _PASSING | {KafkaError._PARTITION_EOF}:  # noqa: SLF001
+    if error.fatal():
+        raise Fenced(error.name())
+    if error.code() not in _PASSING | {KafkaError._PARTITION_EOF}:  # noqa: SLF001
         raise KafkaException(error)
