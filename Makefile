@@ -23,7 +23,7 @@ demo: setup  ## watch sample orders flow through the real system
 	$(IN)orders demo
 
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
-	$(IN)pytest -m "not tools and not faults"
+	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
 
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools
@@ -37,7 +37,7 @@ check: setup  ## format, lint, types, import laws, generated documents, fast tes
 	$(IN)mypy
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.export schemas --check
-	$(IN)pytest -q tests/unit tests/contract
+	$(IN)pytest -q -n 2 tests/unit tests/contract
 
 format: setup
 	$(IN)ruff format .
