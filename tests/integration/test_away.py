@@ -74,6 +74,7 @@ def test_without_kafka_every_post_is_refused_within_five_seconds(own: RunningSta
     assert all(service["pid"] for service in own.status()["services"])
 
 
+@pytest.mark.faults
 def test_a_bulk_whose_broker_goes_away_answers_row_by_row(own: RunningStack) -> None:
     """
     Three clients send bulk after bulk; the broker is killed once one of them is answered.
