@@ -23,7 +23,7 @@ demo: setup  ## watch sample orders flow through the real system
 	$(IN)orders demo
 
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
-	$(IN)pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not tools and not faults"
+	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
 
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import httpx
+import pytest
 from confluent_kafka import Producer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,9 @@ from support.moves import Move, moves
 from support.player import Player
 from support.stack import RunningStack
 
-LANES, ROUNDS = 40, 3
+pytestmark = pytest.mark.timeout(240)
+
+LANES, ROUNDS = 30, 2
 
 
 @settings(

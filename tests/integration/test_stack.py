@@ -120,6 +120,7 @@ def test_a_mongod_that_does_not_run_is_one_sentence(home: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.faults
 def test_a_service_that_stops_while_starting_leaves_nothing_running(
     home: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_service_that_stops_while_starting_leaves_nothing_running(
     assert not processes_under(home)
 
 
+@pytest.mark.faults
 def test_ctrl_c_leaves_no_process_and_no_directory(home: Path) -> None:
     command = Orders("foreground", home)
     with subprocess.Popen(
