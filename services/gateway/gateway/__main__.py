@@ -19,7 +19,7 @@ from order_runtime.settings import load, secret_list
 from order_runtime.signals import async_stop_event
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
-KAFKA_TIMEOUT_MS = 3_500
+KAFKA_TIMEOUT_MS = 3_000
 
 
 async def serve(settings: Settings) -> None:

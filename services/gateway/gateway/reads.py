@@ -20,7 +20,7 @@ from order_runtime.orders import LiveOrder, from_document
 
 V = TypeVar("V")
 
-TIMEOUT_MS: Final = 1_500
+TIMEOUT_MS: Final = 1_000
 AWAY_SECONDS: Final = 1.0  # after a failure, before the database is asked for a 409 again
 
 
