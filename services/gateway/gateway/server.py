@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.problems import MEDIA_TYPE, Refused
 
 DRAIN_SECONDS: Final = 10  # for requests in flight; whoever waits for a job is let go at once
+KEEP_ALIVE_SECONDS: Final = 75  # above the minute for which clients and load balancers keep one
 
 
 class Protocol(HttpToolsProtocol):
@@ -45,6 +46,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
 
