@@ -14,6 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+
+from support.wait import until
 
 ORDERS = Path(sys.executable).with_name("orders")
 DATABASE = "ordermill"
@@ -71,12 +75,16 @@ class RunningStack:
 
     command: Orders
     name: str
-    gateway: str
+    gateways: tuple[str, ...]
     apikey: str
     kafka: str
     mongo: str
     receiver: str
     database: str = DATABASE
+
+    @property
+    def gateway(self) -> str:
+        return self.gateways[0]
 
     def orders(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.command.run(*args, check=check)
@@ -87,8 +95,32 @@ class RunningStack:
     def kill(self, service: str, signal: str = "KILL") -> None:
         self.orders("kill", service, "--signal", signal)
 
-    def start(self, service: str, *, wait: bool = True) -> None:
-        self.orders("start", service, "--wait" if wait else "--no-wait")
+    def start(self, service: str, *, wait: bool = True, **settings: str) -> None:
+        """Start a part; *settings* are its environment's, for this start only."""
+        changed = (arg for name, value in settings.items() for arg in ("--set", f"{name}={value}"))
+        self.orders("start", service, "--wait" if wait else "--no-wait", *changed)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process of a part; None while it has none."""
+        found: int | None = self.part(name)["pid"]
+        return found
+
+    def leader_of(self, topic: str, partition: int = 0) -> str:
+        """Return the name of the broker that leads the partition."""
+        seen = AdminClient({"bootstrap.servers": self.kafka}).list_topics(topic, timeout=30)
+        leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
+        return self._at(f"{leader.host}:{leader.port}")
+
+    def primary(self) -> str:
+        """Return the name of the mongod that takes writes, once there is one."""
+        with MongoClient[dict[str, Any]](self.mongo, serverSelectionTimeoutMS=30_000) as client:
+            host, port = until(lambda: client.primary, of="a primary")
+        return self._at(f"{host}:{port}")
+
+    def _at(self, address: str) -> str:
+        names = {part.get("address"): part["name"] for part in self.status()["parts"]}
+        found: str = names[address]
+        return found
 
     def part(self, name: str) -> dict[str, Any]:
         """Return a service's or part's entry of the status as it is now."""
@@ -107,7 +139,7 @@ def running(home: Path, *args: str, env: Mapping[str, str] | None = None) -> Ite
         yield RunningStack(
             command,
             command.name,
-            gateway=seen["gateway"],
+            gateways=tuple(seen["gateways"]),
             apikey=seen["apikey"],
             kafka=seen["kafka"],
             mongo=seen["mongo"],

@@ -8,28 +8,31 @@ from pathlib import Path
 import pytest
 
 from order_runtime.api_keys import KeyFile
-from order_stack import identity, jars, kafka, mongo
+from order_stack import broker, identity, jars, mongo
 from order_stack.problems import PortTaken, StackProblem
+from order_stack.topology import Topology
+
+ONE = Topology()
 
 
 def test_a_data_directory_that_was_used_keeps_its_identity(tmp_path: Path) -> None:
-    first = identity.fresh(tmp_path)
-    assert identity.remembered(tmp_path) == first
+    first = identity.fresh(tmp_path, ONE)
+    assert identity.remembered(tmp_path, ONE) == first
     assert (tmp_path / "identity.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_new_data_directory_has_no_identity(tmp_path: Path) -> None:
-    assert identity.remembered(tmp_path) is None
+    assert identity.remembered(tmp_path, ONE) is None
 
 
 def test_a_remembered_port_that_is_taken_is_told(tmp_path: Path) -> None:
-    identity.fresh(tmp_path)
+    identity.fresh(tmp_path, ONE)
     with pytest.raises(PortTaken):
-        identity.remembered(tmp_path, free=lambda _: False)
+        identity.remembered(tmp_path, ONE, free=lambda _: False)
 
 
 def test_the_stacks_own_key_has_every_scope_and_no_limit(tmp_path: Path) -> None:
-    own = identity.fresh(tmp_path)
+    own = identity.fresh(tmp_path, ONE)
     key = KeyFile(identity.keys_file(tmp_path)).find(own.apikey)
     assert key is not None
     assert key.rate is None
@@ -37,7 +40,7 @@ def test_the_stacks_own_key_has_every_scope_and_no_limit(tmp_path: Path) -> None
 
 
 def test_a_cluster_id_is_none_that_looks_like_an_option() -> None:
-    ids = {kafka.new_cluster_id() for _ in range(500)}
+    ids = {broker.new_cluster_id() for _ in range(500)}
     assert len(ids) == 500
     assert not any(it.startswith("-") or len(it) != 22 for it in ids)
 

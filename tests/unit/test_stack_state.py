@@ -24,7 +24,7 @@ def part(tmp_path: Path, *code: str) -> Part:
 def stack_of(tmp_path: Path, *parts: Part) -> Stack:
     return Stack(
         name="default",
-        gateway="http://127.0.0.1:20000",
+        gateways=("http://127.0.0.1:20000",),
         apikey="a key",
         kafka="127.0.0.1:20001",
         mongo="mongodb://127.0.0.1:20002/",

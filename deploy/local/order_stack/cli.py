@@ -51,24 +51,33 @@ Service = Annotated[str, typer.Argument(metavar="SERVICE", help="As `orders stat
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     name: NameOption = "default",
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this directory.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Use this broker (host:port).")] = None,
     mongo: Annotated[str | None, typer.Option(help="Use this database (URI).")] = None,
+    brokers: Annotated[int, typer.Option(help="Kafka brokers: 1, or 3 for a cluster.")] = 1,
+    mongo_members: Annotated[int, typer.Option(help="mongods of the replica set: 1 or 3.")] = 1,
+    gateways: Annotated[int, typer.Option(help="Gateways.")] = 1,
+    writers: Annotated[int, typer.Option(help="Order-writers.")] = 1,
+    enrichers: Annotated[int, typer.Option(help="Enrichers.")] = 1,
+    triggers: Annotated[int, typer.Option(help="Action-triggers.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
     from order_stack import status as reporting
+    from order_stack.topology import Topology
     from order_stack.up import Wish
     from order_stack.up import up as put_up
 
     began = time.monotonic()
     folder = state.folder_of(name)
+    topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers)
+    wish = Wish(data, kafka, mongo, topology)
     with asking():
         try:
-            stack = put_up(name, Wish(data, kafka, mongo), lambda it: err().print(Text(f"{it} …")))
+            stack = put_up(name, wish, lambda it: err().print(Text(f"{it} …")))
             if as_json:
                 print_json(reporting.status(stack, folder))
             else:
@@ -152,10 +161,15 @@ def kill(
 def start(
     service: Service,
     wait: Annotated[bool, typer.Option(help="Return when it is ready, not just alive.")] = True,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another setting, for this start only."),
+    ] = None,
     name: NameOption = "default",
 ) -> None:
-    """Start a part that was killed, as it was started first."""
+    """Start a part that was killed, as it was started first but for what --set changes."""
     from order_stack import lifecycle
 
     stack, folder = state.known(name)
-    lifecycle.start(lifecycle.named(stack, service), folder, wait=wait)
+    part = lifecycle.changed(lifecycle.named(stack, service), settings or ())
+    lifecycle.start(part, folder, wait=wait)

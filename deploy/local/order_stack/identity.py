@@ -12,12 +12,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from order_runtime.api_keys import SCOPES, KeyFile
-from order_stack import kafka, ports
+from order_stack import broker, ports
 from order_stack.problems import StackProblem
 from order_stack.state import write_privately
-
-SERVICES = ("gateway", "order-writer", "enricher", "action-trigger")
-PORTS = ("broker", "controller", "mongod", "receiver", "http", *SERVICES)
+from order_stack.topology import ONE_OF_EACH, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class Identity:
     apikey: str
     job_secret: str
     webhook_secret: str
+    topology: Topology = ONE_OF_EACH
 
 
 _IDENTITY = TypeAdapter(Identity)
@@ -43,7 +42,9 @@ def keys_file(data: Path) -> Path:
     return data / "keys.json"
 
 
-def remembered(data: Path, free: Callable[[int], bool] = ports.is_free) -> Identity | None:
+def remembered(
+    data: Path, topology: Topology, free: Callable[[int], bool] = ports.is_free
+) -> Identity | None:
     """Return the identity of a data directory that was used before; its ports must be free."""
     file = data / "identity.json"
     try:
@@ -52,17 +53,23 @@ def remembered(data: Path, free: Callable[[int], bool] = ports.is_free) -> Ident
         return None
     except ValidationError as error:
         raise StackProblem(f"{file} is damaged; use another --data directory.") from error
+    if identity.topology != topology:
+        raise StackProblem(
+            f"{data} holds the data of {identity.topology}; pass these numbers, or use another "
+            "--data directory."
+        )
     ports.check(identity.ports.values(), free)
     return identity
 
 
-def fresh(data: Path) -> Identity:
+def fresh(data: Path, topology: Topology) -> Identity:
     identity = Identity(
-        ports=ports.choose(PORTS, random.SystemRandom()),
-        cluster=kafka.new_cluster_id(),
+        ports=ports.choose(topology.ports, random.SystemRandom()),
+        cluster=broker.new_cluster_id(),
         apikey=KeyFile(keys_file(data)).new("stack", SCOPES, None),
         job_secret=secrets.token_hex(32),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        topology=topology,
     )
     write_privately(data / "identity.json", _IDENTITY.dump_json(identity, indent=2))
     return identity

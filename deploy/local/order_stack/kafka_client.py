@@ -27,6 +27,15 @@ def cluster_id(bootstrap: str, seconds: float = PATIENCE) -> str | None:
         return None
 
 
+def counts_itself(address: str) -> bool:
+    """Tell whether the broker at that address answers, and is in service in its own eyes."""
+    try:
+        members = admin(address).list_topics(timeout=PATIENCE).brokers.values()
+    except KafkaException:
+        return False
+    return address in {f"{it.host}:{it.port}" for it in members}
+
+
 @dataclass(frozen=True, slots=True)
 class Depth:
     """How many records a topic holds, and how many of them each group has not read yet."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,7 +18,7 @@ from order_stack.processes import Signal
 
 SECONDS_TO_GO = 30.0
 SECONDS_TO_STOP = 5.0
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 120.0
 
 
 def named(stack: Stack, name: str) -> Part:
@@ -49,8 +52,17 @@ def _await_stopped(process: psutil.Process, part: Part) -> None:
         time.sleep(processes.TICK)
 
 
+def changed(part: Part, settings: Sequence[str]) -> Part:
+    """Return the part with other settings, each as NAME=VALUE."""
+    for setting in settings:
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", setting, re.DOTALL):
+            raise StackProblem(f"--set takes NAME=VALUE, not {setting!r}.")
+    pairs = (setting.partition("=") for setting in settings)
+    return replace(part, env={**part.env, **{name: value for name, _, value in pairs}})
+
+
 def start(part: Part, folder: Path, *, wait: bool) -> None:
-    """Start it as it was started first; return when it lives, or with *wait* when it is ready."""
+    """Start it; return when it lives, or with *wait* when it is ready."""
     if processes.find(part, folder):
         raise StackProblem(f"{part.name} is running already; `orders kill {part.name}` ends it.")
     processes.start(part, folder)

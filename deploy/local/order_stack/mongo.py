@@ -1,4 +1,4 @@
-"""A real mongod in one process, as a replica set of one, so that transactions work."""
+"""Real mongods as a replica set, of one member at least, so that transactions work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pymongo.errors import OperationFailure, PyMongoError
@@ -17,11 +18,14 @@ from order_stack.parts import Part, Probe
 from order_stack.probes import INTERVAL, stopped_while_starting
 from order_stack.problems import StackProblem
 from order_stack.processes import find
+from order_stack.topology import Topology, numbered
 
 REPLICA_SET = "rs0"
 VERSION_SECONDS = 20
 START_SECONDS = 30.0
 ALREADY_INITIALIZED = 23
+NODE_NOT_FOUND = 74  # a member doesn't answer yet
+ELECTION_MS = 2_000  # without a primary until another is elected; a machine of one's own is quick
 WAY_OUT = "set ORDERS_MONGOD to a mongod that runs here, or pass --mongo URI to use one of yours"
 
 
@@ -72,52 +76,97 @@ def check(mongod: Path) -> None:
         raise StackProblem(f"{mongod} doesn't run here{needs}: {reason}; {WAY_OUT}.")
 
 
-def part(mongod: Path, data: Path, port: int, logs: Path) -> Part:
-    folder = data / "mongo"
-    folder.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a member of the replica set is, and the folder of its data."""
+
+    name: str
+    port: int
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def uri(self) -> str:
+        """The address of the member itself, which answers also while there is no primary."""
+        return f"mongodb://{self.address}/?directConnection=true"
+
+
+def members(topology: Topology, ports: Mapping[str, int], data: Path) -> tuple[Member, ...]:
+    names = numbered("mongod", topology.mongo_members)
+    folders = numbered("mongo", topology.mongo_members)
+    return tuple(
+        Member(name, ports[name], data / folder)
+        for name, folder in zip(names, folders, strict=True)
+    )
+
+
+def uri(replica_set: Sequence[Member]) -> str:
+    addresses = ",".join(member.address for member in replica_set)
+    return f"mongodb://{addresses}/?replicaSet={REPLICA_SET}"
+
+
+def part(mongod: Path, member: Member, logs: Path) -> Part:
+    member.folder.mkdir(parents=True, exist_ok=True)
     argv = (
         str(mongod),
-        *("--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"),
+        *("--dbpath", str(member.folder), "--port", str(member.port), "--bind_ip", "127.0.0.1"),
         *("--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", "0.5", "--nounixsocket", "--quiet"),
         # The transaction of a writer that was killed holds its orders for so long.
         *("--setParameter", "transactionLifetimeLimitSeconds=10"),
     )
-    probe = Probe("mongo", direct_uri(port))
-    return Part("mongod", "mongod", argv, {}, str(logs / "mongod.log"), live=probe, ready=probe)
-
-
-def uri(port: int) -> str:
-    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
-
-
-def direct_uri(port: int) -> str:
-    """The address of the member itself, which answers also while there is no primary."""
-    return f"mongodb://127.0.0.1:{port}/?directConnection=true"
-
-
-def initiate(part: Part, port: int, folder: Path) -> None:
-    """Make the member a replica set of one; one that already is stays as it is."""
-    config = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}]}
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if find(part, folder) is None:
-            raise stopped_while_starting(part)
-        try:
-            with connect(direct_uri(port)) as client:
-                client.admin.command("replSetInitiate", config)
-        except OperationFailure as error:
-            if error.code != ALREADY_INITIALIZED:
-                raise StackProblem(
-                    f"mongod refuses to become a replica set; its log says why: {part.log}"
-                ) from error
-            return
-        except PyMongoError:
-            time.sleep(INTERVAL)
-        else:
-            return
-    raise StackProblem(
-        f"mongod did not answer within {START_SECONDS:.0f} s; its log says why: {part.log}"
+    probe = Probe("mongo", member.uri)
+    return Part(
+        name=member.name,
+        kind="mongod",
+        argv=argv,
+        env={},
+        log=str(logs / f"{member.name}.log"),
+        live=probe,
+        ready=probe,
+        address=member.address,
     )
+
+
+def initiate(parts: Sequence[Part], replica_set: Sequence[Member], folder: Path) -> None:
+    """Make the members a replica set; what already is one stays as it is."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _initiated(replica_set, parts[0].log):
+        for part in parts:
+            if find(part, folder) is None:
+                raise stopped_while_starting(part)
+        if time.monotonic() > deadline:
+            raise StackProblem(
+                f"MongoDB did not answer within {START_SECONDS:.0f} s; its log says why: "
+                f"{parts[0].log}"
+            )
+        time.sleep(INTERVAL)
+
+
+def _initiated(replica_set: Sequence[Member], log: str) -> bool:
+    """Ask the first member; it agrees when it reaches all others."""
+    try:
+        with connect(replica_set[0].uri, seconds=10) as client:
+            client.admin.command("replSetInitiate", _config(replica_set))
+    except OperationFailure as error:
+        if error.code not in (ALREADY_INITIALIZED, NODE_NOT_FOUND):
+            raise StackProblem(
+                f"mongod refuses to become a replica set; its log says why: {log}"
+            ) from error
+        return error.code == ALREADY_INITIALIZED
+    except PyMongoError:
+        return False
+    return True
+
+
+def _config(replica_set: Sequence[Member]) -> dict[str, object]:
+    return {
+        "_id": REPLICA_SET,
+        "members": [{"_id": n, "host": it.address} for n, it in enumerate(replica_set)],
+        "settings": {"electionTimeoutMillis": ELECTION_MS},
+    }
 
 
 def reach(address: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -19,9 +21,16 @@ def connect(uri: str, seconds: float = PATIENCE) -> MongoClient[dict[str, object
     )
 
 
-def is_primary(uri: str) -> bool:
+def is_member(uri: str) -> bool:
+    """Tell whether that member of a replica set takes writes, or follows one that does."""
     try:
         with connect(uri) as client:
-            return bool(client.admin.command("hello").get("isWritablePrimary"))
+            return serves(client.admin.command("hello"))
     except PyMongoError:
         return False
+
+
+def serves(hello: Mapping[str, object]) -> bool:
+    """Tell it from the member's own words; one that is just being elected doesn't yet."""
+    follows = hello.get("secondary") and hello.get("primary") not in (None, hello.get("me"))
+    return bool(hello.get("isWritablePrimary") or follows)

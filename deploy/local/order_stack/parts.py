@@ -23,7 +23,8 @@ class Part:
     One process of a stack.
 
     `env` holds only what is added to the caller's environment, so that no state file ever
-    carries the caller's own secrets. `url` is where its health is asked, for services.
+    carries the caller's own secrets. `url` is where its health is asked, for services; `address`
+    is host and port, for brokers and the members of the replica set.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Part:
     live: Probe
     ready: Probe
     url: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Stack:
     """A stack as it was put up; which of its processes still run is asked of the system."""
 
     name: str
-    gateway: str
+    gateways: tuple[str, ...]
     apikey: str
     kafka: str
     mongo: str
@@ -51,6 +53,11 @@ class Stack:
     keep_data: bool
     keys_file: str
     parts: tuple[Part, ...]
+
+    @property
+    def gateway(self) -> str:
+        """The address of the first gateway, which is also the base of all links."""
+        return self.gateways[0]
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)

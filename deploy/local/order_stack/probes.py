@@ -26,13 +26,13 @@ def answers(probe: Probe) -> bool:
         case "http":
             return _http_ok(probe.address)
         case "kafka":
-            from order_stack.kafka_client import cluster_id
+            from order_stack.kafka_client import counts_itself
 
-            return cluster_id(probe.address) is not None
+            return counts_itself(probe.address)
         case "mongo":
-            from order_stack.mongo_client import is_primary
+            from order_stack.mongo_client import is_member
 
-            return is_primary(probe.address)
+            return is_member(probe.address)
 
 
 def _http_ok(url: str) -> bool:

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from order_stack.identity import SERVICES, Identity, keys_file
+from order_contracts import topics
+from order_stack.identity import Identity, keys_file
 from order_stack.parts import Part, Probe
 from order_stack.state import write_privately
+from order_stack.topology import numbered
 
 DATABASE = "ordermill"
 
@@ -22,8 +25,9 @@ class Backends:
     mongo: str
 
 
-def gateway_url(identity: Identity) -> str:
-    return f"http://127.0.0.1:{identity.ports['http']}"
+def gateway_urls(identity: Identity) -> tuple[str, ...]:
+    names = numbered("http", identity.topology.gateways)
+    return tuple(f"http://127.0.0.1:{identity.ports[name]}" for name in names)
 
 
 def receiver_url(identity: Identity) -> str:
@@ -31,25 +35,27 @@ def receiver_url(identity: Identity) -> str:
 
 
 def services(identity: Identity, backends: Backends, data: Path, logs: Path) -> tuple[Part, ...]:
-    return tuple(_service(name, identity, backends, data, logs) for name in SERVICES)
-
-
-def _service(name: str, identity: Identity, backends: Backends, data: Path, logs: Path) -> Part:
-    health = f"http://127.0.0.1:{identity.ports[name]}"
     common = {
         "PYTHONUNBUFFERED": "1",
         "ORDERMILL_KAFKA": backends.kafka,
         "ORDERMILL_MONGO": backends.mongo,
         "ORDERMILL_DATABASE": DATABASE,
-        "ORDERMILL_INSTANCE": name,
-        "ORDERMILL_HEALTH_PORT": str(identity.ports[name]),
     }
+    return tuple(
+        _part(service, name, identity.ports[name], {**common, **own}, logs)
+        for service, count in identity.topology.services.items()
+        for name, own in zip(numbered(service, count), _own(service, identity, data), strict=True)
+    )
+
+
+def _part(service: str, name: str, port: int, env: Mapping[str, str], logs: Path) -> Part:
+    health = f"http://127.0.0.1:{port}"
     return Part(
         name=name,
         kind="service",
         # -P: the working directory must not shadow an installed package.
-        argv=(sys.executable, "-P", "-m", name.replace("-", "_")),
-        env={**common, **_own(name, identity, data)},
+        argv=(sys.executable, "-P", "-m", service.replace("-", "_")),
+        env={**env, "ORDERMILL_INSTANCE": name, "ORDERMILL_HEALTH_PORT": str(port)},
         log=str(logs / f"{name}.log"),
         live=Probe("http", f"{health}/livez"),
         ready=Probe("http", f"{health}/readyz"),
@@ -57,22 +63,27 @@ def _service(name: str, identity: Identity, backends: Backends, data: Path, logs
     )
 
 
-def _own(name: str, identity: Identity, data: Path) -> Mapping[str, str]:
-    match name:
-        case "gateway":
-            return {
-                "ORDERMILL_HOST": "127.0.0.1",
-                "ORDERMILL_PORT": str(identity.ports["http"]),
-                "ORDERMILL_PUBLIC_URL": gateway_url(identity),
-                "ORDERMILL_KEYS_FILE": str(keys_file(data)),
-                "ORDERMILL_JOB_SECRETS": identity.job_secret,
-            }
-        case "order-writer":
-            return {"ORDERMILL_JOB_SECRETS": identity.job_secret}
-        case "action-trigger":
-            return {"ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data))}
+def _own(service: str, identity: Identity, data: Path) -> tuple[Mapping[str, str], ...]:
+    """Return the settings that only this service has, for each of its processes."""
+    match service:
+        case topics.GATEWAY:
+            return tuple(
+                {
+                    "ORDERMILL_HOST": "127.0.0.1",
+                    "ORDERMILL_PORT": str(urlsplit(url).port),
+                    "ORDERMILL_PUBLIC_URL": gateway_urls(identity)[0],
+                    "ORDERMILL_KEYS_FILE": str(keys_file(data)),
+                    "ORDERMILL_JOB_SECRETS": identity.job_secret,
+                }
+                for url in gateway_urls(identity)
+            )
+        case topics.WRITER:
+            settings = {"ORDERMILL_JOB_SECRETS": identity.job_secret}
+        case topics.TRIGGER:
+            settings = {"ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data))}
         case _:
-            return {}
+            settings = {}
+    return (settings,) * identity.topology.services[service]
 
 
 def _webhooks_file(data: Path) -> Path:

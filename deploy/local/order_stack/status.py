@@ -27,12 +27,16 @@ def status(stack: Stack, folder: Path) -> dict[str, Any]:
         seen = {part.name: look for part, look in zip(stack.parts, looks, strict=True)}
     return {
         "gateway": stack.gateway,
+        "gateways": list(stack.gateways),
         "apikey": stack.apikey,
         "kafka": stack.kafka,
         "mongo": stack.mongo,
         "receiver": stack.receiver,
         "services": [{**seen[part.name], "url": part.url} for part in stack.of_kind("service")],
-        "parts": [seen[part.name] for part in stack.of_kind("broker", "mongod", "receiver")],
+        "parts": [
+            {**seen[part.name], **({"address": part.address} if part.address else {})}
+            for part in stack.of_kind("broker", "mongod", "receiver")
+        ],
     }
 
 
@@ -40,7 +44,7 @@ def addresses(stack: Stack) -> Table:
     """Return what a person needs to use the stack."""
     table = Table.grid(padding=(0, 2))
     for label, value in (
-        ("Gateway", f"{stack.gateway}/api/v3"),
+        *(("Gateway", f"{gateway}/api/v3") for gateway in stack.gateways),
         ("API key", stack.apikey),
         ("Kafka", stack.kafka),
         ("MongoDB", f"{stack.mongo} (database {stack.database})"),

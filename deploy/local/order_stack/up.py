@@ -10,32 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import TOPICS
+from order_stack import broker, kafka, mongo, services, state, topology
 from order_stack import identity as identities
-from order_stack import kafka, mongo, services, state
+from order_stack.broker import Broker
 from order_stack.down import stop_all, take_down
 from order_stack.identity import Identity
 from order_stack.jars import classpath
-from order_stack.parts import Stack
+from order_stack.mongo import Member
+from order_stack.parts import Part, Stack
 from order_stack.probes import wait_for
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.processes import alive, start
 from order_stack.services import Backends
 from order_stack.signals import Asked, uninterrupted
+from order_stack.topology import ONE_OF_EACH, Topology
 
 ATTEMPTS = 3
-BACKEND_SECONDS = 60.0
-SERVICE_SECONDS = 60.0
+BACKEND_SECONDS = 120.0  # generous: a part that dies ends the wait at once
+SERVICE_SECONDS = 120.0
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the caller brings along: a directory that is kept, a broker, a database."""
+    """What the caller brings along, a directory, brokers, a database; and how many of what."""
 
     data: Path | None = None
     kafka: str | None = None
     mongo: str | None = None
+    topology: Topology = ONE_OF_EACH
 
 
 def up(name: str, wish: Wish, say: Say) -> Stack:
@@ -75,7 +79,7 @@ def _refuse_second(name: str, folder: Path) -> None:
 def _attempt(name: str, wish: Wish, folder: Path, say: Say) -> Stack:
     data = _data_folder(name, wish.data)
     try:
-        own = identities.remembered(data) or identities.fresh(data)
+        own = identities.remembered(data, wish.topology) or identities.fresh(data, wish.topology)
         stack = _plan(name, wish, data, own, folder / "logs", say)
         # Remembered before anything runs, so that whatever happens `down` knows it.
         state.save(stack, folder)
@@ -106,16 +110,13 @@ def _undo(data: Path, wish: Wish, folder: Path, *, keep_logs: bool) -> None:
 
 
 def _plan(name: str, wish: Wish, data: Path, own: Identity, logs: Path, say: Say) -> Stack:
-    mongod = None if wish.mongo else mongo.part(_mongod(), data, own.ports["mongod"], logs)
-    broker = None if wish.kafka else kafka.part(_jvm(say), data, own.ports["broker"], logs)
     backends = Backends(
-        kafka=wish.kafka or f"127.0.0.1:{own.ports['broker']}",
-        mongo=wish.mongo or mongo.uri(own.ports["mongod"]),
+        kafka=wish.kafka or broker.bootstrap(_brokers(own, data)),
+        mongo=wish.mongo or mongo.uri(_members(own, data)),
     )
-    receiver = services.receiver(own, logs)
     return Stack(
         name=name,
-        gateway=services.gateway_url(own),
+        gateways=services.gateway_urls(own),
         apikey=own.apikey,
         kafka=backends.kafka,
         mongo=backends.mongo,
@@ -125,20 +126,31 @@ def _plan(name: str, wish: Wish, data: Path, own: Identity, logs: Path, say: Say
         keep_data=wish.data is not None,
         keys_file=str(identities.keys_file(data)),
         parts=(
-            *(part for part in (mongod, broker, receiver) if part),
+            *([] if wish.mongo else _mongods(own, data, logs)),
+            *([] if wish.kafka else _kafkas(own, data, logs, say)),
+            services.receiver(own, logs),
             *services.services(own, backends, data, logs),
         ),
     )
 
 
-def _mongod() -> Path:
-    found = mongo.binary(os.environ)
-    mongo.check(found)
-    return found
+def _brokers(own: Identity, data: Path) -> tuple[Broker, ...]:
+    return broker.brokers(own.topology, own.ports, data)
 
 
-def _jvm(say: Say) -> tuple[str, ...]:
-    return kafka.java(classpath(say))
+def _members(own: Identity, data: Path) -> tuple[Member, ...]:
+    return mongo.members(own.topology, own.ports, data)
+
+
+def _mongods(own: Identity, data: Path, logs: Path) -> list[Part]:
+    mongod = mongo.binary(os.environ)
+    mongo.check(mongod)
+    return [mongo.part(mongod, member, logs) for member in _members(own, data)]
+
+
+def _kafkas(own: Identity, data: Path, logs: Path, say: Say) -> list[Part]:
+    jvm = broker.java(classpath(say), own.topology.brokers)
+    return [broker.part(jvm, it, logs) for it in _brokers(own, data)]
 
 
 def _start(stack: Stack, own: Identity, folder: Path, say: Say) -> None:
@@ -146,32 +158,40 @@ def _start(stack: Stack, own: Identity, folder: Path, say: Say) -> None:
     _start_backends(stack, own, folder, say)
     kafka.create_topics(stack.kafka, TOPICS)
     say("Starting the gateway, the order-writer, the enricher and the action-trigger")
-    four = stack.of_kind("service")
-    for part in four:
+    ours = stack.of_kind("service")
+    for part in ours:
         start(part, folder)
-    wait_for(four, folder, lambda part: part.ready, SERVICE_SECONDS)
+    wait_for(ours, folder, lambda part: part.ready, SERVICE_SECONDS)
 
 
 def _start_backends(stack: Stack, own: Identity, folder: Path, say: Say) -> None:
-    """Start the database first: it comes up while Kafka's data folder is formatted."""
+    """Start the database first: it comes up while Kafka's data folders are formatted."""
     say("Starting Kafka and MongoDB")
-    ports, broker, mongod = own.ports, stack.part("broker"), stack.part("mongod")
+    data, kafkas, mongods = Path(stack.data), stack.of_kind("broker"), stack.of_kind("mongod")
     for part in stack.of_kind("mongod", "receiver"):
         start(part, folder)
-    if broker:
-        jvm = broker.argv[:-2]  # all but the main class and its settings
-        kafka.prepare(jvm, Path(stack.data), own.cluster, ports["broker"], ports["controller"])
-        start(broker, folder)
-    if mongod:
-        mongo.initiate(mongod, ports["mongod"], folder)
+    if kafkas:
+        jvm = kafkas[0].argv[:-2]  # all but the main class and its settings
+        broker.prepare(jvm, _brokers(own, data), own.cluster)
+        for part in kafkas:
+            start(part, folder)
+    if mongods:
+        mongo.initiate(mongods, _members(own, data), folder)
     backends = stack.of_kind("mongod", "broker", "receiver")
     wait_for(backends, folder, lambda part: part.ready, BACKEND_SECONDS)
-    if broker:
+    if kafkas:
         kafka.verify(stack.kafka, own.cluster)
 
 
 def _check_given(wish: Wish) -> None:
     """What the caller brings is asked before anything of ours is started."""
+    topology.check(wish.topology)
+    if wish.kafka and wish.topology.brokers > 1:
+        raise StackProblem("--brokers starts brokers and --kafka uses yours: pass one of the two.")
+    if wish.mongo and wish.topology.mongo_members > 1:
+        raise StackProblem(
+            "--mongo-members starts a replica set and --mongo uses yours: pass one of the two."
+        )
     if wish.kafka:
         kafka.reach(wish.kafka)
     if wish.mongo:

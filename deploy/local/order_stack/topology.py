@@ -1,0 +1,101 @@
+"""How many processes of each kind a stack has, what each is called, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from order_contracts import topics
+from order_stack.problems import StackProblem
+
+VOTERS: Final = (1, 3, 5, 7)
+CONSUMERS: Final = topics.COMMANDS.partitions
+REPLICAS: Final = 3  # of each partition, where there are so many brokers
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    brokers: int = 1
+    mongo_members: int = 1
+    gateways: int = 1
+    writers: int = 1
+    enrichers: int = 1
+    triggers: int = 1
+
+    @property
+    def services(self) -> dict[str, int]:
+        """Return how many processes each service has, in the order in which they are shown."""
+        return {
+            topics.GATEWAY: self.gateways,
+            topics.WRITER: self.writers,
+            topics.ENRICHER: self.enrichers,
+            topics.TRIGGER: self.triggers,
+        }
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of all ports; a service's own is where its health is asked."""
+        counts = {
+            "broker": self.brokers,
+            "controller": self.brokers,
+            "mongod": self.mongo_members,
+            "receiver": 1,
+            "http": self.gateways,
+            **self.services,
+        }
+        return tuple(name for kind, count in counts.items() for name in numbered(kind, count))
+
+    def __str__(self) -> str:
+        return (
+            f"--brokers {self.brokers} --mongo-members {self.mongo_members} "
+            f"--gateways {self.gateways} --writers {self.writers} "
+            f"--enrichers {self.enrichers} --triggers {self.triggers}"
+        )
+
+
+ONE_OF_EACH: Final = Topology()
+
+
+def numbered(kind: str, count: int) -> tuple[str, ...]:
+    """Return the names of *count* of a kind; the only one needs no number."""
+    return (kind,) if count == 1 else tuple(f"{kind}-{n}" for n in range(1, count + 1))
+
+
+def replicas(brokers: int) -> int:
+    return min(brokers, REPLICAS)
+
+
+def in_sync(brokers: int) -> int:
+    """
+    Return how many replicas must have a record before it is acknowledged.
+
+    One fewer than there are: what was acknowledged outlives any one broker, and writes go on
+    without it.
+    """
+    return max(1, replicas(brokers) - 1)
+
+
+def check(topology: Topology) -> None:
+    """Say which of the numbers makes no sense, and why."""
+    for option, count in (
+        ("--brokers", topology.brokers),
+        ("--mongo-members", topology.mongo_members),
+    ):
+        if count not in VOTERS:
+            raise StackProblem(
+                f"{option} must be {', '.join(map(str, VOTERS[:-1]))} or {VOTERS[-1]}, not "
+                f"{count}: they decide by majority, so that an even number outlives no more "
+                "deaths than one fewer would."
+            )
+    for option, count in (
+        ("--writers", topology.writers),
+        ("--enrichers", topology.enrichers),
+        ("--triggers", topology.triggers),
+    ):
+        if not 1 <= count <= CONSUMERS:
+            raise StackProblem(
+                f"{option} must be 1 to {CONSUMERS}, not {count}: each consumer reads "
+                f"partitions of its own, and there are {CONSUMERS}."
+            )
+    if topology.gateways < 1:
+        raise StackProblem(f"--gateways must be at least 1, not {topology.gateways}.")
