@@ -1,0 +1,153 @@
+"""
+A TCP proxy between a service and Kafka or MongoDB: latency, resets and black holes.
+
+    with Detour(stack.kafka) as kafka:
+        stack.kill("order-writer-1")
+        stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.instead_of(stack.kafka))
+        kafka.hole()        # nothing passes, and nobody is told
+        kafka.open()        # what was held back passes
+        kafka.delay = 0.2   # seconds for each piece, in both directions
+        kafka.reset()       # every connection breaks; new ones may be made
+
+Kafka's brokers and MongoDB's members tell their clients where all the others are; on the way to
+the client the detour replaces these addresses by its own, which have the same length, so that no
+client finds the straight way. While it lasts the service goes on to use it: start the service
+again without it before it ends.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+ADDRESS: Final = re.compile(r"127\.0\.0\.1:(\d{5})")
+PIECE: Final = 64 * 1024
+REST: Final = 0.05  # seconds in which the rest of a name must come, if it was one
+AT_ONCE: Final = struct.pack("ii", 1, 0)  # linger: closing breaks the connection
+
+
+class Detour:
+    """A port of its own for each address in the texts it is given."""
+
+    def __init__(self, *where: str) -> None:
+        self.delay = 0.0
+        self._passable = threading.Event()
+        self._passable.set()
+        self._open: set[socket.socket] = set()
+        self._doors = {
+            int(port): socket.create_server(("127.0.0.1", 0))
+            for text in where
+            for port in ADDRESS.findall(text)
+        }
+        self._ports = {port: door.getsockname()[1] for port, door in self._doors.items()}
+        self._names = names(self._ports)
+
+    def __enter__(self) -> Self:
+        for port, door in self._doors.items():
+            threading.Thread(target=self._let_in, args=(door, port), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        for door in self._doors.values():
+            door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            door.close()
+        self.open()
+        self.reset()
+
+    def instead_of(self, text: str) -> str:
+        """Return bootstrap servers or a URI with the detour's addresses."""
+        return ADDRESS.sub(lambda found: f"127.0.0.1:{self._ports[int(found[1])]}", text)
+
+    def hole(self) -> None:
+        self._passable.clear()
+
+    def open(self) -> None:
+        self._passable.set()
+
+    def reset(self) -> None:
+        for one in tuple(self._open):
+            self._break(one)
+
+    def _break(self, one: socket.socket) -> None:
+        self._open.discard(one)
+        with suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            one.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+        one.close()
+
+    def _let_in(self, door: socket.socket, port: int) -> None:
+        with suppress(OSError):  # until the door is closed
+            while True:
+                client, _ = door.accept()
+                threading.Thread(target=self._join, args=(client, port), daemon=True).start()
+
+    def _join(self, client: socket.socket, port: int) -> None:
+        self._open.add(client)
+        try:
+            server = socket.create_connection(("127.0.0.1", port), timeout=10)
+        except OSError:  # nobody there: the client is to see that
+            self._break(client)
+            return
+        server.settimeout(None)
+        self._open.add(server)
+        back = threading.Thread(target=self._pass, args=(server, client, self._names), daemon=True)
+        back.start()
+        self._pass(client, server, {})
+
+    def _pass(
+        self, source: socket.socket, target: socket.socket, replaced: Mapping[bytes, bytes]
+    ) -> None:
+        held = b""
+        with suppress(OSError):
+            while piece := source.recv(PIECE):
+                time.sleep(self.delay)
+                self._passable.wait()
+                ready, held = renamed(held + piece, replaced)
+                if held and not select.select([source], [], [], REST)[0]:
+                    ready, held = ready + held, b""
+                target.sendall(ready)
+        self._break(source)
+        self._break(target)
+
+
+def names(ports: Mapping[int, int]) -> dict[bytes, bytes]:
+    """Return what stands for each address on the wire, as Kafka writes it and as MongoDB does."""
+    return {
+        write(port): write(other)
+        for port, other in ports.items()
+        for write in (_as_kafka_writes, _as_mongodb_writes)
+    }
+
+
+def _as_kafka_writes(port: int) -> bytes:
+    return b"127.0.0.1" + struct.pack(">i", port)
+
+
+def _as_mongodb_writes(port: int) -> bytes:
+    return f"127.0.0.1:{port}".encode()
+
+
+def renamed(data: bytes, replaced: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return *data* with all names replaced, and its end apart where a name may have begun."""
+    for name, other in replaced.items():
+        data = data.replace(name, other)
+    longest = min(len(data), max(map(len, replaced), default=1) - 1)
+    begun = next((n for n in range(longest, 0, -1) if _begins(data[-n:], replaced)), 0)
+    return data[: len(data) - begun], data[len(data) - begun :]
+
+
+def _begins(end: bytes, replaced: Mapping[bytes, bytes]) -> bool:
+    return any(len(end) < len(name) and name.startswith(end) for name in replaced)
