@@ -35,7 +35,8 @@ class Topic:
         Return the broker's settings for this topic.
 
         LogAppendTime, because a publisher's clock must neither delete its records unread
-        (a week behind) nor have them refused (an hour ahead).
+        (a week behind) nor have them refused (an hour ahead). No unclean leader, because it
+        would lack records that were acknowledged.
         """
         kept = (
             {
@@ -50,6 +51,7 @@ class Topic:
             | {
                 "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(self.max_message_bytes),
+                "unclean.leader.election.enable": "false",
             }
         )
 

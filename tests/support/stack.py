@@ -24,6 +24,13 @@ DATABASE = "ordermill"
 SECONDS = 110.0  # for one command; below the limit of a test, so that its own words are seen
 
 
+CLUSTER = (
+    *("--brokers", "3", "--mongo-members", "3", "--gateways", "2"),
+    *("--writers", "2", "--enrichers", "2", "--triggers", "2"),
+)
+"""What `orders up` is told for a stack of which any one process may die."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """The `orders` command on one stack, in a state folder of its own."""
@@ -107,7 +114,9 @@ class RunningStack:
 
     def leader_of(self, topic: str, partition: int = 0) -> str:
         """Return the name of the broker that leads the partition."""
-        seen = AdminClient({"bootstrap.servers": self.kafka}).list_topics(topic, timeout=30)
+        seen = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0}).list_topics(
+            topic, timeout=30
+        )
         leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
         return self._at(f"{leader.host}:{leader.port}")
 
@@ -130,11 +139,13 @@ class RunningStack:
 
 
 @contextmanager
-def running(home: Path, *args: str, env: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+def running(
+    home: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = SECONDS
+) -> Iterator[RunningStack]:
     """Put a stack up, under a name that nobody else has, and down again whatever happens."""
     command = Orders(f"test-{uuid4().hex[:8]}", home)
     try:
-        up = command.run("up", "--detach", "--json", *args, env=env)
+        up = command.run("up", "--detach", "--json", *args, env=env, seconds=seconds)
         seen = json.loads(up.stdout)
         yield RunningStack(
             command,

@@ -32,7 +32,6 @@ controller.quorum.bootstrap.servers={controllers}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/log
 auto.create.topics.enable=false
-unclean.leader.election.enable=false
 num.partitions=12
 default.replication.factor={replicas}
 min.insync.replicas={in_sync}

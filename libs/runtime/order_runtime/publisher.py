@@ -35,6 +35,7 @@ def _config(kafka: str, client_id: str, *, linger_ms: float, timeout_ms: int) ->
     return {
         "bootstrap.servers": kafka,
         "client.id": client_id,
+        "acks": "all",
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "message.max.bytes": MAX_MESSAGE_BYTES,

@@ -1,0 +1,132 @@
+"""A cluster on one machine: whoever leads may die, and posts go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from support.api import Api
+from support.builders import order_body
+from support.detour import Detour
+from support.posting import Posting
+from support.stack import CLUSTER, Orders, RunningStack, processes_under, running
+from support.topics import COMMANDS
+from support.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+SECONDS = 120.0  # for what takes about ten on a machine that does nothing else
+SOME = 50  # posts
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    home = tmp_path_factory.mktemp("orders-home")
+    with running(home, *CLUSTER, seconds=300) as started:
+        yield started
+    assert not processes_under(home)
+
+
+def test_everything_has_a_name_and_is_ready(cluster: RunningStack) -> None:
+    seen = cluster.status()
+    names = [part["name"] for part in (*seen["services"], *seen["parts"])]
+    assert {"gateway-2", "order-writer-2", "broker-3", "mongod-3", "receiver"} < set(names)
+    assert len(seen["gateways"]) == 2
+    assert all(part["ready"] for part in (*seen["services"], *seen["parts"]))
+
+
+def test_posts_go_on_when_a_leader_is_killed(cluster: RunningStack) -> None:
+    leader = cluster.leader_of(COMMANDS)
+    with Posting(cluster) as posting:
+        until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
+        killed = time.monotonic()
+        cluster.kill(leader)
+        until(lambda: cluster.leader_of(COMMANDS) != leader, seconds=SECONDS)
+        _show_recovery(cluster, posting, f"{leader}, a leader, killed", killed)
+    cluster.start(leader)
+    until(lambda: _in_sync(cluster), seconds=SECONDS, of="three replicas of each partition")
+    _all_stored(cluster, posting)
+
+
+def _in_sync(cluster: RunningStack) -> bool:
+    seen = AdminClient({"bootstrap.servers": cluster.kafka, "log_level": 0}).list_topics(timeout=30)
+    partitions = seen.topics[COMMANDS].partitions.values()
+    return all(len(partition.isrs) == 3 for partition in partitions)
+
+
+def test_posts_go_on_when_the_primary_is_killed(cluster: RunningStack) -> None:
+    primary = cluster.primary()
+    with Posting(cluster) as posting:
+        until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
+        killed = time.monotonic()
+        cluster.kill(primary)
+        until(lambda: cluster.primary() != primary, seconds=SECONDS)
+        _show_recovery(cluster, posting, f"{primary}, the primary, killed", killed)
+    cluster.start(primary)
+    _all_stored(cluster, posting)
+
+
+def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStack) -> None:
+    """The only writer has Kafka and MongoDB behind a detour: it is late, and loses nothing."""
+    cluster.kill("order-writer-2")
+    cluster.kill("order-writer-1")
+    with Detour(cluster.kafka) as kafka, Detour(cluster.mongo) as mongo:
+        cluster.start(
+            "order-writer-1",
+            ORDERMILL_KAFKA=kafka.instead_of(cluster.kafka),
+            ORDERMILL_MONGO=mongo.instead_of(cluster.mongo),
+        )
+        with Posting(cluster) as posting:
+            for detour, name in ((kafka, "Kafka"), (mongo, "MongoDB")):
+                broken = time.monotonic()
+                detour.reset()
+                _show_recovery(cluster, posting, f"{name}: reset", broken)
+                detour.hole()
+                _more(posting)
+                assert Api(cluster).job(posting.accepted[-1].job_id).json()["status"] == "Accepted"
+                broken = time.monotonic()
+                detour.open()
+                _show_recovery(cluster, posting, f"{name}: black hole, since its end", broken)
+        _all_stored(cluster, posting)
+        cluster.kill("order-writer-1")
+    cluster.start("order-writer-1")
+    cluster.start("order-writer-2")
+
+
+def _show_recovery(cluster: RunningStack, posting: Posting, what: str, since: float) -> None:
+    """Wait for some posts, and for the last of them to be stored; print what it took."""
+    _more(posting)
+    Api(cluster).stored(posting.accepted[-1].job_id, seconds=SECONDS)
+    longest = max(it.seconds for it in posting.since(since))
+    print(
+        f"{what}: slowest post {longest:.1f} s, stored again after {time.monotonic() - since:.1f}"
+    )
+
+
+def _more(posting: Posting) -> None:
+    now = time.monotonic()
+    until(lambda: len(posting.since(now)) >= SOME, seconds=SECONDS, of="posts")
+
+
+def _all_stored(cluster: RunningStack, posting: Posting) -> None:
+    api = Api(cluster)
+    for it in posting.accepted:
+        assert api.stored(it.job_id, seconds=SECONDS)["status"] != "Failed"
+    assert len({it.order_id for it in posting.accepted}) == len(posting.accepted)
+
+
+def test_a_clusters_data_outlives_it_and_belongs_to_its_numbers(tmp_path: Path) -> None:
+    home, data = tmp_path / "orders-home", str(tmp_path / "data")
+    with running(home, *CLUSTER, "--data", data, seconds=300) as first:
+        job_id = Api(first).registered(order_body())
+        assert Api(first).stored(job_id, seconds=SECONDS)
+    other = Orders("other", home).run("up", "--detach", "--data", data, check=False)
+    assert other.returncode == 1
+    assert "--brokers 3 --mongo-members 3" in other.stderr
+    with running(home, *CLUSTER, "--data", data, seconds=300) as second:
+        assert Api(second).stored(job_id)
+    assert not processes_under(home)
