@@ -115,7 +115,8 @@ def _more(posting: Posting) -> None:
 def _all_stored(cluster: RunningStack, posting: Posting) -> None:
     api = Api(cluster)
     for it in posting.accepted:
-        assert api.stored(it.job_id, seconds=SECONDS)["status"] != "Failed"
+        job = api.stored(it.job_id, seconds=SECONDS)
+        assert job["status"] != "Failed", job
     assert len({it.order_id for it in posting.accepted}) == len(posting.accepted)
 
 
