@@ -78,13 +78,17 @@ class LogEntry(Message):
     resolved_at: Time | None = None
 
 
+def log_id(code: str, job_id: str, reference: str | None = None) -> str:
+    return derived("log", code, job_id, reference or "")
+
+
 def log_entry(
     code: str, *, job_id: str, order_id: str | None, at: Time, reference: str | None = None
 ) -> LogEntry:
     """Return the entry of *code* for a job; `reference` is what is missing, never personal."""
     message, proposed = _ENTRIES[code]
     return LogEntry(
-        id=derived("log", code, job_id, reference or ""),
+        id=log_id(code, job_id, reference),
         severity="Error" if code in ERRORS else "Warning",
         code=code,
         message=message,

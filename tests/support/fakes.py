@@ -10,7 +10,7 @@ from order_runtime.jobs import Entry
 from order_runtime.records import Outgoing, Record
 from order_writer.decide import State
 from order_writer.decode import Decoded, Unreadable
-from order_writer.fold import Claim, Folded, Item, fold
+from order_writer.fold import Claim, Folded, Item, fold, is_of
 
 Diary = list[str]
 
@@ -36,16 +36,18 @@ class MemoryLedger:
         return folded
 
     def _known(self, items: Sequence[Item]) -> dict[str, Entry]:
-        known = {item.job_id: self.jobs[item.job_id] for item in items if item.job_id in self.jobs}
+        named = [job_id for item in items for job_id in (item.job_id, item.replays) if job_id]
+        known = {job_id: self.jobs[job_id] for job_id in named if job_id in self.jobs}
         taken = [
             item.spare_id
             for item in items
-            if item.job_id in known and known[item.job_id].fingerprint != item.fingerprint
+            if item.job_id in known and not is_of(known[item.job_id], item)
         ]
         return known | {spare: self.jobs[spare] for spare in taken if spare in self.jobs}
 
     def _stored(self, items: Sequence[Item]) -> dict[str, State]:
-        ids = {item.order_id for item in items if not isinstance(item, Unreadable)}
+        seen = (item for item in items if not (isinstance(item, Unreadable) and item.blind))
+        ids = {item.order_id for item in seen if item.order_id is not None}
         return {order_id: self.orders[order_id] for order_id in ids if order_id in self.orders}
 
     def _claimed(self, items: Sequence[Item]) -> dict[str, Claim]:
@@ -56,12 +58,15 @@ class MemoryLedger:
         for entry in folded.entries:
             assert entry.job_id not in self.jobs, "a job is inserted once"
             self.jobs[entry.job_id] = entry
+        self.jobs.update(folded.settled_anew)
         for claim in folded.claims:
             assert claim.key not in self.claims, "a key is claimed once"
             self.claims[claim.key] = claim
         for line in folded.log:
             assert line.id not in self.log, "a log entry is inserted once"
             self.log[line.id] = line
+        for log_id, at in folded.resolved.items():
+            self.log[log_id] = self.log[log_id].model_copy(update={"resolved_at": at})
         self.orders.update({each: folded.orders[each] for each in folded.changed})
 
 

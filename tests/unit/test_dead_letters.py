@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from order_runtime.dead_letters import MAX_REASON, PREFIX, dead_letter
+import pytest
+
+from order_runtime.dead_letters import MAX_REASON, PREFIX, NotReplayable, dead_letter, replayed
 from order_runtime.records import Outgoing, Record
 from support.commands import AT
 
@@ -50,3 +52,47 @@ def test_a_letter_that_fails_again_tells_of_its_last_failure_only() -> None:
 def test_a_letter_without_key_or_value_is_one_too() -> None:
     sent = letter(Record("orders.events", 0, 0, AT, None, None))
     assert (sent.topic, sent.key, sent.value) == ("orders.events.dlq", None, None)
+
+
+def read_back(sent: Outgoing) -> Record:
+    return Record(sent.topic, 7, 8, AT, sent.key, sent.value, sent.headers)
+
+
+def test_a_replay_is_the_original_record_and_names_its_job() -> None:
+    letter = dead_letter(RECORD, service="w", code="C", reason="r", job_id="job-1")
+    sent = replayed(read_back(letter))
+    assert (sent.topic, sent.key, sent.value) == (RECORD.topic, RECORD.key, RECORD.value)
+    assert sent.headers == (*HEADERS, ("orders-replay", b"job-1"))
+
+
+def test_a_replay_that_fails_and_is_replayed_again_says_so_once() -> None:
+    first = dead_letter(RECORD, service="w", code="C", reason="r", job_id="job-1")
+    again = replayed(read_back(first))
+    second = dead_letter(read_back(again), service="w", code="C", reason="r", job_id="job-1")
+    assert replayed(read_back(second)) == again
+
+
+def test_without_a_job_a_replay_names_the_place_of_its_letter() -> None:
+    assert replayed(read_back(letter())).headers[-1] == (
+        "orders-replay",
+        b"orders.commands.dlq/7/8",
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ((f"{PREFIX}topic", b"orders.events"),),
+        ((f"{PREFIX}topic", None),),
+    ],
+    ids=["none", "another topic", "no value"],
+)
+def test_a_letter_that_does_not_tell_its_origin_can_not_be_replayed(
+    headers: tuple[tuple[str, bytes | None], ...],
+) -> None:
+    """Nobody may have a record sent where he likes by writing into a dead-letter topic."""
+    with pytest.raises(NotReplayable, match="topic"):
+        replayed(Record("orders.commands.dlq", 0, 0, AT, None, None, headers))
+    with pytest.raises(NotReplayable, match="topic"):
+        replayed(RECORD)

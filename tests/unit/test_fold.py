@@ -16,7 +16,7 @@ from order_contracts.job import Operation
 from order_runtime.orders import LiveOrder
 from order_runtime.records import Outgoing, Record
 from order_writer.announce import announcements
-from order_writer.decode import decode
+from order_writer.decode import decode, poisoned
 from support.builders import order_body
 from support.commands import (
     AT,
@@ -234,6 +234,112 @@ def test_two_keys_are_two_commands() -> None:
     assert len(ledger.jobs) == 2
 
 
+def replay(sent: Record, job_id: str, seconds: float = 600) -> Record:
+    """Return *sent* as `orders dlq replay` sends its dead letter again."""
+    header = ("orders-replay", job_id.encode())
+    offset = sent.offset + 2_000
+    return replace(sent, offset=offset, at=later(seconds), headers=(*sent.headers, header))
+
+
+def poison(ledger: MemoryLedger, sent: Record) -> None:
+    """Refuse a good command, as a writer does in which it fails for a reason nobody knows."""
+    ledger.apply([poisoned(sent, READS)])
+
+
+AHEAD = register(createdAt=later(400).isoformat()).to_json()
+"""Unreadable now, for its clock is ahead; readable when it is sent again ten minutes later."""
+
+
+@pytest.mark.parametrize("job_id", ["job-1", None], ids=["its own id", "a derived id"])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_replay_settles_the_job_that_failed_at_decoding(
+    job_id: str | None, *, together: bool
+) -> None:
+    """Under the id that it had, by which its sender follows it; the log says that it is over."""
+    ledger, first = MemoryLedger(), raw(AHEAD, job_id=job_id)
+    failed = decode(first, READS).job_id
+    again = replay(first, failed)
+    out = applied(ledger, first, again) if together else []
+    if not together:
+        out = applied(ledger, first) + applied(ledger, again)
+    assert codes(ledger) == {failed: None}
+    assert (ledger.jobs[failed].version, ledger.jobs[failed].at) == (1, again.at)
+    assert [entry.resolved_at for entry in ledger.log.values()] == [again.at]
+    kinds = [dict(each.headers)["ce_type"] for each in out if each.topic == "orders.events"]
+    assert kinds == [b"OrderCommandRejected.v1", b"OrderRegistered.v1"]
+
+
+def test_the_log_read_again_after_a_replay_changes_nothing() -> None:
+    """The first record is still unreadable, and is known by its bytes."""
+    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1")
+    batch = [first, replay(first, "job-1"), replay(first, "job-1", 700)]
+    applied(ledger, *batch)
+    stored = (dict(ledger.jobs), dict(ledger.orders), dict(ledger.log))
+    for each in batch:
+        applied(ledger, each)
+    assert (ledger.jobs, ledger.orders, ledger.log) == stored
+
+
+def test_a_command_that_was_refused_as_poison_is_settled_by_its_replay() -> None:
+    ledger = MemoryLedger()
+    poison(ledger, REGISTER)
+    applied(ledger, REGISTER)
+    assert codes(ledger) == {"job-1": "InternalError"}
+    applied(ledger, replay(REGISTER, "job-1"))
+    assert codes(ledger) == {"job-1": None}
+    assert isinstance(ledger.orders["o-1"], LiveOrder)
+
+
+def test_a_writer_that_reads_more_than_the_last_one_takes_a_refused_record_for_known() -> None:
+    """Without a replay it stays refused: no second job is made of it."""
+    ledger = MemoryLedger()
+    ledger.apply([replace(poisoned(REGISTER, READS), fingerprint="of its bytes")])
+    applied(ledger, REGISTER)
+    assert codes(ledger) == {"job-1": "InternalError"}
+
+
+def test_a_replay_that_fails_again_says_why_now() -> None:
+    ledger, bad = MemoryLedger(), raw(b"{", job_id="job-1")
+    poison(ledger, bad)
+    out = applied(ledger, replay(bad, "job-1"))
+    assert codes(ledger) == {"job-1": "ValidationFailed"}
+    assert [each.topic for each in out] == ["orders.commands.dlq", "orders.events"]
+    assert [entry.resolved_at for entry in ledger.log.values()] == [None]
+
+
+def test_a_replay_is_judged_by_what_is_stored_now() -> None:
+    """Somebody may have registered the order meanwhile."""
+    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1")
+    applied(ledger, first, record(register(), "job-2"), replay(first, "job-1"))
+    assert codes(ledger) == {"job-1": "OrderExists", "job-2": None}
+
+
+def test_a_replay_of_what_was_decided_is_a_plain_repeat() -> None:
+    """A duplicate stays one, whoever says that it isn't."""
+    ledger, second = MemoryLedger(), record(register(), "job-2")
+    applied(ledger, REGISTER, second)
+    stored = dict(ledger.jobs)
+    applied(ledger, replay(second, "job-2"), replay(REGISTER, "job-1"))
+    assert ledger.jobs == stored
+
+
+@pytest.mark.parametrize("own", ["job-2", None])
+def test_a_stranger_settles_nobody_elses_job(own: str | None) -> None:
+    """Who names a failed job and sends other bytes is refused, or is another command."""
+    ledger = MemoryLedger()
+    applied(ledger, raw(b"{", job_id="job-1"), replay(record(register(), own), "job-1"))
+    assert codes(ledger)["job-1"] == "ValidationFailed"
+    assert len(ledger.jobs) == 2
+
+
+def test_a_replay_under_an_idempotency_key_that_was_used_meanwhile_is_an_alias() -> None:
+    key = (("ce_idempotencykey", b"k"),)
+    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1", headers=key)
+    retry = raw(AHEAD, job_id="job-2", headers=key, at=later(600))
+    applied(ledger, first, retry, replay(first, "job-1"))
+    assert ledger.jobs["job-1"].alias_of == "job-2"
+
+
 @dataclass(frozen=True)
 class Sent:
     """A command of a generated log: few ids, so that they meet."""
@@ -248,14 +354,18 @@ class Sent:
         place: dict[str, Any] = {"offset": offset, "at": later(offset)}
         if self.key is not None:
             place["headers"] = (("ce_idempotencykey", self.key.encode()),)
-        if self.kind == "garbage":
-            return raw(b"{", self.order_id, job_id=self.job, **place)
+        if self.kind in {"garbage", "ahead"}:
+            value = b"{" if self.kind == "garbage" else self._command().to_json()
+            return raw(value, self.order_id, job_id=self.job, **place)
         return record(self._command(), self.job, **place)
 
     def _command(self) -> Command:
         match self.kind:
             case "register":
                 return register(**_FIXED, order_id=self.order_id)
+            case "ahead":  # at the first offsets it can't be read
+                at = later(300 + _READABLE).isoformat()
+                return register(**_FIXED | {"createdAt": at}, order_id=self.order_id)
             case "replace":
                 return replace_order(**_FIXED, order_id=self.order_id)
             case "status":
@@ -267,7 +377,24 @@ class Sent:
 
 
 _FIXED = {name: value for name, value in BODY.items() if name != "orderId"}
-KINDS = ["register", "replace", "status", "action", "delete", "garbage"]
+_READABLE = 5
+KINDS = ["register", "replace", "status", "action", "delete", "garbage", "ahead", "replay"]
+
+
+def log_of(sent: Sequence[Sent]) -> list[Record]:
+    """Return the records, the replays among them sending one of those before them again."""
+    records: list[Record] = []
+    for offset, each in enumerate(sent):
+        made = each.record(offset)
+        if each.kind == "replay" and records:
+            first = records[each.seconds % len(records)]
+            header = ("orders-replay", decode(first, READS).job_id.encode())
+            kept = tuple(pair for pair in first.headers if pair[0] != "orders-replay")
+            made = replace(first, offset=offset, at=made.at, headers=(*kept, header))
+        records.append(made)
+    return records
+
+
 LOGS = st.lists(
     st.builds(
         Sent,
@@ -306,27 +433,30 @@ def test_however_a_log_is_cut_and_read_again_the_outcome_is_one(
     sent: list[Sent], steps: list[tuple[int, int]]
 ) -> None:
     """Crashes and rebalances choose the batches; they must choose nothing else."""
-    records = [each.record(offset) for offset, each in enumerate(sent)]
+    records = log_of(sent)
     one_by_one, told = news([[each] for each in records])
     in_batches, told_again = news(delivered(records, steps))
     assert in_batches.jobs == one_by_one.jobs
     assert in_batches.orders == one_by_one.orders
     assert (in_batches.log, in_batches.claims) == (one_by_one.log, one_by_one.claims)
     assert told_again == told
+    for each in records:
+        applied(in_batches, each)
+    assert (in_batches.jobs, in_batches.log) == (one_by_one.jobs, one_by_one.log)
     assert all(each.at >= AT for each in in_batches.jobs.values())
 
 
 @given(LOGS)
 def test_every_record_has_an_answer(sent: list[Sent]) -> None:
     """Nothing ends in silence, whoever sent it."""
-    records = [each.record(offset) for offset, each in enumerate(sent)]
+    records = log_of(sent)
     folded = MemoryLedger().apply([decode(each, READS) for each in records])
     assert [item.record for item, _ in folded.answers] == records
 
 
 @given(LOGS)
 def test_the_versions_of_an_order_only_grow(sent: list[Sent]) -> None:
-    records = [each.record(offset) for offset, each in enumerate(sent)]
+    records = log_of(sent)
     folded = MemoryLedger().apply([decode(each, READS) for each in records])
     for order_id in ("o-1", "o-2"):
         made = [e.version for e in folded.entries if e.order_id == order_id and e.version]

@@ -2,8 +2,9 @@
 The job at rest: the ledger of all commands that were ever applied or refused.
 
 One document a command, `_id` its job id. Three services share it, each with fields of its own:
-the order-writer inserts it and never writes it again; the enricher sets `enrichment`
-`{state, action?, at}`; the action-trigger sets `delivery` `{state, at}`.
+the order-writer inserts it, and writes it again only where a replay settles what could not be
+read, of which the others know nothing yet; the enricher sets `enrichment` `{state, action?, at}`;
+the action-trigger sets `delivery` `{state, at}`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Entry:
     alias_of: str | None = None
     """The job of the same command under the same Idempotency-Key, which this one repeats."""
     decoded: bool = True
-    """False where the record could not be read; a replay may then decide it anew."""
+    """False where the record could not be read or applied; a replay may then decide it anew."""
+    raw: str | None = None
+    """Of the bytes, where they were not decoded at first: so its dead letter is known again."""
 
 
 def entry_document(entry: Entry) -> Document:
@@ -74,6 +77,7 @@ def entry_document(entry: Entry) -> Document:
         "warnings": [warning.model_dump(exclude_none=True) for warning in entry.warnings],
         "aliasOf": entry.alias_of,
         "undecoded": None if entry.decoded else True,
+        "raw": entry.raw,
     }
     return {name: value for name, value in document.items() if value not in (None, [])}
 
@@ -93,6 +97,7 @@ def entry_of(document: Document) -> Entry:
         warnings=tuple(at_rest(JobWarning, warning) for warning in document.get("warnings", ())),
         alias_of=document.get("aliasOf"),
         decoded="undecoded" not in document,
+        raw=document.get("raw"),
     )
 
 

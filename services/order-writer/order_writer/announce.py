@@ -79,4 +79,5 @@ def _dead_letter(record: Record, entry: Entry) -> Outgoing:
         raise TypeError("what was not decoded has failed")
     listed = "; ".join(f"{error.pointer} {error.message}".strip() for error in entry.failure.errors)
     reason = f"{entry.failure.detail} {listed}".strip()
-    return dead_letter(record, service=WRITER, code=entry.failure.code, reason=reason)
+    code = entry.failure.code
+    return dead_letter(record, service=WRITER, code=code, reason=reason, job_id=entry.job_id)

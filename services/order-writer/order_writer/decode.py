@@ -14,6 +14,7 @@ from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.identity import JOB_ID, derived
 from order_contracts.job import Operation
 from order_contracts.topics import GATEWAY
+from order_runtime.dead_letters import REPLAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
 from order_runtime.records import Record
@@ -46,11 +47,18 @@ class Decoded:
     idempotency_key: str | None = None
     suppress_actions: bool = False
     misrouted: bool = False
+    replays: str | None = None
+    """The job that failed with this very record, as who sends a dead letter again says."""
 
     @property
     def spare_id(self) -> str:
         """The id of the position: the job's where `job_id` turns out to be another command's."""
         return spare_id(self.record, self.log)
+
+    @property
+    def raw(self) -> str:
+        """The fingerprint of the bytes, by which a record that could not be read is known."""
+        return raw_fingerprint(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +73,17 @@ class Unreadable:
     failure: Failure
     own: bool = False
     """Whether it came under an id that our gateway issued, and says that it is the gateway's."""
+    replays: str | None = None
+    blind: bool = False
+    """Whether its order must be left unread: the order's document may be what makes it fail."""
 
     @property
     def spare_id(self) -> str:
         return spare_id(self.record, self.log)
+
+    @property
+    def raw(self) -> str:
+        return raw_fingerprint(self.record)
 
 
 def decode(record: Record, log: Log) -> Decoded | Unreadable:
@@ -77,7 +92,7 @@ def decode(record: Record, log: Log) -> Decoded | Unreadable:
     try:
         headers = read_headers(record.headers)
         job_id, source = _job_id(headers), headers.get("ce_source")
-        return _command(record, headers, job_id or spare_id(record, log), log)
+        return _command(record, headers, job_id or _id_of(record, log), log)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
     except Invalid as error:
@@ -111,12 +126,32 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
         idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
         misrouted=not own and _misrouted(record, log.partitions),
+        replays=_replays(record),
     )
 
 
 def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -> Unreadable:
-    job_id = job_id or spare_id(record, log)
-    return Unreadable(record, job_id, log, _raw_fingerprint(record), _key(record), reason)
+    return Unreadable(
+        record,
+        job_id or _id_of(record, log),
+        log,
+        raw_fingerprint(record),
+        _key(record),
+        reason,
+        replays=_replays(record),
+    )
+
+
+def _id_of(record: Record, log: Log) -> str:
+    """Return the job id of a record whose sender gave none: a replay keeps the one it had."""
+    return _replays(record) or spare_id(record, log)
+
+
+def _replays(record: Record) -> str | None:
+    """Return what the header `orders-replay` names; read apart, for the others may be broken."""
+    said = [value or b"" for name, value in record.headers if name.lower() == REPLAY]
+    text = said[0].decode(errors="replace") if len(said) == 1 else ""
+    return text if JOB_ID.fullmatch(text) else None
 
 
 def spare_id(record: Record, log: Log) -> str:
@@ -166,9 +201,13 @@ def _misrouted(record: Record, partitions: int) -> bool:
     return partition_of(record.key or b"", partitions) != record.partition
 
 
-def _raw_fingerprint(record: Record) -> str:
+def raw_fingerprint(record: Record) -> str:
     """Return the fingerprint of what has no meaning: its bytes, and what the sender said of it."""
-    said = sorted(pair for pair in record.headers if pair[0].lower().startswith("ce_"))
+    said = sorted(
+        (name, value or b"")
+        for name, value in record.headers
+        if name.lower().startswith("ce_") or name.lower() == "content-type"
+    )
     return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
 
 
@@ -187,7 +226,21 @@ def poisoned(record: Record, log: Log) -> Unreadable:
     try:
         item = decode(record, log)
     except Exception:  # noqa: BLE001  to decode it may be what fails
-        return _unreadable(record, None, log, reason)
+        return _unreadable(record, _said_id(record), log, reason)
     return Unreadable(
-        record, item.job_id, log, item.fingerprint, item.order_id or _key(record), reason
+        record,
+        item.job_id,
+        log,
+        item.fingerprint,
+        item.order_id or _key(record),
+        reason,
+        replays=item.replays,
     )
+
+
+def _said_id(record: Record) -> str | None:
+    """Return the sender's id if it can be read: whoever sent it asks for its job by that."""
+    try:
+        return _job_id(read_headers(record.headers))
+    except BadHeaders:
+        return None

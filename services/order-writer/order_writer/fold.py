@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from order_contracts.errors import failure
-from order_contracts.integration_log import LogEntry, log_entry
+from order_contracts.integration_log import LogEntry, log_entry, log_id
 from order_contracts.job import Operation
 from order_runtime.jobs import Entry
 from order_runtime.orders import LiveOrder
@@ -49,7 +49,11 @@ class Folded:
     entries: list[Entry] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     """The Idempotency-Keys that were used for the first time."""
+    settled_anew: dict[str, Entry] = field(default_factory=dict)
+    """The jobs that failed at decoding and that a replay has decided, by id."""
     log: list[LogEntry] = field(default_factory=list)
+    resolved: dict[str, datetime] = field(default_factory=dict)
+    """The entries of the integration log that no longer hold, by id, and since when."""
     answers: list[tuple[Item, Entry]] = field(default_factory=list)
     """The ledger's entry for each item, in order; of a repeat, the one that was there."""
 
@@ -64,7 +68,8 @@ def fold(
     Decide a batch against what is stored: jobs, orders and Idempotency-Keys by their ids.
 
     A command whose job is known with its fingerprint was applied before: nothing happens but that
-    it is announced again, since a crash may have come between storing and announcing it.
+    it is announced again, since a crash may have come between storing and announcing it. The one
+    exception is a replay that names the job as which this very record failed at decoding.
     """
     known, claimed = dict(ledger), dict(claims)
     folded = Folded(dict(orders), stored=frozenset(orders))
@@ -72,18 +77,31 @@ def fold(
         entry = _entry_of(item, known)
         if entry is None:
             entry = _settle(item, known, claimed, folded)
-            known[entry.job_id] = entry
             folded.entries.append(entry)
+        elif entry.job_id == item.replays and not entry.decoded:
+            entry = _settled_anew(item, entry, claimed, folded)
+            folded.settled_anew[entry.job_id] = entry
+        known[entry.job_id] = entry
         folded.answers.append((item, entry))
     return folded
 
 
 def _entry_of(item: Item, known: Mapping[str, Entry]) -> Entry | None:
-    """Return the entry that this very command has already, under its id or its position's."""
+    """Return the entry that this very command has: as a replay, by its id, by its position."""
+    failed = known.get(item.replays or "")
+    if failed is not None and failed.raw == item.raw:
+        return failed
     entry = known.get(item.job_id)
-    if entry is None or entry.fingerprint == item.fingerprint:
+    if entry is None or is_of(entry, item):
         return entry
     return known.get(item.spare_id)
+
+
+def is_of(entry: Entry, item: Item) -> bool:
+    """Return whether *entry* is that of the same command, or of the same unreadable bytes."""
+    return entry.fingerprint == item.fingerprint or (
+        entry.raw is not None and entry.raw == item.raw
+    )
 
 
 def _settle(
@@ -96,6 +114,20 @@ def _settle(
         return _rejected(item, item.spare_id if reused else item.job_id, folded)
     if reused:
         return _reused(item, folded)
+    return _decided_once(item, claimed, folded)
+
+
+def _settled_anew(item: Item, failed: Entry, claimed: dict[str, Claim], folded: Folded) -> Entry:
+    """Decide what failed at decoding, under its own job; where it fails again, say why now."""
+    if isinstance(item, Unreadable):
+        return replace(failed, failure=item.failure)
+    folded.resolved[log_id("CommandRejected", failed.job_id)] = item.record.at
+    settled = _decided_once(replace(item, job_id=failed.job_id), claimed, folded)
+    return replace(settled, raw=failed.raw)
+
+
+def _decided_once(item: Decoded, claimed: dict[str, Claim], folded: Folded) -> Entry:
+    """Decide a command, unless another one under its Idempotency-Key came first."""
     if item.idempotency_key is None:
         return _decided(item, folded)
     first = claimed.get(item.idempotency_key)
@@ -126,6 +158,7 @@ def _rejected(item: Unreadable, job_id: str, folded: Folded) -> Entry:
         at=at,
         failure=item.failure,
         decoded=False,
+        raw=item.raw,
     )
 
 

@@ -25,7 +25,7 @@ from order_runtime.mongo import (
 from order_runtime.orders import from_document, to_document
 from order_writer.decide import State
 from order_writer.decode import Decoded, Unreadable, weight
-from order_writer.fold import Claim, Folded, Item, fold
+from order_writer.fold import Claim, Folded, Item, fold, is_of
 
 DAY_SECONDS = 24 * 60 * 60
 TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
@@ -87,12 +87,13 @@ class Store:
         return folded
 
     def _ledger(self, items: Sequence[Item], session: ClientSession) -> dict[str, Entry]:
-        known = self._entries({item.job_id for item in items}, session)
+        named = {item.replays for item in items if item.replays is not None}
+        known = self._entries(named.union(item.job_id for item in items), session)
         # An id that is another command's: this one may have been settled under its position's.
         taken = {
             item.spare_id
             for item in items
-            if item.job_id in known and known[item.job_id].fingerprint != item.fingerprint
+            if item.job_id in known and not is_of(known[item.job_id], item)
         }
         return known | self._entries(taken, session) if taken else known
 
@@ -109,7 +110,7 @@ class Store:
         return {claim.key: claim for claim in map(claim_of, found)}
 
     def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
-        ids = Counter(item.order_id for item in items if item.order_id and not _is_poison(item))
+        ids = Counter(item.order_id for item in items if item.order_id and not _blind(item))
         room = self._max_bytes - sum(weight(item.record) for item in items)
         found: dict[str, State] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
@@ -127,17 +128,24 @@ class Store:
         if folded.entries:
             jobs = [entry_document(entry) for entry in folded.entries]
             self._database[JOBS].insert_many(jobs, ordered=False, session=session)
+        for entry in folded.settled_anew.values():
+            self._database[JOBS].replace_one(
+                {"_id": entry.job_id}, entry_document(entry), session=session
+            )
         if folded.claims:
             claims = [claim_document(claim) for claim in folded.claims]
             self._database[IDEMPOTENCY].insert_many(claims, ordered=False, session=session)
         if folded.log:
             entries = [log_document(entry) for entry in folded.log]
             self._database[INTEGRATION_LOG].insert_many(entries, ordered=False, session=session)
+        for log_id, at in folded.resolved.items():
+            self._database[INTEGRATION_LOG].update_one(
+                {"_id": log_id}, {"$set": {"resolvedAt": at}}, session=session
+            )
 
 
-def _is_poison(item: Item) -> bool:
-    """Whether an order's own document may be what made its command fail."""
-    return isinstance(item, Unreadable) and item.failure.code == "InternalError"
+def _blind(item: Item) -> bool:
+    return isinstance(item, Unreadable) and item.blind
 
 
 def _order_write(order_id: str, folded: Folded) -> InsertOne[Document] | ReplaceOne[Document]:
