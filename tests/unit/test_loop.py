@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
 from order_runtime.job_ids import Secrets, issue
-from order_runtime.records import Record
+from order_runtime.records import Outgoing, Record
 from order_writer.decode import Log, Unreadable
 from order_writer.fold import Item, OwnCommandUnreadable
 from order_writer.loop import (
@@ -22,7 +23,7 @@ from order_writer.loop import (
     Writer,
     by_weight,
 )
-from support.commands import READS, raw, record, register
+from support.commands import READS, change_status, raw, record, register
 from support.fakes import (
     Diary,
     Drained,
@@ -149,8 +150,8 @@ def test_a_record_that_spoils_its_batch_is_found_and_refused_alone() -> None:
     assert parts.source.committed == 8
     letters = [out for out in parts.sink.published if out.topic == "orders.commands.dlq"]
     assert [letter.value for letter in letters] == [parts.records[5].value]
-    # The whole and its parts, then alone five times, and once more as what is refused.
-    assert ledger.asked == [8, 4, 4, 2, 1, *[1] * ATTEMPTS_ALONE, 1, 2]
+    # The whole and its parts, then alone five times; and, when others went well, as refused.
+    assert ledger.asked == [8, 4, 4, 2, 1, *[1] * (ATTEMPTS_ALONE - 1), 1, 2, 1]
 
 
 def test_a_batch_in_parts_is_committed_as_a_whole() -> None:
@@ -168,14 +169,66 @@ def test_parts_keep_the_order_of_the_log() -> None:
     assert list(parts.memory.jobs) == [f"job-{n}" for n in range(7)]
 
 
-def test_three_refused_in_a_row_stop_the_service_uncommitted() -> None:
-    """Then it is not the records that are at fault, and no more of them are refused."""
+def test_where_every_record_fails_the_service_stops_and_none_is_refused() -> None:
+    """Then it is not the records that are at fault."""
     parts = Parts(commands(8))
     parts.failing(whenever(*[f"job-{n}" for n in range(8)]))
     with pytest.raises(EverythingFails):
         parts.run()
-    assert len(parts.memory.jobs) == 2
-    assert parts.source.committed == 0
+    assert (parts.memory.jobs, parts.sink.published, parts.source.committed) == ({}, [], 0)
+
+
+def test_one_after_the_other_by_itself_stops_the_service_at_the_second() -> None:
+    """With nothing beside it a record may be refused once; then something must go well first."""
+    parts = Parts(commands(3))
+    parts.failing(whenever("job-0", "job-1", "job-2"))
+    with pytest.raises(EverythingFails):
+        parts.run(batch=1)
+    assert (set(parts.failures()), parts.source.committed) == ({"job-0"}, 1)
+
+
+def test_what_goes_well_between_two_that_come_by_themselves_counts() -> None:
+    parts = Parts(commands(3))
+    parts.failing(whenever("job-0", "job-2"))
+    parts.run(batch=1)
+    assert (set(parts.failures()), parts.source.committed) == ({"job-0", "job-2"}, 3)
+
+
+def test_what_follows_a_refused_record_is_applied_behind_its_attempts() -> None:
+    """Commands of one order stay in order, also where an attempt goes well after all."""
+    parts = Parts(commands(2))
+    ledger = parts.failing(times(ATTEMPTS_ALONE, lambda: RuntimeError("nobody knows why")))
+    parts.run()
+    assert (list(parts.memory.jobs), parts.failures()) == (["job-0", "job-1"], {})
+    assert ledger.asked == [2, *[1] * ATTEMPTS_ALONE, 1]
+
+
+def test_a_refusal_tells_what_is_stored_of_its_order() -> None:
+    """Its event without the order would read as if that were deleted."""
+    register_it = record(register("o-1"), "job-0")
+    parts = Parts([register_it, record(change_status("o-1"), "job-1")])
+    parts.failing(whenever("job-1"))
+    parts.run()
+    (rejected,) = [out for out in parts.sink.published if kind(out) == b"OrderCommandRejected.v1"]
+    told = json.loads(rejected.value or b"")
+    assert (told.get("version"), told["orderVersion"], told["order"]["orderId"]) == (None, 1, "o-1")
+
+
+def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> None:
+    parts = Parts(commands(2))
+
+    def failing(items: Sequence[Item]) -> Exception | None:
+        bad = [item for item in items if item.job_id == "job-1"]
+        seen = any(not (isinstance(item, Unreadable) and item.blind) for item in bad)
+        return RuntimeError("nobody knows why") if seen else None
+
+    parts.failing(failing)
+    parts.run()
+    assert (parts.failures(), parts.source.committed) == ({"job-1": "InternalError"}, 2)
+
+
+def kind(out: Outgoing) -> bytes | None:
+    return dict(out.headers).get("ce_type")
 
 
 def test_one_that_goes_well_in_between_keeps_the_service_going() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from order_contracts.job import Operation
@@ -22,7 +23,8 @@ ATTEMPTS_ALONE: Final = 5
 CONFLICTS_AT_ONCE: Final = 3
 TRIES_TOGETHER: Final = 5  # of a batch, before it is halved
 PORTION_BYTES: Final = 8 * 1024 * 1024  # of events, well below what the producer queues
-POISON_IN_A_ROW: Final = 3
+UNPROVEN: Final = 2  # records that fail alone, one after the other: then the fault is ours
+PAUSED: Final = 10  # of them in one batch, whose attempts are apart in time
 WAIT_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -52,7 +54,10 @@ class Stopped(Exception):
 
 
 class EverythingFails(Exception):
-    """One record after the other fails alone: the fault is ours, not theirs."""
+    """Every record fails alone: the fault is ours, not theirs, and none of them is refused."""
+
+
+Suspect = tuple[Record, Exception]  # what failed alone, and why the last time
 
 
 class Writer:
@@ -63,7 +68,7 @@ class Writer:
     ) -> None:
         self._source, self._ledger, self._sink = source, ledger, sink
         self._reads, self._stop = reads, stop
-        self._poison_in_a_row = 0
+        self._unproven = 0  # refused, and nothing has gone well since
 
     def run(self, batch_commands: int, batch_bytes: int) -> None:
         """Run until asked to stop; an error that hits every record leaves, uncommitted."""
@@ -78,49 +83,85 @@ class Writer:
     def settle(self, batch: Sequence[Record]) -> None:
         """Apply, announce, and only then commit: swapping the last two loses events on a crash."""
         began = time.monotonic()
-        for folded in self._applied(batch):
-            self._announce(folded)
-            _count(folded)
+        suspects: list[Suspect] = []
+        for folded in self._applied(batch, suspects):
+            self._told(folded)
+        self._judge(suspects, healthy=len(batch) > len(suspects))
+        for suspect in suspects:
+            self._told(self._refused(*suspect))
         self._source.commit(batch)
         seconds = time.monotonic() - began
         metrics.BATCH_SECONDS.observe(seconds)
         log().info("batch settled", commands=len(batch), seconds=round(seconds, 3))
 
-    def _applied(self, batch: Sequence[Record]) -> Iterator[Folded]:
-        """Yield the batch as it is applied: whole, or in ever smaller parts where it won't go."""
+    def _told(self, folded: Folded) -> None:
+        self._announce(folded)
+        _count(folded)
+
+    def _applied(self, batch: Sequence[Record], suspects: list[Suspect]) -> Iterator[Folded]:
+        """
+        Yield the batch as it is applied: whole, or in ever smaller parts where it won't go.
+
+        What fails alone is put among the *suspects*; those behind it go on.
+        """
         try:
             yield self._apply(lambda: [decode(record, self._reads) for record in batch])
-            self._poison_in_a_row = 0
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
             log().warning("batch failed", commands=len(batch), **told(error))
             if len(batch) == 1:
-                yield self._alone(batch[0])
+                yield from self._alone(batch[0], suspects)
                 return
             middle = len(batch) // 2
-            yield from self._applied(batch[:middle])
-            yield from self._applied(batch[middle:])
+            yield from self._applied(batch[:middle], suspects)
+            yield from self._applied(batch[middle:], suspects)
 
-    def _alone(self, record: Record) -> Folded:
-        """Give one record its last attempts, then refuse it: job failed 500, and a dead letter."""
+    def _alone(self, record: Record, suspects: list[Suspect]) -> Iterator[Folded]:
+        """Give one record its last attempts, here and now, for others of its order follow."""
         for _ in range(ATTEMPTS_ALONE - 1):
+            if self._stop.is_set():
+                raise Stopped
             try:
                 folded = self._apply(lambda: [decode(record, self._reads)])
             except (Stopped, OwnCommandUnreadable):
                 raise
             except Exception as error:  # noqa: BLE001  as above
                 last = error
-                self._source.idle(WAIT_SECONDS[0])
+                if len(suspects) < PAUSED:
+                    self._source.idle(WAIT_SECONDS[0])
             else:
-                self._poison_in_a_row = 0
-                return folded
-        self._poison_in_a_row += 1
-        if self._poison_in_a_row >= POISON_IN_A_ROW:
-            raise EverythingFails from last
+                yield folded
+                return
+        suspects.append((record, last))
+        metrics.SUSPECTS.set(len(suspects))
+
+    def _judge(self, suspects: Sequence[Suspect], *, healthy: bool) -> None:
+        """
+        Let the suspects be refused only where others of their batch went well.
+
+        One that comes by itself has no others: it may be refused, the next one may not.
+        """
+        if healthy:
+            self._unproven = 0
+            return
+        self._unproven += len(suspects)
+        if self._unproven >= UNPROVEN:
+            raise EverythingFails from suspects[-1][1]
+
+    def _refused(self, record: Record, why: Exception) -> Folded:
+        """Refuse one record: job failed 500, and a dead letter."""
         metrics.POISON.inc()
-        log().error("record refused", offset=record.offset, **told(last))
-        return self._apply(lambda: [poisoned(record, self._reads)])
+        metrics.SUSPECTS.dec()
+        log().error("record refused", offset=record.offset, **told(why))
+        item = poisoned(record, self._reads)
+        try:
+            return self._apply(lambda: [item])
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001  its order may be what can't be read
+            log().warning("batch failed", commands=1, **told(error))
+            return self._apply(lambda: [replace(item, blind=True)])
 
     def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:
         """

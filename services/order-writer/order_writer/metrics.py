@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 COMMANDS = Counter(
     "ordermill_writer_commands", "Commands settled, repeats included.", ["operation", "outcome"]
@@ -23,4 +23,8 @@ WAITS = Counter(
 )
 POISON = Counter(
     "ordermill_writer_poison", "Records that failed alone for an unknown reason and were refused."
+)
+SUSPECTS = Gauge(
+    "ordermill_writer_suspects",
+    "Records in hand that fail alone; refused where others go well, else the service stops.",
 )
