@@ -16,6 +16,7 @@ WRITER: Final = "order-writer"
 ENRICHER: Final = "enricher"
 TRIGGER: Final = "action-trigger"
 PUBLIC: Final = "public"  # other systems
+OPERATOR: Final = "operator"  # people, by the `orders` command
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ DELIVERIES: Final = Topic("orders.deliveries", _of(TRIGGER), _of(PUBLIC))
 COMMANDS_DLQ: Final = _dead_letters(COMMANDS, WRITER)
 EVENTS_DLQ: Final = _dead_letters(EVENTS, ENRICHER)
 ACTIONS_DLQ: Final = _dead_letters(ACTIONS, TRIGGER)
+HANDLED: Final = Topic(  # which dead letters were replayed or dropped; kept longer than these
+    "orders.dlq.handled", _of(OPERATOR), frozenset(), retention_ms=15 * DAY_MS
+)
 CONTACTS: Final = Topic("reference.contacts", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
 ARTICLES: Final = Topic("reference.articles", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
 STORES: Final = Topic("reference.stores", _of(PUBLIC), _of(ENRICHER), retention_ms=None)
@@ -95,6 +99,7 @@ TOPICS: Final = (
     COMMANDS_DLQ,
     EVENTS_DLQ,
     ACTIONS_DLQ,
+    HANDLED,
     CONTACTS,
     ARTICLES,
     STORES,

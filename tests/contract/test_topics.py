@@ -17,6 +17,8 @@ from order_contracts.topics import (
     DELIVERIES,
     ENRICHED,
     EVENTS,
+    HANDLED,
+    OPERATOR,
     PUBLIC,
     STORES,
     TOPICS,
@@ -42,6 +44,7 @@ DELETED_AFTER = {
     "orders.commands.dlq": (14, 1),
     "orders.events.dlq": (14, 4),
     "orders.actions.dlq": (14, 4),
+    "orders.dlq.handled": (15, 1),
 }
 """Days, and MiB of the largest message; a dead letter has room for its reason besides."""
 
@@ -96,7 +99,8 @@ def test_reference_data_is_kept_for_good(topic: Topic) -> None:
 
 
 def test_every_topic_but_the_public_one_has_one_writing_service() -> None:
-    for topic in set(TOPICS) - {COMMANDS, CONTACTS, ARTICLES, STORES}:
+    assert {OPERATOR} == HANDLED.writers
+    for topic in set(TOPICS) - {COMMANDS, HANDLED, CONTACTS, ARTICLES, STORES}:
         assert len(topic.writers & set(ROOMS)) == 1, topic.name
         assert PUBLIC not in topic.writers, topic.name
     assert PUBLIC in COMMANDS.writers

@@ -30,6 +30,13 @@ def log_codes(stack: RunningStack, job_id: str) -> list[str]:
         return sorted(entry["code"] for entry in found)
 
 
+def log_entries(stack: RunningStack, job_id: str, code: str) -> list[Json]:
+    """Return a job's entries of that code in the integration log."""
+    with MongoClient[dict[str, Any]](stack.mongo) as client:
+        wanted = {"jobId": job_id, "code": code}
+        return list(client[stack.database]["integration_log"].find(wanted))
+
+
 def dead_letters(stack: RunningStack, topic: str, places: set[tuple[int, int]]) -> list[Message]:
     """Return the dead letters of the records at *places* of *topic*."""
     return [

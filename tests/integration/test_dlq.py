@@ -1,0 +1,128 @@
+"""Dead letters as an operator works with them: listed, shown, dropped, sent again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from typer.testing import CliRunner, Result
+
+from order_stack.cli import app
+from support.api import Api
+from support.builders import Json, order_body, unique
+from support.events import log_entries
+from support.stack import RunningStack
+from support.topics import Raw, publish, register
+from support.wait import until
+
+
+def dlq(stack: RunningStack, *args: str, answer: str | None = None, code: int = 0) -> Result:
+    """Run `orders dlq ARGS` on the stack, in this process, which is quicker."""
+    argv = ["dlq", *args, "--kafka", stack.kafka]
+    done = CliRunner().invoke(app, argv, input=answer)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def listed(stack: RunningStack, *args: str) -> list[Json]:
+    found: list[Json] = json.loads(dlq(stack, "list", "--json", *args).stdout)
+    return found
+
+
+def letter_of(stack: RunningStack, key: object) -> Json:
+    """Return the first dead letter of an order, once it is there."""
+    return until(lambda: listed(stack, "--key", str(key)), of=str(key))[0]
+
+
+def garbage(key: str) -> Raw:
+    return replace(register(order_body(key)), value=b'{"person": "kim@example.com"}')
+
+
+def test_a_dead_letter_is_shown_without_what_it_holds(stack: RunningStack) -> None:
+    """Lists are for dashboards and tickets; the bytes come only to who asks for them."""
+    bad = garbage(unique("letter"))
+    publish(stack.kafka, [bad])
+    letter = letter_of(stack, bad.key)
+
+    listing = stack.orders("dlq", "list", "--topic", "orders.commands").stdout
+    headers = dlq(stack, "show", letter["place"]).stdout
+    value = dlq(stack, "show", letter["place"], "--value").stdout_bytes
+
+    assert letter["place"] in listing
+    assert (letter["reason"], letter["jobId"]) == ("ValidationFailed", bad.headers["ce_id"])
+    assert "RegisterOrder.v1" in headers
+    assert "kim" not in listing + headers
+    assert value == bad.value
+
+
+def test_what_was_dropped_or_replayed_is_not_listed_any_more(stack: RunningStack) -> None:
+    """A replay that fails again is a letter of its own; the job has failed, as before."""
+    dropped, again = garbage(unique("letter")), garbage(unique("letter"))
+    publish(stack.kafka, [dropped, again])
+    first, second = letter_of(stack, dropped.key), letter_of(stack, again.key)
+    of_second = ("--key", str(again.key), "--json")
+
+    dlq(stack, "drop", first["place"])
+    dry = dlq(stack, "replay", *of_second, "--dry-run")
+    done = dlq(stack, "replay", *of_second)
+
+    assert [it["place"] for it in json.loads(dry.stdout)] == [second["place"]]
+    assert json.loads(done.stdout) == {"replayed": 1, "failed": {}}
+    assert listed(stack, "--key", str(dropped.key)) == []
+    third = letter_of(stack, again.key)
+    assert (third["jobId"], third["place"] == second["place"]) == (second["jobId"], False)
+    states = [it["state"] for it in listed(stack, "--key", str(again.key), "--all")]
+    assert states == ["replayed", "open"]
+    assert Api(stack).job(second["jobId"]).status_code == 400
+
+
+def test_a_replay_settles_the_job_that_failed_at_decoding(stack: RunningStack) -> None:
+    """
+    An order from a clock that is ahead can't be read until its time has come; it came without
+    an id, so its job has that of its first place.
+    """
+    api, made = Api(stack), datetime.now(UTC) + timedelta(minutes=5, seconds=6)
+    body = order_body(createdAt=made.isoformat())
+    publish(stack.kafka, [replace(register(body), headers={"ce_type": "RegisterOrder.v1"})])
+    letter = letter_of(stack, body["orderId"])
+    assert api.job(letter["jobId"]).status_code == 400
+    until(lambda: datetime.now(UTC) > made - timedelta(minutes=5), of="the order's time")
+
+    dlq(stack, "replay", letter["place"])
+
+    until(lambda: api.job(letter["jobId"]).status_code == 200, of=letter["jobId"])
+    assert api.order(body["orderId"]).status_code == 200
+    [entry] = log_entries(stack, letter["jobId"], "CommandRejected")
+    assert "resolvedAt" in entry
+
+
+def test_a_letter_that_does_not_tell_its_origin_is_not_sent(stack: RunningStack) -> None:
+    """Whoever can write into a dead-letter topic must not have us send it elsewhere."""
+    strange = Raw(unique("letter"), b"{}", {"__connect.errors.topic": "orders.events"})
+    publish(stack.kafka, [strange], topic="orders.commands.dlq")
+    letter = letter_of(stack, strange.key)
+
+    done = dlq(stack, "replay", letter["place"], code=1)
+
+    assert "__connect.errors.topic" in done.stderr
+    assert listed(stack, "--key", str(strange.key))[0]["state"] == "open"
+    dlq(stack, "drop", letter["place"])
+
+
+def test_many_are_dropped_only_after_a_question(stack: RunningStack) -> None:
+    key = unique("letter")
+    publish(stack.kafka, [garbage(key) for _ in range(11)])
+    until(lambda: len(listed(stack, "--key", key)) == 11, of="eleven letters")
+
+    refused = dlq(stack, "drop", "--key", key, answer="n\n", code=1)
+    left = len(listed(stack, "--key", key))
+    done = dlq(stack, "drop", "--key", key, "--yes", "--json")
+
+    assert "Drop 11 dead letters?" in refused.output
+    assert (left, json.loads(done.stdout)) == (11, {"dropped": 11})
+
+
+def test_a_place_where_nothing_is_is_said_in_a_sentence(stack: RunningStack) -> None:
+    done = dlq(stack, "show", "orders.commands.dlq/0/999999999", code=1)
+    assert "no dead letter" in done.stderr

@@ -1,0 +1,135 @@
+"""Which dead letters are meant, and what is shown of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from order_runtime.dead_letters import dead_letter
+from order_runtime.records import Outgoing, Record
+from order_stack.cli import app
+from order_stack.letters import (
+    DROPPED,
+    OPEN,
+    Letter,
+    Place,
+    Wanted,
+    letter_of,
+    mark,
+    mark_of,
+    marked,
+    place,
+    printable,
+    shown,
+)
+from support.commands import AT, raw
+
+SECRET = b'{"person": "kim@example.com"}'
+SENT = dead_letter(
+    raw(SECRET, "o-1"), service="order-writer", code="ValidationFailed", reason="No.", job_id="j"
+)
+
+
+def read_back(sent: Outgoing, partition: int = 3, offset: int = 7) -> Record:
+    return Record(sent.topic, partition, offset, AT, sent.key, sent.value, sent.headers)
+
+
+LETTER = letter_of(read_back(SENT))
+
+
+def test_a_list_shows_where_when_and_why_and_nothing_of_the_value() -> None:
+    assert shown(LETTER) | {"origin": ""} == {
+        "place": "orders.commands.dlq/3/7",
+        "at": "2025-11-28T12:00:00.000Z",
+        "state": "open",
+        "reason": "ValidationFailed",
+        "key": "o-1",
+        "jobId": "j",
+        "origin": "",
+        "size": len(SECRET),
+        "message": "No.",
+    }
+
+
+def test_a_letter_whose_headers_are_broken_is_listed_too() -> None:
+    broken = letter_of(Record("orders.events.dlq", 0, 0, AT, None, None))
+    assert (broken.reason, broken.origin, broken.job_id) == ("", "?/?/?", None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        (Wanted(), True),
+        (Wanted(reason="ValidationFailed", key="o-1"), True),
+        (Wanted(reason="Unreadable"), False),
+        (Wanted(key="o-2"), False),
+        (Wanted(since=AT), True),
+        (Wanted(since=AT + timedelta(seconds=1)), False),
+        (Wanted(until=AT), False),
+        (Wanted(until=AT + timedelta(seconds=1)), True),
+        (Wanted(places=frozenset({LETTER.place})), True),
+        (Wanted(places=frozenset({replace(LETTER.place, offset=8)})), False),
+    ],
+)
+def test_what_is_given_bounds_what_is_meant(wanted: Wanted, *, meant: bool) -> None:
+    assert wanted.means(LETTER) is meant
+
+
+def test_what_was_handled_is_meant_only_if_it_is_named_or_asked_for() -> None:
+    done = replace(LETTER, state=DROPPED)
+    assert not Wanted().means(done)
+    assert Wanted(handled=True).means(done)
+    assert Wanted(places=frozenset({done.place})).means(done)
+
+
+def state_after(letter: Letter, *marks: Outgoing) -> str:
+    known: dict[str, tuple[str, str]] = {}
+    for each in marks:
+        known |= mark_of(read_back(each))
+    return marked(letter, known).state
+
+
+def test_a_mark_is_of_one_letter() -> None:
+    """Not of its neighbour, nor of what lies there when the topic was made anew."""
+    dropped = mark(LETTER, DROPPED, AT)
+    assert state_after(LETTER, dropped) == DROPPED
+    assert state_after(replace(LETTER, place=Place(SENT.topic, 3, 8)), dropped) == OPEN
+    assert state_after(replace(LETTER, at=AT + timedelta(days=1)), dropped) == OPEN
+
+
+def test_of_several_marks_the_last_one_holds() -> None:
+    assert state_after(LETTER, mark(LETTER, DROPPED, AT), mark(LETTER, "replayed", AT)) == (
+        "replayed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"), [(b"o-1", "o-1"), (b"\x1b[31m", "\\x1b[31m"), (b"\xff", "\\xff"), (None, "")]
+)
+def test_a_key_can_not_steer_the_terminal(text: bytes | None, seen: str) -> None:
+    assert printable(text) == seen
+
+
+def test_a_place_is_read_as_it_is_written() -> None:
+    assert place(str(LETTER.place)) == LETTER.place
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["replay"], "Say which"),
+        (["drop"], "Say which"),
+        (["replay", "orders.commands/1/2"], "is no TOPIC/PARTITION/OFFSET"),
+        (["drop", "orders.commands.dlq/-1/2"], "is no TOPIC/PARTITION/OFFSET"),
+        (["list", "--topic", "orders.enriched"], "no dead-letter topic"),
+        (["list", "--since", "yesterday"], "is no time"),
+        (["drop", "orders.commands.dlq/0/1", "--key", "x"], "not both"),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, list) else "",
+)
+def test_what_can_not_be_meant_is_said_in_a_sentence(args: list[str], words: str) -> None:
+    done = CliRunner().invoke(app, ["dlq", *args])
+    assert (done.exit_code, words in done.stderr) == (1, True), done.stderr
