@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from order_stack.cli import app
@@ -95,6 +96,22 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(stack: RunningStack) -
     assert api.order(body["orderId"]).status_code == 200
     [entry] = log_entries(stack, letter["jobId"], "CommandRejected")
     assert "resolvedAt" in entry
+
+
+@pytest.mark.parametrize("topic", ["orders.events", "orders.actions"])
+def test_a_letter_of_another_topic_goes_back_there(stack: RunningStack, topic: str) -> None:
+    """Where it can still not be read, and becomes a letter again."""
+    bad = garbage(unique("letter"))
+    publish(stack.kafka, [bad], topic=topic)
+    first = letter_of(stack, bad.key)
+
+    dlq(stack, "replay", "--topic", topic, "--key", str(bad.key))
+
+    second = letter_of(stack, bad.key)
+    assert first["place"] != second["place"]
+    assert second["origin"].startswith(f"{topic}/")
+    headers = json.loads(dlq(stack, "show", second["place"], "--json").stdout)["headers"]
+    assert ["orders-replay", first["place"]] in headers
 
 
 def test_a_letter_that_does_not_tell_its_origin_is_not_sent(stack: RunningStack) -> None:

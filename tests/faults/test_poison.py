@@ -1,0 +1,138 @@
+"""A command at which the order-writer fails is refused, and settled once that is repaired."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import psutil
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+
+from order_contracts.topics import TOPICS
+from support import poisoned_writer
+from support.api import Api
+from support.builders import Json, order_body
+from support.events import log_entries
+from support.stack import RunningStack
+from support.topics import header, lag, of_order, publish, read_all, register
+from support.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+
+CONSUMERS: Final = ("order-writer", "enricher", "action-trigger")
+TRUTH: Final = ("orders", "jobs", "links", "integration_log", "deliveries", "held")
+
+
+def test_a_repaired_writer_settles_the_job_of_a_dead_letter(stack: RunningStack) -> None:
+    """
+    Refused amid good ones by a writer that fails at it; sent again when that is repaired: the job
+    completes, there is one order, and reading everything once more changes nothing.
+    """
+    api, poison = Api(stack), str(uuid4())
+    bodies = [order_body() for _ in range(5)]
+    ids = [poison if at == 2 else str(uuid4()) for at in range(5)]
+    with poisoned(stack, poison):
+        commands = [register(body, job) for body, job in zip(bodies, ids, strict=True)]
+        publish(stack.kafka, commands, partition=3)
+        ends = {job_id: api.stored(job_id, seconds=90)["status"] for job_id in ids}
+    assert [job_id for job_id, end in ends.items() if end == "Failed"] == [poison]
+    assert api.job(poison).status_code == 500
+
+    [letter] = json.loads(stack.orders("dlq", "list", "--key", of(bodies), "--json").stdout)
+    stack.orders("dlq", "replay", letter["place"])
+
+    assert letter["reason"] == "InternalError"
+    until(lambda: api.job(poison).status_code == 200, of="the job that had failed")
+    assert api.order(of(bodies)).status_code == 200
+    kinds = [header(it, "ce_type") for it in events(stack, of(bodies))]
+    assert kinds == ["OrderCommandRejected.v1", "OrderRegistered.v1"]
+    [entry] = log_entries(stack, poison, "CommandRejected")
+    assert "resolvedAt" in entry
+    api.settled(poison)
+    unchanged_when_read_again(stack)
+
+
+def of(bodies: list[Json]) -> str:
+    order_id: str = bodies[2]["orderId"]
+    return order_id
+
+
+def events(stack: RunningStack, order_id: str) -> list[Any]:
+    return of_order(read_all(stack.kafka, "orders.events"), order_id)
+
+
+@contextmanager
+def poisoned(stack: RunningStack, job_id: str) -> Iterator[None]:
+    """Put a writer that fails at one command in the place of the real one, for the body."""
+    stop(stack, "order-writer")
+    state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
+    [part] = [part for part in state["parts"] if part["name"] == "order-writer"]
+    environ = {**os.environ, **part["env"], "POISON": job_id}
+    environ["PYTHONPATH"] = str(Path(poisoned_writer.__file__).parents[1])
+    argv = [sys.executable, "-m", "support.poisoned_writer"]
+    process = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+        stack.start("order-writer")
+
+
+def stop(stack: RunningStack, service: str) -> None:
+    process = psutil.Process(stack.part(service)["pid"])
+    stack.kill(service, "TERM")
+    process.wait(60)
+
+
+def unchanged_when_read_again(stack: RunningStack) -> None:
+    """Set every group back to the beginning of what it reads; the database stays as it is."""
+    for service in CONSUMERS:
+        stop(stack, service)
+    before = truth(stack)
+    for service in CONSUMERS:
+        begin_again(stack.kafka, service)
+        stack.start(service)
+    for service in CONSUMERS:
+        until(lambda service=service: caught_up(stack, service), seconds=120, of=service)
+    assert truth(stack) == before
+
+
+def topics_of(service: str) -> list[str]:
+    return [topic.name for topic in TOPICS if service in topic.readers]
+
+
+def caught_up(stack: RunningStack, service: str) -> bool:
+    return all(lag(stack.kafka, service, topic) == 0 for topic in topics_of(service))
+
+
+def begin_again(kafka: str, group: str) -> None:
+    """Set a group's offsets to 0, once its members are gone from it."""
+    places = [TopicPartition(topic, it, 0) for topic in topics_of(group) for it in range(12)]
+    client = AdminClient({"bootstrap.servers": kafka})
+
+    def reset() -> bool:
+        with suppress(KafkaException):
+            request = [ConsumerGroupTopicPartitions(group, places)]
+            client.alter_consumer_group_offsets(request)[group].result(30)
+            return True
+        return False
+
+    until(reset, seconds=60, of=f"{group} without members")
+
+
+def truth(stack: RunningStack) -> dict[str, dict[str, Json]]:
+    """Return what is stored, by collection and id."""
+    with MongoClient[dict[str, Any]](stack.mongo) as client:
+        database = client[stack.database]
+        return {name: {it["_id"]: it for it in database[name].find()} for name in TRUTH}
