@@ -185,6 +185,21 @@ def test_any_record_can_be_refused_as_poison(sent: Record) -> None:
     assert item.job_id in {"job-1", item.spare_id}
 
 
+def test_a_header_with_and_without_a_value_is_refused_like_any_garbage() -> None:
+    """Headers are sorted for the fingerprint, and nothing sorts beside bytes."""
+    unreadable(raw(b"{", headers=(("ce_subject2", None), *header("ce_subject2", b"x"))))
+
+
+def test_poison_that_fails_amid_decoding_keeps_the_id_of_its_sender() -> None:
+    """Who was answered 202 asks for the job by that id."""
+
+    def broken(_: str) -> bool:
+        raise RuntimeError("nobody knows why")
+
+    item = poisoned(raw(GOOD, job_id="job-1"), replace(READS, issued=broken))
+    assert (item.job_id, item.order_id) == ("job-1", "o-1")
+
+
 def test_a_refusal_never_repeats_what_was_sent() -> None:
     """It is stored, logged and sent in a header."""
     secret = "kim@example.com"

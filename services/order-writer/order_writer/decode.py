@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Final
 
 from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
 from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
-from order_contracts.identity import JOB_ID, derived
 from order_contracts.job import Operation
 from order_contracts.topics import GATEWAY
-from order_runtime.dead_letters import REPLAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
 from order_runtime.records import Record
+from order_writer.names import (
+    bytes_fingerprint,
+    chosen_id,
+    position_id,
+    readable_id,
+    replayed_id,
+)
 
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
@@ -53,12 +57,12 @@ class Decoded:
     @property
     def spare_id(self) -> str:
         """The id of the position: the job's where `job_id` turns out to be another command's."""
-        return spare_id(self.record, self.log)
+        return position_id(self.record, self.log.topic_id)
 
     @property
     def raw(self) -> str:
         """The fingerprint of the bytes, by which a record that could not be read is known."""
-        return raw_fingerprint(self.record)
+        return bytes_fingerprint(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,11 @@ class Unreadable:
 
     @property
     def spare_id(self) -> str:
-        return spare_id(self.record, self.log)
+        return position_id(self.record, self.log.topic_id)
 
     @property
     def raw(self) -> str:
-        return raw_fingerprint(self.record)
+        return bytes_fingerprint(self.record)
 
 
 def decode(record: Record, log: Log) -> Decoded | Unreadable:
@@ -91,7 +95,7 @@ def decode(record: Record, log: Log) -> Decoded | Unreadable:
     job_id, source = None, None
     try:
         headers = read_headers(record.headers)
-        job_id, source = _job_id(headers), headers.get("ce_source")
+        job_id, source = chosen_id(headers), headers.get("ce_source")
         return _command(record, headers, job_id or _id_of(record, log), log)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
@@ -126,7 +130,7 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
         idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
         misrouted=not own and _misrouted(record, log.partitions),
-        replays=_replays(record),
+        replays=replayed_id(record),
     )
 
 
@@ -135,36 +139,16 @@ def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -
         record,
         job_id or _id_of(record, log),
         log,
-        raw_fingerprint(record),
+        bytes_fingerprint(record),
         _key(record),
         reason,
-        replays=_replays(record),
+        replays=replayed_id(record),
     )
 
 
 def _id_of(record: Record, log: Log) -> str:
     """Return the job id of a record whose sender gave none: a replay keeps the one it had."""
-    return _replays(record) or spare_id(record, log)
-
-
-def _replays(record: Record) -> str | None:
-    """Return what the header `orders-replay` names; read apart, for the others may be broken."""
-    said = [value or b"" for name, value in record.headers if name.lower() == REPLAY]
-    text = said[0].decode(errors="replace") if len(said) == 1 else ""
-    return text if JOB_ID.fullmatch(text) else None
-
-
-def spare_id(record: Record, log: Log) -> str:
-    at = round(record.at.timestamp() * 1000)
-    return derived("record", log.topic_id, record.partition, record.offset, at)
-
-
-def _job_id(headers: Mapping[str, str]) -> str | None:
-    """Return the id that the sender chose, if any."""
-    job_id = headers.get("ce_id")
-    if job_id is not None and not JOB_ID.fullmatch(job_id):
-        raise BadHeaders("The header ce_id must have 1 to 255 characters of A-Z a-z 0-9 . _ ~ -")
-    return job_id
+    return replayed_id(record) or position_id(record, log.topic_id)
 
 
 def _suppress(headers: Mapping[str, str]) -> bool:
@@ -201,16 +185,6 @@ def _misrouted(record: Record, partitions: int) -> bool:
     return partition_of(record.key or b"", partitions) != record.partition
 
 
-def raw_fingerprint(record: Record) -> str:
-    """Return the fingerprint of what has no meaning: its bytes, and what the sender said of it."""
-    said = sorted(
-        (name, value or b"")
-        for name, value in record.headers
-        if name.lower().startswith("ce_") or name.lower() == "content-type"
-    )
-    return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
-
-
 def weight(record: Record) -> int:
     """Return the bytes that a record adds to its batch."""
     return len(record.value or b"")
@@ -226,7 +200,7 @@ def poisoned(record: Record, log: Log) -> Unreadable:
     try:
         item = decode(record, log)
     except Exception:  # noqa: BLE001  to decode it may be what fails
-        return _unreadable(record, _said_id(record), log, reason)
+        return _unreadable(record, readable_id(record), log, reason)
     return Unreadable(
         record,
         item.job_id,
@@ -236,11 +210,3 @@ def poisoned(record: Record, log: Log) -> Unreadable:
         reason,
         replays=item.replays,
     )
-
-
-def _said_id(record: Record) -> str | None:
-    """Return the sender's id if it can be read: whoever sent it asks for its job by that."""
-    try:
-        return _job_id(read_headers(record.headers))
-    except BadHeaders:
-        return None
