@@ -103,8 +103,7 @@ def unchanged_when_read_again(stack: RunningStack) -> None:
     for service in CONSUMERS:
         begin_again(stack.kafka, service)
         stack.start(service)
-    for service in CONSUMERS:
-        until(lambda service=service: caught_up(stack, service), seconds=120, of=service)
+    until(lambda: all(caught_up(stack, it) for it in CONSUMERS), seconds=240, of="all read again")
     assert truth(stack) == before
 
 
