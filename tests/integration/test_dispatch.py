@@ -2,301 +2,270 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from aiohttp import web
-from pymongo import AsyncMongoClient
 
 from action_trigger.announce import Announcer
-from action_trigger.decode import decoded
-from action_trigger.deliveries import Deliveries
-from action_trigger.delivery import Recorded
-from action_trigger.dispatch import Chance, Dispatcher
-from action_trigger.endpoints import endpoints
-from action_trigger.hand import AT_ONCE, WINDOW, Hand
-from action_trigger.leases import Leases
-from action_trigger.sender import Sender, session
+from action_trigger.circuit import THRESHOLD
+from action_trigger.hand import AT_ONCE, WINDOW
+from action_trigger.webhooks import PATIENCE
+from order_contracts.identity import event_id
 from order_contracts.order import ActionName
-from order_runtime.mongo import JOBS, LEASES, Document, async_client
-from order_runtime.records import Outgoing, Record
-from support.actions import ASKED_AT, message, order_action
-from support.builders import unique
+from order_runtime.deliveries import ENABLED, PAUSED, redacted, replayed
+from order_runtime.jobs import stages_of
+from order_runtime.mongo import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
+from order_runtime.records import Outgoing
+from support.actions import ASKED_AT, headers_sent
+from support.dispatching import PARTITIONS, Scene, eventually, now, recorded, scene
 from support.stack import RunningStack
 
 pytestmark = pytest.mark.stack
 
-CONFIG = """
-allow_private_addresses = true
-[default]
-url = "http://127.0.0.1:{port}/hook"
-secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-timeout_seconds = {timeout}
-[default.headers]
-Authorization = "Bearer open-sesame"
-From = "{owner}"
-[actions.Custom]
-url = "http://127.0.0.1:{port}/slow"
-"""
-
-
-class Trigger:
-    """Answers 204; hangs for ever where it is told to."""
-
-    def __init__(self) -> None:
-        self.hangs = False
-        self.status = 204
-        self.seen: Counter[str] = Counter()
-        self.senders: set[str] = set()
-        self.at_once = self.most_at_once = 0
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.seen[request.headers["webhook-id"]] += 1
-        self.senders.add(request.headers["From"])
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(60 if self.hangs and request.path == "/slow" else 0.001)
-        finally:
-            self.at_once -= 1
-        if self.status == 302:
-            raise web.HTTPFound("/elsewhere")
-        text = f"You sent {request.headers['Authorization']}. " + "x" * 10_000
-        return web.Response(status=self.status, text=text)
-
 
 @pytest.fixture
-async def mongo(stack: RunningStack) -> AsyncIterator[AsyncMongoClient[Document]]:
-    async with async_client(stack.mongo, "test") as client:
-        yield client
+async def here(stack: RunningStack) -> AsyncIterator[Scene]:
+    async with scene(stack.mongo) as made:
+        yield made
 
 
-@pytest.fixture
-def database() -> str:
-    return unique("dispatch")
-
-
-@pytest.fixture
-async def deliveries(mongo: AsyncMongoClient[Document], database: str) -> AsyncIterator[Deliveries]:
-    found = Deliveries(mongo, database)
-    await found.ensure_indexes()
-    yield found
-    await mongo.drop_database(database)
-
-
-@pytest.fixture
-async def trigger() -> AsyncIterator[tuple[Trigger, int]]:
-    played = Trigger()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", played.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield played, runner.addresses[0][1]
-    await runner.cleanup()
-
-
-@asynccontextmanager
-async def dispatching(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    port: int,
-    *,
-    owner: str = "one",
-    partitions: Collection[int] = range(12),
-    patience: float = 15,
-) -> AsyncIterator[Dispatcher]:
-    """Run a dispatcher as the process does, until the body is done."""
-    config = endpoints(CONFIG.format(port=port, timeout=patience, owner=owner))
-    stop = asyncio.Event()
-    leases = Leases(mongo, database, owner, config.longest_timeout)
-    async with session(allow_private_addresses=True) as http:
-        hands = [Hand(Sender(http, route.endpoint), route.actions) for route in config.routes]
-        chance = Chance(lambda: datetime.now(UTC), random.random)
-        dispatcher = Dispatcher(Deliveries(mongo, database), leases, hands, chance, lambda: None)
-        leases.assign(partitions)
-        tasks = [
-            asyncio.create_task(leases.keep(dispatcher.busy, dispatcher.wake, stop)),
-            asyncio.create_task(dispatcher.run(stop)),
-        ]
-        try:
-            yield dispatcher
-        finally:
-            stop.set()
-            _, slow = await asyncio.wait(tasks, timeout=1)
-            for task in slow:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-
-def recorded(count: int, action: ActionName = ActionName.CONFIRM_ORDER) -> list[Recorded]:
-    return [readable(number, action) for number in range(count)]
-
-
-def readable(offset: int, action: ActionName) -> Recorded:
-    sent = message(order_action(action=action))
-    found = decoded(
-        Record(sent.topic, offset % 12, offset, ASKED_AT, sent.key, sent.value, sent.headers)
-    )
-    assert isinstance(found, Recorded)
-    return found
-
-
-async def states(mongo: AsyncMongoClient[Document], database: str) -> Counter[str]:
-    return Counter([item["state"] async for item in mongo[database]["deliveries"].find()])
-
-
-async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if await look():
-                return
-            await asyncio.sleep(0.02)
-
-
-async def settle(
-    mongo: AsyncMongoClient[Document], database: str, wanted: dict[str, int], seconds: float = 20
-) -> None:
-    async def look() -> bool:
-        return await states(mongo, database) == wanted
-
-    await eventually(look, seconds)
-
-
-async def test_an_endpoint_that_hangs_does_not_slow_the_others(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
-) -> None:
+async def test_an_endpoint_that_hangs_does_not_slow_the_others(here: Scene) -> None:
     """More than a whole hand hangs, so that waiting behind it would be seen."""
-    played, port = trigger
-    played.hangs = True
-    now = datetime.now(UTC)
-    await deliveries.record(recorded(WINDOW + 50, ActionName.CUSTOM), now)
-    await deliveries.record(recorded(200), now)
-    async with dispatching(mongo, database, port):
-        await settle(mongo, database, {"pending": WINDOW + 50, "delivered": 200}, 10)
-        assert played.at_once == AT_ONCE
+    here.trigger.hangs = True
+    await here.record(*recorded(WINDOW + 50, ActionName.CUSTOM))
+    await here.record(*recorded(200))
+    async with here.dispatching():
+        await here.settle({"pending": WINDOW + 50, "delivered": 200}, 10)
+        assert here.trigger.at_once == AT_ONCE
 
 
-async def test_each_is_sent_once_and_no_more_at_once_than_agreed(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
-) -> None:
-    played, port = trigger
-    await deliveries.record(recorded(1_500), datetime.now(UTC))
-    async with dispatching(mongo, database, port):
-        await settle(mongo, database, {"delivered": 1_500}, 60)
-    assert set(played.seen.values()) == {1}
-    assert played.most_at_once <= AT_ONCE
+async def test_each_is_sent_once_and_no_more_at_once_than_agreed(here: Scene) -> None:
+    await here.record(*recorded(1_500))
+    async with here.dispatching():
+        await here.settle({"delivered": 1_500}, 60)
+    assert set(here.trigger.seen.values()) == {1}
+    assert here.trigger.most_at_once <= AT_ONCE
 
 
-async def test_a_timeout_is_recorded_and_tried_again(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
-) -> None:
-    played, port = trigger
-    played.hangs = True
+async def test_a_timeout_is_recorded_and_tried_again(here: Scene) -> None:
+    here.trigger.hangs = True
     (one,) = recorded(1, ActionName.CUSTOM)
-    await deliveries.record([one], datetime.now(UTC))
+    await here.record(one)
 
     async def tried() -> bool:
-        (head,) = await deliveries.pending_of([one.order_id])
+        (head,) = await here.deliveries.pending_of([one.order_id])
         return head.attempts == 1
 
-    async with dispatching(mongo, database, port, patience=0.3):
+    async with here.dispatching(config=here.config(patience=0.3)):
         await eventually(tried)
-        played.hangs = False
-        await settle(mongo, database, {"delivered": 1})
-    found = await mongo[database]["deliveries"].find_one({"_id": one.action_id})
-    assert found is not None
-    assert found["attempts"][0]["answer"] == "timeout"
-    assert 300 <= found["attempts"][0]["durationMs"] < 3_000
+        here.trigger.hangs = False
+        await here.settle({"delivered": 1})
+    first = (await here.document(one))["attempts"][0]
+    assert first["answer"] == "timeout"
+    assert 300 <= first["durationMs"] < 3_000
 
 
 async def test_a_redirect_is_not_followed_and_an_answer_is_kept_without_secrets(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
+    here: Scene,
 ) -> None:
-    played, port = trigger
-    played.status = 302
+    here.trigger.status = 302
     (one,) = recorded(1)
-    await deliveries.record([one], datetime.now(UTC))
+    await here.record(one)
 
     async def seen() -> bool:
-        return bool(played.seen)
+        return bool(here.trigger.seen)
 
-    async with dispatching(mongo, database, port):
+    async with here.dispatching():
         await eventually(seen)
-        played.status = 204
-        await settle(mongo, database, {"delivered": 1})
-    assert played.seen == {one.action_id: 2}
-    found = await mongo[database]["deliveries"].find_one({"_id": one.action_id})
-    assert found is not None
-    assert [attempt["status"] for attempt in found["attempts"]] == [302, 204]
-    assert "open-sesame" not in str(found["attempts"])
+        here.trigger.status = 204
+        await here.settle({"delivered": 1})
+    assert here.trigger.seen == {one.action_id: 2}
+    attempts = (await here.document(one))["attempts"]
+    assert [attempt["status"] for attempt in attempts] == [302, 204]
+    assert "open-sesame" not in str(attempts)
 
 
-async def test_a_410_keeps_the_delivery(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
+async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
+    here: Scene,
 ) -> None:
-    played, port = trigger
-    played.status = 410
-    await deliveries.record(recorded(1), datetime.now(UTC))
-    async with dispatching(mongo, database, port):
-        await settle(mongo, database, {"disabled": 1})
-    assert not await deliveries.unannounced(range(12), 10)
+    here.trigger.status = 410
+    gone, queued = recorded(2)
+    await here.record(gone)
+
+    async def shut() -> bool:
+        found = await here.mongo[here.database][ENDPOINTS].find_one({"_id": "default"})
+        return found is not None and (found.get("state"), found.get("by")) == ("disabled", "410")
+
+    async with here.dispatching():
+        await eventually(shut)
+        here.trigger.status = 204
+        await here.record(queued, *recorded(1, ActionName.CUSTOM))
+        await here.settle({"pending": 2, "delivered": 1})
+        assert here.trigger.seen[queued.action_id] == 0
+        await here.move("default", ENABLED)
+        await here.settle({"delivered": 3})
+    document = await here.document(gone)
+    assert [attempt["status"] for attempt in document["attempts"]] == [410, 204]
+    assert document["scheduled"] == 0
 
 
-async def test_nothing_is_sent_while_another_holds_the_lease(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
+async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(here: Scene) -> None:
+    here.trigger.hangs = True
+    await here.record(*recorded(AT_ONCE + 20, ActionName.CUSTOM))
+
+    async def all_busy() -> bool:
+        return here.trigger.at_once == AT_ONCE
+
+    async with here.dispatching(config=here.config(patience=4)):
+        await eventually(all_busy)
+        await here.move("Custom", PAUSED)
+        await eventually(lambda: _none_at_once(here))
+        assert len(here.trigger.seen) == AT_ONCE
+        here.trigger.hangs = False
+        await here.move("Custom", ENABLED)
+        await here.settle({"delivered": AT_ONCE + 20}, 60)
+
+
+async def _none_at_once(here: Scene) -> bool:
+    return here.trigger.at_once == 0
+
+
+async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answers(
+    here: Scene,
 ) -> None:
+    here.trigger.status = 503
+    began, waited = now(), timedelta()
+    await here.record(*recorded(300))
+
+    async def open_circuit() -> bool:
+        return here.trigger.at_once == 0 and len(here.trigger.seen) >= THRESHOLD
+
+    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+        await eventually(open_circuit)
+        burnt = len(here.trigger.seen)
+        assert burnt <= THRESHOLD + AT_ONCE
+        for probe in range(1, 4):
+            waited = timedelta(seconds=31 * probe)
+            dispatcher.wake()
+            await eventually(lambda: _seen(here, burnt + probe))  # noqa: B023
+        here.trigger.status = 204
+        waited = timedelta(minutes=10)
+        dispatcher.wake()
+        await here.settle({"delivered": 300}, 30)
+
+
+async def _seen(here: Scene, count: int) -> bool:
+    return len(here.trigger.seen) >= count and here.trigger.at_once == 0
+
+
+async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(here: Scene) -> None:
+    here.trigger.status = 503
+    began, waited = now(), timedelta()
+    await here.record(*recorded(60), at=began)
+
+    async def tried() -> bool:
+        return here.trigger.at_once == 0 and len(here.trigger.seen) >= THRESHOLD
+
+    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+        await eventually(tried)
+        waited = PATIENCE + timedelta(minutes=1)
+        dispatcher.wake()  # a probe, which fails too
+        await eventually(lambda: _failed(here, 1))
+        dispatcher.wake()
+        await here.settle({"failed": 60})
+    assert sum(here.trigger.seen.values()) < 60
+
+
+async def _failed(here: Scene, count: int) -> bool:
+    return (await here.states())["failed"] >= count
+
+
+async def test_a_third_that_is_answered_500_is_recorded_delivered_once_each(here: Scene) -> None:
+    here.trigger.fails = 0.3
+    items, began = recorded(200), now()
+    waited = timedelta()
+    await here.record(*items, at=began)
+
+    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+
+        async def done() -> bool:
+            nonlocal waited
+            waited += timedelta(minutes=1)
+            dispatcher.wake()
+            return await here.states() == {"delivered": 200}
+
+        await eventually(done, 60)
+    assert here.trigger.taken == {item.action_id: 1 for item in items}
+    assert sum(here.trigger.seen.values()) > 200
+
+
+async def test_a_secret_is_rotated_without_a_restart(here: Scene, tmp_path: Path) -> None:
+    file, old = tmp_path / "webhooks.toml", here.config()
+    file.write_text(old)
+
+    async def signed_twice() -> bool:
+        await here.record(*recorded(1))
+        return len(here.trigger.signatures[-1].split()) == 2
+
+    async with here.dispatching(config=old, file=file):
+        await here.record(*recorded(1))
+        await here.settle({"delivered": 1})
+        assert len(here.trigger.signatures[-1].split()) == 1
+        file.write_text(old.replace('["', '["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "'))
+        await eventually(signed_twice)
+        file.write_text("half a fil")
+        await here.record(*recorded(1))
+        await here.settle({"delivered": await _all(here)})
+
+
+async def _all(here: Scene) -> int:
+    return (await here.states()).total()
+
+
+async def test_what_was_erased_is_dropped_and_not_sent(here: Scene) -> None:
+    """Also where it was in hand already, behind others of its order."""
+    (one,) = recorded(1)
+    await here.record(one)
+    everything = here.mongo[here.database][ACTION_DELIVERIES]
+    await everything.update_many({"orderId": one.order_id}, redacted(now()))
+    async with here.dispatching():
+        await here.record(*recorded(1))
+        await here.settle({"dropped": 1, "delivered": 1})
+    assert here.trigger.seen[one.action_id] == 0
+    document = await here.document(one)
+    assert document["body"] == ""
+    assert "record" not in document
+    assert document["announced"] is False
+
+
+async def test_nothing_is_sent_while_another_holds_the_lease(here: Scene) -> None:
     """Two workers believe that a partition is theirs, as around a rebalance."""
-    played, port = trigger
 
     async def held() -> bool:
-        return await mongo[database][LEASES].count_documents({"owner": "first"}) == 12
+        return await here.mongo[here.database][LEASES].count_documents({"owner": "first"}) == 12
 
-    async with dispatching(mongo, database, port, owner="first"):
+    async with here.dispatching(owner="first"):
         await eventually(held)
-    await deliveries.record(recorded(200), datetime.now(UTC))
+    await here.record(*recorded(200))
     async with (
-        dispatching(mongo, database, port, owner="second"),
+        here.dispatching(owner="second"),
         # As after a kill: the lease runs on, and the same name takes it back at once.
-        dispatching(mongo, database, port, owner="first"),
+        here.dispatching(owner="first"),
     ):
-        await settle(mongo, database, {"delivered": 200}, 10)
-    assert played.senders == {"first"}
-    assert set(played.seen.values()) == {1}
+        await here.settle({"delivered": 200}, 10)
+    assert here.trigger.senders == {"first"}
+    assert set(here.trigger.seen.values()) == {1}
 
 
 class Broker:
     """Takes records; once, it takes them and the process dies before it hears so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, deaf: bool = False) -> None:
         self.taken: list[Outgoing] = []
-        self.deaf = True
+        self.deaf = deaf
 
     async def publish(self, record: Outgoing) -> None:
         await self.publish_all([record])
@@ -307,20 +276,14 @@ class Broker:
             raise ConnectionAbortedError
 
 
-async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
-    mongo: AsyncMongoClient[Document],
-    database: str,
-    deliveries: Deliveries,
-    trigger: tuple[Trigger, int],
-) -> None:
-    _, port = trigger
+async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(here: Scene) -> None:
     (one,) = recorded(1)
-    await mongo[database][JOBS].insert_one({"_id": one.job_id})
-    await deliveries.record([one], datetime.now(UTC))
-    async with dispatching(mongo, database, port):
-        await settle(mongo, database, {"delivered": 1})
-    broker = Broker()
-    announcer = Announcer(mongo, database, deliveries, broker, lambda: range(12))
+    await here.mongo[here.database][JOBS].insert_one({"_id": one.job_id})
+    await here.record(one)
+    async with here.dispatching():
+        await here.settle({"delivered": 1})
+    broker = Broker(deaf=True)
+    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
     with pytest.raises(ConnectionAbortedError):
         await announcer.tell()
     broker.deaf = False
@@ -328,16 +291,77 @@ async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
     assert await announcer.tell() == 0
     first, again = broker.taken
     assert first == again
-    job = await mongo[database][JOBS].find_one({"_id": one.job_id})
+    job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
     assert job is not None
     assert job["delivery"]["state"] == "delivered"
 
 
-async def test_a_duplicate_changes_nothing_of_what_is_there(
-    mongo: AsyncMongoClient[Document], database: str, deliveries: Deliveries
-) -> None:
+async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(here: Scene) -> None:
+    """Whoever drops ids it has seen must not lose the second failure."""
+    (one,) = recorded(1)
+    await here.mongo[here.database][JOBS].insert_one(
+        {"_id": one.job_id, "operation": "TriggerOrderAction", "action": {}}
+    )
+    await here.record(one)
+    broker = Broker()
+    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
+    stages, open_entries = [], []
+
+    async def tell() -> None:
+        await announcer.tell()
+        job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
+        assert job is not None
+        stages.append(str(stages_of(job).action))
+        where = {"jobId": one.job_id, "resolvedAt": {"$exists": False}}
+        log = here.mongo[here.database][INTEGRATION_LOG]
+        open_entries.append(await log.count_documents(where))
+
+    for status, ends in ((400, "failed"), (400, "failed"), (204, "delivered")):
+        here.trigger.status = status
+        async with here.dispatching():
+            await here.settle({ends: 1})
+        await tell()
+        everything = here.mongo[here.database][ACTION_DELIVERIES]
+        await everything.update_one({"_id": one.action_id}, replayed(now()))
+        await tell()
+    assert stages == ["failed", "pending", "failed", "pending", "delivered", "pending"]
+    assert open_entries == [1, 1, 1, 1, 0, 0]
+    told = [headers_sent(item) for item in broker.taken if item.topic == "orders.deliveries"]
+    assert len({headers["ce_id"] for headers in told}) == 3
+    assert told[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
+
+
+async def test_a_duplicate_changes_nothing_of_what_is_there(here: Scene) -> None:
     known, new = recorded(2)
-    await deliveries.record([known], ASKED_AT)
-    await deliveries.record([replace(known, body="{}"), new], datetime.now(UTC))
-    assert await deliveries.bodies([known.action_id]) == {known.action_id: known.body}
-    assert await states(mongo, database) == {"pending": 2}
+    await here.record(known, at=ASKED_AT)
+    await here.record(replace(known, body="{}"), new)
+    assert await here.deliveries.bodies([known.action_id]) == {known.action_id: known.body}
+    assert await here.states() == {"pending": 2}
+
+
+async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_only_once(
+    here: Scene,
+) -> None:
+    here.trigger.status = 400
+    failed, delivered = recorded(2)
+    await here.record(failed)
+    async with here.dispatching():
+        await here.settle({"failed": 1})
+        here.trigger.status = 204
+        await here.record(delivered)
+        await here.settle({"failed": 1, "delivered": 1})
+        here.trigger.status = 400
+        again = [
+            replace(item, replay=True, record=replace(item.record, offset=100 + number))
+            for number, item in enumerate((failed, delivered))
+        ]
+        await here.record(*again)
+        await eventually(lambda: _attempts(here, failed.action_id, 2))
+        await here.settle({"failed": 1, "delivered": 1})
+        await here.record(*again)
+    assert await here.states() == {"failed": 1, "delivered": 1}
+    assert here.trigger.seen == {failed.action_id: 2, delivered.action_id: 1}
+
+
+async def _attempts(here: Scene, action_id: str, count: int) -> bool:
+    return here.trigger.seen[action_id] >= count

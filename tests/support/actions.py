@@ -143,6 +143,10 @@ def headers_of(record: Message) -> dict[str, str]:
     return {name: value.decode() for name, value in record.headers() or ()}
 
 
+def headers_sent(record: Outgoing) -> dict[str, str]:
+    return {name: (value or b"").decode() for name, value in record.headers}
+
+
 def json_of(record: Message) -> Json:
     found: Json = json.loads(record.value())
     return found

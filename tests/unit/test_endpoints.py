@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from action_trigger.addresses import is_private
-from action_trigger.endpoints import BadEndpoints, Endpoint, endpoints, read_endpoints
+from action_trigger.endpoints import BadEndpoints, Endpoint, endpoints, text_of
 from order_contracts.order import ActionName
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -56,6 +56,7 @@ def test_several_secrets_may_sign_and_headers_go_along() -> None:
         (DEFAULT.replace(f'"{SECRET}"', ""), "default.secrets"),
         (DEFAULT + "timeout_seconds = 0", "default.timeout_seconds"),
         (DEFAULT + "timeout = 3", "default.timeout"),
+        (DEFAULT + "rate = 0", "default.rate"),
         (DEFAULT + '[default.headers]\nWebhook-Id = "x"', "default.headers"),
         (DEFAULT + '[default.headers]\n"a b" = "x"', "default.headers"),
         (DEFAULT + "[actions.ConfirmNothing]\n", "actions.ConfirmNothing"),
@@ -75,7 +76,7 @@ def test_a_bad_file_is_one_sentence_that_names_the_key_and_no_value(text: str, k
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadEndpoints, match="can't be read"):
-        read_endpoints(tmp_path / "none.toml")
+        text_of(tmp_path / "none.toml")
 
 
 def test_a_private_address_is_refused_unless_it_is_allowed() -> None:

@@ -23,6 +23,7 @@ def head(offset: int, *, age: float = 0, due_in: float = 0) -> Head:
         scheduled=0,
         due_at=NOW + timedelta(seconds=due_in),
         created_at=NOW - timedelta(seconds=age),
+        started_at=NOW - timedelta(seconds=age),
     )
 
 

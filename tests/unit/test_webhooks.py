@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from action_trigger.webhooks import (
     JITTER,
     LONGEST_WISH,
+    PATIENCE,
     SCHEDULE,
     Answer,
     Delivered,
@@ -23,6 +24,7 @@ from action_trigger.webhooks import (
     Outcome,
     Retry,
     body,
+    deadline,
     outcome,
     signed,
 )
@@ -36,8 +38,13 @@ def secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def judged(answer: Answer | NoAnswer, attempt: int = 1, chance: float = MIDDLE) -> Outcome:
-    return outcome(answer, attempt=attempt, now=NOW, chance=chance)
+def judged(
+    answer: Answer | NoAnswer,
+    attempt: int = 1,
+    chance: float = MIDDLE,
+    last: datetime = NOW + PATIENCE,
+) -> Outcome:
+    return outcome(answer, attempt=attempt, last=last, now=NOW, chance=chance)
 
 
 def test_the_body_says_what_the_contract_says() -> None:
@@ -81,7 +88,7 @@ def test_other_4xx_fail_at_once(status: int) -> None:
     assert judged(Answer(status)) == Failed(f"The endpoint answered {status}.")
 
 
-def test_410_keeps_the_delivery_for_an_operator() -> None:
+def test_410_is_about_the_endpoint() -> None:
     assert judged(Answer(410)) == Disabled()
 
 
@@ -102,6 +109,21 @@ def test_the_last_attempt_fails_with_what_was_answered() -> None:
     assert judged(NoAnswer("timeout"), last) == Failed(
         "No success in 10 attempts: the endpoint did not answer (timeout)."
     )
+
+
+def test_the_last_attempt_is_not_later_than_the_patience_lasts() -> None:
+    soon = NOW + timedelta(seconds=90)
+    assert judged(Answer(503), 5, last=soon) == Retry(soon)
+    assert judged(Answer(503, "3600"), 5, last=soon) == Retry(soon)
+    assert judged(Answer(503), 5, last=NOW) == Failed(
+        "No success in 5 attempts: the endpoint answered 503."
+    )
+
+
+def test_the_time_an_endpoint_was_shut_does_not_count() -> None:
+    recorded, enabled = NOW - timedelta(days=9), NOW - timedelta(hours=1)
+    assert deadline(recorded, enabled) == enabled + PATIENCE
+    assert deadline(NOW, enabled) == NOW + PATIENCE
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.25, 0.999])

@@ -26,6 +26,7 @@ ARTICLES: Final = "articles"  # enricher
 STORES: Final = "stores"  # enricher
 ACTION_DELIVERIES: Final = "deliveries"  # action-trigger
 LEASES: Final = "leases"  # action-trigger
+ENDPOINTS: Final = "endpoints"  # action-trigger, and operators by `orders deliveries`
 INTEGRATION_LOG: Final = "integration_log"  # all, under derived ids
 
 TIMEOUT_MS: Final = 10_000  # for one operation, retries and server selection included

@@ -13,12 +13,15 @@ from typing import Any, Final
 
 from action_trigger.announce import Announcer
 from action_trigger.consume import Assignment, OffsetsLost, Recorder, consume
+from action_trigger.courier import Chance, Courier
 from action_trigger.deliveries import Deliveries
-from action_trigger.dispatch import Chance, Dispatcher
-from action_trigger.endpoints import BadEndpoints, Endpoints, read_endpoints
+from action_trigger.dispatch import Dispatcher
+from action_trigger.endpoints import NAMES, BadEndpoints, Endpoints, endpoints, text_of
+from action_trigger.gates import Gates
 from action_trigger.hand import Hand
 from action_trigger.leases import Leases
-from action_trigger.sender import Sender, session
+from action_trigger.routing import Routing
+from action_trigger.sender import session
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime import health, logs
@@ -32,26 +35,35 @@ GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in fl
 LAST_WORDS: Final = 3.0  # seconds to tell of what they became
 
 
-async def main(settings: Settings, endpoints: Endpoints) -> None:
+async def main(settings: Settings, text: str, config: Endpoints) -> None:
+    """Run until told to stop; *config* is what *text*, that of the webhooks file, says."""
     stop = async_stop_event()
     async with AsyncExitStack() as clean_up:
         mongo = async_client(settings.mongo, settings.instance)
         clean_up.push_async_callback(mongo.close)
         publisher = await clean_up.enter_async_context(Publisher(settings.kafka, settings.instance))
-        http = await clean_up.enter_async_context(
-            session(allow_private_addresses=endpoints.allow_private_addresses)
-        )
+        sessions = {
+            allowed: await clean_up.enter_async_context(session(allow_private_addresses=allowed))
+            for allowed in (False, True)
+        }
         deliveries = Deliveries(mongo, settings.database)
-        leases = Leases(mongo, settings.database, settings.instance, endpoints.longest_timeout)
+        leases = Leases(mongo, settings.database, settings.instance, config.longest_timeout)
+        gates = Gates(mongo, settings.database)
         announcer = Announcer(mongo, settings.database, deliveries, publisher, leases.held)
-        hands = [Hand(Sender(http, route.endpoint), route.actions) for route in endpoints.routes]
+        hands = [Hand(name) for name in NAMES]
+        routing = Routing(hands, sessions, leases, gates)
         chance = Chance(lambda: datetime.now(UTC), random.random)
-        dispatcher = Dispatcher(deliveries, leases, hands, chance, announcer.wake)
+        courier = Courier(deliveries, leases, gates, chance, announcer.wake)
+        dispatcher = Dispatcher(deliveries, leases, gates, hands, courier)
         recorder = Recorder(deliveries, publisher, dispatcher.wake)
         assignment = Assignment(leases.assign)
 
         def taken() -> None:
             dispatcher.wake()
+            announcer.wake()
+
+        def moved(names: Iterable[str]) -> None:
+            dispatcher.moved(names)
             announcer.wake()
 
         clean_up.enter_context(
@@ -60,14 +72,17 @@ async def main(settings: Settings, endpoints: Endpoints) -> None:
             )
         )
         await patiently(deliveries.ensure_indexes)
+        await routing.use(config)
         await _until(
             stop,
             consume(settings.kafka, settings.instance, assignment, recorder, stop),
-            leases.keep(dispatcher.busy, taken, stop),
+            leases.keep(courier.busy, taken, stop),
+            gates.watch(moved, stop),
+            routing.follow(settings.webhooks_file, text, stop),
             dispatcher.run(stop),
             announcer.run(stop),
             _when(stop, announcer.wake),
-            grace=endpoints.longest_timeout + GRACE,
+            grace=lambda: leases.longest + GRACE,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
@@ -75,14 +90,16 @@ async def main(settings: Settings, endpoints: Endpoints) -> None:
                 await leases.give_back_all()
 
 
-async def _until(stop: asyncio.Event, *parts: Coroutine[Any, Any, None], grace: float) -> None:
+async def _until(
+    stop: asyncio.Event, *parts: Coroutine[Any, Any, None], grace: Callable[[], float]
+) -> None:
     """Run all parts until *stop*, and up to *grace* seconds longer; an error ends them all."""
     work = asyncio.create_task(_together(parts))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not work.done():
-        await asyncio.wait({work}, timeout=grace)
+        await asyncio.wait({work}, timeout=grace())
     work.cancel()
     with suppress(asyncio.CancelledError):
         await work
@@ -111,11 +128,12 @@ def run() -> int:
     settings = load(Settings)
     logs.configure(TRIGGER, settings.instance, settings.log_level)
     try:
-        endpoints = read_endpoints(settings.webhooks_file)
+        text = text_of(settings.webhooks_file)
+        config = endpoints(text)
     except BadEndpoints as error:
         refuse([str(error)])
     try:
-        asyncio.run(main(settings, endpoints))
+        asyncio.run(main(settings, text, config))
     except Exception as error:  # noqa: BLE001  the process ends, nothing is committed
         for cause in _causes(error):
             _say(cause)

@@ -10,13 +10,14 @@ from pymongo import AsyncMongoClient, UpdateOne
 
 from action_trigger import metrics
 from action_trigger.deliveries import Deliveries
-from action_trigger.delivery import FAILED, Settled
+from action_trigger.delivery import Settled
 from order_contracts.cloudevents import Envelope
 from order_contracts.events import ActionDelivered, ActionFailed
-from order_contracts.identity import event_id
+from order_contracts.identity import derived, event_id
 from order_contracts.integration_log import log_entry
 from order_contracts.topics import DELIVERIES, TRIGGER
 from order_runtime.dead_letters import dead_letter
+from order_runtime.deliveries import DELIVERED, FAILED
 from order_runtime.integration_log import log_document
 from order_runtime.mongo import INTEGRATION_LOG, JOBS, Document
 from order_runtime.patience import patiently
@@ -33,11 +34,17 @@ class Sink(Protocol):
     async def publish_all(self, records: Sequence[Outgoing]) -> None: ...
 
 
-def event(settled: Settled) -> Outgoing:
-    """Return ActionDelivered or ActionFailed; a repeat has the same id."""
+def event(settled: Settled) -> Outgoing | None:
+    """
+    Return ActionDelivered or ActionFailed, None where there is nothing to say.
+
+    A repeat has the same id, the outcome of a replay another one.
+    """
+    if settled.state not in {DELIVERED, FAILED}:
+        return None
     data = _failed(settled) if settled.state == FAILED else _delivered(settled)
     envelope = Envelope(
-        id=event_id(settled.job_id, data.TYPE),
+        id=_event_id(settled, data.TYPE),
         source=f"/{TRIGGER}",
         type=data.TYPE,
         time=settled.at,
@@ -46,6 +53,12 @@ def event(settled: Settled) -> Outgoing:
     )
     key = settled.order_id.encode()
     return Outgoing(DELIVERIES.name, key, data.to_json(), envelope.headers())
+
+
+def _event_id(settled: Settled, event_type: str) -> str:
+    if not settled.round:
+        return event_id(settled.job_id, event_type)
+    return derived("event", settled.job_id, event_type, settled.round)
 
 
 def _delivered(settled: Settled) -> ActionDelivered:
@@ -106,7 +119,11 @@ class Announcer:
                 continue
 
     async def tell(self) -> int:
-        """Announce what is untold in our partitions; return how many there were, up to LIMIT."""
+        """
+        Announce what is untold in our partitions; return how many there were, up to LIMIT.
+
+        A delivery that was replayed or dropped is told to its job alone.
+        """
         partitions = self._partitions()
         if not partitions:
             return 0
@@ -114,7 +131,7 @@ class Announcer:
         if not settled:
             return 0
         await asyncio.gather(
-            self._publisher.publish_all([event(item) for item in settled]),
+            self._publisher.publish_all([told for item in settled if (told := event(item))]),
             self._bury([item for item in settled if item.state == FAILED]),
             patiently(lambda: self._record(settled)),
         )
@@ -142,11 +159,30 @@ class Announcer:
         ]
         await self._database[JOBS].bulk_write(jobs, ordered=False)
         entries = [_entry(item) for item in settled if item.state == FAILED]
+        entries += [_resolved(item) for item in settled if item.state == DELIVERED and item.round]
         if entries:
             await self._database[INTEGRATION_LOG].bulk_write(entries, ordered=False)
 
 
 def _entry(settled: Settled) -> UpdateOne:
+    """Enter the failure; one that a replay had resolved is open again."""
+    document = _logged(settled)
+    return UpdateOne(
+        {"_id": document.pop("_id")},
+        {
+            "$set": {"at": document.pop("at")},
+            "$setOnInsert": document,
+            "$unset": {"resolvedAt": ""},
+        },
+        upsert=True,
+    )
+
+
+def _resolved(settled: Settled) -> UpdateOne:
+    return UpdateOne({"_id": _logged(settled)["_id"]}, {"$set": {"resolvedAt": settled.at}})
+
+
+def _logged(settled: Settled) -> Document:
     entry = log_entry(
         "ActionFailed",
         job_id=settled.job_id,
@@ -154,5 +190,4 @@ def _entry(settled: Settled) -> UpdateOne:
         at=settled.at,
         reference=str(settled.action),
     )
-    document = log_document(entry)
-    return UpdateOne({"_id": document.pop("_id")}, {"$setOnInsert": document}, upsert=True)
+    return log_document(entry)

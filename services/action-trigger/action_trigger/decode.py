@@ -36,6 +36,7 @@ def decoded(record: Record) -> Recorded | Unreadable:
         body=body(action, _asked_at(headers.get("ce_time"), record.at)),
         record=record,
         traceparent=headers.get("traceparent"),
+        replay="orders-replay" in headers,
     )
 
 

@@ -9,9 +9,10 @@ from typing import Final
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from action_trigger.delivery import PENDING, Attempt, Head, Recorded, Settled
-from action_trigger.documents import head_of, new, record_of, settled_of, update_of
+from action_trigger.delivery import Attempt, Head, Recorded, Settled
+from action_trigger.documents import given_up, head_of, new, record_of, settled_of, update_of
 from order_contracts.order import ActionName
+from order_runtime.deliveries import FAILED, PENDING, REPLAYABLE, replayed
 from order_runtime.mongo import ACTION_DELIVERIES, CODEC, Document
 from order_runtime.records import Record
 
@@ -23,16 +24,18 @@ _INDEXES: Final = (
         partialFilterExpression={"state": PENDING},
     ),
     IndexModel(
-        [("partition", ASCENDING), ("settledAt", ASCENDING)],
+        [("partition", ASCENDING), ("since", ASCENDING)],
         name="unannounced",
         partialFilterExpression={"announced": False},
     ),
     IndexModel([("orderId", ASCENDING), ("offset", ASCENDING)], name="order"),
+    # For operators, who look by state and time.
+    IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
     IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
 )
 _HEAD: Final = (
     *("orderId", "partition", "offset", "action", "size"),
-    *("attempts.state", "scheduled", "dueAt", "createdAt"),
+    *("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"),
 )
 
 
@@ -46,12 +49,18 @@ class Deliveries:
         await self._all.create_indexes(list(_INDEXES))
 
     async def record(self, actions: Sequence[Recorded], now: datetime) -> None:
-        """Insert what is new, due at once; what is there already stays as it is."""
+        """
+        Insert what is new, due at once; what is there already stays as it is.
+
+        Only where an operator sent a message again, a delivery that failed for good is tried anew:
+        once, since it then belongs to the later message.
+        """
         try:
             await self._all.insert_many([new(item, now) for item in actions], ordered=False)
         except BulkWriteError as error:
             if error.details.get("writeConcernErrors") or not _only_duplicates(error):
                 raise
+        await self._write([_again(item, now) for item in actions if item.replay])
 
     async def queue(
         self, partitions: Collection[int], actions: Collection[ActionName], limit: int
@@ -71,7 +80,8 @@ class Deliveries:
         return [head_of(document) async for document in self._all.find(where, _HEAD, hint="order")]
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
-        found = self._all.find({"_id": {"$in": list(ids)}}, {"body": 1})
+        """Return what is to be sent of those that are still pending."""
+        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, {"body": 1})
         return {document["_id"]: document["body"] async for document in found}
 
     async def postpone(self, times: Sequence[tuple[Head, datetime]]) -> None:
@@ -87,23 +97,30 @@ class Deliveries:
         """Record attempts and what follows from them; to do it twice is harmless."""
         await self._write([update_of(attempt) for attempt in attempts])
 
+    async def give_up(self, heads: Sequence[Head], reason: str, now: datetime) -> None:
+        """End deliveries whose time is over, without another attempt."""
+        await self._write([given_up(head, reason, now) for head in heads])
+
     async def unannounced(self, partitions: Collection[int], limit: int) -> list[Settled]:
-        """Return deliveries that came to an end which nobody was told of, the oldest first."""
+        """Return deliveries whose state nobody was told of yet, the oldest first."""
         where = {"partition": {"$in": sorted(partitions)}, "announced": False}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
-        found = self._all.find(where, fields, hint="unannounced").sort("settledAt").limit(limit)
+        found = self._all.find(where, fields, hint="unannounced").sort("since").limit(limit)
         return [settled_of(document) async for document in found]
 
     async def original(self, action_id: str) -> Record | None:
-        """Return the record that the action came in; None where it has expired."""
+        """Return the record that the action came in; None where it has expired or was erased."""
         document = await self._all.find_one({"_id": action_id}, {"record": 1})
-        return record_of(document["record"]) if document else None
+        return record_of(document["record"]) if document and "record" in document else None
 
     async def announced(self, settled: Sequence[Settled]) -> None:
-        """Mark them; one that was replayed meanwhile has another end still to come."""
+        """Mark them; one whose state changed meanwhile is still to be told of."""
         await self._write(
             [
-                UpdateOne({"_id": item.id, "settledAt": item.at}, {"$set": {"announced": True}})
+                UpdateOne(
+                    {"_id": item.id, "state": item.state, "since": item.at},
+                    {"$set": {"announced": True}},
+                )
                 for item in settled
             ]
         )
@@ -111,6 +128,13 @@ class Deliveries:
     async def _write(self, writes: list[UpdateOne]) -> None:
         if writes:
             await self._all.bulk_write(writes, ordered=False)
+
+
+def _again(item: Recorded, now: datetime) -> UpdateOne:
+    failed = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
+    update = replayed(now)
+    later = {"$set": update["$set"] | {"offset": item.record.offset}}
+    return UpdateOne(failed | REPLAYABLE, update | later)
 
 
 def _only_duplicates(error: BulkWriteError) -> bool:

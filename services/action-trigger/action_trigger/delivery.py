@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from action_trigger.webhooks import Outcome
 from order_contracts.order import ActionName
 from order_runtime.records import Record
-
-PENDING: Final = "pending"
-DELIVERED: Final = "delivered"
-FAILED: Final = "failed"
-DISABLED: Final = "disabled"  # its endpoint answered 410; waits for an operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +21,8 @@ class Recorded:
     body: str
     record: Record
     traceparent: str | None = None
+    replay: bool = False
+    """Whether an operator sent it again, so that what failed for good is to be tried anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +42,8 @@ class Head:
     """Made so far on the present schedule, which a replay starts anew."""
     due_at: datetime
     created_at: datetime
+    started_at: datetime
+    """When the present schedule began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A delivery that came to its end."""
+    """A delivery that came to its end, or whose end was undone by a replay."""
 
     id: str
     job_id: str
@@ -74,4 +72,6 @@ class Settled:
     status: int | None
     reason: str | None
     at: datetime
+    round: int
+    """How often it was replayed."""
     traceparent: str | None

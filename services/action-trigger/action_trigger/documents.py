@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from bson import Binary
 from pymongo import UpdateOne
 
-from action_trigger.delivery import (
-    DELIVERED,
-    DISABLED,
-    FAILED,
-    PENDING,
-    Attempt,
-    Head,
-    Recorded,
-    Settled,
-)
+from action_trigger.delivery import Attempt, Head, Recorded, Settled
 from action_trigger.webhooks import Delivered, Disabled, Failed, Outcome, Retry
 from order_contracts.order import ActionName
+from order_runtime.deliveries import DELIVERED, FAILED, PENDING, RETENTION
 from order_runtime.mongo import Document
 from order_runtime.records import Record
-
-RETENTION: Final = timedelta(days=30)
 
 
 def new(item: Recorded, now: datetime) -> Document:
@@ -42,7 +32,7 @@ def new(item: Recorded, now: datetime) -> Document:
         "scheduled": 0,
         "dueAt": now,
         "createdAt": now,
-        "expireAt": now + RETENTION,
+        "startedAt": now,
         # For the dead letter, which holds the original bytes.
         "record": {
             "topic": record.topic,
@@ -78,62 +68,65 @@ def head_of(document: Document) -> Head:
         scheduled=document["scheduled"],
         due_at=document["dueAt"],
         created_at=document["createdAt"],
+        started_at=document["startedAt"],
     )
 
 
 def update_of(attempt: Attempt) -> UpdateOne:
-    """Set the attempt at its own index, so that a repeat after a lost answer adds no second."""
+    """
+    Set the attempt at its own index, so that a repeat after a lost answer adds no second.
+
+    A 410 is about the endpoint: the delivery waits for it with the schedule it had.
+    """
     head = attempt.head
     tried: dict[str, Any] = {
         "at": attempt.at,
-        "state": _state(attempt.outcome),
+        "outcome": type(attempt.outcome).__name__.lower(),
         "durationMs": round(attempt.duration.total_seconds() * 1000),
         "status": attempt.status,
         "answer": attempt.answer,
     }
     fields = {
         f"attempts.{head.attempts}": tried,
-        "scheduled": head.scheduled + 1,
-        **_consequence(attempt.outcome, attempt.at + attempt.duration),
+        **_consequence(attempt.outcome, head.scheduled, attempt.at + attempt.duration),
     }
     return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
 
 
-def _state(outcome: Outcome) -> str:
-    match outcome:
-        case Delivered():
-            return DELIVERED
-        case Failed():
-            return FAILED
-        case Disabled():
-            return DISABLED
-        case Retry():
-            return PENDING
+def given_up(head: Head, reason: str, now: datetime) -> UpdateOne:
+    """End a delivery without another attempt."""
+    fields = _consequence(Failed(reason), head.scheduled, now)
+    return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
 
 
-def _consequence(outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _consequence(outcome: Outcome, scheduled: int, now: datetime) -> dict[str, Any]:
     match outcome:
         case Retry(at):
-            return {"dueAt": at}
+            return {"scheduled": scheduled + 1, "dueAt": at}
         case Disabled():
-            return {"state": DISABLED}
+            return {}
         case Failed(reason):
-            return {"state": FAILED, "reason": reason, "settledAt": now, "announced": False}
+            return {"state": FAILED, "reason": reason, **_ended(now)}
         case Delivered():
-            return {"state": DELIVERED, "settledAt": now, "announced": False}
+            return {"state": DELIVERED, **_ended(now)}
+
+
+def _ended(now: datetime) -> dict[str, Any]:
+    return {"since": now, "announced": False, "expireAt": now + RETENTION}
 
 
 def settled_of(document: Document) -> Settled:
-    last = document["attempts"][-1]
+    attempts = document["attempts"]
     return Settled(
         id=document["_id"],
         job_id=document["jobId"],
         order_id=document["orderId"],
         action=ActionName(document["action"]),
         state=document["state"],
-        attempts=len(document["attempts"]),
-        status=last["status"],
+        attempts=len(attempts),
+        status=attempts[-1]["status"] if attempts else None,
         reason=document.get("reason"),
-        at=document["settledAt"],
+        at=document["since"],
+        round=document.get("round", 0),
         traceparent=document.get("traceparent"),
     )

@@ -1,4 +1,4 @@
-"""Where each action goes: one validated TOML file, read at start."""
+"""Where each action goes: one validated TOML file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ from yarl import URL
 from action_trigger.addresses import is_private
 from order_contracts.order import ActionName
 
+DEFAULT: Final = "default"
+NAMES: Final = (DEFAULT, *map(str, ActionName))
+"""An endpoint is named after its table in the file."""
 OURS: Final = frozenset(
     {"content-type", "content-length", "host", "transfer-encoding", "connection", "accept-encoding"}
 )
@@ -79,6 +82,8 @@ class Endpoint(BaseModel):
     ] = Field(repr=False)
     """All of them sign."""
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
+    rate: Annotated[float, Field(ge=0.01, le=100_000)] | None = None
+    """Webhooks a second from each worker; unbounded where it isn't given."""
     headers: Mapping[HeaderName, Annotated[SecretStr, Field(max_length=4_096)]] = Field(
         default={}, repr=False
     )
@@ -105,6 +110,7 @@ class _File(BaseModel):
 class Route:
     """An endpoint, and the actions that go there."""
 
+    name: str
     endpoint: Endpoint
     actions: tuple[ActionName, ...]
 
@@ -120,16 +126,20 @@ class Endpoints:
         return max(route.endpoint.timeout_seconds for route in self.routes)
 
 
-def read_endpoints(path: Path) -> Endpoints:
-    """Return what the file at *path* says; raises BadEndpoints."""
+def text_of(path: Path) -> str:
+    """Return the file's text; raises BadEndpoints."""
     try:
-        return endpoints(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadEndpoints(f"The webhooks file can't be read ({type(error).__name__}).") from None
 
 
 def endpoints(text: str) -> Endpoints:
-    """Return what the TOML in *text* says: an action's table overrides the default's values."""
+    """
+    Return what the TOML in *text* says: an action's table overrides the default's values.
+
+    Raises BadEndpoints.
+    """
     try:
         file = _File.model_validate(_inherited(tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
@@ -139,8 +149,8 @@ def endpoints(text: str) -> Endpoints:
         key = ".".join(str(part) for part in wrong["loc"] if part != "[key]")
         raise BadEndpoints(f"In the webhooks file, {key}: {wrong['msg']}.") from None
     rest = tuple(action for action in ActionName if action not in file.actions)
-    own = tuple(Route(endpoint, (action,)) for action, endpoint in file.actions.items())
-    routes = (*own, Route(file.default, rest)) if rest else own
+    own = tuple(Route(action, endpoint, (action,)) for action, endpoint in file.actions.items())
+    routes = (*own, Route(DEFAULT, file.default, rest)) if rest else own
     if not file.allow_private_addresses:
         _refuse_private(routes)
     return Endpoints(routes, file.allow_private_addresses)

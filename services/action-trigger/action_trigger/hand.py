@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from action_trigger import metrics
+from action_trigger.circuit import CLOSED, Circuit
 from action_trigger.delivery import Head
+from action_trigger.pace import Pace
 from action_trigger.sender import Sender
 from order_contracts.order import ActionName
 
@@ -21,26 +24,57 @@ AT_ONCE: Final = 32  # requests in flight
 class Item:
     head: Head
     body: str
+    taken_at: datetime
     hand: Hand
 
 
 class Hand:
     """The deliveries of one endpoint that are in memory, and when to look for more."""
 
-    def __init__(self, sender: Sender, actions: tuple[ActionName, ...]) -> None:
-        self.sender = sender
-        self.actions = actions
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.actions: tuple[ActionName, ...] = ()
+        self._sender: Sender | None = None
+        self.pace = Pace(None)
         self.slots = asyncio.Semaphore(AT_ONCE)
+        self.in_flight = 0
         self.more = False
         """Whether the last look left due deliveries where they are."""
+        self._circuit = CLOSED
         self._held: dict[str, int] = {}
         self._size = 0
         self._left: set[str] = set()
         self._woken = asyncio.Event()
         self._sleeps_until: datetime | None = None
 
+    def use(self, sender: Sender | None, actions: tuple[ActionName, ...]) -> None:
+        """From now on send so, and these."""
+        self._sender, self.actions = sender, actions
+        self.pace = Pace(sender.rate if sender else None)
+        self.wake()
+
+    @property
+    def sender(self) -> Sender:
+        """Only where there are actions that go there."""
+        if self._sender is None:
+            raise LookupError(f"no action goes to {self.name}")
+        return self._sender
+
+    @property
+    def circuit(self) -> Circuit:
+        return self._circuit
+
+    @circuit.setter
+    def circuit(self, circuit: Circuit) -> None:
+        was_open, self._circuit = self._circuit.probe_at, circuit
+        metrics.CIRCUIT_OPEN.labels(self.name).set(circuit.probe_at is not None)
+        if was_open and not circuit.probe_at:
+            self.wake()
+
     @property
     def has_room(self) -> bool:
+        if self._circuit.probe_at is not None:  # one probe at a time
+            return not self.in_flight
         return len(self._held) <= WINDOW // 2 and self._size <= BUDGET // 2
 
     def start_looking(self) -> None:
@@ -57,14 +91,17 @@ class Hand:
             if head.due_at <= now and head.id not in self._held and head.id not in self._left
         ]
         taken: list[Head] = []
-        size = self._size
+        size, room = self._size, self._room()
         for head in due:
-            if len(self._held) + len(taken) >= WINDOW or size >= BUDGET:
+            if len(taken) >= room or size >= BUDGET:
                 break
             taken.append(head)
             size += head.size
         self.more = self.more or len(taken) < len(due)
         return taken
+
+    def _room(self) -> int:
+        return 1 if self._circuit.probe_at is not None else WINDOW - len(self._held)
 
     def holds(self, head: Head) -> bool:
         return head.id in self._held

@@ -32,7 +32,8 @@ class Leases:
     ) -> None:
         self._all = client.get_database(database)[LEASES].with_options(CODEC)
         self._owner = owner
-        self._seconds = longest + SLACK
+        self.longest = longest
+        """Seconds that a request may take; may change, for each is begun only if covered."""
         self._until: dict[int, float] = {}  # by this process's monotonic clock
         self._assigned: frozenset[int] = frozenset()
         self._changed = asyncio.Event()
@@ -93,7 +94,8 @@ class Leases:
                 {"$lt": ["$until", "$$NOW"]},
             ]
         }
-        until = {"$add": ["$$NOW", int(self._seconds * 1000)]}
+        seconds = self.longest + SLACK
+        until = {"$add": ["$$NOW", int(seconds * 1000)]}
         await self._make(wanted)
         await self._all.update_many(
             {"_id": {"$in": list(wanted)}, "$expr": ours_or_over},
@@ -103,7 +105,7 @@ class Leases:
         held = {document["_id"] async for document in mine}
         self._until = {
             **{partition: end for partition, end in self._until.items() if partition not in wanted},
-            **dict.fromkeys(held, began + self._seconds),
+            **dict.fromkeys(held, began + seconds),
         }
 
     async def _make(self, wanted: Collection[int]) -> None:

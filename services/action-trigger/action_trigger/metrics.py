@@ -31,6 +31,20 @@ ANNOUNCED: Final = Counter(
     "Deliveries announced on Kafka, by their state.",
     ["state"],
 )
+ENABLED: Final = Gauge(
+    "ordermill_action_trigger_endpoint_enabled",
+    "1 where webhooks are sent; 0 where the endpoint is disabled or paused, its queue kept.",
+    ["endpoint"],
+)
+CIRCUIT_OPEN: Final = Gauge(
+    "ordermill_action_trigger_circuit_open",
+    "1 where the endpoint failed so often in a row that it is only probed.",
+    ["endpoint"],
+)
+FILE_REFUSED: Final = Gauge(
+    "ordermill_action_trigger_webhooks_file_refused",
+    "1 while the webhooks file as it is now can't be used, and the one before goes on.",
+)
 PARTITIONS: Final = Gauge(
     "ordermill_action_trigger_partitions", "Partitions whose deliveries this process may send."
 )

@@ -66,6 +66,7 @@ class Sender:
         self._timeout = ClientTimeout(total=endpoint.timeout_seconds)
         self._secrets = tuple(text for text in (*self._keys, *self._own.values()) if text)
         self.timeout_seconds = endpoint.timeout_seconds
+        self.rate = endpoint.rate
 
     async def send(self, action_id: str, body: str, at: datetime) -> Reply:
         """Send once; redirects are not followed, failures are answers too."""

@@ -20,6 +20,8 @@ SCHEDULE: Final = tuple(
     for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
 """Before each attempt, counted from the one before: 75 h in all, as Standard Webhooks advise."""
+PATIENCE: Final = timedelta(hours=75)
+"""No attempt is made later than this after a delivery's schedule began."""
 JITTER: Final = 0.1  # of an interval, to either side, so that a queue doesn't come back as one
 LONGEST_WISH: Final = timedelta(hours=24)  # a Retry-After beyond it is shortened
 
@@ -71,7 +73,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Disabled:
-    """The endpoint said that it is gone (410): the delivery is kept for an operator."""
+    """The endpoint said that it is gone (410): its queue is kept for an operator."""
 
 
 Outcome = Delivered | Retry | Failed | Disabled
@@ -100,26 +102,37 @@ def signed(text: str, *, action_id: str, at: datetime, secrets: Sequence[str]) -
     }
 
 
-def outcome(answer: Answer | NoAnswer, *, attempt: int, now: datetime, chance: float) -> Outcome:
+def deadline(started_at: datetime, enabled_since: datetime) -> datetime:
+    """Return when the last attempt may be made; while an endpoint is shut, no time is lost."""
+    return max(started_at, enabled_since) + PATIENCE
+
+
+def passing(status: int) -> bool:
+    """Return whether the answer asks for another try: neither taken nor refused for good."""
+    return status == 429 or not (200 <= status < 300 or 400 <= status < 500)
+
+
+def outcome(
+    answer: Answer | NoAnswer, *, attempt: int, last: datetime, now: datetime, chance: float
+) -> Outcome:
     """
     Return what the answer to attempt number *attempt* (the first is 1) means.
 
-    *chance* in [0, 1) spreads the retries.
+    No attempt is made after *last*. *chance* in [0, 1) spreads the retries.
     """
-    if isinstance(answer, Answer):
-        if 200 <= answer.status < 300:
+    if isinstance(answer, Answer) and not passing(answer.status):
+        if answer.status < 300:
             return Delivered()
         if answer.status == 410:
             return Disabled()
-        if 400 <= answer.status < 500 and answer.status != 429:
-            return Failed(f"The endpoint answered {answer.status}.")
-    if attempt >= len(SCHEDULE):
-        return Failed(f"No success in {attempt} attempts: {_last(answer)}.")
+        return Failed(f"The endpoint answered {answer.status}.")
+    if attempt >= len(SCHEDULE) or now >= last:
+        return Failed(f"No success in {attempt} attempts: {_said(answer)}.")
     interval = SCHEDULE[attempt] * (1 + JITTER * (2 * chance - 1))
-    return Retry(now + max(interval, _wish(answer, now)))
+    return Retry(min(now + max(interval, _wish(answer, now)), last))
 
 
-def _last(answer: Answer | NoAnswer) -> str:
+def _said(answer: Answer | NoAnswer) -> str:
     if isinstance(answer, NoAnswer):
         return f"the endpoint did not answer ({answer.why})"
     return f"the endpoint answered {answer.status}"
