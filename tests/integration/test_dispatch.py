@@ -20,7 +20,7 @@ from order_runtime.jobs import stages_of
 from order_runtime.mongo import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
 from order_runtime.records import Outgoing
 from support.actions import ASKED_AT, headers_sent
-from support.dispatching import PARTITIONS, Scene, eventually, now, recorded, scene
+from support.dispatching import PARTITIONS, Scene, eventually, gauge, now, recorded, scene
 from support.stack import RunningStack
 
 pytestmark = pytest.mark.stack
@@ -119,18 +119,19 @@ async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(here
     async def all_busy() -> bool:
         return here.trigger.at_once == AT_ONCE
 
-    async with here.dispatching(config=here.config(patience=4)):
+    async with here.dispatching():
         await eventually(all_busy)
         await here.move("Custom", PAUSED)
-        await eventually(lambda: _none_at_once(here))
-        assert len(here.trigger.seen) == AT_ONCE
+        await eventually(lambda: _told("endpoint_enabled", "Custom", 0))
         here.trigger.hangs = False
+        here.trigger.released.set()
+        await here.settle({"delivered": AT_ONCE, "pending": 20})
         await here.move("Custom", ENABLED)
-        await here.settle({"delivered": AT_ONCE + 20}, 60)
+        await here.settle({"delivered": AT_ONCE + 20})
 
 
-async def _none_at_once(here: Scene) -> bool:
-    return here.trigger.at_once == 0
+async def _told(name: str, endpoint: str, value: float) -> bool:
+    return gauge(name, endpoint) == value
 
 
 async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answers(
@@ -138,13 +139,11 @@ async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answ
 ) -> None:
     here.trigger.status = 503
     began, waited = now(), timedelta()
-    await here.record(*recorded(300))
-
-    async def open_circuit() -> bool:
-        return here.trigger.at_once == 0 and len(here.trigger.seen) >= THRESHOLD
+    await here.record(*recorded(300), at=began)
 
     async with here.dispatching(clock=lambda: began + waited) as dispatcher:
-        await eventually(open_circuit)
+        await eventually(lambda: _told("circuit_open", "default", 1))
+        await eventually(lambda: _seen(here, THRESHOLD))
         burnt = len(here.trigger.seen)
         assert burnt <= THRESHOLD + AT_ONCE
         for probe in range(1, 4):
@@ -166,11 +165,9 @@ async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(her
     began, waited = now(), timedelta()
     await here.record(*recorded(60), at=began)
 
-    async def tried() -> bool:
-        return here.trigger.at_once == 0 and len(here.trigger.seen) >= THRESHOLD
-
     async with here.dispatching(clock=lambda: began + waited) as dispatcher:
-        await eventually(tried)
+        await eventually(lambda: _told("circuit_open", "default", 1))
+        await eventually(lambda: _seen(here, THRESHOLD))
         waited = PATIENCE + timedelta(minutes=1)
         dispatcher.wake()  # a probe, which fails too
         await eventually(lambda: _failed(here, 1))

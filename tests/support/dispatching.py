@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import REGISTRY
 from pymongo import AsyncMongoClient
 
 from action_trigger.courier import Chance, Courier
@@ -55,6 +57,8 @@ class Trigger:
     """Answers 204, or as it is told; hangs for ever where it is told to."""
 
     hangs: bool = False
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends what hangs."""
     status: int = 204
     fails: float = 0.0
     """How many of a hundred posts, as a fraction, are answered 500 at random."""
@@ -63,6 +67,8 @@ class Trigger:
     """Answered 2xx."""
     senders: set[str] = field(default_factory=set)
     signatures: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each post came, by the monotonic clock."""
     at_once: int = 0
     most_at_once: int = 0
 
@@ -71,10 +77,11 @@ class Trigger:
         self.seen[action_id] += 1
         self.senders.add(request.headers["From"])
         self.signatures.append(request.headers["webhook-signature"])
+        self.times.append(time.monotonic())
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            await asyncio.sleep(60 if self.hangs and request.path == "/slow" else 0.001)
+            await self._hang() if self.hangs and request.path == "/slow" else None
         finally:
             self.at_once -= 1
         if self.status == 302:
@@ -83,6 +90,16 @@ class Trigger:
         self.taken[action_id] += status < 300
         text = f"You sent {request.headers['Authorization']}. " + "x" * 10_000
         return web.Response(status=status, text=text)
+
+    async def _hang(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await self.released.wait()
+
+
+def gauge(name: str, endpoint: str) -> float | None:
+    """Return what the action-trigger says of an endpoint."""
+    return REGISTRY.get_sample_value(f"ordermill_action_trigger_{name}", {"endpoint": endpoint})
 
 
 @asynccontextmanager

@@ -1,0 +1,87 @@
+"""The automation trigger is away, or half of it: nothing is lost, and nobody else is slowed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from action_trigger.circuit import THRESHOLD
+from action_trigger.hand import AT_ONCE
+from action_trigger.pace import BURST
+from support.actions import received_ids
+from support.api import Api
+from support.builders import order_body
+from support.dispatching import Scene, eventually, now, recorded, scene
+from support.stack import RunningStack
+from support.wait import until
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(600)]
+
+RATE = 100
+MINUTES = 60
+A_MINUTE = 20  # actions that come in
+
+
+@pytest.fixture
+async def here(stack: RunningStack) -> AsyncIterator[Scene]:
+    async with scene(stack.mongo) as made:
+        yield made
+
+
+async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(here: Scene) -> None:
+    """The clock is ours, the receiver real."""
+    here.trigger.status, offset = 503, timedelta()
+    items = recorded(MINUTES * A_MINUTE)
+    config = here.config().replace("[default]", f"[default]\nrate = {RATE}")
+
+    async with here.dispatching(config=config, clock=lambda: now() + offset) as dispatcher:
+        for minute in range(MINUTES):
+            come = items[minute * A_MINUTE : (minute + 1) * A_MINUTE]
+            await here.record(*come, at=now() + offset)
+            await eventually(lambda: _tried(here, minute))  # noqa: B023
+            offset += timedelta(minutes=1)
+            dispatcher.wake()
+        assert await here.states() == {"pending": len(items)}
+        assert here.trigger.seen.total() <= THRESHOLD + AT_ONCE + MINUTES
+
+        here.trigger.status, here.trigger.times = 204, []
+        offset += timedelta(hours=6)
+        dispatcher.wake()
+        await here.settle({"delivered": len(items)}, 120)
+    assert here.trigger.taken == {item.action_id: 1 for item in items}
+    assert _most_in_a_second(here.trigger.times) <= RATE * (1 + 2 * BURST)
+
+
+async def _tried(here: Scene, minute: int) -> bool:
+    """Say whether this minute's attempts are over: at first a few, later one probe each."""
+    return here.trigger.at_once == 0 and here.trigger.seen.total() > minute
+
+
+def _most_in_a_second(times: list[float]) -> int:
+    return max(sum(start <= at < start + 1 for at in times) for start in times)
+
+
+def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
+    stack: RunningStack, contact: Json
+) -> None:
+    """Every job is complete before a single webhook was taken; afterwards all of them are."""
+    api = Api(stack)
+    stack.kill("receiver")
+    bodies = [
+        order_body(contact=contact, orderAction={"action": "ConfirmOrder"}) for _ in range(300)
+    ]
+    jobs = [api.registered(body) for body in bodies]
+    for job_id in jobs:
+        assert api.stored(job_id)["status"] == "Completed"
+    until(lambda: all(_fired(api, job_id) for job_id in jobs), seconds=120)
+    stack.start("receiver")
+    until(lambda: len(set(received_ids(stack.receiver))) >= len(jobs), seconds=480)
+    for job_id in jobs:
+        assert api.settled(job_id, seconds=60)["stages"]["action"] == "delivered"
+
+
+def _fired(api: Api, job_id: str) -> bool:
+    stage: str = api.stored(job_id)["stages"]["action"]
+    return stage == "fired"

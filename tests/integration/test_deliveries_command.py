@@ -1,0 +1,119 @@
+"""What an operator does at night: look, try again, shut an endpoint and open it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from order_contracts.events import OrderAction
+from order_runtime.jobs import stages_of
+from order_runtime.mongo import JOBS
+from support.actions import (
+    behave,
+    documents,
+    message,
+    order_action,
+    publish,
+    put_jobs,
+    received_ids,
+)
+from support.actions import until as seen
+from support.builders import Json
+from support.stack import RunningStack
+from support.wait import until
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(autouse=True)
+def in_order(stack: RunningStack) -> Iterator[None]:
+    yield
+    behave(stack.receiver, times=0)
+    stack.orders("deliveries", "enable", "default")
+
+
+def deliveries(stack: RunningStack, *args: str) -> Any:
+    return json.loads(stack.orders("deliveries", *args, "--json").stdout)
+
+
+def fire(stack: RunningStack, *actions: OrderAction) -> None:
+    put_jobs(stack.mongo, stack.database, actions)
+    publish(stack.kafka, map(message, actions))
+
+
+def listed(stack: RunningStack, action: OrderAction, state: str) -> Json | None:
+    rows: list[Json] = deliveries(stack, "list", "--order", action.order_id, "--state", state)
+    return rows[0] if rows else None
+
+
+def stage(stack: RunningStack, action: OrderAction) -> str:
+    (job,) = documents(stack.mongo, stack.database, JOBS, {"_id": action.job_id})
+    return str(stages_of(job).action)
+
+
+def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
+    stack: RunningStack,
+) -> None:
+    action = order_action()
+    behave(stack.receiver, status=400, times=1)
+    fire(stack, action)
+    row = until(lambda: listed(stack, action, "failed"))
+    assert row["reason"] == "The endpoint answered 400."
+    shown = deliveries(stack, "show", action.action_id)
+    assert [attempt["status"] for attempt in shown["attempts"]] == [400]
+    seen(lambda: stage(stack, action) == "failed")
+
+    of_order = ("replay", "--order", action.order_id, "--since", row["createdAt"])
+    assert deliveries(stack, *of_order, "--dry-run") == [row]
+    assert listed(stack, action, "failed") == row
+    assert deliveries(stack, *of_order) == {"replayed": 1}
+    assert deliveries(stack, *of_order) == {"replayed": 0}
+
+    row = until(lambda: listed(stack, action, "delivered"))
+    assert (row["attempts"], row["replays"]) == (2, 1)
+    seen(lambda: stage(stack, action) == "delivered")
+    assert deliveries(stack, "replay", action.action_id) == {"replayed": 0}
+    assert deliveries(stack, "replay", action.action_id, "--delivered") == {"replayed": 1}
+    seen(lambda: received_ids(stack.receiver).count(action.action_id) == 3)
+
+
+def test_a_paused_endpoint_keeps_its_queue_until_it_is_resumed(stack: RunningStack) -> None:
+    action = order_action()
+    stack.orders("deliveries", "pause", "default")
+    fire(stack, action)
+    until(lambda: listed(stack, action, "pending"))
+    (endpoint,) = deliveries(stack, "endpoints")
+    assert (endpoint["state"], endpoint["by"]) == ("paused", "operator")
+    assert endpoint["waiting"] >= 1
+    assert action.action_id not in received_ids(stack.receiver)
+    stack.orders("deliveries", "resume", "default")
+    until(lambda: listed(stack, action, "delivered"))
+
+
+def test_a_disabled_endpoint_is_not_resumed_but_enabled(stack: RunningStack) -> None:
+    stack.orders("deliveries", "disable", "default")
+    refused = stack.orders("deliveries", "resume", "default", check=False)
+    assert refused.returncode == 1
+    assert "orders deliveries enable default" in refused.stderr
+    assert "default is enabled" in stack.orders("deliveries", "enable", "default").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("replay",), "Say which"),
+        (("replay", "--state", "pending"), "Only failed deliveries"),
+        (("replay", "--state", "delivered"), "Only failed deliveries"),
+        (("list", "--since", "yesterday"), "is no time"),
+        (("list", "--state", "lost"), "A state is one of"),
+        (("show", "no-such-action"), "There is no delivery"),
+        (("pause", "elsewhere"), "There is no endpoint"),
+    ],
+)
+def test_a_mistake_is_one_sentence(stack: RunningStack, args: tuple[str, ...], said: str) -> None:
+    refused = stack.orders("deliveries", *args, check=False)
+    assert refused.returncode == 1
+    assert said in refused.stderr
