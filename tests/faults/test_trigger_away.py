@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from action_trigger.hand import AT_ONCE
 from action_trigger.pace import BURST
 from support.actions import received_ids
 from support.api import Api
-from support.builders import order_body
+from support.builders import contact_body, matching, order_body
 from support.dispatching import Scene, eventually, now, recorded, scene
 from support.stack import RunningStack
 from support.wait import until
@@ -64,13 +66,17 @@ def _most_in_a_second(times: list[float]) -> int:
 
 
 def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
-    stack: RunningStack, contact: Json
+    stack: RunningStack, tmp_path: Path
 ) -> None:
-    """Every job is complete before a single webhook was taken; afterwards all of them are."""
-    api = Api(stack)
+    """Every job is complete before a single webhook was taken; afterwards all are delivered."""
+    api, known = Api(stack), contact_body()
+    file = tmp_path / "contacts.ndjson"
+    file.write_text(json.dumps(known))
+    stack.orders("reference", "load", str(file))
     stack.kill("receiver")
     bodies = [
-        order_body(contact=contact, orderAction={"action": "ConfirmOrder"}) for _ in range(300)
+        order_body(contact=matching(known), orderAction={"action": "ConfirmOrder"})
+        for _ in range(300)
     ]
     jobs = [api.registered(body) for body in bodies]
     for job_id in jobs:

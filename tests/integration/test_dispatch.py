@@ -222,8 +222,19 @@ async def _all(here: Scene) -> int:
     return (await here.states()).total()
 
 
+async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(here: Scene) -> None:
+    items = recorded(5)
+    config = here.config().replace("[default]", "[default]\nrate = 1")
+    everything = here.mongo[here.database][ACTION_DELIVERIES]
+    await here.record(*items)
+    async with here.dispatching(config=config):
+        await eventually(lambda: _seen(here, 1))
+        await everything.update_one({"_id": items[-1].action_id}, redacted(now()))
+        await here.settle({"delivered": 4, "dropped": 1})
+    assert here.trigger.seen[items[-1].action_id] == 0
+
+
 async def test_what_was_erased_is_dropped_and_not_sent(here: Scene) -> None:
-    """Also where it was in hand already, behind others of its order."""
     (one,) = recorded(1)
     await here.record(one)
     everything = here.mongo[here.database][ACTION_DELIVERIES]

@@ -16,21 +16,21 @@ def failing(times: int, circuit: Circuit = CLOSED, now: datetime = NOW) -> Circu
 
 
 def test_a_few_failures_leave_it_closed() -> None:
-    assert failing(THRESHOLD - 1).opens_at(NOW) is None
+    assert failing(THRESHOLD - 1).waits_until(NOW) is None
 
 
 def test_many_in_a_row_open_it_until_the_first_probe() -> None:
-    assert failing(THRESHOLD).opens_at(NOW) == NOW + PROBE_EVERY
-    assert failing(THRESHOLD).opens_at(NOW + PROBE_EVERY) is None
+    assert failing(THRESHOLD).waits_until(NOW) == NOW + PROBE_EVERY
+    assert failing(THRESHOLD).waits_until(NOW + PROBE_EVERY) is None
 
 
 def test_a_success_in_between_starts_the_count_anew() -> None:
     once = failing(THRESHOLD - 1).after(success=True, now=NOW)
-    assert failing(THRESHOLD - 1, once).opens_at(NOW) is None
+    assert failing(THRESHOLD - 1, once).waits_until(NOW) is None
 
 
 def test_a_probe_that_fails_keeps_it_open_and_one_that_succeeds_closes_it() -> None:
     later = NOW + PROBE_EVERY + timedelta(seconds=1)
     opened = failing(THRESHOLD)
-    assert failing(1, opened, later).opens_at(later) == later + PROBE_EVERY
+    assert failing(1, opened, later).waits_until(later) == later + PROBE_EVERY
     assert opened.after(success=True, now=later) == CLOSED

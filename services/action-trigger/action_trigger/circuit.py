@@ -23,13 +23,17 @@ class Circuit:
     probe_at: datetime | None = None
     """When the next attempt may be made; None while it is closed."""
 
+    @property
+    def is_open(self) -> bool:
+        return self.probe_at is not None
+
     def after(self, *, success: bool, now: datetime) -> Circuit:
         if success:
             return CLOSED
         failures = self.failures + 1
         return Circuit(failures, now + PROBE_EVERY if failures >= THRESHOLD else None)
 
-    def opens_at(self, now: datetime) -> datetime | None:
+    def waits_until(self, now: datetime) -> datetime | None:
         """Return when something may be sent again; None if it may now."""
         return self.probe_at if self.probe_at is not None and now < self.probe_at else None
 

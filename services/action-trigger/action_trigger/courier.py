@@ -105,7 +105,7 @@ class Courier:
             return HeldBack()
         if not self._gates.is_open(hand.name):
             return HeldBack(now + SHUT)
-        shut_until = hand.circuit.opens_at(now)
+        shut_until = hand.circuit.waits_until(now)
         return HeldBack(shut_until) if shut_until else None
 
     async def _still_there(self, item: Item) -> bool:

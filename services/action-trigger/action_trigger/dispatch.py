@@ -87,13 +87,13 @@ class Dispatcher:
             return now + LONGEST_SLEEP
         queue = await patiently(lambda: self._deliveries.queue(partitions, hand.actions, WINDOW))
         now = self._courier.now()
-        if shut_until := hand.circuit.opens_at(now):
+        if shut_until := hand.circuit.waits_until(now):
             await self._give_up(queue, hand, now)
             return shut_until
         hand.more = len(queue) == WINDOW and queue[-1].due_at <= now
         fresh = [head for head in hand.fresh(queue, now) if not self._held(head)]
         later = await self._admit(fresh, hand, tasks) if fresh else []
-        if hand.more and hand.has_room and not hand.circuit.probe_at:
+        if hand.more and hand.has_room and not hand.circuit.is_open:
             return now
         ahead = [head.due_at for head in queue if head.due_at > now]
         return min([*ahead, *later, now + LONGEST_SLEEP])

@@ -14,6 +14,7 @@ from action_trigger.delivery import Head
 from action_trigger.pace import Pace
 from action_trigger.sender import Sender
 from order_contracts.order import ActionName
+from order_runtime.logs import log
 
 WINDOW: Final = 512  # deliveries in hand: recording takes a while, and sending goes on
 BUDGET: Final = 32 * 1024 * 1024  # characters of their bodies
@@ -41,6 +42,7 @@ class Hand:
         self.more = False
         """Whether the last look left due deliveries where they are."""
         self._circuit = CLOSED
+        metrics.CIRCUIT_OPEN.labels(name).set(0)
         self._held: dict[str, int] = {}
         self._size = 0
         self._left: set[str] = set()
@@ -66,14 +68,16 @@ class Hand:
 
     @circuit.setter
     def circuit(self, circuit: Circuit) -> None:
-        was_open, self._circuit = self._circuit.probe_at, circuit
-        metrics.CIRCUIT_OPEN.labels(self.name).set(circuit.probe_at is not None)
-        if was_open and not circuit.probe_at:
-            self.wake()
+        was_open, self._circuit = self._circuit.is_open, circuit
+        if circuit.is_open == was_open:
+            return
+        metrics.CIRCUIT_OPEN.labels(self.name).set(circuit.is_open)
+        log().warning("circuit opened" if circuit.is_open else "circuit closed", endpoint=self.name)
+        self.wake()
 
     @property
     def has_room(self) -> bool:
-        if self._circuit.probe_at is not None:  # one probe at a time
+        if self._circuit.is_open:  # one probe at a time
             return not self.in_flight
         return len(self._held) <= WINDOW // 2 and self._size <= BUDGET // 2
 
@@ -101,7 +105,7 @@ class Hand:
         return taken
 
     def _room(self) -> int:
-        return 1 if self._circuit.probe_at is not None else WINDOW - len(self._held)
+        return 1 if self._circuit.is_open else WINDOW - len(self._held)
 
     def holds(self, head: Head) -> bool:
         return head.id in self._held
