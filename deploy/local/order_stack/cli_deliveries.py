@@ -61,8 +61,8 @@ def list_deliveries(
     as_json: JsonOption = False,
 ) -> None:
     """List deliveries, the newest first."""
-    box = _box(name)
     wanted = _wanted(None, order, states, action, since, until)
+    box = _box(name)
     _print(box.found(wanted, limit), as_json=as_json)
     for endpoint in box.endpoints():
         if endpoint["state"] != "enabled":
@@ -109,7 +109,8 @@ def replay(
     if not any((ids, order, states, action, since, until)):
         raise StackProblem("Say which: action ids as `orders deliveries list` shows, or a filter.")
     chosen = replayable(states or (), delivered=delivered)
-    box, wanted = _box(name), _wanted(ids, order, chosen, action, since, until)
+    wanted = _wanted(ids, order, chosen, action, since, until)
+    box = _box(name)
     if dry_run:
         _print(box.found(wanted, box.count(wanted) or 1), as_json=as_json)
         return

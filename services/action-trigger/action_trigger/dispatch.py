@@ -18,10 +18,13 @@ from action_trigger.hand import WINDOW, Hand, Item
 from action_trigger.leases import Leases
 from action_trigger.turns import wait_for_turn
 from action_trigger.webhooks import PATIENCE, Retry, deadline
+from order_runtime.logs import log
 from order_runtime.patience import patiently
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
-GIVEN_UP: Final = f"No success in {PATIENCE // timedelta(hours=1)} hours: nothing is taken there."
+GIVEN_UP: Final = (
+    f"No success in {PATIENCE // timedelta(hours=1)} hours: the endpoint takes nothing."
+)
 
 
 class Dispatcher:
@@ -111,6 +114,7 @@ class Dispatcher:
         ]
         if over:
             await patiently(lambda: self._deliveries.give_up(over, GIVEN_UP, now))
+            log().warning("actions given up", endpoint=hand.name, count=len(over))
             self._courier.settled()
 
     async def _admit(

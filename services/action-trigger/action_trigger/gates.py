@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from yarl import URL
 
 from action_trigger import metrics
-from action_trigger.endpoints import NAMES, Endpoints
+from action_trigger.endpoints import NAMES, Endpoints, Route
 from order_runtime.deliveries import DISABLED, ENABLED
 from order_runtime.logs import log
 from order_runtime.mongo import CODEC, ENDPOINTS, Document
@@ -54,19 +54,9 @@ class Gates:
     async def declare(self, config: Endpoints) -> None:
         """Tell operators which endpoints there are, and what goes where."""
         routes = {route.name: route for route in config.routes}
-        told: list[Document] = [
-            {
-                "_id": name,
-                "host": URL(routes[name].endpoint.url).host,
-                "actions": [*routes[name].actions],
-            }
-            if name in routes
-            else {"_id": name, "host": None, "actions": []}
-            for name in NAMES
-        ]
         writes = [
-            UpdateOne({"_id": one["_id"]}, {"$set": one}, upsert=one["host"] is not None)
-            for one in told
+            UpdateOne({"_id": name}, {"$set": _told(routes.get(name))}, upsert=name in routes)
+            for name in NAMES
         ]
         await patiently(lambda: self._all.bulk_write(writes, ordered=False))
 
@@ -108,6 +98,13 @@ class Gates:
             if self._gates.get(name, Gate()).state != gate.state:
                 log().warning("endpoint moved", endpoint=name, state=gate.state)
         self._gates = gates
+
+
+def _told(route: Route | None) -> Document:
+    """Return what may be shown of an endpoint: its URL's path may hold a secret."""
+    if route is None:
+        return {"host": None, "actions": []}
+    return {"host": URL(route.endpoint.url).host, "actions": list(route.actions)}
 
 
 def _gate(document: Document) -> Gate:

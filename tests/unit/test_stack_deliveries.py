@@ -1,0 +1,36 @@
+"""`orders deliveries`, as far as it needs no stack: what may be asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from order_stack.cli import app
+from order_stack.deliveries import Wanted
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("replay",), "Say which"),
+        (("replay", "--state", "pending"), "Only failed deliveries"),
+        (("replay", "--state", "delivered"), "Only failed deliveries"),
+        (("list", "--since", "yesterday"), "is no time"),
+        (("list", "--state", "lost"), "A state is one of"),
+    ],
+)
+def test_a_mistake_is_one_sentence(args: tuple[str, ...], said: str) -> None:
+    refused = CliRunner().invoke(app, ["deliveries", *args])
+    assert refused.exit_code == 1
+    assert said in refused.stderr
+
+
+def test_only_what_is_given_narrows_what_is_found() -> None:
+    noon = datetime(2025, 11, 28, 12, tzinfo=UTC)
+    assert Wanted(order="o-1", states=["failed"], since=noon).where() == {
+        "orderId": "o-1",
+        "state": {"$in": ["failed"]},
+        "createdAt": {"$gte": noon},
+    }
