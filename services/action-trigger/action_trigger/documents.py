@@ -1,4 +1,9 @@
-"""A delivery at rest: its document, and what an attempt changes of it."""
+"""
+A delivery at rest: its document, and what an attempt changes of it.
+
+`body`, `record` and `attempts[].answer` may hold personal data, and nothing else here; what
+replays and erases is in `order_runtime.deliveries`.
+"""
 
 from __future__ import annotations
 
