@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -24,3 +27,17 @@ def async_stop_event() -> asyncio.Event:
     for name in _SIGNALS:
         loop.add_signal_handler(name, stop.set)
     return stop
+
+
+async def before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do *work* unless *stop* comes first, which cancels it; return whether it is done."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if working.done():
+        await working
+        return True
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    return False

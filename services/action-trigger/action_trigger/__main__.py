@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from action_trigger.announce import Announcer
-from action_trigger.consume import Assignment, OffsetsLost, Recorder, consume
+from action_trigger.consume import Assignment, Recorder, consume
 from action_trigger.courier import Chance, Courier
 from action_trigger.deliveries import Deliveries
 from action_trigger.dispatch import Dispatcher
@@ -25,11 +25,13 @@ from action_trigger.sender import session
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime import health, logs
+from order_runtime.endings import CannotGoOn
+from order_runtime.examine import examined
 from order_runtime.mongo import async_client
 from order_runtime.patience import patiently
 from order_runtime.publisher import Publisher
 from order_runtime.settings import load, refuse
-from order_runtime.signals import async_stop_event
+from order_runtime.signals import async_stop_event, before
 
 GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
 LAST_WORDS: Final = 3.0  # seconds to tell of what they became
@@ -71,7 +73,8 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
                 settings.health_host, settings.health_port, ready=lambda: assignment.ready
             )
         )
-        await patiently(deliveries.ensure_indexes)
+        if not await before(stop, _prepared(deliveries, settings)):
+            return
         await routing.use(config)
         await _until(
             stop,
@@ -88,6 +91,12 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
             async with asyncio.timeout(LAST_WORDS):
                 await announcer.tell()
                 await leases.give_back_all()
+
+
+async def _prepared(deliveries: Deliveries, settings: Settings) -> None:
+    """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
+    await examined(settings.kafka, settings.mongo, TRIGGER)
+    await patiently(deliveries.ensure_indexes)
 
 
 async def _until(
@@ -143,9 +152,8 @@ def run() -> int:
 
 def _say(cause: BaseException) -> None:
     """Log what ended us; an unknown error without its text, which may quote a document."""
-    if isinstance(cause, OffsetsLost):
-        sentence = "Actions were deleted before they were read; set the group's offsets by hand."
-        logs.log().critical(sentence, detail=str(cause))
+    if isinstance(cause, CannotGoOn):
+        logs.log().critical(str(cause))
     else:
         where = traceback.format_tb(cause.__traceback__)[-3:]
         logs.log().critical("an unknown error ends it", error=type(cause).__name__, where=where)

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from action_trigger import metrics
 from action_trigger.decode import Unreadable, decoded
@@ -17,7 +24,9 @@ from action_trigger.deliveries import Deliveries
 from action_trigger.delivery import Recorded
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.dead_letters import dead_letter
+from order_runtime.endings import OffsetsLost
 from order_runtime.logs import log
+from order_runtime.offsets import WHAT_TO_DO
 from order_runtime.patience import LONGEST, patiently
 from order_runtime.publisher import Publisher
 from order_runtime.records import Record
@@ -28,26 +37,22 @@ PAUSE: Final = 1.0  # seconds before Kafka is tried again
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
-class OffsetsLost(Exception):
-    """Actions were deleted before they were read; going on would skip them in silence."""
-
-
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     """What Kafka gives us, told on at once."""
 
     def __init__(self, tell: Callable[[Collection[int]], None]) -> None:
         self._tell = tell
         self.ready = False
-        self.unchecked = False
-        """Whether nobody has looked yet if the offsets still exist."""
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
         del revoked  # all of them, in this protocol
         self._tell(())
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        self._tell([partition.partition for partition in assigned])
-        self.ready = self.unchecked = True
+        partitions = sorted(place.partition for place in assigned)
+        self._tell(partitions)
+        self.ready = True
+        log().info("partitions assigned", partitions=partitions)
 
 
 class Recorder:
@@ -88,8 +93,9 @@ async def consume(
     async with _consumer(kafka, instance, assignment) as consumer:
         while not stop.is_set():
             try:
-                await _check(consumer, assignment)
                 found = await consumer.getmany(timeout_ms=BATCH_MS, max_records=BATCH)
+            except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+                raise OffsetsLost(f"{error}. {WHAT_TO_DO}") from error
             except KafkaError as error:
                 await _wait_out(error)
                 continue
@@ -109,11 +115,12 @@ async def _consumer(
         bootstrap_servers=kafka,
         client_id=instance,
         group_id=TRIGGER,
-        group_instance_id=instance,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",
+        # A topic that is deleted is left; one that is made anew is met within this time.
+        metadata_max_age_ms=30_000,
         session_timeout_ms=10_000,
-        heartbeat_interval_ms=3_000,
+        heartbeat_interval_ms=1_000,  # by which members learn that one came or left
         # While MongoDB is away a batch waits, and the group must not take that for death.
         max_poll_interval_ms=DAY_MS,
         retry_backoff_ms=500,
@@ -139,20 +146,6 @@ async def _start(consumer: AIOKafkaConsumer) -> None:
             delay = min(delay * 2, LONGEST)
         else:
             return
-
-
-async def _check(consumer: AIOKafkaConsumer, assignment: Assignment) -> None:
-    """Refuse to go on where the log begins after what we have committed."""
-    if not assignment.unchecked:
-        return
-    places = consumer.assignment()
-    begins = await consumer.beginning_offsets(places) if places else {}
-    for place in places:
-        committed = await consumer.committed(place)
-        if committed is not None and committed < begins[place]:
-            raise OffsetsLost(f"partition {place.partition}: {committed} of {begins[place]}")
-    assignment.unchecked = False  # only now: a broker that was away is asked again
-    log().info("partitions assigned", partitions=sorted(place.partition for place in places))
 
 
 async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:

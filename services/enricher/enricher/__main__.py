@@ -8,25 +8,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from confluent_kafka import KafkaException
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import held, links, metrics, references
 from enricher.app import Handle, Intake
 from enricher.enrich import Enrich
 from enricher.settings import Settings
-from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
+from order_contracts.topics import ENRICHER, EVENTS
 from order_runtime import health, logs
+from order_runtime.endings import CannotGoOn
+from order_runtime.examine import examined
 from order_runtime.mongo import CODEC, HELD, LINKS, Document, async_client
 from order_runtime.patience import patiently
 from order_runtime.publisher import Publisher
 from order_runtime.records import Record
 from order_runtime.settings import load
-from order_runtime.signals import async_stop_event
-from order_runtime.topics import described
+from order_runtime.signals import async_stop_event, before
 
 CRASHED: Final = 70  # exit status
-PAUSE: Final = 1.0  # seconds between two questions to a Kafka that is away
 
 
 async def run(settings: Settings) -> None:
@@ -41,9 +40,8 @@ async def run(settings: Settings) -> None:
         database = client.get_database(settings.database, codec_options=CODEC)
         intake = Intake(settings, handlers(database, publisher, settings))
         with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
-            await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
-            await topics_answer(settings.kafka)
-            await intake.run(stop)
+            if await before(stop, prepared(database, settings)):
+                await intake.run(stop)
     logs.log().info("stopped")
 
 
@@ -62,17 +60,10 @@ def handlers(
     return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
 
 
-async def topics_answer(kafka: str) -> None:
-    """Wait until Kafka has the topics; raises AssumptionBroken where they are set otherwise."""
-    for topic in (EVENTS, CONTACTS, ARTICLES, STORES):
-        while True:
-            try:
-                await asyncio.to_thread(described, kafka, topic)
-            except KafkaException:
-                logs.log().warning("waiting for Kafka", topic=topic.name)
-                await asyncio.sleep(PAUSE)
-            else:
-                break
+async def prepared(database: AsyncDatabase[Document], settings: Settings) -> None:
+    """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
+    await examined(settings.kafka, settings.mongo, ENRICHER)
+    await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
@@ -86,6 +77,9 @@ if __name__ == "__main__":
     logs.configure(ENRICHER, chosen.instance, chosen.log_level)
     try:
         asyncio.run(run(chosen))
+    except CannotGoOn as reason:
+        logs.log().critical(str(reason))
+        raise SystemExit(1) from None
     except Exception as error:  # noqa: BLE001  the process ends; its records are read again
         logs.log().error("crashed", **logs.told(error))
         raise SystemExit(CRASHED) from None

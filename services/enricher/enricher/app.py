@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import faust
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from enricher import metrics
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
+from order_runtime.endings import OffsetsLost
 from order_runtime.logs import log
+from order_runtime.offsets import WHAT_TO_DO
 from order_runtime.records import Record
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
@@ -37,10 +40,12 @@ def streams(settings: Settings) -> Streams:
     return Streams(
         ENRICHER,
         broker=";".join(brokers),
-        consumer_group_instance_id=settings.instance,
-        consumer_auto_offset_reset="earliest",
+        broker_client_id=settings.instance,
+        consumer_auto_offset_reset="none",
+        # A topic that is deleted is left; one that is made anew is met within this time.
+        consumer_metadata_max_age_ms=30_000,
         broker_session_timeout=10,
-        broker_heartbeat_interval=3,
+        broker_heartbeat_interval=1,  # by which members learn that one came or left
         # A database that is away for long must not cost the partitions: it is waited for.
         broker_max_poll_interval=24 * 3600,
         broker_commit_interval=0.5,
@@ -84,7 +89,7 @@ class Intake:
             for task in done:
                 task.result()
             if self._app.crashed:
-                raise self._app.crash_reason
+                raise _ending(self._app.crash_reason)
             await self._pause()
         finally:
             for task in (*ends, *workers):
@@ -142,6 +147,13 @@ class Intake:
                 await settle(batch, handle)
             topic = batch[0].message.topic
             metrics.BATCH_SECONDS.labels(topic).observe(time.monotonic() - began)
+
+
+def _ending(reason: BaseException) -> BaseException:
+    """Return why Faust gave up, in a sentence where it is for the operator to act."""
+    if isinstance(reason, OffsetOutOfRangeError | NoOffsetForPartitionError):
+        return OffsetsLost(f"{reason}. {WHAT_TO_DO}")
+    return reason
 
 
 async def settle(events: Sequence[Any], handle: Handle) -> None:

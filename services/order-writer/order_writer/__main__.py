@@ -13,17 +13,18 @@ from pymongo.errors import ConnectionFailure
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime import health, logs
+from order_runtime.endings import CannotGoOn
+from order_runtime.examine import database_examined, topics_examined
 from order_runtime.job_ids import Secrets
 from order_runtime.mongo import client
 from order_runtime.publisher import BatchPublisher
 from order_runtime.settings import load, secret_list
 from order_runtime.signals import stop_event
-from order_runtime.topics import AssumptionBroken, described
 from order_writer.decode import Log
 from order_writer.fold import OwnCommandUnreadable
 from order_writer.loop import EverythingFails, Writer
 from order_writer.settings import Settings
-from order_writer.source import CommandSource, OffsetsLost
+from order_writer.source import CommandSource
 from order_writer.store import Store
 
 T = TypeVar("T")
@@ -34,8 +35,6 @@ PAUSE: Final = 1.0  # seconds between two questions to what is away
 _SENTENCES = {
     OwnCommandUnreadable: "This release can't read a command that our gateway accepted; it stops.",
     EverythingFails: "One command after the other fails for a reason nobody knows; it stops.",
-    OffsetsLost: "Commands were deleted before they were read; set the group's offsets by hand.",
-    AssumptionBroken: "The topic is not what this service relies on.",
 }
 
 
@@ -60,10 +59,12 @@ def run(settings: Settings, stop: Event, started: Callable[[CommandSource], None
     secrets = Secrets(secret_list(settings.job_secrets))
     mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
     store = Store(mongo, settings.database, settings.batch_bytes)
-    topic = when_there(stop, "kafka", lambda: described(settings.kafka, COMMANDS))
+    when_there(stop, "mongo", lambda: database_examined(mongo))
     when_there(stop, "mongo", store.prepare)
-    if topic is None:
+    topics = when_there(stop, "kafka", lambda: topics_examined(settings.kafka, WRITER))
+    if topics is None:
         return
+    topic = topics[COMMANDS.name]
     reads = Log(topic.id, topic.partitions, lambda job_id: secrets.issued_at(job_id) is not None)
     source = CommandSource(settings.kafka, settings.instance)
     started(source)
@@ -90,6 +91,9 @@ def when_there(stop: Event, whom: str, ask: Callable[[], T]) -> T | None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except CannotGoOn as reason:
+        logs.log().critical(str(reason))
+        sys.exit(1)
     except tuple(_SENTENCES) as broken:
         logs.log().critical(_SENTENCES[type(broken)], detail=str(broken))
         sys.exit(1)

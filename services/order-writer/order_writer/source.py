@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     TIMESTAMP_LOG_APPEND_TIME,
     Consumer,
     KafkaError,
@@ -17,18 +16,18 @@ from confluent_kafka import (
 )
 
 from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.endings import OffsetsLost
 from order_runtime.logs import log
+from order_runtime.offsets import WHAT_TO_DO
 from order_runtime.publisher import LOGGER
 from order_runtime.records import Record
 
-OFFSET_ATTEMPTS: Final = 12
 GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
 _GONE: Final = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
         KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.FENCED_INSTANCE_ID,
         KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's own codes begin with _
         KafkaError._NO_OFFSET,  # noqa: SLF001
     }
@@ -47,32 +46,24 @@ _PASSING: Final = frozenset(
 )
 
 
-class OffsetsLost(Exception):
-    """Records were deleted before they were read; going on would skip them in silence."""
-
-
-class Fenced(Exception):
-    """The consumer's membership is over, and librdkafka won't go on with it."""
-
-
 class CommandSource:
     """The consumer of `orders.commands`, for one thread."""
 
     def __init__(self, kafka: str, instance: str) -> None:
-        self._settings = _config(kafka, instance)
-        self.assigned = False
+        self._mine: set[int] = set()
         self._idle = False
-        self._join()
+        self._consumer = Consumer(_config(kafka, instance), logger=LOGGER)
+        self._consumer.subscribe(
+            [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    @property
+    def assigned(self) -> bool:
+        """Whether there are partitions to read; may be asked from any thread."""
+        return bool(self._mine)
 
     def take(self, limit: int, wait: float) -> list[Record]:
         """Return up to *limit* records; waits up to *wait* seconds for the first one."""
-        try:
-            return self._taken(limit, wait)
-        except Fenced as error:
-            self._rejoin(error)
-            return []
-
-    def _taken(self, limit: int, wait: float) -> list[Record]:
         first = self._consumer.poll(wait)
         if first is None:
             return []
@@ -86,9 +77,10 @@ class CommandSource:
         What isn't committed is only slower: the ledger recognises what comes again. What another
         worker has by now is its own.
         """
-        mine = {place.partition for place in self._consumer.assignment()}
         ends = {record.partition: record.offset + 1 for record in records}
-        offsets = [TopicPartition(COMMANDS.name, *end) for end in ends.items() if end[0] in mine]
+        offsets = [
+            TopicPartition(COMMANDS.name, *end) for end in ends.items() if end[0] in self._mine
+        ]
         if not offsets:
             return  # lost meanwhile: to commit them under a membership that is over is fatal
         try:
@@ -104,60 +96,28 @@ class CommandSource:
             message = self._consumer.poll(seconds)
             if message is not None and _record(message) is not None:
                 raise AssertionError("a paused partition gave a record")
-        except Fenced as error:
-            self._rejoin(error)
         finally:
             self._idle = False
             self._consumer.resume(self._consumer.assignment())
-
-    def _join(self) -> None:
-        self._consumer = Consumer(self._settings, logger=LOGGER)
-        self._consumer.subscribe(
-            [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
-
-    def _rejoin(self, error: Fenced) -> None:
-        """Begin a new membership; what is read again is recognised by the ledger."""
-        log().warning("fenced, joining the group again", reason=str(error))
-        self._consumer.close()
-        self.assigned = False
-        self._join()
 
     def close(self) -> None:
         self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Start where the group left off; a new group at the beginning of what is kept."""
-        committed = _committed_of(consumer, partitions)
-        for partition in committed:
-            if partition.offset < 0:
-                partition.offset = OFFSET_BEGINNING
-        consumer.incremental_assign(committed)
+        consumer.incremental_assign(partitions)
         if self._idle:
-            consumer.pause(committed)
-        self.assigned = True
+            consumer.pause(partitions)
+        self._mine |= {place.partition for place in partitions}
         log().info("partitions assigned", partitions=sorted(p.partition for p in partitions))
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
-        self.assigned = bool(consumer.assignment())
+        # Not the client's own list: while it is closing it gives none.
+        self._mine -= {place.partition for place in partitions}
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked(consumer, partitions)
         log().warning("partitions lost", partitions=sorted(p.partition for p in partitions))
-
-
-def _committed_of(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """Return the group's offsets; a broker that goes away just now is waited for."""
-    for left in reversed(range(OFFSET_ATTEMPTS)):
-        try:
-            found: list[TopicPartition] = consumer.committed(partitions, timeout=10)
-        except KafkaException as error:
-            if not left or error.args[0].code() not in _PASSING:
-                raise
-        else:
-            return found
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _committed(error: KafkaError | None, _: list[TopicPartition]) -> None:
@@ -172,13 +132,12 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
         "bootstrap.servers": kafka,
         "client.id": instance,
         "group.id": WRITER,
-        "group.instance.id": instance,
         "enable.auto.commit": False,
         "on_commit": _committed,
         "auto.offset.reset": "error",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": 10_000,
-        "heartbeat.interval.ms": 2_000,
+        "heartbeat.interval.ms": 1_000,  # by which members learn that one came or left
         # A database or a broker that is away for long must not cost the partitions.
         "max.poll.interval.ms": 24 * 60 * 60 * 1_000,
         "queued.max.messages.kbytes": 32 * 1024,
@@ -191,7 +150,7 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
 def _record(message: Message) -> Record | None:
     error = message.error()
     if error is not None:
-        _check(error)
+        _check(error, message)
         return None
     kind, milliseconds = message.timestamp()
     if kind != TIMESTAMP_LOG_APPEND_TIME:
@@ -207,11 +166,9 @@ def _record(message: Message) -> Record | None:
     )
 
 
-def _check(error: KafkaError) -> None:
+def _check(error: KafkaError, at: Message) -> None:
     """Pass over what librdkafka mends by itself; raise the rest."""
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-        raise OffsetsLost(error.str())
-    if error.fatal():
-        raise Fenced(error.name())
+        raise OffsetsLost(f"{at.topic()} {at.partition()}: {error.str()}. {WHAT_TO_DO}")
     if error.code() not in _PASSING | {KafkaError._PARTITION_EOF}:  # noqa: SLF001
         raise KafkaException(error)

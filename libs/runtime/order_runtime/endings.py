@@ -1,0 +1,15 @@
+"""Why a service refuses to go on, in a sentence for whoever operates it."""
+
+from __future__ import annotations
+
+
+class CannotGoOn(Exception):
+    """The process ends; the text says what is wrong and holds nobody's data."""
+
+
+class AssumptionBroken(CannotGoOn):
+    """Kafka or MongoDB is set otherwise than this service relies on."""
+
+
+class OffsetsLost(CannotGoOn):
+    """What is to be read next isn't there; going on would skip records in silence."""

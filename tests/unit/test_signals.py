@@ -1,0 +1,41 @@
+"""A service that is asked to stop stops also while it waits for what it needs to begin."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from order_runtime.signals import before
+
+
+async def test_work_that_ends_first_is_done() -> None:
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("work")
+
+    assert await before(asyncio.Event(), work())
+    assert done == ["work"]
+
+
+async def test_a_stop_ends_work_that_would_wait_for_ever() -> None:
+    stop, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        stop.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    assert not await before(stop, work())
+    assert ended.is_set()
+
+
+async def test_an_error_of_the_work_is_the_callers() -> None:
+    async def work() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await before(asyncio.Event(), work())
