@@ -1,0 +1,160 @@
+"""Two workers of each service: one dies, or sleeps and wakes; MongoDB goes away for long."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
+from support.builders import Json, contact_body, matching, order_body
+from support.groups import members, rebalances, shared
+from support.hooks import body_of
+from support.stack import RunningStack, running
+from support.topics import Raw, lag, publish, register
+from support.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+SECONDS = 120.0  # for what takes ten to twenty on a machine that does nothing else
+AWAY = 90.0
+ORDERS = 300
+TOPICS = {WRITER: COMMANDS, ENRICHER: EVENTS, TRIGGER: ACTIONS}
+each_service = pytest.mark.parametrize("service", TOPICS)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    home = tmp_path_factory.mktemp("orders-home")
+    two = ("--writers", "2", "--enrichers", "2", "--triggers", "2")
+    with running(home, *two, seconds=300) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def contact(pair: RunningStack) -> Json:
+    known = contact_body()
+    key, value = known["contactId"], httpx.Request("POST", "http://none", json=known).content
+    publish(pair.kafka, [Raw(key, value, {})], topic=CONTACTS.name)
+    until(lambda: lag(pair.kafka, ENRICHER, CONTACTS.name) == 0, seconds=SECONDS)
+    return matching(known)
+
+
+@each_service
+def test_a_killed_workers_partitions_are_taken_over(
+    pair: RunningStack, contact: Json, service: str
+) -> None:
+    """
+    What it had is settled by the other alone, and everything has one effect.
+    """
+    both_have_partitions(pair, service)
+    pair.kill(f"{service}-1")
+    sent = registered(pair, contact)
+
+    began = time.monotonic()
+    until(lambda: caught_up(pair, service), seconds=SECONDS, of=f"{service}-2 alone")
+    print(f"\n{service}: taken over within {time.monotonic() - began:.0f} s")
+    pair.start(f"{service}-1")
+    each_once(pair, sent)
+
+
+@each_service
+def test_a_worker_that_sleeps_and_wakes_changes_nothing(
+    pair: RunningStack, contact: Json, service: str
+) -> None:
+    """
+    It is stopped in the middle of its work until the other has everything, wakes among new work,
+    and joins again, the same process.
+    """
+    both_have_partitions(pair, service)
+    zombie = psutil.Process(pair.part(f"{service}-1")["pid"])
+    sent = registered(pair, contact)
+    zombie.suspend()
+    try:
+        sent += registered(pair, contact)
+        until(lambda: caught_up(pair, service), seconds=SECONDS, of=f"{service}-2 alone")
+        sent += registered(pair, contact)
+    finally:
+        zombie.resume()
+    sent += registered(pair, contact)
+
+    both_have_partitions(pair, service)
+    each_once(pair, sent)
+    assert zombie.is_running()
+    assert pair.part(f"{service}-1")["pid"] == zombie.pid
+
+
+def test_mongodb_away_for_long_costs_no_partition(pair: RunningStack, contact: Json) -> None:
+    """
+    Ninety seconds, nine times the session: no group shares out its partitions anew.
+    """
+    for service in TOPICS:
+        both_have_partitions(pair, service)
+    before = {service: (rebalances(pair, service), members(pair, service)) for service in TOPICS}
+    pair.kill("mongod")
+    away = time.monotonic()
+    try:
+        sent = registered(pair, contact)
+        until(lambda: time.monotonic() - away > AWAY, seconds=AWAY + SECONDS)
+    finally:
+        pair.start("mongod")
+
+    each_once(pair, sent)
+    after = {service: (rebalances(pair, service), members(pair, service)) for service in TOPICS}
+    assert after == before
+    assert all(part["pid"] for part in pair.status()["services"])
+
+
+def both_have_partitions(pair: RunningStack, service: str) -> None:
+    until(lambda: shared(pair, service, 2), seconds=SECONDS, of=f"two of {service}")
+
+
+def registered(pair: RunningStack, contact: Json) -> list[str]:
+    """Publish orders that ask for an action; return their ids."""
+    action = {"action": "ConfirmOrder"}
+    bodies = [order_body(contact=contact, orderAction=action) for _ in range(ORDERS)]
+    publish(pair.kafka, [register(body) for body in bodies])
+    return [body["orderId"] for body in bodies]
+
+
+def caught_up(pair: RunningStack, service: str) -> bool:
+    """Return whether a service and all before it have read everything."""
+    before = list(TOPICS)[: list(TOPICS).index(service) + 1]
+    return all(lag(pair.kafka, it, TOPICS[it].name) == 0 for it in before)
+
+
+def each_once(pair: RunningStack, order_ids: list[str]) -> None:
+    """Wait until each order's action is delivered; fails where anything has two effects."""
+    ours = {"orderId": {"$in": order_ids}}
+    with MongoClient[dict[str, Any]](pair.mongo) as client:
+        database = client[pair.database]
+        delivered = {**ours, "delivery.state": "delivered"}
+        until(
+            lambda: database["jobs"].count_documents(delivered) >= len(order_ids),
+            seconds=SECONDS,
+            of="every action delivered",
+        )
+        jobs = Counter(job["orderId"] for job in database["jobs"].find(ours))
+        versions = {it["version"] for it in database["orders"].find({"_id": {"$in": order_ids}})}
+    assert jobs == dict.fromkeys(order_ids, 1)
+    assert versions == {1}
+    actions = actions_of(pair, set(order_ids))
+    assert {order_id for order_id, _ in actions} == set(order_ids)
+    assert len(actions) == len(order_ids)
+
+
+def actions_of(pair: RunningStack, order_ids: set[str]) -> set[tuple[str, str]]:
+    """Return the orders that the receiver heard of, each with its action's id."""
+    hooks = httpx.get(f"{pair.receiver}/received", timeout=60).json()
+    told = [body_of(hook)["data"] for hook in hooks if hook["verified"]]
+    return {
+        (it["order"]["orderId"], it["actionId"])
+        for it in told
+        if it["order"]["orderId"] in order_ids
+    }
