@@ -10,11 +10,11 @@ import os
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime import logs
+from order_runtime.examine import topics_examined
 from order_runtime.mongo import client
 from order_runtime.publisher import BatchPublisher
 from order_runtime.settings import load
 from order_runtime.signals import stop_event
-from order_runtime.topics import described
 from order_writer.__main__ import TIMEOUT_MS
 from order_writer.decode import Log
 from order_writer.loop import Writer
@@ -33,7 +33,7 @@ def issued(job_id: str) -> bool:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     logs.configure(WRITER, settings.instance, settings.log_level)
-    topic = described(settings.kafka, COMMANDS)
+    topic = topics_examined(settings.kafka, WRITER)[COMMANDS.name]
     store = Store(client(settings.mongo, WRITER, TIMEOUT_MS), settings.database, 2**24)
     store.prepare()
     source = CommandSource(settings.kafka, settings.instance)
