@@ -209,7 +209,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     drawn = Table(box=None, pad_edge=False)
     for column in rows[0]:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold", no_wrap=column == "actionId")
     for row in rows:
         drawn.add_row(*map(_cell, row.values()))
     return drawn
