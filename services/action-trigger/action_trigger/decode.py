@@ -10,6 +10,7 @@ from action_trigger.webhooks import body
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import OrderAction
+from order_runtime.dead_letters import REPLAY
 from order_runtime.records import Record
 
 
@@ -36,7 +37,7 @@ def decoded(record: Record) -> Recorded | Unreadable:
         body=body(action, _asked_at(headers.get("ce_time"), record.at)),
         record=record,
         traceparent=headers.get("traceparent"),
-        replay="orders-replay" in headers,
+        replay=REPLAY in headers,
     )
 
 
