@@ -40,6 +40,7 @@ STATUS: Final = MappingProxyType(
 )
 """The HTTP status of each error code; `/action` answers a VersionMismatch with 404."""
 
+MAX_NAME: Final = 64  # characters of a field's name that a pointer shows
 MAX_LISTED: Final = 100  # errors that a job and a dead letter list; an HTTP answer lists all
 
 
@@ -100,12 +101,17 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 
 def _field_error(detail: ErrorDetails) -> FieldError:
     kind: Any = detail["type"]
-    location = [part for part in detail["loc"] if part != "[key]"]
+    location = [_cut(part) for part in detail["loc"] if part != "[key]"]
     if detail["input"] is None:
         kind = "missing"  # null is absent
     return FieldError(
         pointer=pointer(location), code=_CODES.get(kind, "Invalid"), message=_sentence(kind, detail)
     )
+
+
+def _cut(part: str | int) -> str | int:
+    """Bound a name that the sender chose: an answer must not grow with what it refuses."""
+    return part if isinstance(part, int) or len(part) <= MAX_NAME else f"{part[:MAX_NAME]}…"
 
 
 _SENTENCES: Final = MappingProxyType(

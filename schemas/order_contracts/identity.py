@@ -9,7 +9,8 @@ from typing import Final
 from uuid import UUID
 
 NAMESPACE: Final = UUID("6f1c8f0e-2f7b-5d0e-9c55-0d1f6c1b7a10")
-JOB_ID: Final = re.compile(r"[A-Za-z0-9_.~-]{1,255}", re.ASCII)
+JOB_ID: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
+"""A part of a path as it stands; clients take `.` and `..` out of one, so they are none."""
 
 
 def derived(*parts: str | int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from order_contracts.topics import MIB
 from order_runtime.job_ids import Secrets, issue
 from order_runtime.records import Record
 from order_writer.decode import (
@@ -93,7 +94,9 @@ def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) 
     unreadable(raw(GOOD, job_id="job-1", headers=header(name, value)))
 
 
-@pytest.mark.parametrize("job_id", [b"", b"a b", b"a/b", "ä".encode(), b"a" * 256, b"a\n"])
+@pytest.mark.parametrize(
+    "job_id", [b"", b"a b", b"a/b", "ä".encode(), b"a" * 256, b"a\n", b".", b".."]
+)
 def test_an_id_that_no_link_can_hold_is_refused(job_id: bytes) -> None:
     """Its job is found under the id of its position."""
     item = unreadable(raw(GOOD, headers=header("ce_id", job_id)))
@@ -109,6 +112,42 @@ def test_the_id_of_a_command_is_its_job_id(job_id: str) -> None:
 def test_an_unreadable_command_keeps_its_id() -> None:
     """So its sender finds out over HTTP."""
     assert unreadable(raw(b"{", job_id="job-1")).job_id == "job-1"
+
+
+@pytest.mark.parametrize("kind", ["RegisterOrder.v2", "RegisterOrder.v0", "RegisterOrder"])
+def test_another_version_of_a_command_is_told_which_one_is_read(kind: str) -> None:
+    assert "send RegisterOrder.v1" in unreadable(raw(GOOD, kind=kind)).failure.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "headers"),
+    [
+        (b"{" + b" " * MIB, "o-1", ()),
+        (GOOD, "o" * MIB, ()),
+        (GOOD, "o-1", header("x", b"x" * MIB)),
+        (b" " * MIB, "o-1", header("ce_type", b"repeated")),
+    ],
+)
+def test_what_only_compression_made_small_enough_is_refused(
+    value: bytes, key: str, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    """Under the id that its sender knows."""
+    item = decode(raw(value, key, job_id="job-1", headers=headers), READS)
+    assert isinstance(item, Unreadable)
+    assert (item.failure.code, item.failure.status, item.job_id) == ("TooLarge", 413, "job-1")
+
+
+def test_a_pointer_does_not_grow_with_the_name_it_shows() -> None:
+    """An event tells it, and has a limit of its own."""
+    body = order_body("o-1", billingAddress={"~" * 500_000: 1})
+    item = unreadable(raw(json.dumps(body).encode()))
+    assert all(len(error.pointer) < 200 for error in item.failure.errors)
+
+
+@pytest.mark.parametrize("bad", [("ce_source", b"/again"), ("ce_ifmatch", b"\xff")])
+def test_an_id_is_kept_whatever_is_wrong_with_other_headers(bad: tuple[str, bytes]) -> None:
+    """Its sender looks for the job under it."""
+    assert unreadable(raw(GOOD, job_id="job-1", headers=(bad,))).job_id == "job-1"
 
 
 def test_a_command_without_an_id_has_that_of_its_position() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from order_contracts.commands import Command
 from order_contracts.identity import version_tag
 from order_contracts.job import Operation
+from order_contracts.topics import MIB
 from order_runtime.orders import LiveOrder
 from order_runtime.records import Outgoing, Record
 from order_writer.announce import announcements
@@ -158,6 +159,27 @@ def test_without_an_id_each_record_is_a_command_of_its_own() -> None:
     body = register().to_json()
     applied(ledger, raw(body), raw(body))
     assert list(codes(ledger).values()) == [None, "OrderExists"]
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "headers"),
+    [
+        (b"{" + b" " * MIB, "o-1", ()),
+        (b"{}", "o" * MIB, ()),
+        (b"{}", "o-1", (("x", b"x" * MIB),)),
+    ],
+)
+def test_a_compressed_giant_is_told_of_by_its_place(
+    value: bytes, key: str, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    """With what it holds neither event nor dead letter could be published: the writer would end."""
+    sent = raw(value, key, headers=headers)
+    letter, event = applied(MemoryLedger(), sent)
+    told = dict(letter.headers)
+    assert told["__connect.errors.offset"] == str(sent.offset).encode()
+    assert (letter.value, len(letter.key or b"") < MIB) == (None, True)
+    assert letter.key == event.key
+    assert sum(len(name) + len(it or b"") for name, it in letter.headers) < 2_000
 
 
 def test_an_unreadable_record_ends_as_a_failed_job_and_a_dead_letter() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +11,7 @@ from order_contracts.cloudevents import Envelope
 from order_contracts.events import EventType, OrderEvent
 from order_contracts.identity import event_id
 from order_contracts.job import Operation
+from order_contracts.topics import COMMANDS as TOPIC
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.dead_letters import dead_letter
 from order_runtime.jobs import Entry
@@ -17,6 +19,7 @@ from order_runtime.orders import LiveOrder
 from order_runtime.records import Outgoing, Record
 from order_writer.decide import State
 from order_writer.fold import Folded
+from order_writer.names import size
 
 _APPLIED: Final = MappingProxyType(
     {
@@ -33,10 +36,23 @@ _APPLIED: Final = MappingProxyType(
 def announcements(folded: Folded) -> Iterator[Outgoing]:
     """Yield what a batch has to tell, in the order of its commands."""
     for item, entry in folded.answers:
+        record = _publishable(item.record, entry)
         if not entry.decoded:
-            yield _dead_letter(item.record, entry)
+            yield _dead_letter(record, entry)
         state = folded.orders.get(entry.order_id) if entry.order_id else None
-        yield event(entry, state, item.record.key)
+        yield event(entry, state, record.key)
+
+
+def _publishable(record: Record, entry: Entry) -> Record:
+    """
+    Return *record*, or only its place if it is a compressed giant, which no topic takes as it is.
+
+    The record itself stays at that place for as long as its topic is kept.
+    """
+    if size(record) <= TOPIC.max_message_bytes:
+        return record
+    key = entry.order_id.encode() if entry.order_id else None
+    return replace(record, key=key, value=None, headers=())
 
 
 def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:

@@ -11,6 +11,7 @@ from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
+from order_contracts.topics import COMMANDS as TOPIC
 from order_contracts.topics import GATEWAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
@@ -21,8 +22,10 @@ from order_writer.names import (
     position_id,
     readable_id,
     replayed_id,
+    size,
 )
 
+_TOO_LARGE: Final = "The command is larger than 1 MiB before it is compressed."
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
 
@@ -92,11 +95,13 @@ class Unreadable:
 
 def decode(record: Record, log: Log) -> Decoded | Unreadable:
     """Read one record; what is no command is a value too."""
-    job_id, source = None, None
+    job_id, source = readable_id(record), None
+    if size(record) > TOPIC.max_message_bytes:
+        return _unreadable(record, job_id, log, failure("TooLarge", _TOO_LARGE))
     try:
         headers = read_headers(record.headers)
-        job_id, source = chosen_id(headers), headers.get("ce_source")
-        return _command(record, headers, job_id or _id_of(record, log), log)
+        source = headers.get("ce_source")
+        return _command(record, headers, chosen_id(headers) or _id_of(record, log), log)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
     except Invalid as error:
@@ -108,7 +113,7 @@ def decode(record: Record, log: Log) -> Decoded | Unreadable:
 def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) -> Decoded:
     kind = command_type(headers)
     if kind not in _OPERATIONS:
-        raise BadHeaders("The header ce_type names no command of this system")
+        raise BadHeaders(_no_command(kind))
     if not record.value:
         raise BadHeaders("The value is empty")
     value = parse(record.value)
@@ -132,6 +137,14 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
         misrouted=not own and _misrouted(record, log.partitions),
         replays=replayed_id(record),
     )
+
+
+def _no_command(kind: str) -> str:
+    name = kind.partition(".")[0]
+    read_here = [known for known in COMMANDS if known.partition(".")[0] == name]
+    if read_here:
+        return f"The header ce_type names a version that is not read here: send {read_here[-1]}"
+    return "The header ce_type names no command of this system"
 
 
 def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -> Unreadable:

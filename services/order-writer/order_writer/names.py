@@ -20,9 +20,13 @@ def chosen_id(headers: Mapping[str, str]) -> str | None:
 
 
 def readable_id(record: Record) -> str | None:
-    """Return the sender's id if it can be read: whoever sent it asks for its job by that."""
+    """
+    Return the sender's id if it can be read: whoever sent it asks for its job by that.
+
+    Whatever is wrong with the other headers.
+    """
     try:
-        return chosen_id(read_headers(record.headers))
+        return chosen_id(read_headers(it for it in record.headers if it[0].lower() == "ce_id"))
     except BadHeaders:
         return None
 
@@ -47,3 +51,9 @@ def bytes_fingerprint(record: Record) -> str:
         if name.lower().startswith("ce_") or name.lower() == "content-type"
     )
     return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
+
+
+def size(record: Record) -> int:
+    """Return the bytes of a record before compression, of which the broker knows nothing."""
+    headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
