@@ -5,7 +5,7 @@ MEMBERS := schemas libs/runtime services/gateway services/order-writer services/
 STAMP := .venv/.installed
 IN := .venv/bin/
 
-.PHONY: setup demo test test-tools faults check format schemas lock clean
+.PHONY: setup demo test test-tools faults check format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -31,12 +31,13 @@ test-tools: setup  ## the tests that need kcat
 faults: setup  ## the long tests: minutes of made-up requests
 	$(IN)pytest -m faults
 
-check: setup  ## format, lint, types, import laws, generated documents, fast tests
+check: setup  ## format, lint, types, import laws, generated documents, compatible messages, fast tests
 	$(IN)ruff format --check .
 	$(IN)ruff check .
 	$(IN)mypy
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.export schemas --check
+	$(IN)python -m order_contracts.compatibility schemas
 	$(IN)pytest -q -n 2 tests/unit tests/contract
 
 format: setup
@@ -45,6 +46,9 @@ format: setup
 
 schemas: setup  ## write the generated documents
 	$(IN)python -m order_contracts.export schemas
+
+released: setup  ## hold the messages, from now on, to what they are; refused where that breaks what they were
+	$(IN)python -m order_contracts.compatibility schemas --release
 
 lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, so any mirror serves it
 	$(UV) lock --quiet --upgrade
