@@ -10,9 +10,12 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Final
 
+import yaml
 from pydantic.json_schema import JsonSchemaMode
 
+from order_contracts import asyncapi
 from order_contracts.base import Message
 from order_contracts.commands import COMMANDS
 from order_contracts.events import (
@@ -26,6 +29,8 @@ from order_contracts.events import (
 from order_contracts.job import Job
 from order_contracts.openapi import document
 from order_contracts.reference import Article, Contact, Store
+
+MAX_SHOWN: Final = 8_000  # characters of an example
 
 
 def messages() -> Mapping[str, tuple[type[Message], JsonSchemaMode]]:
@@ -43,8 +48,8 @@ def messages() -> Mapping[str, tuple[type[Message], JsonSchemaMode]]:
     }
 
 
-def rendered() -> Iterator[tuple[Path, str]]:
-    """Yield the path and the text of every published document."""
+def rendered(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the path and the text of every published document, with the examples in *folder*."""
     for name, (model, mode) in messages().items():
         schema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -54,11 +59,29 @@ def rendered() -> Iterator[tuple[Path, str]]:
         text = json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         yield Path("json", f"{name}.schema.json"), text
     yield Path("openapi.json"), document()
+    described = asyncapi.document(messages(), dict(_examples(folder / "examples")))
+    yield Path("asyncapi.yaml"), _yaml(described)
+
+
+def _examples(folder: Path) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Yield the accepted examples of each message that are short enough to be read."""
+    for accepted in sorted(folder.glob("*/accepted")):
+        texts = [(path.stem, path.read_text()) for path in sorted(accepted.glob("*.json"))]
+        # A `$ref` in free data would be followed by who reads the document.
+        readable = [it for it in texts if len(it[1]) <= MAX_SHOWN and '"$ref"' not in it[1]]
+        shown = [(name, json.loads(text)) for name, text in readable]
+        yield accepted.parent.name, shown
+
+
+def _yaml(content: object) -> str:
+    """Return YAML that repeats what it repeats, rather than pointing to where it said it."""
+    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
+    return yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def stale(folder: Path) -> list[Path]:
     """Return the documents in *folder* that differ from what the models say, or shouldn't be."""
-    wanted = dict(rendered())
+    wanted = dict(rendered(folder))
     found = {path.relative_to(folder) for path in folder.glob("json/*.json")}
     changed = [path for path, text in wanted.items() if _text(folder / path) != text]
     return sorted({*changed, *(found - set(wanted))})
@@ -68,7 +91,7 @@ def write(folder: Path) -> None:
     """Make *folder* hold exactly what the models say."""
     for path in stale(folder):
         (folder / path).unlink(missing_ok=True)
-    for path, text in rendered():
+    for path, text in rendered(folder):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 

@@ -205,7 +205,9 @@ def test_the_gate_names_a_command_and_an_event(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A narrowed command breaks its senders; a field that an event lost, its readers."""
-    edit(folder / "json" / "RegisterOrder.v1.schema.json", lambda s: s["required"].append("channel"))
+    edit(
+        folder / "json" / "RegisterOrder.v1.schema.json", lambda s: s["required"].append("channel")
+    )
     edit(folder / "json" / "OrderDeleted.v1.schema.json", lambda s: s["properties"].pop("version"))
     (folder / "json" / "Store.v1.schema.json").unlink()
     assert main(folder, releasing=True) == 1

@@ -37,8 +37,10 @@ def parts() -> Parts:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give a copy of the committed documents."""
-    shutil.copytree(SCHEMAS / "json", tmp_path / "json")
-    shutil.copy(SCHEMAS / "openapi.json", tmp_path)
+    for part in ("json", "examples"):
+        shutil.copytree(SCHEMAS / part, tmp_path / part)
+    for written in ("openapi.json", "asyncapi.yaml"):
+        shutil.copy(SCHEMAS / written, tmp_path)
     return tmp_path
 
 
