@@ -77,7 +77,7 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, st
 def command_type(headers: Mapping[str, str]) -> str:
     """Return the `ce_type` of a command; raises BadHeaders with what the sender should set."""
     content = headers.get("content-type", CONTENT_TYPE).split(";")[0].strip().lower()
-    if content == "application/cloudevents+json":
+    if content.startswith("application/cloudevents"):
         raise BadHeaders("Structured mode is not read here: send CloudEvents in binary mode")
     if content != CONTENT_TYPE:
         raise BadHeaders("The header content-type must be application/json")

@@ -1,99 +1,125 @@
-"""Bad commands amid good ones: each ends as the contract says, the good ones are applied."""
+"""Every row of the tables in docs/publishing-directly.md, published at once, ends as it says."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from uuid import uuid4
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from confluent_kafka import Message
 
 from order_contracts.topics import COMMANDS
-from order_runtime.partitioning import partition_of
-from support.api import Api
-from support.builders import ABSENT, order_body, unique
-from support.events import dead_letters, log_codes, rejections
+from support.api import Api, job_in
+from support.builders import Json, order_body, unique
+from support.docs import PUBLISHING
+from support.events import dead_letters, log_codes_by_job
+from support.publishers import Case, cases
 from support.stack import RunningStack
-from support.topics import Raw, header, publish, register
+from support.topics import header, publish, read_all, register, value
 from support.wait import until
 
-
-def bad_commands() -> dict[str, tuple[Raw, str]]:
-    """Return each kind of bad command, with the words its reason must hold."""
-    good = register(order_body())
-    return {
-        "not-json": (replace(register(order_body()), value=b"{not json"), "Is not JSON"),
-        "empty": (replace(register(order_body()), value=b""), "empty"),
-        "tombstone": (replace(register(order_body()), value=None), "empty"),
-        "missing-field": (register(order_body(currencyCode=ABSENT)), "/currencyCode Is required"),
-        "other-key": (replace(good, key=unique("other")), "/orderId Must equal the record's key"),
-        "unknown-type": (register(order_body(), ce_type="PaintOrder.v1"), "ce_type"),
-        "structured": (
-            replace(good, headers={"content-type": "application/cloudevents+json"}, key="x"),
-            "binary mode",
-        ),
-    }
+TOLD_BY_THE_WRITER = {"CommandRejected", "IdReused", "Misrouted", "StaleChange", "TotalsMismatch"}
 
 
-@pytest.mark.parametrize("kind", list(bad_commands()))
-def test_a_bad_command_amid_good_ones(stack: RunningStack, kind: str) -> None:
-    """
-    Failed 400 with its reasons, a dead letter with the original bytes, an entry in the log.
-    """
-    api = Api(stack)
-    bad, words = bad_commands()[kind]
-    job_id = str(uuid4())
-    if "ce_id" in bad.headers:
-        bad = replace(bad, headers={**bad.headers, "ce_id": job_id})
-    key = bad.key if isinstance(bad.key, str) else ""
-    before, after = str(uuid4()), str(uuid4())
-    good = [order_body() for _ in range(2)]
+@dataclass(frozen=True, slots=True)
+class Row:
+    job: str
+    says: str
+    dead_letter: str
+    log: str
 
-    # On one partition, so that the good ones stand right before and behind it.
-    places = publish(
-        stack.kafka,
-        [register(good[0], before), bad, register(good[1], after)],
-        partition=3,
+
+def rows() -> dict[str, Row]:
+    """Return the rows of the document's tables by their first cell."""
+    section = PUBLISHING.read_text().partition("## What becomes of a record")[2]
+    lines = re.findall(r"^\| (.*)\|$", section.partition("\n## ")[0], re.MULTILINE)
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return {first: Row(*rest) for first, *rest in cells if first != "a record that"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a publisher sees after all of its records were settled."""
+
+    api: Api
+    places: Mapping[str, tuple[int, int]]
+    cases: Mapping[str, Case]
+    events: list[tuple[str | None, Json]]
+    letters: Mapping[tuple[int, int], Message]
+    log: Mapping[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def ended(stack: RunningStack) -> Ended:
+    """Publish every case, and behind them a good command on each partition; wait for those."""
+    api, sent = Api(stack), cases()
+    behind = {str(uuid4()): partition for partition in range(COMMANDS.partitions)}
+    records = [record for case in sent.values() for record in (*case.before, case.record)]
+    settings: Any = {"compression.type": "gzip", "message.max.bytes": 4_000_000}
+    places = iter(publish(stack.kafka, records, **settings))
+    at = {name: [next(places) for _ in (*case.before, 0)][-1] for name, case in sent.items()}
+    for job_id, partition in behind.items():
+        publish(stack.kafka, [register(order_body(), job_id)], partition=partition)
+    assert all(api.stored(job_id)["status"] != "Failed" for job_id in behind)
+    events = [(header(it, "ce_type"), value(it)) for it in read_all(stack.kafka, "orders.events")]
+    letters = dead_letters(stack, "orders.commands", set(at.values()))
+    codes = log_codes_by_job(stack)
+    return Ended(api, at, sent, events, {place_of(letter): letter for letter in letters}, codes)
+
+
+def place_of(letter: Message) -> tuple[int, int]:
+    partition, offset = (
+        header(letter, f"__connect.errors.{name}") for name in ("partition", "offset")
     )
-
-    assert api.stored(before)["status"] != "Failed"
-    assert api.stored(after)["status"] != "Failed"
-    rejected = rejections(stack, key)[-1]
-    answer = api.job(rejected["jobId"])
-    assert answer.status_code == 400
-    if "ce_id" in bad.headers:
-        assert rejected["jobId"] == job_id
-    assert "CommandRejected" in log_codes(stack, rejected["jobId"])
-    [letter] = until(lambda: dead_letters(stack, "orders.commands", {places[1]}))
-    assert words in (header(letter, "__connect.errors.exception.message") or "")
-    assert (letter.key() or b"").decode() == key
-    assert (letter.value() or b"") == (bad.value or b"")
+    return int(partition or -1), int(offset or -1)
 
 
-def test_a_command_without_id_gets_a_derived_one(stack: RunningStack) -> None:
-    """
-    The event names the job, which is then read over HTTP.
-    """
-    api, body = Api(stack), order_body()
-    command = register(body)
-    bare = replace(command, headers={"ce_type": "RegisterOrder.v1"})
+def job_of(api: Api, case: Case, row: Row) -> tuple[int, Json, str]:
+    """Return the answer's status, the job and all that the answer says."""
+    job_id = case.ce_id
+    if job_id is None or "derived id" in row.job:
+        listed = api.client.get(f"{api.base}/orders/jobs", params={"orderId": str(case.record.key)})
+        job_id = listed.json()["items"][0]["jobId"]
+        assert UUID(job_id).version == 5
+        assert job_id != case.ce_id
+    answer = api.job(job_id)
+    job = job_in(answer)
+    assert job is not None, answer.text
+    return answer.status_code, job, json.dumps(answer.json(), ensure_ascii=False)
 
-    publish(stack.kafka, [bare])
 
-    assert until(lambda: api.order(body["orderId"]).status_code == 200)
+def test_every_row_is_published_and_every_case_documented() -> None:
+    assert list(rows()) == list(cases())
 
 
-def test_a_command_on_the_wrong_partition_is_applied_and_logged(stack: RunningStack) -> None:
-    """
-    Order among an order's commands isn't promised then, and the log says why.
-    """
-    body, job_id = order_body(), str(uuid4())
-    right = partition_of(body["orderId"].encode(), COMMANDS.partitions)
+@pytest.mark.parametrize("name", list(rows()))
+def test_a_record_ends_as_its_row_says(ended: Ended, name: str) -> None:
+    """Its job over HTTP, the event, the dead letter, the integration log."""
+    row, case = rows()[name], ended.cases[name]
+    status, job, text = job_of(ended.api, case, row)
+    kinds = {kind for kind, event in ended.events if event["jobId"] == job["jobId"]}
+    failed = re.match(r"Failed (\d+) `(\w+)`", row.job)
 
-    publish(stack.kafka, [register(body, job_id)], partition=(right + 1) % COMMANDS.partitions)
-
-    assert Api(stack).stored(job_id)["status"] != "Failed"
-    assert "Misrouted" in log_codes(stack, job_id)
+    if failed:
+        assert (status, job["errors"][0]["code"]) == (int(failed[1]), failed[2])
+        assert kinds == {"OrderCommandRejected.v1"}
+    else:
+        assert job["stages"]["storage"] == "done"
+        assert (kinds == {"OrderUnchanged.v1"}) == ("not applied" in row.job)
+        assert kinds
+    assert row.says in text
+    letter = ended.letters.get(ended.places[name])
+    assert (letter is not None) == row.dead_letter.startswith("yes")
+    if letter is not None:
+        kept = "without" not in row.dead_letter
+        assert row.says in (header(letter, "__connect.errors.exception.message") or "")
+        assert (letter.value() or b"") == ((case.record.value or b"") if kept else b"")
+    told = ended.log.get(job["jobId"], set())
+    assert told & TOLD_BY_THE_WRITER == set(filter(None, row.log.split(", ")))
 
 
 def test_the_reason_repeats_nothing_of_the_command(stack: RunningStack) -> None:

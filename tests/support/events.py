@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from confluent_kafka import Message
@@ -35,6 +36,15 @@ def log_entries(stack: RunningStack, job_id: str, code: str) -> list[Json]:
     with MongoClient[dict[str, Any]](stack.mongo) as client:
         wanted = {"jobId": job_id, "code": code}
         return list(client[stack.database]["integration_log"].find(wanted))
+
+
+def log_codes_by_job(stack: RunningStack) -> dict[str, set[str]]:
+    """Return the codes in the integration log, by the jobs that they are about."""
+    codes: dict[str, set[str]] = defaultdict(set)
+    with MongoClient[dict[str, Any]](stack.mongo) as client:
+        for entry in client[stack.database]["integration_log"].find({"jobId": {"$ne": None}}):
+            codes[entry["jobId"]].add(entry["code"])
+    return codes
 
 
 def dead_letters(stack: RunningStack, topic: str, places: set[tuple[int, int]]) -> list[Message]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,8 @@ class Raw:
 
     key: str | bytes | None
     value: bytes | None
-    headers: Mapping[str, str | bytes]
+    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
+    partition: int = -1  # the one that its key names
 
 
 def register(body: Json, job_id: str | None = None, **headers: str) -> Raw:
@@ -42,28 +44,34 @@ def delete(order_id: str, job_id: str | None = None) -> Raw:
 
 
 def publish(
-    kafka: str, records: Iterable[Raw], *, topic: str = COMMANDS, partition: int = -1
+    kafka: str,
+    records: Iterable[Raw],
+    *,
+    topic: str = COMMANDS,
+    partition: int = -1,
+    **settings: Any,
 ) -> list[tuple[int, int]]:
     """Publish in order; return each record's partition and offset."""
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
-    places: list[tuple[int, int]] = []
+    config = {"bootstrap.servers": kafka, "partitioner": "murmur2_random"}
+    producer = Producer(config | settings)
+    places: dict[int, tuple[int, int]] = {}
 
-    def delivered(error: Any, message: Message) -> None:
+    def deliver(at: int, error: Any, message: Message) -> None:
         assert error is None, error
-        places.append((message.partition(), message.offset()))
+        places[at] = (message.partition(), message.offset())
 
-    for record in records:
-        headers = [(name, value) for name, value in record.headers.items()]
+    for at, record in enumerate(records):
+        headers = record.headers.items() if isinstance(record.headers, Mapping) else record.headers
         producer.produce(
             topic,
             key=record.key,
             value=record.value,
-            headers=headers,
-            partition=partition,
-            on_delivery=delivered,
+            headers=list(headers),
+            partition=partition if record.partition < 0 else record.partition,
+            on_delivery=partial(deliver, at),
         )
     assert producer.flush(30) == 0
-    return places
+    return [places[at] for at in sorted(places)]
 
 
 def read_all(kafka: str, topic: str) -> list[Message]:
