@@ -6,19 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from order_contracts.topics import COMMANDS
+from order_runtime.partitioning import partition_of
 from support.api import Api
+from support.builders import order_body, unique
 from support.docs import PUBLISHING, blocks
 from support.events import log_codes
 from support.stack import RunningStack
+from support.topics import publish, register
 
 
-def test_the_confluent_kafka_example_publishes_an_order(
-    stack: RunningStack, tmp_path: Path
+@pytest.mark.parametrize(
+    ("client", "order_id"), [("confluent-kafka", "py-1001"), ("aiokafka", "aio-1001")]
+)
+def test_an_example_publishes_an_order(
+    stack: RunningStack, tmp_path: Path, client: str, order_id: str
 ) -> None:
     """
     It prints the id of a job that is then read over HTTP.
     """
-    [example] = blocks(PUBLISHING, "With confluent-kafka", "python")
+    [example] = blocks(PUBLISHING, f"With {client}", "python")
     script = tmp_path / "publish.py"
     script.write_text(example)
 
@@ -33,5 +42,18 @@ def test_the_confluent_kafka_example_publishes_an_order(
     assert done.returncode == 0, done.stderr
     job_id = done.stdout.strip()
     job = Api(stack).stored(job_id)
-    assert (job["orderId"], job["versionTag"] is not None) == ("py-1001", True)
+    assert (job["orderId"], job["versionTag"] is not None) == (order_id, True)
     assert "Misrouted" not in log_codes(stack, job_id)
+
+
+def test_keys_beyond_ascii_are_placed_by_their_bytes(stack: RunningStack) -> None:
+    """
+    As librdkafka places them, so that none is told to be misrouted.
+    """
+    ids = [unique(prefix) for prefix in ("ordre-æøå", "注文", "😀", "é", "naïve-ß", "e\u0301")]
+
+    places = publish(stack.kafka, [register(order_body(order_id)) for order_id in ids])
+
+    assert [partition for partition, _ in places] == [
+        partition_of(order_id.encode(), COMMANDS.partitions) for order_id in ids
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -34,11 +34,15 @@ def locked(text: str) -> dict[str, str]:
 
 def classpath(say: Callable[[str], None]) -> tuple[Path, ...]:
     """Return the jars, fetching what isn't in the local Maven repository or isn't as locked."""
-    wanted = locked(resources.files("order_stack").joinpath(LOCK).read_text())
+    return kept(locked(resources.files("order_stack").joinpath(LOCK).read_text()), say)
+
+
+def kept(wanted: Mapping[str, str], say: Callable[[str], None]) -> tuple[Path, ...]:
+    """Return the jars of these coordinates, each with its SHA-256, from the local repository."""
     paths = {coordinate: _home(coordinate) for coordinate in wanted}
     missing = [it for it, path in paths.items() if _digest(path) != wanted[it]]
     if missing:
-        say(f"Fetching {len(missing)} jars of Apache Kafka from Maven Central")
+        say(f"Fetching {len(missing)} jars from Maven Central")
         _fetch(missing, wanted)
     return tuple(paths.values())
 
@@ -65,7 +69,7 @@ def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _fetch(coordinates: Iterable[str], wanted: dict[str, str]) -> None:
+def _fetch(coordinates: Iterable[str], wanted: Mapping[str, str]) -> None:
     """Download beside the repository and move in whole files, so that no half jar is ever seen."""
     repository = Path(GlobalSettings.load().repo_cache)
     try:
