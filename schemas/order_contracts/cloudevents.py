@@ -78,7 +78,10 @@ def command_type(headers: Mapping[str, str]) -> str:
     """Return the `ce_type` of a command; raises BadHeaders with what the sender should set."""
     content = headers.get("content-type", CONTENT_TYPE).split(";")[0].strip().lower()
     if content.startswith("application/cloudevents"):
-        raise BadHeaders("Structured mode is not read here: send CloudEvents in binary mode")
+        raise BadHeaders(
+            "Structured mode is not read here: send CloudEvents in binary mode, whose content-type "
+            "is that of the value"
+        )
     if content != CONTENT_TYPE:
         raise BadHeaders("The header content-type must be application/json")
     if headers.get("ce_specversion", SPEC_VERSION) != SPEC_VERSION:
