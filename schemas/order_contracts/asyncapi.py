@@ -21,7 +21,7 @@ from order_contracts.events import (
     OrderEnriched,
 )
 from order_contracts.identity import JOB_ID
-from order_contracts.topics import PUBLIC, TOPICS, Topic
+from order_contracts.topics import PUBLIC, Topic
 from order_contracts.values import ENTITY_TAGS, Name, OrderId
 
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
     topics.ARTICLES: ("Article.v1", TOMBSTONE),
     topics.STORES: ("Store.v1", TOMBSTONE),
 }
-"""The messages on each topic."""
+"""The messages on each topic of the contract; that of the operators' own notes is none."""
 
 _ABOUT: Final[Mapping[Topic, str]] = {
     topics.COMMANDS: "What is asked to happen to orders. Keyed by orderId, placed by murmur2.",
@@ -83,8 +83,8 @@ def document(models: Models, examples: Examples) -> Json:
         },
         "defaultContentType": CONTENT_TYPE,
         "servers": {"kafka": {"host": "kafka.example.com:9092", "protocol": "kafka"}},
-        "channels": {topic.name: _channel(topic) for topic in TOPICS},
-        "operations": {name: operation for topic in TOPICS for name, operation in _uses(topic)},
+        "channels": {topic.name: _channel(topic) for topic in CARRIED},
+        "operations": {name: operation for topic in CARRIED for name, operation in _uses(topic)},
         "components": {
             "messages": {
                 name: _message(name, model, references[model, mode], examples.get(name, ()))
@@ -161,6 +161,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
         }
     return {"type": "object", "properties": properties, "required": required}
 
@@ -170,12 +171,13 @@ def _dead_letter() -> Json:
     prefix = "__connect.errors."
     names = ("topic", "partition", "offset", "connector.name", "exception.class.name")
     told = {prefix + name: _TEXT for name in (*names, "exception.message")}
+    job = {f"{prefix}job.id": {**_TEXT, "description": "Of a command: the job that failed."}}
     return {
         "name": DEAD_LETTER,
         "title": DEAD_LETTER,
         "summary": "The original key, value and headers, with the reason and the origin.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": told, "required": sorted(told)},
+        "headers": {"type": "object", "properties": told | job, "required": sorted(told)},
         "payload": {"description": "As it came; it may be anything."},
     }
 

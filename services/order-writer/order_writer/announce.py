@@ -11,7 +11,6 @@ from order_contracts.cloudevents import Envelope
 from order_contracts.events import EventType, OrderEvent
 from order_contracts.identity import event_id
 from order_contracts.job import Operation
-from order_contracts.topics import COMMANDS as TOPIC
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.dead_letters import dead_letter
 from order_runtime.jobs import Entry
@@ -19,7 +18,7 @@ from order_runtime.orders import LiveOrder
 from order_runtime.records import Outgoing, Record
 from order_writer.decide import State
 from order_writer.fold import Folded
-from order_writer.names import size
+from order_writer.names import is_giant
 
 _APPLIED: Final = MappingProxyType(
     {
@@ -49,7 +48,7 @@ def _publishable(record: Record, entry: Entry) -> Record:
 
     The record itself stays at that place for as long as its topic is kept.
     """
-    if size(record) <= TOPIC.max_message_bytes:
+    if not is_giant(record):
         return record
     key = entry.order_id.encode() if entry.order_id else None
     return replace(record, key=key, value=None, headers=())

@@ -11,7 +11,6 @@ from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
-from order_contracts.topics import COMMANDS as TOPIC
 from order_contracts.topics import GATEWAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.partitioning import partition_of
@@ -19,10 +18,10 @@ from order_runtime.records import Record
 from order_writer.names import (
     bytes_fingerprint,
     chosen_id,
+    is_giant,
     position_id,
     readable_id,
     replayed_id,
-    size,
 )
 
 _TOO_LARGE: Final = "The command is larger than 1 MiB before it is compressed."
@@ -96,7 +95,7 @@ class Unreadable:
 def decode(record: Record, log: Log) -> Decoded | Unreadable:
     """Read one record; what is no command is a value too."""
     job_id, source = readable_id(record), None
-    if size(record) > TOPIC.max_message_bytes:
+    if is_giant(record):
         return _unreadable(record, job_id, log, failure("TooLarge", _TOO_LARGE))
     try:
         headers = read_headers(record.headers)

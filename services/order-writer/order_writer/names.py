@@ -1,4 +1,4 @@
-"""What a record is known by: the id that its sender gave, its position, its bytes. Pure."""
+"""What a record is known by: its sender's id, its position, its bytes and their size. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.identity import JOB_ID, derived
+from order_contracts.topics import COMMANDS
 from order_runtime.dead_letters import REPLAY
 from order_runtime.records import Record
 
@@ -53,7 +54,8 @@ def bytes_fingerprint(record: Record) -> str:
     return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
 
 
-def size(record: Record) -> int:
-    """Return the bytes of a record before compression, of which the broker knows nothing."""
+def is_giant(record: Record) -> bool:
+    """Return whether it is larger than its topic allows: compressed, so that no broker saw it."""
     headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
+    size = len(record.key or b"") + len(record.value or b"") + headers
+    return size > COMMANDS.max_message_bytes
