@@ -41,7 +41,7 @@ class Command:
     def fingerprint(self) -> str:
         """Give what makes two commands the same."""
         parts = (self.kind, self.order_id, self.body, self.if_match, self.suppressed)
-        return json.dumps(parts, sort_keys=True)
+        return json.dumps(parts, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -11,14 +10,13 @@ from uuid import uuid4
 from confluent_kafka import Producer
 
 from support.builders import Json, order_body, unique
-from support.calls import Answered, Calls, order_path
+from support.calls import Answered, Calls
 from support.fates import Contacts, lacks_contact
 from support.model import (
     ACTION,
     DELETE,
     DELIVERY,
     REGISTER,
-    REPLACE,
     STATUS,
     Command,
     Model,
@@ -26,16 +24,8 @@ from support.model import (
     tag_of,
 )
 from support.moves import ORDERS, Again, Move, Tag
+from support.spoken import record_of, request_of
 from support.topics import COMMANDS
-
-CALLS = {
-    REGISTER: ("POST", None),
-    REPLACE: ("PUT", ""),
-    DELETE: ("DELETE", ""),
-    STATUS: ("POST", "change-status"),
-    DELIVERY: ("POST", "change-delivery"),
-    ACTION: ("POST", "action"),
-}
 
 
 @dataclass
@@ -140,19 +130,9 @@ class Player:
         return order.tag
 
     async def _publish(self, way: Move, command: Command) -> None:
-        headers = {
-            "ce_id": command.job_id,
-            "ce_source": "/tests",
-            "ce_type": f"{command.kind}.v1",
-            "ce_ifmatch": command.if_match,
-            "ce_idempotencykey": command.key,
-            "ce_actions": "suppress" if command.suppressed else None,
-        }
+        record = record_of(command)
         self.producer.produce(
-            COMMANDS,
-            key=command.order_id,
-            value=json.dumps({**command.body, "orderId": command.order_id}),
-            headers=[(name, text) for name, text in headers.items() if text is not None],
+            COMMANDS, key=record.key, value=record.value, headers=list(record.headers.items())
         )
         self.said.append(f"Kafka {command}")
         assert await asyncio.to_thread(self.producer.flush, 30) == 0
@@ -162,19 +142,8 @@ class Player:
             self._stored(command.order_id)
 
     async def _ask(self, way: Move, command: Command) -> None:
-        method, call = CALLS[command.kind]
-        path = "/orders" if call is None else order_path(command.order_id, call)
-        headers = {
-            "if-match": command.if_match,
-            "idempotency-key": command.key,
-            "prefer": "wait=30" if way.waits else None,
-        }
-        answer = await self.calls(
-            method,
-            path,
-            command.body if command.kind != DELETE else None,
-            {name: text for name, text in headers.items() if text is not None},
-        )
+        asked = request_of(command, wait=30 if way.waits else None)
+        answer = await self.calls(asked.method, asked.path, asked.body, asked.headers)
         self.said.append(f"HTTP {command} {answer.status} {answer.body.get('jobId')}")
         job = answer.body.get("job") or (answer.body if answer.status in {200, 202} else None)
         if job is None:

@@ -1,0 +1,148 @@
+"""Links, jobs and the integration log against the contacts, articles and stores. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiokafka.partitioner import murmur2
+
+from support.builders import Json
+from support.evidence import Evidence, Finding
+from support.fates import contact_of
+from support.model import ACTION, REGISTER, REPLACE
+from support.replay import Expected
+
+Entry = tuple[str, str | None]
+"""A code of the integration log, and what it refers to."""
+
+
+def every_order_is_looked_at(evidence: Evidence) -> Iterator[Finding]:
+    """What connects an order to a contact, or asks for an action, has its enrichment's end."""
+    for job, document in evidence.both():
+        due = connects(job) or job.end.action is not None
+        if due and "enrichment" not in document:
+            yield Finding("its enrichment is pending", job.order_id, job.job_id)
+
+
+def the_links_are_the_models(evidence: Evidence) -> Iterator[Finding]:
+    """Every live order has the link of its contact, or of none; a deleted one has no link."""
+    model = evidence.replay.model
+    for order_id in (model.history.keys() | evidence.links.keys()) - evidence.replay.unordered:
+        order, link = model.order(order_id), evidence.links.get(order_id)
+        right = (
+            (order.connected, evidence.contacts.get(contact_of(order.content))) if order else None
+        )
+        found = (link["contactVersion"], link["contactId"]) if link else None
+        if found != right:
+            yield Finding(f"version and contact {found}, not {right}", order_id)
+
+
+def a_missing_contact_shows_in_the_job(evidence: Evidence) -> Iterator[Finding]:
+    for job, document in evidence.both():
+        if job.step is None:
+            continue
+        shown = document if job.end.alias_of is None else evidence.jobs.get(job.end.alias_of)
+        if shown is None:
+            continue
+        status, allowed = status_of(shown), evidence.fate(job).statuses
+        if status not in allowed:
+            yield Finding(f"{status}, not {sorted(allowed)}", job.order_id, job.job_id)
+
+
+def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
+    """On `orders.enriched`, with the contact that the order was linked to."""
+    told: dict[str, list[Json]] = {}
+    for event in evidence.announced("orders.enriched"):
+        told.setdefault(event.job_id or "", []).append(event.data)
+    for job, document in evidence.both():
+        if not connects(job) or stage_of(document) not in {"done", "contactMissing"}:
+            continue
+        order = job.step.after if job.step else None
+        known = evidence.contacts.get(contact_of(order.content)) if order else None
+        found = [it.get("contactId") for it in told.get(job.job_id, ())]
+        if known not in found:
+            yield Finding(f"contacts {found}, not {known}", job.order_id, job.job_id)
+
+
+def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding]:
+    """Neither more nor less; what was mended since may stay, marked as resolved."""
+    for job, document in evidence.both():
+        entries = evidence.log.get(job.job_id, [])
+        found = {(it["code"], it.get("reference")) for it in entries if "resolvedAt" not in it}
+        mended = {(it["code"], it.get("reference")) for it in entries if "resolvedAt" in it}
+        right = due_entries(evidence, job, document)
+        if found - right or right - found - mended:
+            yield Finding(
+                f"{sorted(map(str, found))}, not {sorted(map(str, right))}",
+                job.order_id,
+                job.job_id,
+            )
+
+
+def due_entries(evidence: Evidence, job: Expected, document: Json) -> set[Entry]:
+    """Return the entries that a job must have, given how far its enrichment and action came."""
+    due = set(_stored_entries(evidence, job))
+    stage, action = stage_of(document), action_stage_of(document)
+    if stage == "contactMissing" and job.step is not None and job.step.after is not None:
+        due.add(("ContactMissing", contact_of(job.step.after.content)[0]))
+    if connects(job) and stage in {"done", "contactMissing"}:
+        due |= set(_missing(evidence, job))
+    if action == "dropped" and not (job.operation == ACTION and stage == "contactMissing"):
+        due.add(("ActionDropped", None))
+    if action == "failed" and job.end.action:
+        due.add(("ActionFailed", job.end.action["action"]))
+    return due
+
+
+def _stored_entries(evidence: Evidence, job: Expected) -> Iterator[Entry]:
+    if job.read.command is None:
+        yield "CommandRejected", None
+    elif job.end.code == "IdReused":
+        yield "IdReused", None
+    elif job.end.alias_of is None and job.end.code != "IdempotencyKeyReused":
+        yield from ((code, None) for code in job.end.warnings)
+        if not job.read.own and is_misrouted(job, evidence.history.partitions):
+            yield "Misrouted", None
+
+
+def _missing(evidence: Evidence, job: Expected) -> Iterator[Entry]:
+    body = job.read.command.body if job.read.command else {}
+    articles, stores = evidence.known("reference.articles"), evidence.known("reference.stores")
+    for line in body["lineItems"]["items"]:
+        if line["sku"] not in articles:
+            yield "ArticleMissing", line["sku"]
+    store = body.get("externalStoreId")
+    if store is not None and store not in stores:
+        yield "StoreMissing", store
+
+
+def is_misrouted(job: Expected, partitions: int) -> bool:
+    record = job.read.record
+    place: int = (murmur2(record.key or b"") & 0x7FFFFFFF) % partitions
+    return place != record.partition
+
+
+def connects(job: Expected) -> bool:
+    return job.operation in {REGISTER, REPLACE} and job.end.version is not None
+
+
+def stage_of(document: Json) -> str | None:
+    found: str | None = document.get("enrichment", {}).get("state")
+    return found
+
+
+def action_stage_of(document: Json) -> str:
+    """Return the job's action stage as the contract names it."""
+    if "delivery" in document:
+        return str(document["delivery"]["state"])
+    asked = "pending" if "action" in document else "none"
+    return str(document.get("enrichment", {}).get("action", asked))
+
+
+def status_of(document: Json) -> str:
+    """Return the job's status, by the contract's rule."""
+    if "failure" in document:
+        return "Failed"
+    if stage_of(document) == "contactMissing":
+        return "Failed" if document["operation"] == ACTION else "CompletedWithErrors"
+    return "Completed"

@@ -1,0 +1,68 @@
+"""Another system that publishes on Kafka itself, and keeps a journal of what it was told."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import KafkaException, Message, Producer
+
+from support.journal import MARK, Journal, Publication
+from support.topics import COMMANDS, Raw
+
+SECONDS_TO_ANSWER = 60
+
+
+class Publishing:
+    """Publishes in order; what Kafka doesn't answer in time is noted as not acknowledged."""
+
+    def __init__(self, kafka: str, journal: Journal) -> None:
+        self._kafka = kafka
+        self._journal = journal
+        self._producer = self._started()
+
+    def send(self, record: Raw, *, topic: str = COMMANDS, partition: int = -1) -> None:
+        """Hand a record over; returns before it is acknowledged, see `flush`."""
+        mark = str(uuid4())
+        headers = [(name, _bytes(value)) for name, value in record.headers.items()]
+        key = None if record.key is None else _bytes(record.key)
+        sent = Publication(mark, topic, key, record.value, tuple(headers), time.time())
+        self._journal.publications.append(sent)
+
+        def delivered(error: Any, message: Message) -> None:
+            if error is None:
+                sent.place = message.partition(), message.offset()
+
+        try:
+            self._producer.produce(
+                topic,
+                key=key,
+                value=record.value,
+                headers=[*headers, (MARK, mark.encode())],
+                partition=partition,
+                on_delivery=delivered,
+            )
+        except (BufferError, KafkaException):  # full for long, or fenced for good: begin anew
+            self._producer = self._started()
+        self._producer.poll(0)
+
+    def flush(self, seconds: float = SECONDS_TO_ANSWER + 5) -> int:
+        """Wait for all answers; return how many records have none."""
+        left: int = self._producer.flush(seconds)
+        return left
+
+    def _started(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self._kafka,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.timeout.ms": SECONDS_TO_ANSWER * 1000,
+                "linger.ms": 2,
+            }
+        )
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,184 @@
+"""
+A steady mixed load on a running system, over HTTP and from publishers, written into a journal.
+
+    mix = Mix(order_ids=..., contacts=[matching(known), ...], astray=[...], seed=7)
+    run(stack, mix, journal, seconds=60)            # or `await traffic(...)`, cancelled at will
+
+Tolerates whatever breaks: a call without an answer is noted as such, one with an Idempotency-Key is
+sent again. Astray orders must be as few as the topic has partitions, and such as
+`astray_of(prefix)` gives: none on its own partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from random import Random
+
+import aiohttp
+from aiokafka.partitioner import murmur2
+from yarl import URL
+
+from support.builders import Json
+from support.journal import Call, Journal
+from support.laws_calls import accepted
+from support.model import REGISTER
+from support.publishing import Publishing
+from support.shop import Shop
+from support.spoken import Request, request_of
+from support.stack import RunningStack
+
+TRIES = 4  # of a call that carries an Idempotency-Key
+PATIENCE = 20.0  # seconds for an answer
+ASTRAY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    order_ids: Sequence[str]
+    contacts: Sequence[Json] = ()
+    """The `contact` of orders whose contact exists."""
+    astray: Sequence[str] = ()
+    seed: int = 0
+    clients: int = 4
+    publishers: int = 2
+    pause: float = 0.1
+    """Seconds between what one client or publisher does and its next."""
+
+
+@dataclass
+class Client:
+    """One caller after another gateway each time; it waits for its answer before it goes on."""
+
+    gateways: Sequence[str]
+    apikey: str
+    shop: Shop
+    rng: Random
+    journal: Journal
+    _turn: cycle[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turn = cycle(self.gateways)
+
+    async def ask(self, session: aiohttp.ClientSession) -> None:
+        """Send one call; again, under its Idempotency-Key, where nobody knows what became of it."""
+        if self.rng.random() < 0.08:
+            rows = self.shop.registrations(5)
+            asked = Request("POST", "/orders/bulk", {}, [row.body for row in rows])
+            kind, order_ids = REGISTER, tuple(row.order_id for row in rows)
+        else:
+            command = self.shop.command()
+            asked = request_of(command, wait=5 if self.rng.random() < 0.1 else None)
+            kind, order_ids = command.kind, (command.order_id,)
+        for _ in range(TRIES if "idempotency-key" in asked.headers else 1):
+            call = await self._send(session, asked, kind, order_ids)
+            for order_id, job_id in accepted(call):
+                self.shop.learn(order_id, job_id)
+            if call.status is not None and call.status < 500:
+                return
+            await asyncio.sleep(0.5)
+
+    async def _send(
+        self, session: aiohttp.ClientSession, asked: Request, kind: str, order_ids: tuple[str, ...]
+    ) -> Call:
+        trace = f"00-{self.rng.getrandbits(128):032x}-{self.rng.getrandbits(64):016x}-01"
+        headers = {**asked.headers, "traceparent": trace}
+        began = time.time()
+        call = Call(trace, kind, order_ids, began, asked.method, asked.path, headers, asked.body)
+        self.journal.calls.append(call)
+        own = {"apikey": self.apikey, "content-type": "application/json"}
+        data = None if asked.body is None else json.dumps(asked.body).encode()
+        url = URL(f"{next(self._turn)}/api/v3{asked.path}", encoded=True)
+        with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            async with session.request(
+                asked.method, url, data=data, headers=headers | own, allow_redirects=False
+            ) as response:
+                answer = await response.json(content_type=None)
+                call.answer, call.status = answer, response.status
+        return call
+
+
+def run(stack: RunningStack, mix: Mix, journal: Journal, *, seconds: float) -> None:
+    """Put the load on the stack's gateway and its Kafka for *seconds*."""
+
+    async def bounded() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await traffic([stack.gateway], stack.apikey, stack.kafka, mix, journal)
+
+    asyncio.run(bounded())
+
+
+async def traffic(
+    gateways: Sequence[str], apikey: str, kafka: str, mix: Mix, journal: Journal
+) -> None:
+    """Load until cancelled; what is in flight then is still answered, or noted as not."""
+    stop = asyncio.Event()
+    seeds = count(mix.seed * 1_000)
+    shops = [
+        (Random(seed), Shop(Random(seed), mix.order_ids, mix.contacts, mix.astray))
+        for seed, _ in zip(seeds, range(mix.clients + mix.publishers), strict=False)
+    ]
+    # A connection of its own for each call: on one that was used before, aiohttp repeats a PUT or
+    # a DELETE that broke, and the journal would know of one call where there were two.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        asking = [
+            asyncio.create_task(
+                _client(Client(gateways, apikey, shop, rng, journal), session, mix.pause, stop)
+            )
+            for rng, shop in shops[: mix.clients]
+        ]
+        publishing = [
+            asyncio.create_task(_publisher(Publishing(kafka, journal), shop, mix.pause, stop))
+            for _, shop in shops[mix.clients :]
+        ]
+        everybody = asyncio.gather(*asking, *publishing)
+        try:
+            await asyncio.shield(everybody)
+        finally:
+            stop.set()
+            await everybody
+
+
+async def _client(
+    client: Client, session: aiohttp.ClientSession, pause: float, stop: asyncio.Event
+) -> None:
+    while not stop.is_set():
+        await client.ask(session)
+        await asyncio.sleep(pause)
+
+
+async def _publisher(publishing: Publishing, shop: Shop, pause: float, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        wish = shop.wish()
+        publishing.send(wish.record, partition=wish.partition)
+        await asyncio.sleep(pause)
+    await asyncio.to_thread(publishing.flush)
+
+
+def astray_of(prefix: str, partitions: int, wanted: int = ASTRAY) -> list[str]:
+    """Return orders for the partitions 0, 1, …, none of which is that of its key."""
+    found: list[str] = []
+    for number in count():
+        if len(found) == wanted:
+            break
+        name = f"{prefix}-astray-{number}"
+        if (murmur2(name.encode()) & 0x7FFFFFFF) % partitions != len(found):
+            found.append(name)
+    return found
+
+
+def order_ids_of(prefix: str, wanted: int) -> list[str]:
+    return [f"{prefix}-{number}" for number in range(wanted)]
+
+
+def everything_of(mix: Mix) -> list[str]:
+    """Return every order that the load touches, for `History.of`."""
+    return [*mix.order_ids, *mix.astray]
