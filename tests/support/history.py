@@ -119,7 +119,7 @@ def collect(stack: RunningStack, journal: Journal) -> History:
     return History(
         topic_id=str(described.topic_id),
         partitions=len(described.partitions),
-        records={topic: records_of(stack.kafka, topic) for topic in TOPICS},
+        records=records_of(stack.kafka, TOPICS),
         documents=found,
         hooks=hooks_of(stack),
         calls=journal.calls,
@@ -184,12 +184,20 @@ def behind(stack: RunningStack, groups: Collection[str] = GROUPS) -> str | None:
     return None
 
 
-def open_work(stack: RunningStack, order_ids: Collection[str] | None = None) -> str | None:
+def open_work(
+    stack: RunningStack,
+    order_ids: Collection[str] | None = None,
+    kinds: Collection[str] = ("jobs", "deliveries"),
+) -> str | None:
     """Return the jobs and deliveries, of these orders or of all, that are still to end."""
     with MongoClient[Json](stack.mongo) as client:
         database = client[stack.database]
         only: Json = {} if order_ids is None else {"orderId": {"$in": list(order_ids)}}
-        counts = {name: _count(database, name, only | where) for name, where in OPEN.items()}
+        counts = {
+            name: _count(database, name, only | where)
+            for name, where in OPEN.items()
+            if name.startswith(tuple(kinds))
+        }
     left = {name: count for name, count in counts.items() if count}
     return str(left) if left else None
 

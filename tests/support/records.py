@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,12 @@ class Record:
         return json.loads(self.value or b"null")
 
 
-def records_of(kafka: str, topic: str) -> list[Record]:
-    """Return all records of *topic*, partition by partition in the order of their offsets."""
-    found = [record_of(message) for message in read_all(kafka, topic, seconds=120)]
-    return in_place(found)
+def records_of(kafka: str, topics: Collection[str]) -> dict[str, list[Record]]:
+    """Return all records by topic, partition by partition in the order of their offsets."""
+    found: dict[str, list[Record]] = {topic: [] for topic in topics}
+    for message in read_all(kafka, *topics, seconds=300):
+        found[message.topic()].append(record_of(message))
+    return {topic: in_place(records) for topic, records in found.items()}
 
 
 def in_place(records: Iterable[Record]) -> list[Record]:

@@ -81,8 +81,8 @@ def publish(
     return [places[at] for at in sorted(places)]
 
 
-def read_all(kafka: str, topic: str, *, seconds: float = 30) -> list[Message]:
-    """Return everything that the topic holds now, partition by partition."""
+def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
+    """Return everything that the topics hold now, each partition in the order of its offsets."""
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
@@ -93,15 +93,16 @@ def read_all(kafka: str, topic: str, *, seconds: float = 30) -> list[Message]:
         }
     )
     try:
-        open_ones = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, at, OFFSET_BEGINNING) for at in open_ones])
+        known = consumer.list_topics(timeout=10).topics
+        open_ones = {(topic, at) for topic in topics for at in known[topic].partitions}
+        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in open_ones])
         found: list[Message] = []
         end = time.monotonic() + seconds
         while open_ones:
-            assert time.monotonic() < end, f"{topic} is not read within {seconds} s"
+            assert time.monotonic() < end, f"not read within {seconds} s: {open_ones}"
             batch = consumer.consume(1_000, timeout=0.1)
             found.extend(message for message in batch if message.error() is None)
-            open_ones -= {it.partition() for it in batch if _is_end(it)}
+            open_ones -= {(it.topic(), it.partition()) for it in batch if _is_end(it)}
         return found
     finally:
         consumer.close()

@@ -1,0 +1,127 @@
+"""
+An order-writer with a bug that it must not have: python -m faults.planted.writer BUG
+
+Put together as the real one, but for one part that a bug was planted in. Whoever checks the
+system's history has to find each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+from pymongo import ReplaceOne
+from pymongo.client_session import ClientSession
+
+from order_contracts.commands import RegisterOrder
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.jobs import Entry, entry_document
+from order_runtime.mongo import JOBS, client
+from order_runtime.orders import LiveOrder, Tombstone
+from order_runtime.publisher import BatchPublisher
+from order_runtime.records import Record
+from order_runtime.settings import load
+from order_runtime.topics import described
+from order_writer.decide import State
+from order_writer.decode import Decoded, Log
+from order_writer.fold import Folded, Item
+from order_writer.loop import Writer
+from order_writer.settings import Settings
+from order_writer.source import CommandSource
+from order_writer.store import Store
+
+
+class CommitsFirst(CommandSource):
+    """Commits what it hands out before anything is done with it, and dies then."""
+
+    def take(self, limit: int, wait: float) -> list[Record]:
+        records = super().take(limit, wait)
+        if records:
+            self.commit(records)
+            self.close()  # the commit has left
+            os.kill(os.getpid(), signal.SIGKILL)
+        return records
+
+
+class ForgetsTheLedger(Store):
+    """Takes every command for a new one."""
+
+    def _ledger(self, items: Sequence[Item], session: ClientSession) -> dict[str, Entry]:
+        del items, session
+        return {}
+
+    def _write(self, folded: Folded, session: ClientSession) -> None:
+        super()._write(replace(folded, entries=[]), session)
+        jobs = [
+            ReplaceOne({"_id": entry.job_id}, entry_document(entry), upsert=True)
+            for entry in folded.entries
+        ]
+        if jobs:
+            self._database[JOBS].bulk_write(jobs, session=session)
+
+
+class SkipsWhatItKnows(Store):
+    """Says nothing of a command that was applied before."""
+
+    def apply(self, items: Sequence[Item]) -> Folded:
+        folded = super().apply(items)
+        new = {entry.job_id for entry in folded.entries}
+        answers = [(item, entry) for item, entry in folded.answers if entry.job_id in new]
+        return replace(folded, answers=answers)
+
+
+class Overwrites(Store):
+    """Registers an order that exists, over the one that is there."""
+
+    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+        new = {it.order_id for it in _decoded(items) if isinstance(it.command, RegisterOrder)}
+        return {
+            order_id: Tombstone(state.version, state.registered_at)
+            if isinstance(state, LiveOrder) and order_id in new
+            else state
+            for order_id, state in super()._orders(items, session).items()
+        }
+
+
+class BeginsAnew(Store):
+    """Counts the versions of an order that was deleted from the beginning."""
+
+    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+        return {
+            order_id: replace(state, version=0) if isinstance(state, Tombstone) else state
+            for order_id, state in super()._orders(items, session).items()
+        }
+
+
+def _decoded(items: Iterable[Item]) -> list[Decoded]:
+    return [item for item in items if isinstance(item, Decoded)]
+
+
+STORES: dict[str, type[Store]] = {
+    "forgets-the-ledger": ForgetsTheLedger,
+    "skips-what-it-knows": SkipsWhatItKnows,
+    "overwrites": Overwrites,
+    "begins-anew": BeginsAnew,
+}
+
+
+def main(bug: str) -> None:
+    settings = load(Settings)
+    topic = described(settings.kafka, COMMANDS)
+    mongo = client(settings.mongo, WRITER)
+    store = STORES.get(bug, Store)(mongo, settings.database, settings.batch_bytes)
+    kind: Any = CommitsFirst if bug == "commits-first" else CommandSource
+    source = kind(settings.kafka, settings.instance)
+    sink = BatchPublisher(settings.kafka, settings.instance)
+    reads = Log(topic.id, topic.partitions, lambda _: False)
+    writer = Writer(source, store, sink, reads, Event())
+    writer.run(settings.batch_commands, settings.batch_bytes)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

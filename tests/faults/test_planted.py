@@ -1,0 +1,218 @@
+"""
+Bugs that the system must not have, planted one at a time: the history checker names each.
+
+Each of them stands in for one bug of the real thing: what is done to a system without it, a writer
+that dies at any step among that, breaks no law.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from support.builders import Json, contact_body, matching, order_body, unique
+from support.history import behind, collect, open_work, quiet
+from support.journal import Journal
+from support.laws import check, told
+from support.model import DELETE, REGISTER, STATUS, Command
+from support.publishing import Publishing
+from support.seats import Seat, seat_of
+from support.shop import Shop
+from support.spoken import record_of
+from support.stack import RunningStack
+from support.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+STEPS = (
+    "taken",
+    "find jobs",
+    "find orders",
+    "find idempotency",
+    "insert orders",
+    "update orders",
+    "insert jobs",
+    "before commitTransaction",
+    "commitTransaction",
+    "produce 1",
+    "produce 10",
+    "flush",
+    "before commit",
+    "commit",
+)
+
+
+@pytest.fixture(scope="module")
+def known(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """The `contact` of orders whose contact exists."""
+    contact = contact_body()
+    file = tmp_path_factory.mktemp("contacts") / "contacts.ndjson"
+    file.write_text(json.dumps(contact))
+    stack.orders("reference", "load", str(file))
+    return matching(contact)
+
+
+@pytest.fixture(scope="module")
+def seat(stack: RunningStack) -> Iterator[Seat]:
+    """The order-writer's; it is empty when a test begins."""
+    with seat_of(stack, "order-writer", BATCH_COMMANDS="20") as found:
+        yield found
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_writer_that_dies_at_any_step_breaks_no_law(
+    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path, step: str
+) -> None:
+    """
+    A backlog of all commands, repeats and bad records; the writer dies at one step of its batch.
+    """
+    seat.leave()
+    journal, order_ids = Journal(), [unique("dying") for _ in range(6)]
+    publishing = Publishing(stack.kafka, journal)
+    shop = Shop(Random(step), order_ids, [known])
+    for _ in range(150):
+        publishing.send(shop.wish().record)
+    assert publishing.flush() == 0
+
+    with journal.fault(f"the order-writer dies: {step}"):
+        seat.take("faults.planted.dying", "order_writer", step, str(tmp_path / "dead"))
+        seat.await_death()
+        seat.take("order_writer")
+
+    quiet(stack, order_ids)
+    violations = check(collect(stack, journal).of(order_ids))
+    assert not violations, told(violations)
+
+
+def test_committing_before_the_effects_is_found(
+    stack: RunningStack, known: Json, seat: Seat
+) -> None:
+    story = Story(stack, known, seat)
+    seat.leave()
+    story.publish(story.registration())
+    seat.take("faults.planted.writer", "commits-first")
+    seat.await_death()
+    seat.take("order_writer")
+
+    assert story.broken() == {"every_command_has_one_job"}
+
+
+def test_applying_a_known_command_again_is_found(
+    stack: RunningStack, known: Json, seat: Seat
+) -> None:
+    story = Story(stack, known, seat)
+    change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
+    seat.take("faults.planted.writer", "forgets-the-ledger")
+    story.publish(story.registration(), change)
+    story.caught_up()
+    story.publish(change)
+
+    assert story.broken() == {"every_command_is_applied_once"}
+
+
+def test_not_announcing_a_repeat_again_is_found(
+    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path
+) -> None:
+    """The crash falls between storing and announcing; whoever comes after skips what is stored."""
+    story = Story(stack, known, seat)
+    seat.leave()
+    story.publish(story.registration())
+    dead = str(tmp_path / "dead")
+    seat.take("faults.planted.dying", "order_writer", "commitTransaction", dead)
+    seat.await_death()
+    seat.take("faults.planted.writer", "skips-what-it-knows")
+
+    assert story.broken() == {"every_outcome_is_announced"}
+
+
+def test_overwriting_an_order_that_exists_is_found(
+    stack: RunningStack, known: Json, seat: Seat
+) -> None:
+    story = Story(stack, known, seat)
+    seat.take("faults.planted.writer", "overwrites")
+    story.publish(story.registration())
+    story.caught_up()
+    story.publish(story.registration())
+
+    assert story.broken() == {"only_one_order_is_ever_created"}
+
+
+def test_versions_that_begin_anew_are_found(stack: RunningStack, known: Json, seat: Seat) -> None:
+    story = Story(stack, known, seat)
+    seat.take("faults.planted.writer", "begins-anew")
+    deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
+    story.publish(story.registration(), deletion)
+    story.caught_up()
+    story.publish(story.registration())
+
+    assert story.broken() == {"versions_only_grow"}
+
+
+def test_acknowledging_an_action_before_it_is_recorded_is_found(
+    stack: RunningStack, known: Json, seat: Seat
+) -> None:
+    story = Story(stack, known, seat)
+    seat.take("order_writer")
+    with seat_of(stack, "action-trigger") as trigger:
+        trigger.take("faults.planted.trigger")
+        story.publish(story.registration())
+        story.caught_up()
+
+    assert story.broken() == {"every_due_action_was_delivered"}
+
+
+def test_the_same_stories_without_a_bug_break_no_law(
+    stack: RunningStack, known: Json, seat: Seat
+) -> None:
+    story = Story(stack, known, seat)
+    seat.take("order_writer")
+    deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
+    change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
+    story.publish(story.registration(), change, story.registration())
+    story.caught_up()
+    story.publish(change, deletion, story.registration())
+
+    assert story.broken() == set()
+
+
+COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
+
+
+class Story:
+    """One order, from its registration with an action on, and which laws its history breaks."""
+
+    def __init__(self, stack: RunningStack, known: Json, seat: Seat) -> None:
+        self._stack, self._seat = stack, seat
+        self._journal = Journal()
+        self._publishing = Publishing(stack.kafka, self._journal)
+        self._order_id = unique("planted")
+        self._contact = known
+
+    def registration(self) -> Command:
+        action = {"action": "ConfirmOrder"}
+        body = order_body(self._order_id, contact=self._contact, orderAction=action)
+        return Command(REGISTER, self._order_id, str(uuid4()), body)
+
+    def publish(self, *commands: Command) -> None:
+        for command in commands:
+            self._publishing.send(record_of(command))
+        assert self._publishing.flush() == 0
+
+    def caught_up(self) -> None:
+        """Wait until every group has committed what there is."""
+        until(lambda: behind(self._stack) is None, seconds=60, of=self._seat.tail())
+
+    def broken(self) -> set[str]:
+        """Return the names of the broken laws, once all that will be sent was sent."""
+        self.caught_up()
+        own = self._order_id
+        until(lambda: open_work(self._stack, [own], ["deliveries"]) is None, of="deliveries")
+        violations = check(collect(self._stack, self._journal).of([self._order_id]))
+        print(told(violations))
+        return {it.law for it in violations}

@@ -1,0 +1,333 @@
+"""A small good history breaks no law; what is spoilt in it breaks one law, which is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.builders import Json, contact_body, line, matching, order_body
+from support.history import History, Hook
+from support.ideal import Ideal
+from support.journal import MARK, Call, Fault, Publication
+from support.laws import LAWS, check, told
+from support.model import ACTION, DELETE, REGISTER, STATUS, Command, tag_of
+from support.records import Record
+from support.spoken import record_of
+from support.topics import COMMANDS
+from support.wire import derived
+
+ANN = contact_body("ann")
+TRACE = "00-{:032x}-0000000000000001-01"
+ACT = {"action": "Custom", "data": {"n": 1.5}}
+COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
+
+
+def body(order_id: str, **deviations: Any) -> Json:
+    return order_body(order_id, lines=[line(sku="mug")], contact=matching(ANN), **deviations)
+
+
+def the_log() -> list[Record]:
+    """
+    Order o-1 is registered with an action, in vain once more, changed under a key, again under that
+    key, deleted, registered again and acted on; o-2 belongs to nobody; o-3 is a bad record.
+    """
+    nobody = body("o-2", orderAction=ACT) | {"contact": {**matching(ANN), "matchKey": "nobody"}}
+    commands = [
+        Command(REGISTER, "o-1", "j-1", body("o-1", orderAction=ACT)),
+        Command(REGISTER, "o-1", "j-2", body("o-1")),
+        Command(STATUS, "o-1", "j-3", COMPLETED, key="k"),
+        Command(STATUS, "o-1", "j-4", COMPLETED, key="k"),
+        Command(DELETE, "o-1", "j-5"),
+        Command(REGISTER, "o-1", "j-6", body("o-1")),
+        Command(ACTION, "o-1", "j-7", {"action": "Custom", "versionTag": tag_of("j-6")}),
+        Command(REGISTER, "o-2", "j-8", nobody),
+        Command(STATUS, "o-3", "j-9", {"status": "Gone"}),
+    ]
+    return [logged(command, offset) for offset, command in enumerate(commands)]
+
+
+def logged(command: Command, offset: int) -> Record:
+    """Return the command at its place; the first two came over HTTP, the others were published."""
+    raw = record_of(command)
+    said = {name: str(value).encode() for name, value in raw.headers.items()}
+    if offset < 2:
+        said |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
+    else:
+        said |= {MARK: f"m-{offset}".encode()}
+    return Record(
+        COMMANDS, 0, offset, 1_000 + offset, str(raw.key).encode(), raw.value, tuple(said.items())
+    )
+
+
+def posted(number: int, status: int | None, answer: Json, kind: str = REGISTER) -> Call:
+    trace = TRACE.format(number)
+    return Call(trace, kind, ("o-1",), 0.0, "POST", "/orders", {}, None, status, answer)
+
+
+def good() -> History:
+    log = the_log()
+    calls = [
+        posted(0, 202, {"jobId": "j-1", "status": "Accepted"}),
+        posted(1, 409, {"code": "OrderExists", "job": {"jobId": "j-2", "errors": EXISTS}}),
+        posted(98, 409, {"code": "OrderExists", "jobId": "j-1"}),
+        posted(99, None, {}),
+    ]
+    publications = [
+        Publication(f"m-{it.offset}", COMMANDS, it.key, it.value, (), 0.0, (0, it.offset))
+        for it in log[2:]
+    ]
+    return Ideal(log, [ANN], ["mug"]).history(calls, publications)
+
+
+EXISTS = [{"code": "OrderExists"}]
+
+
+def test_a_good_history_breaks_no_law() -> None:
+    violations = check(good())
+    assert not violations, told(violations)
+
+
+Spoil = Callable[[History], History]
+SPOILT: dict[str, list[Spoil]] = {}
+
+
+def breaks(law: str) -> Callable[[Spoil], Spoil]:
+    def noted(spoil: Spoil) -> Spoil:
+        SPOILT.setdefault(law, []).append(spoil)
+        return spoil
+
+    return noted
+
+
+def altered(collection: str, where: str, **fields: Any) -> Spoil:
+    """Change fields of the document with that id; None removes a field."""
+
+    def spoil(history: History) -> History:
+        documents = [
+            {name: it for name, it in (found | fields).items() if it is not None}
+            if found["_id"] == where
+            else found
+            for found in history.documents[collection]
+        ]
+        assert documents != history.documents[collection]
+        return replace(history, documents={**history.documents, collection: documents})
+
+    return spoil
+
+
+def without(collection: str, where: str) -> Spoil:
+    def spoil(history: History) -> History:
+        found = history.documents[collection]
+        left = [it for it in found if where not in {it.get("_id"), it.get("jobId")}]
+        assert len(left) < len(found)
+        return replace(history, documents={**history.documents, collection: left})
+
+    return spoil
+
+
+def unsaid(topic: str, job_id: str) -> Spoil:
+    """Remove what a topic says of a job."""
+
+    def spoil(history: History) -> History:
+        left = [it for it in history.records[topic] if it.json().get("jobId") != job_id]
+        return with_records(history, topic, left)
+
+    return spoil
+
+
+def with_records(history: History, topic: str, records: list[Record]) -> History:
+    assert records != history.records.get(topic)
+    return replace(history, records={**history.records, topic: records})
+
+
+def resaid(job_id: str, **fields: Any) -> Spoil:
+    """Change what the event of a job says."""
+
+    def spoil(history: History) -> History:
+        records = [
+            replace(it, value=json.dumps(it.json() | fields).encode())
+            if it.json()["jobId"] == job_id
+            else it
+            for it in history.records["orders.events"]
+        ]
+        return with_records(history, "orders.events", records)
+
+    return spoil
+
+
+def retold(number: int, **fields: Any) -> Spoil:
+    """Change what a call was answered."""
+
+    def spoil(history: History) -> History:
+        calls = list(history.calls)
+        calls[number] = replace(calls[number], **fields)
+        return replace(history, calls=calls)
+
+    return spoil
+
+
+@breaks("what_kafka_acknowledged_is_in_the_log")
+def an_acknowledged_record_is_elsewhere(history: History) -> History:
+    sent = [replace(it, place=(0, 77)) for it in history.publications]
+    return replace(history, publications=sent)
+
+
+@breaks("an_event_keeps_its_meaning")
+def an_event_has_two_ids(history: History) -> History:
+    events = list(history.records["orders.events"])
+    other = (("ce_id", b"another"), events[0].headers[1])
+    return with_records(history, "orders.events", [*events, replace(events[0], headers=other)])
+
+
+@breaks("no_order_goes_back_in_version")
+def events_in_another_order(history: History) -> History:
+    events = list(history.records["orders.events"])
+    return with_records(history, "orders.events", events[::-1])
+
+
+@breaks("an_event_carries_the_order_as_it_was")
+def an_event_with_another_order(history: History) -> History:
+    first = history.records["orders.events"][0].json()
+    return resaid("j-1", order=first["order"] | {"currencyCode": "SEK"})(history)
+
+
+@breaks("what_is_no_command_is_a_dead_letter_and_nothing_else")
+def no_dead_letter(history: History) -> History:
+    return with_records(history, "orders.commands.dlq", [])
+
+
+@breaks("what_is_no_command_is_a_dead_letter_and_nothing_else")
+def a_dead_letter_of_a_good_command(history: History) -> History:
+    letter = history.records["orders.commands.dlq"][0]
+    other = tuple((name, b"1" if name.endswith("offset") else it) for name, it in letter.headers)
+    return with_records(history, letter.topic, [letter, replace(letter, headers=other)])
+
+
+@breaks("every_due_action_was_delivered")
+def no_webhook(history: History) -> History:
+    return replace(history, hooks=history.hooks[1:])
+
+
+@breaks("no_action_was_sent_that_was_not_due")
+def a_webhook_of_nothing(history: History) -> History:
+    hook = history.hooks[0]
+    return replace(history, hooks=[*history.hooks, replace(hook, id=derived("action", "j-2"))])
+
+
+@breaks("no_action_was_sent_that_was_not_due")
+def a_webhook_with_a_wrong_signature(history: History) -> History:
+    hook = replace(history.hooks[0], verified=False)
+    return replace(history, hooks=[*history.hooks, hook])
+
+
+def twice(history: History, *faults: Fault) -> History:
+    again: Hook = replace(history.hooks[0], at=10.0)
+    return replace(history, hooks=[*history.hooks, again], faults=faults)
+
+
+@breaks("an_action_comes_twice_only_after_a_fault")
+def a_webhook_twice(history: History) -> History:
+    return twice(history, Fault("long before", -1_000.0, -900.0))
+
+
+def test_a_webhook_may_come_twice_after_a_kill() -> None:
+    assert not check(twice(good(), Fault("the action-trigger is killed", 5.0, 6.0)))
+
+
+for law_broken, spoils in {
+    "what_was_accepted_is_in_the_log_once": [
+        retold(0, answer={"jobId": "j-77"}),
+        retold(0, kind=DELETE),
+    ],
+    "what_was_refused_is_not_in_the_log": [
+        retold(0, status=400, answer={"code": "ValidationFailed"}),
+        retold(0, status=503, answer={"code": "NotAccepted"}),
+    ],
+    "every_command_has_one_job": [
+        without("jobs", "j-1"),
+        altered("jobs", "j-9", _id="j-77"),
+    ],
+    "only_one_order_is_ever_created": [altered("jobs", "j-2", failure=None, version=2)],
+    "versions_only_grow": [altered("jobs", "j-6", version=1)],
+    "every_command_is_applied_once": [
+        altered("jobs", "j-6", version=9),
+        altered("orders", "o-2", version=2),
+    ],
+    "a_rejected_duplicate_names_its_owner": [
+        altered("jobs", "j-2", failure={"code": "OrderExists", "status": 409, "detail": "exists"}),
+        retold(2, answer={"code": "OrderExists", "jobId": "j-3"}),
+    ],
+    "every_job_ends_as_the_model_says": [
+        altered("jobs", "j-3", warnings=[{"code": "StaleChange"}]),
+        altered("jobs", "j-4", aliasOf=None),
+        altered("jobs", "j-9", undecoded=None),
+        altered("jobs", "j-7", action=None),
+    ],
+    "an_idempotency_key_belongs_to_its_first_command": [
+        altered("idempotency", "k", jobId="j-4"),
+        without("idempotency", "k"),
+    ],
+    "what_was_answered_stays_true": [
+        retold(1, answer={"job": {"jobId": "j-2", "errors": [{"code": "VersionMismatch"}]}}),
+    ],
+    "the_stored_orders_are_the_models": [
+        altered("orders", "o-2", jobId="j-1"),
+        altered("orders", "o-2", order={}),
+    ],
+    "every_outcome_is_announced": [unsaid("orders.events", "j-2")],
+    "an_event_keeps_its_meaning": [
+        resaid("j-3", version=7),
+        resaid("j-2", error={"code": "OrderNotFound"}),
+    ],
+    "every_order_is_looked_at": [altered("jobs", "j-8", enrichment=None)],
+    "the_links_are_the_models": [
+        altered("links", "o-1", contactId="bob"),
+        altered("links", "o-1", contactVersion=1),
+        without("links", "o-2"),
+    ],
+    "a_missing_contact_shows_in_the_job": [
+        altered("jobs", "j-8", enrichment={"state": "done", "action": "held"})
+    ],
+    "every_enrichment_is_announced": [unsaid("orders.enriched", "j-1")],
+    "the_job_tells_what_became_of_its_action": [
+        altered("jobs", "j-8", enrichment={"state": "contactMissing", "action": "fired"})
+    ],
+    "every_delivery_is_announced": [
+        unsaid("orders.deliveries", "j-1"),
+        unsaid("orders.actions", "j-1"),
+    ],
+    "the_integration_log_says_what_is_due": [
+        without("integration_log", "j-8"),
+        without("integration_log", "j-9"),
+    ],
+}.items():
+    for spoilt in spoils:
+        breaks(law_broken)(spoilt)
+
+
+@breaks("what_got_no_answer_is_in_the_log_once_at_most")
+def one_call_makes_two_commands(history: History) -> History:
+    """Its connection broke, and somebody between has sent it again."""
+    calls = [posted(0, None, {})]
+    log = [
+        replace(it, headers=(*it.headers[:3], ("ce_source", b"/gateway"), TRACED))
+        if it.offset == 1
+        else it
+        for it in history.records[COMMANDS]
+    ]
+    return replace(with_records(history, COMMANDS, log), calls=calls)
+
+
+TRACED = ("traceparent", TRACE.format(0).encode())
+
+
+@pytest.mark.parametrize("law", [law.__name__ for law in LAWS])
+def test_what_breaks_a_law_is_found_under_its_name(law: str) -> None:
+    assert SPOILT[law], "a law that was never seen to fail"
+    for spoil in SPOILT[law]:
+        violations = check(spoil(good()))
+        assert {it.law for it in violations} == {law}, told(violations)
