@@ -119,6 +119,14 @@ class Evidence:
             if contact.get(name)
         }
 
+    @cached_property
+    def articles(self) -> dict[str, Json]:
+        return self.known("reference.articles")
+
+    @cached_property
+    def stores(self) -> dict[str, Json]:
+        return self.known("reference.stores")
+
     def known(self, topic: str) -> dict[str, Json]:
         """Return what a compacted topic says last, by key."""
         last = {it.name or "": it for it in self.history.records.get(topic, ())}
@@ -141,12 +149,21 @@ class Evidence:
                 yield job, self.jobs[job.job_id]
 
     def fate(self, job: Expected) -> Fate:
-        return fate(self.replay.model, self.contacts, job.job_id)
+        if job.job_id not in self._fates:
+            self._fates[job.job_id] = fate(self.replay.model, self.contacts, job.job_id)
+        return self._fates[job.job_id]
 
-    def versions(self, order_id: str) -> dict[int, Stored | None]:
-        """Return what the order was at each version, None where it was deleted."""
-        steps = self.replay.model.history.get(order_id, ())
-        return {step.end.version: step.after for step in steps if step.end.version is not None}
+    @cached_property
+    def _fates(self) -> dict[str, Fate]:
+        return {}
+
+    @cached_property
+    def versions(self) -> dict[str, dict[int, Stored | None]]:
+        """What each order was at each of its versions, None where it was deleted."""
+        return {
+            order_id: {it.end.version: it.after for it in steps if it.end.version is not None}
+            for order_id, steps in self.replay.model.history.items()
+        }
 
     def action_of(self, job: Expected) -> str:
         return derived("action", job.job_id)

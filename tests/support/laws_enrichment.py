@@ -68,8 +68,8 @@ def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding
     """Neither more nor less; what was mended since may stay, marked as resolved."""
     for job, document in evidence.both():
         entries = evidence.log.get(job.job_id, [])
-        found = {(it["code"], it.get("reference")) for it in entries if "resolvedAt" not in it}
-        mended = {(it["code"], it.get("reference")) for it in entries if "resolvedAt" in it}
+        found = {entry_of(job, it) for it in entries if "resolvedAt" not in it}
+        mended = {entry_of(job, it) for it in entries if "resolvedAt" in it}
         right = due_entries(evidence, job, document)
         if found - right or right - found - mended:
             yield Finding(
@@ -79,12 +79,19 @@ def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding
             )
 
 
+def entry_of(job: Expected, document: Json) -> Entry:
+    """Return an entry; what an action lacked may be the contact of a later replacement."""
+    code, reference = document["code"], document.get("reference")
+    return code, None if code == "ContactMissing" and not connects(job) else reference
+
+
 def due_entries(evidence: Evidence, job: Expected, document: Json) -> set[Entry]:
     """Return the entries that a job must have, given how far its enrichment and action came."""
     due = set(_stored_entries(evidence, job))
     stage, action = stage_of(document), action_stage_of(document)
-    if stage == "contactMissing" and job.step is not None and job.step.after is not None:
-        due.add(("ContactMissing", contact_of(job.step.after.content)[0]))
+    if stage == "contactMissing":
+        known = job.step.after if connects(job) and job.step else None
+        due.add(("ContactMissing", contact_of(known.content)[0] if known else None))
     if connects(job) and stage in {"done", "contactMissing"}:
         due |= set(_missing(evidence, job))
     if action == "dropped" and not (job.operation == ACTION and stage == "contactMissing"):
@@ -107,12 +114,11 @@ def _stored_entries(evidence: Evidence, job: Expected) -> Iterator[Entry]:
 
 def _missing(evidence: Evidence, job: Expected) -> Iterator[Entry]:
     body = job.read.command.body if job.read.command else {}
-    articles, stores = evidence.known("reference.articles"), evidence.known("reference.stores")
     for line in body["lineItems"]["items"]:
-        if line["sku"] not in articles:
+        if line["sku"] not in evidence.articles:
             yield "ArticleMissing", line["sku"]
     store = body.get("externalStoreId")
-    if store is not None and store not in stores:
+    if store is not None and store not in evidence.stores:
         yield "StoreMissing", store
 
 

@@ -72,7 +72,7 @@ def an_event_carries_the_order_as_it_was(evidence: Evidence) -> Iterator[Finding
     for job_id, events in evidence.events.items():
         for event in events:
             order_id, version = event.data.get("orderId") or "", event.data.get("orderVersion")
-            versions = evidence.versions(order_id)
+            versions = evidence.versions.get(order_id, {})
             if order_id in evidence.replay.unordered or version not in versions:
                 continue
             found, right = event.data.get("order"), versions[version]

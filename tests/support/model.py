@@ -74,9 +74,9 @@ class Stored:
     delivery_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A command that was decided, and the order after it."""
+    """A command that was decided, and the order after it; equal to itself alone."""
 
     command: Command
     end: End
