@@ -28,7 +28,7 @@ test: setup  ## everything but what needs a system tool, on one real Kafka and o
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools
 
-faults: setup  ## the long tests: minutes of made-up requests
+faults: setup  ## the long tests: faults, planted bugs, a cluster, minutes of made-up requests
 	$(IN)pytest -m faults
 
 check: setup  ## format, lint, types, import laws, generated documents, compatible messages, fast tests

@@ -46,6 +46,14 @@ STEPS = (
     "before commit",
     "commit",
 )
+ENRICHER_STEPS = (
+    "find orders",
+    "update links",
+    "produce 1",
+    "produce 10",
+    "before update jobs",
+    "update jobs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +94,36 @@ def test_a_writer_that_dies_at_any_step_breaks_no_law(
         seat.take("order_writer")
 
     quiet(stack, order_ids)
+    violations = check(collect(stack, journal).of(order_ids))
+    assert not violations, told(violations)
+
+
+@pytest.mark.parametrize("step", ENRICHER_STEPS)
+def test_an_enricher_that_dies_at_any_step_breaks_no_law(
+    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path, step: str
+) -> None:
+    """
+    It dies with what the orders were in hand; until it is back they are replaced and deleted.
+    """
+    seat.take("order_writer")
+    journal, order_ids = Journal(), [unique("dying") for _ in range(20)]
+    publishing = Publishing(stack.kafka, journal)
+    shop = Shop(Random(step), order_ids, [known])
+    with seat_of(stack, "enricher") as enricher:
+        for order_id in order_ids:
+            publishing.send(record_of(replace(shop.command(order_id, REGISTER), job_id=order_id)))
+        assert publishing.flush() == 0
+        until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the order-writer")
+        with journal.fault(f"the enricher dies: {step}"):
+            enricher.take("faults.planted.dying", "enricher", step, str(tmp_path / "dead"))
+            enricher.await_death()
+            for _ in range(60):
+                publishing.send(shop.wish().record)
+            assert publishing.flush() == 0
+            until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the writer")
+            enricher.take("enricher")
+            quiet(stack, order_ids)
+
     violations = check(collect(stack, journal).of(order_ids))
     assert not violations, told(violations)
 

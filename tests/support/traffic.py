@@ -2,7 +2,8 @@
 A steady mixed load on a running system, over HTTP and from publishers, written into a journal.
 
     mix = Mix(order_ids=..., contacts=[matching(known), ...], astray=[...], seed=7)
-    run(stack, mix, journal, seconds=60)            # or `await traffic(...)`, cancelled at will
+    with loading(stack, mix, journal):              # from a thread of its own
+        ...                                         # faults, noted with journal.fault("what")
 
 Tolerates whatever breaks: a call without an answer is noted as such, one with an Idempotency-Key is
 sent again. Astray orders must be as few as the topic has partitions, and such as
@@ -14,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
@@ -103,48 +105,42 @@ class Client:
         return call
 
 
-def run(stack: RunningStack, mix: Mix, journal: Journal, *, seconds: float) -> None:
-    """Put the load on the stack's gateway and its Kafka for *seconds*."""
-
-    async def bounded() -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await traffic([stack.gateway], stack.apikey, stack.kafka, mix, journal)
-
-    asyncio.run(bounded())
-
-
-async def traffic(
-    gateways: Sequence[str], apikey: str, kafka: str, mix: Mix, journal: Journal
-) -> None:
-    """Load until cancelled; what is in flight then is still answered, or noted as not."""
+@contextmanager
+def loading(stack: RunningStack, mix: Mix, journal: Journal) -> Iterator[None]:
+    """Put the load on all gateways and on Kafka for the body; fails where the load itself did."""
+    loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    seeds = count(mix.seed * 1_000)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(loop.run_until_complete, traffic(stack, mix, journal, stop))
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            done.result(300)
+            loop.close()
+
+
+async def traffic(stack: RunningStack, mix: Mix, journal: Journal, stop: asyncio.Event) -> None:
+    """Load until *stop*; what is in flight then is still answered, or noted as not."""
+    seeds = [mix.seed * 1_000 + number for number in range(mix.clients + mix.publishers)]
     shops = [
         (Random(seed), Shop(Random(seed), mix.order_ids, mix.contacts, mix.astray))
-        for seed, _ in zip(seeds, range(mix.clients + mix.publishers), strict=False)
+        for seed in seeds
     ]
     # A connection of its own for each call: on one that was used before, aiohttp repeats a PUT or
     # a DELETE that broke, and the journal would know of one call where there were two.
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        asking = [
-            asyncio.create_task(
-                _client(Client(gateways, apikey, shop, rng, journal), session, mix.pause, stop)
-            )
-            for rng, shop in shops[: mix.clients]
-        ]
-        publishing = [
-            asyncio.create_task(_publisher(Publishing(kafka, journal), shop, mix.pause, stop))
-            for _, shop in shops[mix.clients :]
-        ]
-        everybody = asyncio.gather(*asking, *publishing)
-        try:
-            await asyncio.shield(everybody)
-        finally:
-            stop.set()
-            await everybody
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for rng, shop in shops[: mix.clients]:
+            client = Client(stack.gateways, stack.apikey, shop, rng, journal)
+            tasks.create_task(_client(client, session, mix.pause, stop))
+        for _, shop in shops[mix.clients :]:
+            publishing = Publishing(stack.kafka, journal)
+            tasks.create_task(_publisher(publishing, shop, mix.pause, stop))
 
 
 async def _client(
