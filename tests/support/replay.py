@@ -51,6 +51,9 @@ class Replay:
         self.answers.append((item, job))
 
     def _known(self, item: Read) -> Expected | None:
+        again = self.jobs.get(item.replays or "")
+        if again is not None and again.read.raw == item.raw:
+            return again
         job = self.jobs.get(item.job_id)
         if job is None or job.read.fingerprint == item.fingerprint:
             return job

@@ -1,6 +1,6 @@
 """
-The seat of a service on a running stack, for processes of a test's own: the same environment and
-instance name, so that Kafka takes them for the service that was there.
+The seat of a service on a running stack, for processes of a test's own: with its environment and
+its name. One that dies keeps its partitions until its session ends, as any service does.
 
     with seat_of(stack, "order-writer") as seat:      # the service is killed
         seat.take("faults.planted.dying", "order_writer", "commitTransaction", str(marker))

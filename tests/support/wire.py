@@ -51,6 +51,13 @@ class Read:
     fingerprint: str
     command: Command | None
     """None: it is no valid command."""
+    raw: str = ""
+    """The bytes and what the sender said of them."""
+
+    @property
+    def replays(self) -> str | None:
+        """The job as which an operator sent it again."""
+        return self.record.header("orders-replay")
 
     @property
     def own(self) -> bool:
@@ -76,12 +83,12 @@ def read(record: Record, topic_id: str) -> Read:
         headers = headers_of(record)
         job_id = _job_id(headers) or spare
     except NoCommand:
-        return Read(record, spare, spare, raw, None)
+        return Read(record, spare, spare, raw, None, raw)
     try:
         command = _command(record, headers, job_id)
     except NoCommand:
-        return Read(record, job_id, spare, raw, None)
-    return Read(record, job_id, spare, command.fingerprint, command)
+        return Read(record, job_id, spare, raw, None, raw)
+    return Read(record, job_id, spare, command.fingerprint, command, raw)
 
 
 def headers_of(record: Record) -> Json:

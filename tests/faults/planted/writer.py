@@ -20,13 +20,13 @@ from pymongo.client_session import ClientSession
 
 from order_contracts.commands import RegisterOrder
 from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.examine import topics_examined
 from order_runtime.jobs import Entry, entry_document
 from order_runtime.mongo import JOBS, client
 from order_runtime.orders import LiveOrder, Tombstone
 from order_runtime.publisher import BatchPublisher
 from order_runtime.records import Record
 from order_runtime.settings import load
-from order_runtime.topics import described
 from order_writer.decide import State
 from order_writer.decode import Decoded, Log
 from order_writer.fold import Folded, Item
@@ -112,7 +112,7 @@ STORES: dict[str, type[Store]] = {
 
 def main(bug: str) -> None:
     settings = load(Settings)
-    topic = described(settings.kafka, COMMANDS)
+    topic = topics_examined(settings.kafka, WRITER)[COMMANDS.name]
     mongo = client(settings.mongo, WRITER)
     store = STORES.get(bug, Store)(mongo, settings.database, settings.batch_bytes)
     kind: Any = CommitsFirst if bug == "commits-first" else CommandSource
