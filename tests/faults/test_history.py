@@ -10,10 +10,10 @@ import pytest
 
 from support.builders import contact_body, matching, unique
 from support.canonical import digest, dump
+from support.groups import rewind
 from support.history import GROUPS, READS, History, collect, quiet
 from support.journal import Journal
 from support.laws import check, told
-from support.offsets import rewind
 from support.stack import RunningStack
 from support.traffic import Mix, astray_of, everything_of, loading, order_ids_of
 from support.wait import until
@@ -49,7 +49,7 @@ def test_a_day_that_is_done_twice_changes_nothing(stack: RunningStack, mix: Mix)
 
     for service in GROUPS:
         stack.kill(service)
-    rewind(stack.kafka, READS)
+    rewind(stack, READS)
     for service in GROUPS:
         stack.start(service)
     again = at_rest(stack, mix, journal)

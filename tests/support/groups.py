@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -58,6 +58,18 @@ def set_offsets(stack: RunningStack, group: str, topic: str, offsets: Mapping[in
     asked = [TopicPartition(topic, at, offset) for at, offset in offsets.items()]
     wish = ConsumerGroupTopicPartitions(group, asked)
     _admin(stack).alter_consumer_group_offsets([wish])[group].result(30)
+
+
+def rewind(stack: RunningStack, reads: Iterable[tuple[str, str]]) -> None:
+    """Set each (group, topic) to offset 0, once the last member of the group is forgotten."""
+    for group, topic in reads:
+        until(lambda group=group: _empty(stack, group), seconds=60, of=group)  # type: ignore[misc]
+        set_offsets(stack, group, topic, dict.fromkeys(ends(stack, topic), 0))
+
+
+def _empty(stack: RunningStack, group: str) -> bool:
+    found = _admin(stack).describe_consumer_groups([group])[group].result(30)
+    return bool(found.state.name == "EMPTY")
 
 
 def make_anew(stack: RunningStack, topic: Topic) -> None:
