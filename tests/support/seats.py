@@ -35,7 +35,7 @@ class Seat:
     process: subprocess.Popen[bytes] | None = None
 
     def take(self, module: str, *args: str) -> None:
-        """Run `python -m module args` in the seat; whoever sat there is killed."""
+        """Run `python -m module args` in the seat; whoever sat there leaves first."""
         self.leave()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -55,12 +55,17 @@ class Seat:
             raise AssertionError(f"still alive after {seconds} s\n{self.tail()}") from None
         assert status == -signal.SIGKILL, f"ended with {status}\n{self.tail()}"
 
-    def leave(self) -> None:
-        """Leave the seat empty."""
-        if self.process is not None:
+    def leave(self, seconds: float = 30) -> None:
+        """Leave the seat empty; who is asked to leave gives its partitions back at once."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            self.process = None
+        self.process = None
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

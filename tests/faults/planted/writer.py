@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from threading import Event
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -27,6 +26,7 @@ from order_runtime.orders import LiveOrder, Tombstone
 from order_runtime.publisher import BatchPublisher
 from order_runtime.records import Record
 from order_runtime.settings import load
+from order_runtime.signals import stop_event
 from order_writer.decide import State
 from order_writer.decode import Decoded, Log
 from order_writer.fold import Folded, Item
@@ -119,8 +119,9 @@ def main(bug: str) -> None:
     source = kind(settings.kafka, settings.instance)
     sink = BatchPublisher(settings.kafka, settings.instance)
     reads = Log(topic.id, topic.partitions, lambda _: False)
-    writer = Writer(source, store, sink, reads, Event())
+    writer = Writer(source, store, sink, reads, stop_event())
     writer.run(settings.batch_commands, settings.batch_bytes)
+    source.close()
 
 
 if __name__ == "__main__":
