@@ -25,7 +25,7 @@ class Publishing:
     def send(self, record: Raw, *, topic: str = COMMANDS, partition: int = -1) -> None:
         """Hand a record over; returns before it is acknowledged, see `flush`."""
         mark = str(uuid4())
-        headers = [(name, _bytes(value)) for name, value in record.headers.items()]
+        headers = [(name, _bytes(value or b"")) for name, value in record.pairs]
         key = None if record.key is None else _bytes(record.key)
         sent = Publication(mark, topic, key, record.value, tuple(headers), time.time())
         self._journal.publications.append(sent)

@@ -89,7 +89,7 @@ class Shop:
         if command.job_id:
             self._remember(command)
         record = record_of(command)
-        return Wish(replace(record, headers={**record.headers, **self._extra()}))
+        return Wish(record.saying(self._extra()))
 
     def _own(self, order_id: str | None = None) -> Command:
         """Return a publisher's own command; some leave the id to us, some suppress actions."""
@@ -131,8 +131,8 @@ class Shop:
         if self._rng.random() < 0.2:
             registers = {"ce_type": f"{REGISTER}.v1", "ce_id": self._id()}
             value = json.dumps(empty).encode()
-            return replace(good, value=value, headers={**good.headers, **registers})
-        return replace(good, headers={**good.headers, **self._rng.choice(headers)})
+            return replace(good.saying(registers), value=value)
+        return good.saying(self._rng.choice(headers))
 
     def _extra(self) -> dict[str, str | bytes]:
         """Return what changes nothing: a clock that is wrong by an hour, a header of others."""

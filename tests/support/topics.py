@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -30,8 +30,18 @@ class Raw:
 
     key: str | bytes | None
     value: bytes | None
-    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
+    headers: Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]]
     partition: int = -1  # the one that its key names
+
+    @property
+    def pairs(self) -> list[tuple[str, str | bytes | None]]:
+        """The headers as they go out, in order and maybe repeated."""
+        named = self.headers
+        return list(named.items() if isinstance(named, Mapping) else named)
+
+    def saying(self, headers: Mapping[str, str | bytes]) -> Raw:
+        """Return the record with these headers in place of its own of that name."""
+        return replace(self, headers={**dict(self.pairs), **headers})
 
 
 def register(body: Json, job_id: str | None = None, **headers: str) -> Raw:
@@ -68,12 +78,11 @@ def publish(
         places[at] = (message.partition(), message.offset())
 
     for at, record in enumerate(records):
-        headers = record.headers.items() if isinstance(record.headers, Mapping) else record.headers
         producer.produce(
             topic,
             key=record.key,
             value=record.value,
-            headers=list(headers),
+            headers=record.pairs,
             partition=partition if record.partition < 0 else record.partition,
             on_delivery=partial(deliver, at),
         )

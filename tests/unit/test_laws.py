@@ -53,7 +53,7 @@ def the_log() -> list[Record]:
 def logged(command: Command, offset: int) -> Record:
     """Return the command at its place; the first two came over HTTP, the others were published."""
     raw = record_of(command)
-    said = {name: str(value).encode() for name, value in raw.headers.items()}
+    said = {name: str(value).encode() for name, value in raw.pairs}
     if offset < 2:
         said |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
     else:
