@@ -15,7 +15,8 @@ from support.wait import until
 
 def members(stack: RunningStack, group: str) -> dict[str, int]:
     """Return how many partitions each member of a stable group has; nothing while it changes."""
-    found = _admin(stack).describe_consumer_groups([group])[group].result(30)
+    admin = _admin(stack)  # kept until the answer is here: a client that is gone never answers
+    found = admin.describe_consumer_groups([group])[group].result(30)
     if found.state.name != "STABLE":
         return {}
     return {it.member_id: len(it.assignment.topic_partitions) for it in found.members}
@@ -40,16 +41,18 @@ def _begun(log: Path, group: str) -> int:
 
 def ends(stack: RunningStack, topic: str) -> dict[int, int]:
     """Return where each partition of *topic* ends."""
-    latest = _admin(stack).list_topics(topic, timeout=30).topics[topic].partitions
+    admin = _admin(stack)
+    latest = admin.list_topics(topic, timeout=30).topics[topic].partitions
     asked = {TopicPartition(topic, at): OffsetSpec.latest() for at in latest}
-    answers = _admin(stack).list_offsets(asked)
+    answers = admin.list_offsets(asked)
     return {place.partition: answer.result(30).offset for place, answer in answers.items()}
 
 
 def delete_until(stack: RunningStack, topic: str, until: Mapping[int, int]) -> None:
     """Delete the records of each partition below an offset, as retention would."""
     asked = [TopicPartition(topic, at, offset) for at, offset in until.items()]
-    for done in _admin(stack).delete_records(asked).values():
+    admin = _admin(stack)
+    for done in admin.delete_records(asked).values():
         done.result(30)
 
 
@@ -57,7 +60,8 @@ def set_offsets(stack: RunningStack, group: str, topic: str, offsets: Mapping[in
     """Set a group's offsets; raises KafkaException while it has members."""
     asked = [TopicPartition(topic, at, offset) for at, offset in offsets.items()]
     wish = ConsumerGroupTopicPartitions(group, asked)
-    _admin(stack).alter_consumer_group_offsets([wish])[group].result(30)
+    admin = _admin(stack)
+    admin.alter_consumer_group_offsets([wish])[group].result(30)
 
 
 def rewind(stack: RunningStack, reads: Iterable[tuple[str, str]]) -> None:
