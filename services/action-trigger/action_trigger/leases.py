@@ -13,7 +13,7 @@ from action_trigger.metrics import PARTITIONS
 from order_runtime.mongo import CODEC, LEASES, Document
 from order_runtime.patience import patiently
 
-SLACK: Final = 30.0  # seconds that a lease is longer than the longest request
+SLACK: Final = 6.0  # seconds that a lease is longer than the longest request
 RENEWALS: Final = 3  # in the time of a lease's slack
 KNOCK: Final = 1.0  # seconds between two looks at a lease that somebody else still holds
 _PAST: Final = datetime(1970, 1, 1, tzinfo=UTC)
