@@ -19,7 +19,8 @@ class LiveOrder:
     `version` grows with every applied change, also over a deletion and the next registration;
     `contact_version` is the version at which it was last registered or replaced: what enrichment
     found for it counts while it carries this one. `contact_since` is the version at which it got
-    the contact that it names: of a link that is as new, the contact counts.
+    the contact that it names: of a link that is as new, the contact counts. `cancelled_since` is
+    the version that cancelled it, while it is: what was held before that one isn't to happen.
     """
 
     order: Order
@@ -34,6 +35,7 @@ class LiveOrder:
     updated_at: datetime
     status_changed_at: datetime | None = None
     delivery_changed_at: datetime | None = None
+    cancelled_since: int | None = None
     size: int = 0
     """Bytes of the order as JSON."""
 
@@ -74,6 +76,7 @@ def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
         "updatedAt": state.updated_at,
         "statusChangedAt": state.status_changed_at,
         "deliveryChangedAt": state.delivery_changed_at,
+        "cancelledSince": state.cancelled_since,
         "size": state.size,
         "order": state.order.model_dump(exclude_none=True, exclude={"order_action"}),
     }
@@ -94,5 +97,6 @@ def from_document(document: Document) -> LiveOrder | Tombstone:
         updated_at=document["updatedAt"],
         status_changed_at=document["statusChangedAt"],
         delivery_changed_at=document["deliveryChangedAt"],
+        cancelled_since=document.get("cancelledSince"),
         size=document["size"],
     )

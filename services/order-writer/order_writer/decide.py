@@ -23,7 +23,7 @@ from order_contracts.commands import (
 from order_contracts.errors import Failure, failure
 from order_contracts.identity import version_tag
 from order_contracts.job import JobWarning
-from order_contracts.order import ActionRequest, Delivery, Order
+from order_contracts.order import ActionRequest, Delivery, Order, OrderStatus
 from order_runtime.orders import LiveOrder, Tombstone
 from order_writer.totals import totals_mismatch
 
@@ -91,6 +91,7 @@ def _register(
         updated_at=now,
         status_changed_at=command.last_changed_at,
         delivery_changed_at=command.last_changed_at,
+        cancelled_since=version if command.status is OrderStatus.CANCELLED else None,
     )
     return _sized(state, registered, _applied(version, command, asked), asked.size)
 
@@ -109,10 +110,17 @@ def _change(
         job_id=asked.job_id,
         updated_at=now,
     )
+    changed = replace(changed, cancelled_since=_cancelled_since(state, changed))
     bound = state.size + asked.size
     if isinstance(command, ReplaceOrder):
         changed, bound = _connected_anew(state, changed), asked.size
     return _sized(state, changed, _applied(changed.version, command, asked), bound)
+
+
+def _cancelled_since(before: LiveOrder, after: LiveOrder) -> int | None:
+    if after.order.status is not OrderStatus.CANCELLED:
+        return None
+    return before.cancelled_since or after.version
 
 
 def _connected_anew(before: LiveOrder, after: LiveOrder) -> LiveOrder:
