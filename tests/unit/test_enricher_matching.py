@@ -2,9 +2,12 @@
 
 import pytest
 
-from enricher.matching import AMBIGUOUS, MISSING, KnownContact, contact_keys, lookup_key, matched
+from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact, matched
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
+
+KEYS = Keys()
+BRITISH = Keys("GB")
 
 
 def asking(kind: MatchKeyType, key: str, contact_type: str = "Member") -> ContactKey:
@@ -23,23 +26,46 @@ def test_a_contact_is_found_by_every_kind_of_key(kind: MatchKeyType) -> None:
         card_id="k",
     )
 
-    assert lookup_key(asking(kind, "k")) in contact_keys(contact)
+    assert KEYS.wanted(asking(kind, "k")) in KEYS.of(contact)
 
 
 def test_an_absent_key_is_no_key() -> None:
-    assert contact_keys(Contact(contact_id="c-1")) == ("ContactId:c-1",)
+    assert KEYS.of(Contact(contact_id="c-1")) == ("ContactId:c-1",)
 
 
 def test_an_email_is_compared_without_regard_to_case_and_blanks() -> None:
     contact = Contact(contact_id="c-1", email=" Ann@Example.com")
 
-    assert lookup_key(asking(MatchKeyType.EMAIL, "ann@EXAMPLE.com ")) in contact_keys(contact)
+    assert KEYS.wanted(asking(MatchKeyType.EMAIL, "ann@EXAMPLE.com ")) in KEYS.of(contact)
 
 
 def test_an_external_id_is_compared_as_it_is() -> None:
     contact = Contact(contact_id="c-1", external_id="A1")
 
-    assert lookup_key(asking(MatchKeyType.EXTERNAL_ID, "a1")) not in contact_keys(contact)
+    assert KEYS.wanted(asking(MatchKeyType.EXTERNAL_ID, "a1")) not in KEYS.of(contact)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    ["+44 7400 123456", "+44 (0)7400 123456", "07400 123456", " 07400-123-456 ", "00447400123456"],
+)
+def test_a_phone_number_is_compared_as_e164(spelt: str) -> None:
+    contact = Contact(contact_id="c-1", mobile_phone="+447400123456")
+
+    assert BRITISH.wanted(asking(MatchKeyType.MOBILE_PHONE, spelt)) in BRITISH.of(contact)
+
+
+def test_without_a_region_a_national_number_is_nobodys_but_its_own() -> None:
+    """07400 123456 is another number in every country: it is not guessed."""
+    spelt = asking(MatchKeyType.MOBILE_PHONE, "07400123456")
+
+    assert KEYS.wanted(spelt) == "MobilePhone:07400123456"
+    assert KEYS.wanted(spelt) not in KEYS.of(Contact(contact_id="c", mobile_phone="+447400123456"))
+
+
+@pytest.mark.parametrize("text", ["unknown", "+", "12", "+1", "🙂"])
+def test_what_is_no_phone_number_is_compared_as_it_is(text: str) -> None:
+    assert BRITISH.wanted(asking(MatchKeyType.MOBILE_PHONE, f" {text} ")) == f"MobilePhone:{text}"
 
 
 MEMBER = KnownContact("c-1", "Member")
@@ -65,4 +91,4 @@ def test_the_one_contact_that_fits_is_chosen(
     """Two that fit are not guessed between."""
     contact = asking(MatchKeyType.EXTERNAL_ID, "12433", contact_type)
 
-    assert matched(contact, {"ExternalId:12433": known}) == found
+    assert matched(contact, known) == found

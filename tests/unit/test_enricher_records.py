@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from enricher.decode import Unreadable, happened
+from enricher.matching import Keys
 from enricher.references import reference_document
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
@@ -67,7 +68,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     """More fields than the contract's are passed over, so that they are never kept."""
     record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
 
-    document = reference_document(record)
+    document = reference_document(record, Keys())
 
     assert document["_id"] == key
     assert document["position"] == position_of(record)
@@ -77,7 +78,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
     record = reference(CONTACTS.name, "c-1", None)
 
-    assert reference_document(record) == {
+    assert reference_document(record, Keys()) == {
         "_id": "c-1",
         "deletedAt": record.at,
         "position": position_of(record),
@@ -97,6 +98,6 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
     key: str, value: bytes, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason) as refused:
-        reference_document(reference(CONTACTS.name, key, value))
+        reference_document(reference(CONTACTS.name, key, value), Keys())
 
     assert "anna" not in str(refused.value).lower()

@@ -12,8 +12,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import held, links, metrics, references
 from enricher.app import Handle, Intake
-from enricher.enrich import Enrich
+from enricher.arrivals import Arrivals
+from enricher.enrich import Enrich, Terms
+from enricher.matching import Keys
 from enricher.settings import Settings
+from enricher.tend import Tend
 from order_contracts.topics import ENRICHER, EVENTS
 from order_runtime import health, logs
 from order_runtime.endings import CannotGoOn
@@ -38,24 +41,24 @@ async def run(settings: Settings) -> None:
         Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
-        intake = Intake(settings, handlers(database, publisher, settings))
+        keys = Keys(settings.phone_region)
+        tend = Tend(database, publisher, keys)
+        enrich = Enrich(database, publisher, tend, Terms(settings.hold_for, keys))
+        intake = Intake(settings, handlers(enrich, Arrivals(database, tend, keys)))
         with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
             if await before(stop, prepared(database, settings)):
                 await intake.run(stop)
     logs.log().info("stopped")
 
 
-def handlers(
-    database: AsyncDatabase[Document], publisher: Publisher, settings: Settings
-) -> dict[str, Handle]:
+def handlers(enrich: Enrich, arrivals: Arrivals) -> dict[str, Handle]:
     """Return what is done with the records of each topic, as long as the database takes it."""
-    enrich = Enrich(database, publisher, settings.hold_for)
 
     async def events(records: Sequence[Record]) -> None:
         await patiently(lambda: enrich(records, datetime.now(UTC)), metrics.RETRIES.inc)
 
     async def reference(records: Sequence[Record]) -> None:
-        await patiently(lambda: references.keep(database, records), metrics.RETRIES.inc)
+        await patiently(lambda: arrivals(records, datetime.now(UTC)), metrics.RETRIES.inc)
 
     return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
 

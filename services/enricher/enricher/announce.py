@@ -3,32 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from enricher.decision import Decision, Happened
-from order_contracts.base import Message
+from enricher.decision import Decision, Happened, Held, Link
+from enricher.rules import enriched
 from order_contracts.cloudevents import Envelope
 from order_contracts.events import OrderAction, OrderEnriched
-from order_contracts.identity import event_id
+from order_contracts.identity import derived, event_id
 from order_contracts.topics import ACTIONS, ENRICHED, ENRICHER, Topic
 from order_runtime.records import Outgoing
 
 
 def announcements(happened: Happened, decision: Decision) -> Iterator[Outgoing]:
     """Yield what *decision* has to tell; a repeat tells the same under the same ids."""
+    job_id, at = happened.event.job_id, happened.accepted_at
     if decision.enriched is not None:
-        yield _record(ENRICHED, OrderEnriched.TYPE, decision.enriched, happened)
+        message_id = event_id(job_id, OrderEnriched.TYPE)
+        yield _record(ENRICHED, decision.enriched, message_id, at, happened.traceparent)
     if decision.fire is not None:
-        yield _record(ACTIONS, OrderAction.TYPE, decision.fire, happened)
+        message_id = event_id(job_id, OrderAction.TYPE)
+        yield _record(ACTIONS, decision.fire, message_id, at, happened.traceparent)
 
 
-def _record(topic: Topic, kind: str, message: Message, cause: Happened) -> Outgoing:
-    envelope = Envelope(
-        id=event_id(cause.event.job_id, kind),
+def healed(link: Link, now: datetime) -> Outgoing:
+    """
+    Return the news of a link that got better.
+
+    Its id is derived from what is told: who has seen that the contact was missing takes this for
+    news, and who has seen this takes a repeat for one.
+    """
+    parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
+    message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
+    return _record(ENRICHED, enriched(link), message_id, now)
+
+
+def fired(held: Held) -> Outgoing:
+    """Return an action that was held, under the id that it would have had at once."""
+    message_id = event_id(held.job_id, OrderAction.TYPE)
+    headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()
+    return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, headers)
+
+
+def _record(
+    topic: Topic,
+    message: OrderEnriched | OrderAction,
+    message_id: str,
+    at: datetime,
+    traceparent: str | None = None,
+) -> Outgoing:
+    envelope = _envelope(message.TYPE, message_id, message.order_id, at, traceparent)
+    return Outgoing(topic.name, message.order_id.encode(), message.to_json(), envelope.headers())
+
+
+def _envelope(
+    kind: str, message_id: str, order_id: str, at: datetime, traceparent: str | None = None
+) -> Envelope:
+    return Envelope(
+        id=message_id,
         source=f"/{ENRICHER}",
         type=kind,
-        time=cause.accepted_at,
-        subject=cause.event.order_id,
-        traceparent=cause.traceparent,
+        time=at,
+        subject=order_id,
+        traceparent=traceparent,
     )
-    key = cause.event.order_id.encode()
-    return Outgoing(topic.name, key, message.to_json(), envelope.headers())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
-from enricher.matching import Candidates
+from enricher.matching import Candidates, Keys, KnownContact, id_key, matched
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched, OrderEvent
 from order_contracts.job import Action, Enrichment
-from order_contracts.order import ActionRequest
+from order_contracts.order import ActionRequest, ContactKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,14 @@ class Happened:
 class Stored:
     """What is stored of an order that exists."""
 
+    version: int
     contact_version: int
     registered_by: str
     """The job that registered it: another one in each life of an orderId."""
     registered_at: datetime
+    contact: ContactKey
+    cancelled_since: int | None = None
+    """The version that cancelled it, while it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +47,24 @@ class Link:
     """
 
     order_id: str
+    job_id: str
+    """The job that registered or replaced it."""
     contact_version: int
     contact_id: str | None
     registered_at: datetime
     """Of the order, kept here so that a contact's orders are paged by one index."""
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
-    """The keys whose arrival would mend it."""
+    """The keys whose arrival would mend it, one for each that is missing."""
+
+
+class Holding(StrEnum):
+    """Where a held action is; it leaves `waiting` once, by compare-and-set."""
+
+    WAITING = "waiting"
+    FIRING = "firing"  # decided and not known to be published: published again until it is
+    FIRED = "fired"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +73,30 @@ class Held:
 
     job_id: str
     order_id: str
+    version: int
+    """The version that its command made."""
     contact_version: int
     action: ActionRequest
     accepted_at: datetime
     until: datetime
     """The end of the hold window."""
+    state: Holding = Holding.WAITING
+    message: bytes | None = None
+    """What is to be published, while it is `firing`."""
+    untold: bool = False
+    """Whether job and log may not know yet that it waits no more."""
+
+    @property
+    def waits(self) -> bool:
+        return self.state is Holding.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An action that a command embedded, with the version that the command made."""
+
+    version: int
+    action: ActionRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +106,16 @@ class Facts:
     contacts: Candidates
     articles: frozenset[str]
     stores: frozenset[str]
+    keys: Keys
+
+    def contact_of(self, order: ContactKey) -> KnownContact | str:
+        """Return the one contact that the order means, else why there is none."""
+        return matched(order, self.contacts.get(self.keys.wanted(order), ()))
+
+    def contact(self, contact_id: str) -> KnownContact:
+        """Return a contact that was linked; without its language where it is gone."""
+        found = self.contacts.get(id_key(contact_id), ())
+        return next(iter(found), KnownContact(contact_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +139,12 @@ class Decision:
     hold: Held | None = None
     enriched: OrderEnriched | None = None
     fire: OrderAction | None = None
-    unlink: int | None = None
-    """Links up to this version are of an order that is gone."""
-    drop: int | None = None
-    """Actions held at contact versions up to this one have lost their order."""
+
+    @property
+    def lacks(self) -> bool:
+        """Whether something is missing that may have come meanwhile."""
+        waits = self.link is not None and bool(self.link.waits_for)
+        return waits or self.enrichment is Enrichment.CONTACT_MISSING or self.action is Action.HELD
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,164 +4,146 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher import bulk, held, links, metrics, references
+from enricher import bulk, held, links, lookup, metrics
 from enricher.announce import announcements
-from enricher.decision import Facts, Happened, Link, Settled, Stored, Window
+from enricher.decision import Facts, Happened, Settled, Window
 from enricher.decode import Unreadable, happened
-from enricher.rules import ACTED, CONNECTED, DROPPED, decide, keys_of
-from enricher.traces import enrichments, entries, entry, no_longer_held
+from enricher.matching import Keys
+from enricher.publishing import Publishes, publish
+from enricher.rules import ACTED, CONNECTED, decide, keys_of, left_to_its_hold
+from enricher.tend import Tend
+from enricher.traces import enrichments, entries
+from enricher.world import World, world
+from order_contracts.events import EventType
+from order_contracts.job import Action, Enrichment
 from order_contracts.topics import ENRICHER
 from order_runtime.dead_letters import dead_letter
-from order_runtime.mongo import HELD, INTEGRATION_LOG, JOBS, LINKS, ORDERS, Document
+from order_runtime.mongo import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
 from order_runtime.records import Outgoing, Record
-
-PORTION_BYTES = 16 * 1024 * 1024  # a quarter of what the publisher queues
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What is stored of what a batch names, by id."""
+class Terms:
+    """What is decided by settings."""
 
-    orders: Mapping[str, Stored]
-    links: Mapping[str, Link]
-    settled: Collection[str]
-    """The jobs whose enrichment is recorded: everything before that was done."""
-
-
-class Publishes(Protocol):
-    """Where the messages go; all of them are acknowledged when it returns."""
-
-    async def publish_all(self, records: Sequence[Outgoing]) -> None: ...
+    hold_for: timedelta
+    keys: Keys
 
 
 class Enrich:
     """Handles batches of `orders.events`."""
 
     def __init__(
-        self, database: AsyncDatabase[Document], publisher: Publishes, hold_for: timedelta
+        self,
+        database: AsyncDatabase[Document],
+        publisher: Publishes,
+        tend: Tend,
+        terms: Terms,
     ) -> None:
         self._database = database
         self._publisher = publisher
-        self._hold_for = hold_for
+        self._tend = tend
+        self._terms = terms
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
+        """Handle *records* wholly: when this returns, all of it is stored and acknowledged."""
+        events, refused = _read(records)
+        await publish(self._publisher, refused)
+        await self.events(events, now)
+
+    async def events(self, events: Sequence[Happened], now: datetime) -> None:
         """
-        Handle *records* wholly: when this returns, all of it is stored and acknowledged.
+        Handle *events*, in their order.
 
         The job's `enrichment` is written after everything else it stands for, so that an event
-        whose job has one needs nothing more, and one whose job has none is done again.
+        whose job has one is not decided again, and one whose job has none is.
         """
-        events, refused = _read(records)
-        world = await self._world(events)
-        todo = [it for it in events if it.event.job_id not in world.settled]
-        facts = await self._facts(todo, world)
-        settled = settle(todo, world, facts, Window(now, self._hold_for))
+        known = await self._world(events)
+        todo = [it for it in events if it.event.job_id not in known.settled]
+        facts = await self._facts(todo, known)
+        settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
         await self._write(settled, now)
         told = [record for it in settled for record in announcements(it.happened, it.decision)]
-        await self._publish([*refused, *told])
-        await self._settle_jobs([it for it in settled if it.decision.drop is None], now)
-        # A job must say that its action is held before it can say that it was dropped, and what
-        # dropped it may be called settled only then.
-        await self._drop(settled, now)
-        await self._settle_jobs([it for it in settled if it.decision.drop is not None], now)
+        await publish(self._publisher, told)
+        await bulk.write(self._database[JOBS], list(enrichments(settled, now)))
+        # A contact may have come since the facts were read: whoever wrote it had no link to find
+        # yet. Only after the jobs, so that what is held is said before what became of it.
+        await self._tend(unsure(events, settled, known), now)
         _count(settled)
 
     async def _world(self, events: Sequence[Happened]) -> World:
-        order_ids = list({it.event.order_id for it in events})
-        job_ids = list({it.event.job_id for it in events if it.kind in CONNECTED | ACTED})
-        orders, found, settled = await asyncio.gather(
-            self._orders(order_ids),
-            links.links_of(self._database[LINKS], order_ids),
-            self._settled(job_ids),
+        connecting = [it for it in events if it.kind in CONNECTED | ACTED]
+        return await world(
+            self._database,
+            list({it.event.order_id for it in events}),
+            [it.event.job_id for it in connecting],
+            [it.event.job_id for it in connecting if it.event.action is not None],
         )
-        return World(orders, found, settled)
 
-    async def _orders(self, order_ids: list[str]) -> dict[str, Stored]:
-        living = {"_id": {"$in": order_ids}, "deletedAt": {"$exists": False}}
-        fields = ("contactVersion", "registeredBy", "registeredAt")
-        found = self._database[ORDERS].find(living, fields)
-        return {it["_id"]: Stored(*(it[name] for name in fields)) async for it in found}
-
-    async def _settled(self, job_ids: list[str]) -> frozenset[str]:
-        recorded = {"_id": {"$in": job_ids}, "enrichment": {"$exists": True}}
-        found = self._database[JOBS].find(recorded, {"_id": 1})
-        return frozenset([it["_id"] async for it in found])
-
-    async def _facts(self, events: Iterable[Happened], world: World) -> Facts:
+    async def _facts(self, events: Iterable[Happened], known: World) -> Facts:
+        keys = self._terms.keys
         contacts: set[str] = set()
         articles: set[str] = set()
         stores: set[str] = set()
         for it in events:
-            contacts.update(keys_of(it, world.links.get(it.event.order_id)))
+            contacts.update(keys_of(it, known.links.get(it.event.order_id), keys))
             if it.kind in CONNECTED and it.event.order is not None:
                 articles.update(line.sku for line in it.event.order.line_items.items)
                 stores.update(filter(None, [it.event.order.external_store_id]))
-        return await references.facts(self._database, contacts, articles, stores)
+        return await lookup.facts(self._database, contacts, articles, stores, keys)
 
     async def _write(self, settled: Sequence[Settled], now: datetime) -> None:
         decisions = [it.decision for it in settled]
         linked = [links.newer(it.link) for it in decisions if it.link is not None]
-        gone = [
-            links.gone(it.happened.event.order_id, it.decision.unlink)
-            for it in settled
-            if it.decision.unlink is not None
-        ]
+        holds = [held.hold(it.hold) for it in decisions if it.hold is not None]
         await asyncio.gather(
-            bulk.write(self._database[LINKS], [*linked, *gone]),
-            bulk.write(
-                self._database[HELD],
-                [held.hold(it.hold) for it in decisions if it.hold is not None],
-            ),
+            bulk.write(self._database[LINKS], linked),
+            bulk.write(self._database[HELD], holds),
             bulk.write(self._database[INTEGRATION_LOG], list(entries(settled, now))),
         )
 
-    async def _publish(self, records: Sequence[Outgoing]) -> None:
-        portion: list[Outgoing] = []
-        size = 0
-        for record in records:
-            portion.append(record)
-            size += len(record.value or b"")
-            if size > PORTION_BYTES:
-                await self._publisher.publish_all(portion)
-                portion, size = [], 0
-        await self._publisher.publish_all(portion)
 
-    async def _settle_jobs(self, settled: Sequence[Settled], now: datetime) -> None:
-        await bulk.write(self._database[JOBS], list(enrichments(settled, now)))
-
-    async def _drop(self, settled: Sequence[Settled], now: datetime) -> None:
-        bounds: dict[str, int] = {}
-        for it in settled:
-            if it.decision.drop is not None:
-                order_id = it.happened.event.order_id
-                bounds[order_id] = max(bounds.get(order_id, 0), it.decision.drop)
-        dropped = await held.drop(self._database[HELD], bounds, now)
-        said = [entry(DROPPED, job_id, order_id, None, now) for order_id, job_id in dropped]
-        await bulk.write(self._database[INTEGRATION_LOG], said)
-        lost = [no_longer_held(job_id, now) for _, job_id in dropped]
-        await bulk.write(self._database[JOBS], lost)
-
-
-def settle(events: Iterable[Happened], world: World, facts: Facts, window: Window) -> list[Settled]:
+def settle(events: Iterable[Happened], known: World, facts: Facts, window: Window) -> list[Settled]:
     """Decide *events* in their order; each sees the links that those before it made."""
-    known = dict(world.links)
+    linked = dict(known.links)
     settled: list[Settled] = []
     for it in events:
         order_id = it.event.order_id
-        decision = decide(it, world.orders.get(order_id), known.get(order_id), facts, window)
+        decision = decide(it, known.orders.get(order_id), linked.get(order_id), facts, window)
+        if it.event.job_id in known.held:
+            decision = left_to_its_hold(decision)
         if decision.link is not None:
-            known[order_id] = decision.link
-        elif decision.unlink is not None:
-            known.pop(order_id, None)
+            linked[order_id] = decision.link
         settled.append(Settled(it, decision))
     return settled
+
+
+def unsure(events: Iterable[Happened], settled: Iterable[Settled], known: World) -> list[str]:
+    """
+    Return the orders to be looked at once more: those that may lack something or be gone.
+
+    Also those of events that were handled before, perhaps by a process that died right after.
+    """
+    lacking = {it.happened.event.order_id for it in settled if it.decision.lacks}
+    for it in events:
+        order_id, link = it.event.order_id, known.links.get(it.event.order_id)
+        repeated = link is not None and link.contact_version == it.event.version
+        done = known.settled.get(it.event.job_id, {})
+        if (
+            it.kind is EventType.DELETED
+            or (link is not None and bool(link.waits_for))
+            or (it.kind is EventType.REPLACED and repeated)
+            or done.get("state") == Enrichment.CONTACT_MISSING
+            or done.get("action") == Action.HELD
+        ):
+            lacking.add(order_id)
+    return list(lacking)
 
 
 def _read(records: Iterable[Record]) -> tuple[list[Happened], list[Outgoing]]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from enricher.bulk import once
-from enricher.decision import Held
+from enricher.decision import Held, Holding
+from order_contracts.decoding import at_rest
 from order_contracts.identity import action_id
+from order_contracts.order import ActionRequest
 from order_runtime.jobs import RETENTION
 from order_runtime.mongo import Document
-
-WAITING: Final = "waiting"
-DROPPED: Final = "dropped"
 
 
 def hold(held: Held) -> UpdateOne:
@@ -26,8 +25,9 @@ def hold(held: Held) -> UpdateOne:
             "_id": action_id(held.job_id),
             "orderId": held.order_id,
             "jobId": held.job_id,
+            "version": held.version,
             "contactVersion": held.contact_version,
-            "state": WAITING,
+            "state": str(held.state),
             "action": held.action.model_dump(exclude_none=True),
             "acceptedAt": held.accepted_at,
             "until": held.until,
@@ -36,30 +36,81 @@ def hold(held: Held) -> UpdateOne:
     )
 
 
-async def drop(
-    collection: AsyncCollection[Document], bounds: Mapping[str, int], now: datetime
-) -> list[tuple[str, str]]:
-    """
-    Drop what still waits for an order (the key) at a contact version up to its bound.
+def held_of(document: Document) -> Held:
+    return Held(
+        job_id=document["jobId"],
+        order_id=document["orderId"],
+        version=document["version"],
+        contact_version=document["contactVersion"],
+        action=at_rest(ActionRequest, document["action"]),
+        accepted_at=document["acceptedAt"],
+        until=document["until"],
+        state=Holding(document["state"]),
+        message=document.get("message"),
+        untold="untoldSince" in document,
+    )
 
-    Return the orderId and jobId of every action that is dropped, now or before, so that a
-    repeat finds again what a crash left half said.
+
+def firing(held: Held, message: bytes, now: datetime) -> UpdateOne:
     """
-    if not bounds:
-        return []
-    states = {"$in": [WAITING, DROPPED]}
-    found = collection.find({"orderId": {"$in": list(bounds)}, "state": states})
-    outdated = [it async for it in found if it["contactVersion"] <= bounds[it["orderId"]]]
-    if not outdated:
-        return []
-    ids = {"$in": [it["_id"] for it in outdated]}
-    dropping = {"$set": {"state": DROPPED, "droppedAt": now}}
-    await collection.update_many({"_id": ids, "state": WAITING}, dropping)
-    dropped = collection.find({"_id": ids, "state": DROPPED}, {"orderId": 1, "jobId": 1})
-    return [(it["orderId"], it["jobId"]) async for it in dropped]
+    Return the write that decides for firing, unless it was decided before.
+
+    What is to be published is kept with it: the order may be gone before it is.
+    """
+    return _leaves_waiting(held, {"state": str(Holding.FIRING), "message": message}, now)
+
+
+def dropped(held: Held, now: datetime) -> UpdateOne:
+    return _leaves_waiting(held, {"state": str(Holding.DROPPED)}, now)
+
+
+def told(held: Held) -> UpdateOne:
+    """Return the write that says: published, and said in job and log."""
+    state = Holding.FIRED if held.state is Holding.FIRING else held.state
+    changes = {"$set": {"state": str(state)}, "$unset": {"untoldSince": "", "message": ""}}
+    return UpdateOne({"_id": action_id(held.job_id), "state": str(held.state)}, changes)
+
+
+def _leaves_waiting(held: Held, fields: Document, now: datetime) -> UpdateOne:
+    waiting = {"_id": action_id(held.job_id), "state": str(Holding.WAITING)}
+    return UpdateOne(waiting, {"$set": {**fields, "untoldSince": now}})
+
+
+async def of_orders(
+    collection: AsyncCollection[Document], order_ids: Sequence[str]
+) -> dict[str, list[Held]]:
+    """Return all that is or was held for these orders."""
+    found: dict[str, list[Held]] = defaultdict(list)
+    async for document in collection.find({"orderId": {"$in": order_ids}}):
+        found[document["orderId"]].append(held_of(document))
+    return found
+
+
+async def known(collection: AsyncCollection[Document], job_ids: Iterable[str]) -> frozenset[str]:
+    """Return those jobs whose action is or was held."""
+    ids = [action_id(job_id) for job_id in job_ids]
+    if not ids:
+        return frozenset()
+    found = collection.find({"_id": {"$in": ids}}, {"jobId": 1})
+    return frozenset([document["jobId"] async for document in found])
+
+
+async def expired(collection: AsyncCollection[Document], now: datetime, limit: int) -> list[str]:
+    """Return orders with an action that waits although its window is over."""
+    where = {"state": str(Holding.WAITING), "until": {"$lte": now}}
+    found = collection.find(where, {"orderId": 1}).limit(limit)
+    return list({document["orderId"] async for document in found})
+
+
+async def untold(collection: AsyncCollection[Document], since: datetime, limit: int) -> list[str]:
+    """Return orders with an action that left `waiting` before *since* and was told no further."""
+    found = collection.find({"untoldSince": {"$lte": since}}, {"orderId": 1}).limit(limit)
+    return list({document["orderId"] async for document in found})
 
 
 async def ensure_indexes(collection: AsyncCollection[Document]) -> None:
     await collection.create_index("orderId")
-    await collection.create_index("until", partialFilterExpression={"state": WAITING})
+    waiting = {"state": str(Holding.WAITING)}
+    await collection.create_index("until", partialFilterExpression=waiting)
+    await collection.create_index("untoldSince", sparse=True)
     await collection.create_index("expireAt", expireAfterSeconds=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
+from enricher.bulk import portions
 from enricher.decision import Link
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
@@ -16,6 +17,7 @@ from order_runtime.mongo import Document
 def link_document(link: Link) -> Document:
     document: Document = {
         "_id": link.order_id,
+        "jobId": link.job_id,
         "contactVersion": link.contact_version,
         "contactId": link.contact_id,
         "registeredAt": link.registered_at,
@@ -28,6 +30,7 @@ def link_document(link: Link) -> Document:
 def link_of(document: Document) -> Link:
     return Link(
         order_id=document["_id"],
+        job_id=document["jobId"],
         contact_version=document["contactVersion"],
         contact_id=document["contactId"],
         registered_at=document["registeredAt"],
@@ -46,9 +49,28 @@ def newer(link: Link) -> ReplaceOne[Document]:
     return ReplaceOne(older, link_document(link), upsert=True)
 
 
-def gone(order_id: str, version: int) -> DeleteOne:
-    """Return the removal of the order's link, unless it is of a life after *version*."""
-    return DeleteOne({"_id": order_id, "contactVersion": {"$lte": version}})
+def healed(was: Link, link: Link) -> ReplaceOne[Document]:
+    """Return the write of *link* in the place of *was*, unless that has changed by now."""
+    return ReplaceOne(_unchanged(was), link_document(link))
+
+
+def gone(was: Link) -> DeleteOne:
+    """Return the removal of the link of an order that is gone, unless it has changed by now."""
+    return DeleteOne(_unchanged(was))
+
+
+def _unchanged(was: Link) -> Document:
+    waits_for = list(was.waits_for) if was.waits_for else {"$exists": False}
+    return {"_id": was.order_id, "contactVersion": was.contact_version, "waitsFor": waits_for}
+
+
+async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> list[str]:
+    """Return the orders that any of these keys would mend."""
+    found: set[str] = set()
+    for portion in portions(keys):
+        waiting = links.find({"waitsFor": {"$in": portion}}, {"_id": 1})
+        found.update([document["_id"] async for document in waiting])
+    return list(found)
 
 
 async def links_of(links: AsyncCollection[Document], order_ids: Iterable[str]) -> dict[str, Link]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+
+import phonenumbers
 
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
@@ -37,28 +40,42 @@ Candidates = Mapping[str, Sequence[KnownContact]]
 """The contacts that carry a key, by that key."""
 
 
-def contact_keys(contact: Contact) -> tuple[str, ...]:
-    """Return every key that *contact* is found by."""
-    values = ((kind, getattr(contact, field)) for kind, field in _FIELDS.items())
-    return tuple(_key(kind, value) for kind, value in values if value is not None)
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How a contact's identifiers are made comparable: the same way for contacts and orders."""
 
+    region: str | None = None
+    """The country whose phone numbers may come without their country code; None: none's."""
 
-def lookup_key(contact: ContactKey) -> str:
-    """Return the key that the order's contact is looked up by."""
-    return _key(contact.match_key_type, contact.match_key)
+    def of(self, contact: Contact) -> tuple[str, ...]:
+        """Return every key that *contact* is found by."""
+        values = ((kind, getattr(contact, field)) for kind, field in _FIELDS.items())
+        return tuple(self._key(kind, value) for kind, value in values if value is not None)
+
+    def wanted(self, contact: ContactKey) -> str:
+        """Return the key that the order's contact is looked up by."""
+        return self._key(contact.match_key_type, contact.match_key)
+
+    def _key(self, kind: MatchKeyType, value: str) -> str:
+        text = value.strip()
+        if kind is MatchKeyType.EMAIL:
+            text = text.casefold()
+        elif kind is MatchKeyType.MOBILE_PHONE:
+            text = _e164(text, self.region)
+        return f"{kind}:{text}"
 
 
 def id_key(contact_id: str) -> str:
     """Return the key of a contact whose id is known."""
-    return _key(MatchKeyType.CONTACT_ID, contact_id)
+    return f"{MatchKeyType.CONTACT_ID}:{contact_id.strip()}"
 
 
-def matched(contact: ContactKey, candidates: Candidates) -> KnownContact | str:
-    """Return the one contact that the order means, else the code that says why there is none."""
+def matched(contact: ContactKey, found: Sequence[KnownContact]) -> KnownContact | str:
+    """Return which of those *found* by its key the order means, else why it is none of them."""
     wanted = contact.contact_type.casefold()
     fitting = [
         known
-        for known in candidates.get(lookup_key(contact), ())
+        for known in found
         if known.contact_type is None or known.contact_type.casefold() == wanted
     ]
     if len(fitting) > 1:
@@ -66,6 +83,13 @@ def matched(contact: ContactKey, candidates: Candidates) -> KnownContact | str:
     return fitting[0] if fitting else MISSING
 
 
-def _key(kind: MatchKeyType, value: str) -> str:
-    text = value.strip()
-    return f"{kind}:{text.casefold() if kind is MatchKeyType.EMAIL else text}"
+@lru_cache(maxsize=16_384)
+def _e164(text: str, region: str | None) -> str:
+    """Return a phone number as `+`, country code and digits; what is none, as it is."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return text
+    if not phonenumbers.is_possible_number(number):
+        return text
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

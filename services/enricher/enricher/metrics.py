@@ -15,6 +15,14 @@ OUTCOMES: Final = Counter(
 ACTIONS: Final = Counter(
     "ordermill_enricher_actions", "Actions that were fired, held or dropped.", ["state"]
 )
+HEALED: Final = Counter(
+    "ordermill_enricher_healed", "Orders whose link got better after it was made."
+)
+REPAIRED: Final = Counter(
+    "ordermill_enricher_repaired",
+    "What the sweep found left undone, by what it was; 0 in a healthy system.",
+    ["what"],
+)
 REFERENCES: Final = Counter(
     "ordermill_enricher_references", "Reference records that were read.", ["topic"]
 )

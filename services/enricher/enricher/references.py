@@ -1,21 +1,20 @@
-"""Contacts, articles and stores: from their topics to their collections, and the look-up."""
+"""Contacts, articles and stores: from their topics to their collections."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk, metrics
-from enricher.decision import Facts
-from enricher.matching import KnownContact, contact_keys
+from enricher.matching import Keys
+from enricher.rules import article_key, store_key
 from order_contracts import topics
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.errors import FieldError
@@ -30,25 +29,39 @@ class Kind:
     """One kind of reference data: where it is kept, and its document without its position."""
 
     collection: str
-    document: Callable[[bytes], Document]
+    document: Callable[[bytes, Keys], Document]
+    key: Callable[[str], str] | None = None
+    """The key that orders wait for, of an id; None: its documents hold the keys themselves."""
 
 
-def _contact(raw: bytes) -> Document:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What records of one topic came to."""
+
+    keys: list[str]
+    """Those that came or went: what waits for one of them is to be looked at again."""
+    contacts: list[str]
+    """The ids of contacts, the deleted ones too."""
+    deleted: list[str]
+    """The ids of contacts that were deleted."""
+
+
+def _contact(raw: bytes, keys: Keys) -> Document:
     contact = read_announced(Contact, raw)
     return {
         "_id": contact.contact_id,
-        "keys": list(contact_keys(contact)),
+        "keys": list(keys.of(contact)),
         "contactType": contact.contact_type,
         "language": contact.language,
     }
 
 
-def _article(raw: bytes) -> Document:
+def _article(raw: bytes, _: Keys) -> Document:
     article = read_announced(Article, raw)
     return {"_id": article.sku, "articleNumber": article.article_number, "name": article.name}
 
 
-def _store(raw: bytes) -> Document:
+def _store(raw: bytes, _: Keys) -> Document:
     store = read_announced(Store, raw)
     return {"_id": store.external_store_id, "name": store.name}
 
@@ -56,13 +69,13 @@ def _store(raw: bytes) -> Document:
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         topics.CONTACTS.name: Kind(CONTACTS, _contact),
-        topics.ARTICLES.name: Kind(ARTICLES, _article),
-        topics.STORES.name: Kind(STORES, _store),
+        topics.ARTICLES.name: Kind(ARTICLES, _article, article_key),
+        topics.STORES.name: Kind(STORES, _store, store_key),
     }
 )
 
 
-def reference_document(record: Record) -> Document:
+def reference_document(record: Record, keys: Keys) -> Document:
     """
     Return the document that *record* makes; raises Invalid.
 
@@ -77,18 +90,19 @@ def reference_document(record: Record) -> Document:
     position = {"at": record.at, "partition": record.partition, "offset": record.offset}
     if record.value is None:
         return {"_id": key, "deletedAt": record.at, "position": position}
-    found = KINDS[record.topic].document(record.value)
+    found = KINDS[record.topic].document(record.value, keys)
     if found["_id"] != key:
         raise _wrong("The key must be the id in the value")
     kept = {name: value for name, value in found.items() if value is not None}
     return {**kept, "position": position}
 
 
-def newer(document: Document) -> ReplaceOne[Document]:
+def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOne:
     """
     Return the write of *document*, unless its topic gave a newer one.
 
-    Where it did, the upsert ends in a duplicate key: to be passed over.
+    Where it did, the upsert ends in a duplicate key: to be passed over. The keys that a contact
+    had are kept until what waited for one of them was looked at again.
     """
     position = document["position"]
     # By the broker's time first: a topic that was made anew begins again at offset 0.
@@ -96,66 +110,62 @@ def newer(document: Document) -> ReplaceOne[Document]:
         {"position.at": {"$lt": position["at"]}},
         {"position.at": position["at"], "position.offset": {"$lt": position["offset"]}},
     ]
-    return ReplaceOne({"_id": document["_id"], "$or": older}, document, upsert=True)
+    where = {"_id": document["_id"], "$or": older}
+    if not keyed:
+        return ReplaceOne(where, document, upsert=True)
+    had: list[Document] = [{"$ifNull": [name, []]} for name in ("$keys", "$formerKeys")]
+    whole = {"$mergeObjects": [{"$literal": document}, {"formerKeys": {"$setUnion": had}}]}
+    return UpdateOne(where, [{"$replaceWith": whole}], upsert=True)
 
 
-async def keep(database: AsyncDatabase[Document], records: Sequence[Record]) -> None:
+async def keep(
+    database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys, now: datetime
+) -> Kept:
     """Write *records*, all of one topic; what can't be read is logged and passed over."""
     latest: dict[str, Document] = {}
     for record in records:
         try:
-            document = reference_document(record)
+            document = reference_document(record, keys)
         except Invalid as error:
             _passed_over(record, error)
         else:
-            latest[document["_id"]] = document
-    if records:
-        collection = database[KINDS[records[0].topic].collection]
-        await bulk.write(collection, [newer(document) for document in latest.values()])
-        metrics.REFERENCES.labels(records[0].topic).inc(len(records))
-
-
-async def facts(
-    database: AsyncDatabase[Document],
-    contacts: Collection[str],
-    articles: Collection[str],
-    stores: Collection[str],
-) -> Facts:
-    """Return what is known of these contact keys, skus and store ids."""
-    found = await asyncio.gather(
-        _candidates(database[CONTACTS], contacts),
-        _existing(database[ARTICLES], articles),
-        _existing(database[STORES], stores),
+            latest[document["_id"]] = {**document, "changedAt": now}
+    kind = KINDS[records[0].topic]
+    writes = [newer(it, keyed=kind.key is None) for it in latest.values()]
+    await bulk.write(database[kind.collection], writes)
+    metrics.REFERENCES.labels(records[0].topic).inc(len(records))
+    contacts = [it for it in latest.values() if kind.key is None]
+    return Kept(
+        keys=await changed_keys(database[kind.collection], kind, {"_id": {"$in": list(latest)}}),
+        contacts=[it["_id"] for it in contacts],
+        deleted=[it["_id"] for it in contacts if "deletedAt" in it],
     )
-    return Facts(*found)
+
+
+async def changed_keys(
+    collection: AsyncCollection[Document], kind: Kind, where: Document
+) -> list[str]:
+    """Return the keys, old and new, of what is kept under *where*."""
+    found: set[str] = set()
+    async for document in collection.find(where, {"keys": 1, "formerKeys": 1}):
+        if kind.key is not None:
+            found.add(kind.key(document["_id"]))
+        found.update(document.get("keys", ()), document.get("formerKeys", ()))
+    return list(found)
+
+
+async def forget_former(database: AsyncDatabase[Document], ids: Sequence[str]) -> None:
+    """Forget the keys that these contacts had before: what waited for them was looked at."""
+    had = {"_id": {"$in": list(ids)}, "formerKeys.0": {"$exists": True}}
+    if ids:
+        await database[CONTACTS].update_many(had, {"$unset": {"formerKeys": ""}})
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await database[CONTACTS].create_index("keys", sparse=True)  # deleted ones have none
-
-
-async def _candidates(
-    contacts: AsyncCollection[Document], keys: Collection[str]
-) -> dict[str, list[KnownContact]]:
-    wanted = set(keys)
-    found: dict[str, list[KnownContact]] = defaultdict(list)
-    for portion in bulk.portions(list(wanted)):
-        async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
-            known = KnownContact(
-                document["_id"], document.get("contactType"), document.get("language")
-            )
-            for key in wanted.intersection(document["keys"]):
-                if known not in found[key]:
-                    found[key].append(known)
-    return found
-
-
-async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:
-    found: set[str] = set()
-    for portion in bulk.portions(list(ids)):
-        living: dict[str, Any] = {"_id": {"$in": portion}, "deletedAt": {"$exists": False}}
-        found.update([document["_id"] async for document in collection.find(living, {"_id": 1})])
-    return frozenset(found)
+    for kind in KINDS.values():
+        await database[kind.collection].create_index("changedAt")
+        await database[kind.collection].create_index("deletedAt", sparse=True)
 
 
 def _wrong(message: str) -> Invalid:

@@ -8,18 +8,29 @@ from datetime import datetime
 from typing import Final
 
 from enricher.decision import NOTHING, Decision, Facts, Happened, Held, Link, Stored, Window
-from enricher.matching import KnownContact, id_key, lookup_key, matched
+from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact, id_key
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched
 from order_contracts.identity import action_id
 from order_contracts.job import Action, Enrichment
-from order_contracts.order import Order
+from order_contracts.order import ActionRequest, Order
 
 ARTICLE_MISSING: Final = "ArticleMissing"
 STORE_MISSING: Final = "StoreMissing"
 DROPPED: Final = "ActionDropped"
+UNKNOWN_CONTACT: Final = frozenset({MISSING, AMBIGUOUS})
+LACKING: Final = UNKNOWN_CONTACT | {ARTICLE_MISSING, STORE_MISSING}
+"""What an order may lack; each stands in the log while the order lacks it."""
 CONNECTED: Final = frozenset({EventType.REGISTERED, EventType.REPLACED})
 CHANGED: Final = frozenset({EventType.STATUS_CHANGED, EventType.DELIVERY_CHANGED})
 ACTED: Final = CHANGED | {EventType.ACTION_REQUESTED}
+
+
+def article_key(sku: str) -> str:
+    return f"Article:{sku}"
+
+
+def store_key(external_store_id: str) -> str:
+    return f"Store:{external_store_id}"
 
 
 def decide(
@@ -32,26 +43,20 @@ def decide(
     *link* is its link. A link of the event's own version is a decision that was made before: it
     is kept, whatever the facts say today.
     """
-    version = happened.event.version
     match happened.kind:
-        case EventType.DELETED:
-            return Decision(unlink=version, drop=version)
-        case EventType.REGISTERED:
+        case EventType.REGISTERED | EventType.REPLACED:
             return _connect(happened, stored, link, facts, window)
-        case EventType.REPLACED if version is not None:
-            decision = _connect(happened, stored, link, facts, window)
-            return replace(decision, drop=version - 1)
         case kind if kind in ACTED and happened.event.action is not None:
             return _act(happened, stored, link, facts, window)
         case _:
             return NOTHING
 
 
-def keys_of(happened: Happened, link: Link | None) -> Iterator[str]:
+def keys_of(happened: Happened, link: Link | None, keys: Keys) -> Iterator[str]:
     """Yield the keys of the contacts that the decision may need."""
     order = happened.event.order
     if order is not None and happened.kind in CONNECTED | ACTED:
-        yield lookup_key(order.contact)
+        yield keys.wanted(order.contact)
         if link is not None and link.contact_id is not None:
             yield id_key(link.contact_id)
 
@@ -66,62 +71,62 @@ def _connect(
         return _connected(happened, link, facts, window)
     if stored is None or stored.contact_version != version:
         return _too_late(happened, stored, facts)
-    fresh = _linked(order, version, stored.registered_at, facts)
+    fresh = _linked(order, happened, version, stored.registered_at, facts)
     return replace(_connected(happened, fresh, facts, window), link=fresh)
 
 
-def _linked(order: Order, version: int, registered_at: datetime, facts: Facts) -> Link:
-    found = matched(order.contact, facts.contacts)
+def _linked(
+    order: Order, happened: Happened, version: int, registered_at: datetime, facts: Facts
+) -> Link:
+    found = facts.contact_of(order.contact)
     missing: list[Missing] = []
     waits_for: list[str] = []
     if isinstance(found, str):
         # The type of the key, never the key: that may name a person.
         missing.append(Missing(code=found, reference=order.contact.match_key_type))
-        waits_for.append(lookup_key(order.contact))
+        waits_for.append(facts.keys.wanted(order.contact))
     for sku in dict.fromkeys(item.sku for item in order.line_items.items):
         if sku not in facts.articles:
             missing.append(Missing(code=ARTICLE_MISSING, reference=sku))
-            waits_for.append(f"Article:{sku}")
+            waits_for.append(article_key(sku))
     store = order.external_store_id
     if store is not None and store not in facts.stores:
         missing.append(Missing(code=STORE_MISSING, reference=store))
-        waits_for.append(f"Store:{store}")
+        waits_for.append(store_key(store))
     contact_id = found.contact_id if isinstance(found, KnownContact) else None
     return Link(
-        order.order_id, version, contact_id, registered_at, tuple(missing), tuple(waits_for)
+        order_id=order.order_id,
+        job_id=happened.event.job_id,
+        contact_version=version,
+        contact_id=contact_id,
+        registered_at=registered_at,
+        missing=tuple(missing),
+        waits_for=tuple(waits_for),
     )
 
 
 def _connected(happened: Happened, link: Link, facts: Facts, window: Window) -> Decision:
     acted = _with_contact(happened, link, facts, window)
-    enriched = OrderEnriched.model_construct(
-        job_id=happened.event.job_id,
-        order_id=happened.event.order_id,
-        version=link.contact_version,
-        contact_id=link.contact_id,
-        missing=link.missing,
-    )
-    return replace(acted, enriched=enriched, log=link.missing + acted.log)
+    return replace(acted, enriched=enriched(link), log=link.missing + acted.log)
 
 
 def _with_contact(happened: Happened, link: Link, facts: Facts, window: Window) -> Decision:
     """Return what becomes of the action, given the link of the order as it is."""
     if link.contact_id is not None:
-        known = next(iter(facts.contacts.get(id_key(link.contact_id), ())), None)
-        contact = known or KnownContact(link.contact_id)
-        return _fire(happened, contact, Enrichment.DONE)
+        return _fire(happened, facts.contact(link.contact_id), Enrichment.DONE)
     missing = Decision(enrichment=Enrichment.CONTACT_MISSING)
-    action = happened.event.action
+    action, version = happened.event.action, happened.event.version
     if action is None:
         return missing
     until = happened.accepted_at + window.hold_for
-    if happened.kind is EventType.ACTION_REQUESTED:
+    if happened.kind is EventType.ACTION_REQUESTED or version is None:
         return replace(missing, action=Action.DROPPED)  # its job fails: that says it all
     if until <= window.now:
         return _dropped(missing)
     held = Held(
         job_id=happened.event.job_id,
         order_id=happened.event.order_id,
+        version=version,
         contact_version=link.contact_version,
         action=action,
         accepted_at=happened.accepted_at,
@@ -139,7 +144,7 @@ def _act(
     if link is None or not current or not _alive(happened, stored):
         return _too_late(happened, stored, facts)
     decision = _with_contact(happened, link, facts, window)
-    contact = tuple(missing for missing in link.missing if missing.code.startswith("Contact"))
+    contact = tuple(missing for missing in link.missing if missing.code in UNKNOWN_CONTACT)
     return replace(decision, log=contact + decision.log)
 
 
@@ -153,7 +158,7 @@ def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decisi
     order = happened.event.order
     if order is None or not _alive(happened, stored):
         return _dropped(superseded) if happened.event.action else superseded
-    found = matched(order.contact, facts.contacts)
+    found = facts.contact_of(order.contact)
     if isinstance(found, KnownContact):
         return _fire(happened, found, Enrichment.SUPERSEDED)
     if happened.kind is EventType.ACTION_REQUESTED:
@@ -181,14 +186,42 @@ def _fire(happened: Happened, contact: KnownContact, state: Enrichment) -> Decis
     event, order = happened.event, happened.event.order
     if event.action is None or order is None:
         return Decision(enrichment=state)
-    action = OrderAction.model_construct(
-        action_id=action_id(event.job_id),
-        job_id=event.job_id,
-        order_id=event.order_id,
-        action=event.action.action,
-        language=event.action.language or order.language or contact.language,
-        data=event.action.data,
+    fire = requested(event.job_id, event.action, order, contact)
+    return Decision(enrichment=state, action=Action.FIRED, fire=fire)
+
+
+def requested(
+    job_id: str, action: ActionRequest, order: Order, contact: KnownContact
+) -> OrderAction:
+    """Return what the automation trigger is to receive."""
+    return OrderAction.model_construct(
+        action_id=action_id(job_id),
+        job_id=job_id,
+        order_id=order.order_id,
+        action=action.action,
+        language=action.language or order.language or contact.language,
+        data=action.data,
         order=order.model_copy(update={"contact_id": contact.contact_id}),
         contact_id=contact.contact_id,
     )
-    return Decision(enrichment=state, action=Action.FIRED, fire=action)
+
+
+def enriched(link: Link) -> OrderEnriched:
+    """Return what is told of a link."""
+    return OrderEnriched.model_construct(
+        job_id=link.job_id,
+        order_id=link.order_id,
+        version=link.contact_version,
+        contact_id=link.contact_id,
+        missing=link.missing,
+    )
+
+
+def left_to_its_hold(decision: Decision) -> Decision:
+    """
+    Return the decision on an event whose action was held before a crash.
+
+    Only who looks after held actions may fire or drop it now.
+    """
+    log = tuple(missing for missing in decision.log if missing.code != DROPPED)
+    return replace(decision, action=Action.HELD, hold=None, fire=None, log=log)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 
 from enricher.bulk import once
-from enricher.decision import Settled
+from enricher.decision import Held, Holding, Link, Settled
+from enricher.rules import LACKING
+from order_contracts.events import Missing
 from order_contracts.integration_log import log_entry
-from order_contracts.job import Action
+from order_contracts.job import Action, Enrichment
 from order_runtime.integration_log import log_document
+from order_runtime.mongo import Document
 
 
 def entries(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
@@ -39,7 +42,37 @@ def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne
             yield UpdateOne(undecided, {"$set": {"enrichment": state}})
 
 
-def no_longer_held(job_id: str, now: datetime) -> UpdateOne:
-    was_held = {"_id": job_id, "enrichment.action": str(Action.HELD)}
-    dropped = {"enrichment.action": str(Action.DROPPED), "enrichment.at": now}
-    return UpdateOne(was_held, {"$set": dropped})
+def acted(held: Held, now: datetime) -> UpdateOne:
+    """Return what the end of a held action means for its job."""
+    fired = held.state in {Holding.FIRING, Holding.FIRED}
+    end = Action.FIRED if fired else Action.DROPPED
+    was_held = {"_id": held.job_id, "enrichment.action": str(Action.HELD)}
+    return UpdateOne(was_held, {"$set": {"enrichment.action": str(end), "enrichment.at": now}})
+
+
+def connected(link: Link, version: int, now: datetime) -> UpdateMany:
+    """
+    Return what a contact that was found means for the jobs that lacked it.
+
+    They are those from the one that named it up to *version*. An action that was triggered has
+    made no version: it failed, and stays so.
+    """
+    lacking = {
+        "orderId": link.order_id,
+        "version": {"$gte": link.contact_version, "$lte": version},
+        "enrichment.state": str(Enrichment.CONTACT_MISSING),
+    }
+    done = {"enrichment.state": str(Enrichment.DONE), "enrichment.at": now}
+    return UpdateMany(lacking, {"$set": done})
+
+
+def resolved(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
+    """Return what closes the entries about an order that isn't without it any more."""
+    open_entries: Document = {
+        "orderId": order_id,
+        "code": {"$in": sorted(LACKING)},
+        "resolvedAt": {"$exists": False},
+    }
+    if still:
+        open_entries["$nor"] = [{"code": it.code, "reference": it.reference} for it in still]
+    return UpdateMany(open_entries, {"$set": {"resolvedAt": now}})

@@ -1,0 +1,107 @@
+"""What is stored of the orders that a batch is about: a few queries, whatever their number."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher import held, links
+from enricher.decision import Asked, Link, Stored
+from enricher.mending import Found
+from order_contracts.decoding import at_rest
+from order_contracts.order import ActionRequest, ContactKey
+from order_runtime.mongo import HELD, JOBS, LINKS, ORDERS, Document
+
+STANDING = ("version", "contactVersion", "registeredBy", "registeredAt", "cancelledSince")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is stored of what a batch of events names, by id."""
+
+    orders: Mapping[str, Stored]
+    links: Mapping[str, Link]
+    settled: Mapping[str, Document]
+    """What is recorded of jobs whose event was handled: everything before that was done."""
+    held: frozenset[str]
+    """The jobs whose action is or was held."""
+
+
+async def world(
+    database: AsyncDatabase[Document],
+    order_ids: Sequence[str],
+    job_ids: Sequence[str],
+    acting: Sequence[str],
+) -> World:
+    """Return what is stored of these orders and jobs; *acting* are those that ask for an action."""
+    return World(
+        *await asyncio.gather(
+            orders_of(database, order_ids),
+            links.links_of(database[LINKS], order_ids),
+            _settled(database, job_ids),
+            held.known(database[HELD], acting),
+        )
+    )
+
+
+async def found(database: AsyncDatabase[Document], order_ids: Sequence[str]) -> dict[str, Found]:
+    """Return all that is kept of these orders."""
+    orders, linked, waiting = await asyncio.gather(
+        orders_of(database, order_ids),
+        links.links_of(database[LINKS], order_ids),
+        held.of_orders(database[HELD], order_ids),
+    )
+    asked = await _asked(database, list(waiting))
+    return {
+        it: Found(orders.get(it), linked.get(it), waiting.get(it, ()), asked.get(it, ()))
+        for it in order_ids
+    }
+
+
+async def orders_of(
+    database: AsyncDatabase[Document], order_ids: Iterable[str]
+) -> dict[str, Stored]:
+    living = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
+    fields = [*STANDING, "order.contact"]
+    return {it["_id"]: stored_of(it) async for it in database[ORDERS].find(living, fields)}
+
+
+def stored_of(document: Document) -> Stored:
+    """Return an order that exists, of the fields that are asked for here."""
+    return Stored(
+        version=document["version"],
+        contact_version=document["contactVersion"],
+        registered_by=document["registeredBy"],
+        registered_at=document["registeredAt"],
+        contact=at_rest(ContactKey, document["order"]["contact"]),
+        cancelled_since=document.get("cancelledSince"),
+    )
+
+
+async def _settled(
+    database: AsyncDatabase[Document], job_ids: Sequence[str]
+) -> dict[str, Document]:
+    recorded = {"_id": {"$in": job_ids}, "enrichment": {"$exists": True}}
+    jobs = database[JOBS].find(recorded, {"enrichment": 1})
+    return {it["_id"]: it["enrichment"] async for it in jobs}
+
+
+async def _asked(
+    database: AsyncDatabase[Document], order_ids: Sequence[str]
+) -> dict[str, list[Asked]]:
+    """Return the actions that were embedded in commands of these orders, handled or not yet."""
+    asked: dict[str, list[Asked]] = defaultdict(list)
+    if order_ids:
+        acting = {
+            "orderId": {"$in": order_ids},
+            "action": {"$exists": True},
+            "version": {"$exists": True},
+        }
+        async for it in database[JOBS].find(acting, {"orderId": 1, "version": 1, "action": 1}):
+            action = at_rest(ActionRequest, it["action"])
+            asked[it["orderId"]].append(Asked(it["version"], action))
+    return asked

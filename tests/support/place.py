@@ -1,0 +1,201 @@
+"""The enricher's parts on a database of their own, without Kafka: what they write and publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher import references
+from enricher.__main__ import ensure_indexes
+from enricher.arrivals import Arrivals
+from enricher.enrich import Enrich, Terms
+from enricher.matching import Keys
+from enricher.tend import Tend
+from order_contracts.topics import ARTICLES, CONTACTS, STORES
+from order_runtime.jobs import stages_of
+from order_runtime.mongo import (
+    CODEC,
+    HELD,
+    INTEGRATION_LOG,
+    JOBS,
+    LINKS,
+    Document,
+    async_client,
+)
+from order_runtime.records import Outgoing, Record
+from support.builders import Json, line, order_body, unique
+from support.written import AT, Written, reference, taken
+
+CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
+NOW = AT + timedelta(minutes=1)
+DAY = timedelta(hours=24)
+WRITTEN = (JOBS, LINKS, HELD, INTEGRATION_LOG)
+KEYS = Keys()
+
+
+class Died(Exception):
+    """The process, at this point."""
+
+
+@dataclass
+class Topics:
+    """Takes what is published; dies instead at the call that it is told to."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    dies_at: int | None = None
+    calls: int = 0
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> None:
+        self.calls += 1
+        if self.calls == self.dies_at:
+            raise Died
+        self.records.extend(records)
+
+    def ids(self) -> list[bytes]:
+        return [dict(record.headers)["ce_id"] or b"" for record in self.records]
+
+    def on(self, topic: str) -> list[Any]:
+        return [json.loads(it.value or b"null") for it in self.records if it.topic == topic]
+
+
+class Mortal:
+    """A database on which the process dies before its n-th write."""
+
+    def __init__(self, database: AsyncDatabase[Document], writes: int) -> None:
+        self._database = database
+        self._left = writes
+
+    def __getitem__(self, name: str) -> Any:
+        return _MortalCollection(self._database[name], self)
+
+    def live(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Died
+
+
+class _MortalCollection:
+    def __init__(self, collection: Any, database: Mortal) -> None:
+        self._collection = collection
+        self._database = database
+
+    def find(self, *args: Any) -> Any:
+        return self._collection.find(*args)
+
+    async def bulk_write(self, *args: Any, **options: Any) -> Any:
+        self._database.live()
+        return await self._collection.bulk_write(*args, **options)
+
+    async def update_many(self, *args: Any) -> Any:
+        self._database.live()
+        return await self._collection.update_many(*args)
+
+
+@dataclass
+class Place:
+    """A database of its own, and the enricher's parts on it."""
+
+    database: AsyncDatabase[Document]
+    topics: Topics
+
+    async def knows(self, *records: Record, now: datetime = NOW) -> None:
+        """Handle records of reference topics, one after the other."""
+        for record in records:
+            await Arrivals(self.database, self.tend(), KEYS)([record], now)
+
+    async def keeps(self, *records: Record) -> None:
+        """Only keep them, as a worker does that dies before it looks at what waits for them."""
+        for record in records:
+            await references.keep(self.database, [record], KEYS, NOW)
+
+    async def store(self, written: Iterable[Written]) -> None:
+        """Do to the database what the order-writer does."""
+        for it in written:
+            await self.database["orders"].replace_one(
+                {"_id": it.order["_id"]}, it.order, upsert=True
+            )
+            await self.database[JOBS].insert_one(dict(it.job))
+
+    def tend(self, database: Any = None) -> Tend:
+        return Tend(self.database if database is None else database, self.topics, KEYS)
+
+    def enriching(self, database: Any = None) -> Enrich:
+        known = self.database if database is None else database
+        return Enrich(known, self.topics, self.tend(database), Terms(DAY, KEYS))
+
+    async def enrich(
+        self, records: Sequence[Record], *, dying: int | None = None, now: datetime = NOW
+    ) -> None:
+        database = None if dying is None else Mortal(self.database, dying)
+        await self.enriching(database)(records, now)
+
+    async def handle(self, *written: Written) -> list[Record]:
+        await self.store(written)
+        records = [taken(it.event) for it in written]
+        await self.enrich(records)
+        return records
+
+    async def dump(self) -> dict[str, list[Document]]:
+        """Return all that the enricher writes, in an order that depends on nothing."""
+        return {name: await self.database[name].find().sort("_id").to_list() for name in WRITTEN}
+
+    async def codes(self) -> list[tuple[str, str | None]]:
+        """Return the entries of the log that nobody resolved."""
+        still = {"resolvedAt": {"$exists": False}}
+        entries = await self.database[INTEGRATION_LOG].find(still).sort("code").to_list()
+        return [(it["code"], it.get("reference")) for it in entries]
+
+    async def stages(self, written: Written) -> tuple[str, str]:
+        job = await self.database[JOBS].find_one({"_id": written.job_id})
+        assert job is not None
+        stages = stages_of(job)
+        return stages.enrichment, stages.action
+
+    async def link(self, order_id: str) -> Document | None:
+        return await self.database[LINKS].find_one({"_id": order_id})
+
+
+def contact(identity: str = "c-1", **keys: str) -> Record:
+    value = json.dumps({"contactId": identity, **keys}).encode()
+    return reference(CONTACTS.name, identity, value)
+
+
+def article(sku: str = "mug") -> Record:
+    return reference(ARTICLES.name, sku, json.dumps({"sku": sku}).encode())
+
+
+def body(key: str = "c-1", kind: str = "ContactId", **deviations: Any) -> Json:
+    named = {"matchKey": key, "matchKeyType": kind}
+    return order_body(contact=named, **{"lines": [line(sku="mug")], **deviations})
+
+
+def store(identity: str) -> Record:
+    return reference(STORES.name, identity, json.dumps({"externalStoreId": identity}).encode())
+
+
+Make = Callable[[], Awaitable[Place]]
+
+
+@asynccontextmanager
+async def places(mongo: str) -> AsyncIterator[Make]:
+    """Give what makes places, and remove them afterwards."""
+    made: list[str] = []
+    async with async_client(mongo, "test") as client:
+
+        async def place() -> Place:
+            made.append(unique("enricher"))
+            database = client.get_database(made[-1], codec_options=CODEC)
+            await ensure_indexes(database)
+            return Place(database, Topics())
+
+        try:
+            yield place
+        finally:
+            for name in made:
+                await client.drop_database(name)
