@@ -16,7 +16,6 @@ from support.place import (
     CONFIRM,
     DAY,
     KEYS,
-    NOW,
     Died,
     Make,
     Place,
@@ -87,7 +86,7 @@ async def test_an_older_reference_never_overwrites_a_newer_one_nor_resurrects(
 
     assert await place.database["contacts"].find().sort("_id").to_list() == before
     assert "Email:new@x.se" in before[0]["keys"]
-    assert set(before[1]) == {"_id", "deletedAt", "position", "changedAt"}
+    assert set(before[1]) == {"_id", "deletedAt", "position"}
 
 
 async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what_is_none(
@@ -99,7 +98,7 @@ async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what
         for it in ("a", "b")
     ]
 
-    await references.keep(place.database, [*good, bad], KEYS, NOW)
+    await references.keep(place.database, [*good, bad], KEYS)
 
     [store] = await place.database["stores"].find().to_list()
     assert store["name"] == "b"

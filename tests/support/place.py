@@ -112,7 +112,7 @@ class Place:
     async def keeps(self, *records: Record) -> None:
         """Only keep them, as a worker does that dies before it looks at what waits for them."""
         for record in records:
-            await references.keep(self.database, [record], KEYS, NOW)
+            await references.keep(self.database, [record], KEYS)
 
     async def store(self, written: Iterable[Written]) -> None:
         """Do to the database what the order-writer does."""

@@ -6,28 +6,31 @@ import asyncio
 import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher import held, links, metrics, references
+from enricher import held, lag, links, metrics, pending, references
 from enricher.app import Handle, Intake
 from enricher.arrivals import Arrivals
 from enricher.enrich import Enrich, Terms
 from enricher.matching import Keys
 from enricher.settings import Settings
+from enricher.sweep import Sweep
 from enricher.tend import Tend
-from order_contracts.topics import ENRICHER, EVENTS
+from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
 from order_runtime import health, logs
 from order_runtime.endings import CannotGoOn
 from order_runtime.examine import examined
-from order_runtime.mongo import CODEC, HELD, LINKS, Document, async_client
+from order_runtime.mongo import CODEC, HELD, JOBS, LINKS, Document, async_client
 from order_runtime.patience import patiently
 from order_runtime.publisher import Publisher
 from order_runtime.records import Record
 from order_runtime.settings import load
 from order_runtime.signals import async_stop_event, before
 
+READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 CRASHED: Final = 70  # exit status
 
 
@@ -45,9 +48,11 @@ async def run(settings: Settings) -> None:
         tend = Tend(database, publisher, keys)
         enrich = Enrich(database, publisher, tend, Terms(settings.hold_for, keys))
         intake = Intake(settings, handlers(enrich, Arrivals(database, tend, keys)))
+        sweep = Sweep(database, enrich, tend, partial(caught_up, settings.kafka))
         with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
             if await before(stop, prepared(database, settings)):
-                await intake.run(stop)
+                async with sweep.beside(stop):
+                    await intake.run(stop)
     logs.log().info("stopped")
 
 
@@ -69,10 +74,15 @@ async def prepared(database: AsyncDatabase[Document], settings: Settings) -> Non
     await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
 
 
+async def caught_up(kafka: str, since: datetime) -> bool:
+    return await asyncio.to_thread(lag.caught_up, kafka, READ, since)
+
+
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await references.ensure_indexes(database)
     await links.ensure_indexes(database[LINKS])
     await held.ensure_indexes(database[HELD])
+    await pending.ensure_indexes(database[JOBS])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,6 @@ class Arrivals:
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
         """Handle *records* wholly: when this returns, what they mend is mended."""
-        kept = await references.keep(self._database, records, self._keys, now)
+        kept = await references.keep(self._database, records, self._keys)
         await self._tend.arrived(kept.keys, now)
         await references.forget_former(self._database, kept.contacts)

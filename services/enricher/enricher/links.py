@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,6 +13,8 @@ from enricher.decision import Link
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.mongo import Document
+
+_WAITING: Final = {"waitsFor": {"$exists": True}}
 
 
 def link_document(link: Link) -> Document:
@@ -73,6 +76,23 @@ async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> 
     return list(found)
 
 
+async def after(
+    links: AsyncCollection[Document], order_id: str, limit: int
+) -> list[tuple[str, str]]:
+    """Return the orders that come after *order_id*, each as (its place, orderId)."""
+    found = links.find({"_id": {"$gt": order_id}}, {"_id": 1}).sort("_id").limit(limit)
+    return [(document["_id"], document["_id"]) async for document in found]
+
+
+async def waiting_after(
+    links: AsyncCollection[Document], job_id: str, limit: int
+) -> list[tuple[str, str]]:
+    """Return the orders that wait for something, by the job that made them wait: their place."""
+    where = {**_WAITING, "jobId": {"$gt": job_id}}
+    found = links.find(where, {"jobId": 1}, hint="waiting").sort("jobId").limit(limit)
+    return [(document["jobId"], document["_id"]) async for document in found]
+
+
 async def links_of(links: AsyncCollection[Document], order_ids: Iterable[str]) -> dict[str, Link]:
     """Return the links that exist, by orderId."""
     found = links.find({"_id": {"$in": list(order_ids)}})
@@ -82,3 +102,4 @@ async def links_of(links: AsyncCollection[Document], order_ids: Iterable[str]) -
 async def ensure_indexes(links: AsyncCollection[Document]) -> None:
     await links.create_index([("contactId", 1), ("registeredAt", -1), ("_id", -1)])
     await links.create_index("waitsFor", sparse=True)
+    await links.create_index("jobId", name="waiting", partialFilterExpression=_WAITING)

@@ -38,9 +38,7 @@ async def _candidates(
     wanted = set(keys)
     found: dict[str, list[KnownContact]] = defaultdict(list)
     for portion in bulk.portions(list(wanted)):
-        async for document in contacts.find(
-            {"keys": {"$in": portion}}, {"position": 0, "changedAt": 0}
-        ):
+        async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
             known = KnownContact(
                 document["_id"], document.get("contactType"), document.get("language")
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -118,9 +117,7 @@ def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOn
     return UpdateOne(where, [{"$replaceWith": whole}], upsert=True)
 
 
-async def keep(
-    database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys, now: datetime
-) -> Kept:
+async def keep(database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys) -> Kept:
     """Write *records*, all of one topic; what can't be read is logged and passed over."""
     latest: dict[str, Document] = {}
     for record in records:
@@ -129,7 +126,7 @@ async def keep(
         except Invalid as error:
             _passed_over(record, error)
         else:
-            latest[document["_id"]] = {**document, "changedAt": now}
+            latest[document["_id"]] = document
     kind = KINDS[records[0].topic]
     writes = [newer(it, keyed=kind.key is None) for it in latest.values()]
     await bulk.write(database[kind.collection], writes)
@@ -164,7 +161,6 @@ async def forget_former(database: AsyncDatabase[Document], ids: Sequence[str]) -
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await database[CONTACTS].create_index("keys", sparse=True)  # deleted ones have none
     for kind in KINDS.values():
-        await database[kind.collection].create_index("changedAt")
         await database[kind.collection].create_index("deletedAt", sparse=True)
 
 

@@ -97,6 +97,15 @@ class Tend:
         """Look at these orders again; return how many were not as they should be."""
         return sum([await self._portion(some, now) for some in bulk.portions(order_ids, PORTION)])
 
+    async def wrong(self, order_ids: Sequence[str], now: datetime) -> list[str]:
+        """Return those of these orders that are not as they should be; changes nothing."""
+        return [
+            it.order_id
+            for some in bulk.portions(order_ids, PORTION)
+            for it in await self._look(some, now)
+            if it.wrong
+        ]
+
     async def arrived(self, keys: Sequence[str], now: datetime) -> int:
         """Look again at the orders that wait for any of these keys; return how many healed."""
         waiting = await links.waiting_for(self._database[LINKS], keys)
