@@ -13,7 +13,7 @@ from order_contracts.decoding import parse, read
 from order_contracts.events import EventType, OrderEvent
 from order_contracts.identity import event_id
 from order_contracts.job import Operation
-from order_contracts.order import ActionRequest, Order
+from order_contracts.order import ActionRequest, Order, OrderStatus
 from order_contracts.topics import EVENTS
 from order_runtime.jobs import Entry, entry_document
 from order_runtime.orders import LiveOrder, Tombstone, to_document
@@ -63,6 +63,26 @@ class Writer:
         state = replace(self._state, version=self.version, job_id=unique("job"))
         return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
 
+    def cancel(self, action: Json | None = None) -> Written:
+        assert isinstance(self._state, LiveOrder)
+        since = self._state.cancelled_since or self.version + 1
+        return self._status(OrderStatus.CANCELLED, since, action)
+
+    def reopen(self, action: Json | None = None) -> Written:
+        return self._status(OrderStatus.IN_PROGRESS, None, action)
+
+    def _status(self, status: OrderStatus, since: int | None, action: Json | None) -> Written:
+        assert isinstance(self._state, LiveOrder)
+        self.version += 1
+        state = replace(
+            self._state,
+            order=self._state.order.model_copy(update={"status": status}),
+            version=self.version,
+            job_id=unique("job"),
+            cancelled_since=since,
+        )
+        return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
+
     def ask(self, action: Json) -> Written:
         assert isinstance(self._state, LiveOrder)
         return self._wrote(Operation.ACTION, self._state, unique("job"), action, versioned=False)
@@ -75,8 +95,9 @@ class Writer:
         self.version += 1
         job_id = unique("job")
         old = self._state if operation is Operation.REPLACE else None
+        order = read(Order, parse(json.dumps({**body, "orderId": self.order_id}).encode()))
         state = LiveOrder(
-            order=read(Order, parse(json.dumps({**body, "orderId": self.order_id}).encode())),
+            order=order,
             version=self.version,
             contact_version=self.version,
             contact_since=self.version,
@@ -87,6 +108,7 @@ class Writer:
             if isinstance(old, LiveOrder)
             else self.at.replace(microsecond=self.version * 1000),
             updated_at=self.at,
+            cancelled_since=self.version if order.status is OrderStatus.CANCELLED else None,
         )
         return self._wrote(operation, state, job_id, action)
 

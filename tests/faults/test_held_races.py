@@ -1,0 +1,187 @@
+"""Two workers on one order at once: each pauses before each of its calls while the other works."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from order_contracts.topics import ACTIONS
+from order_runtime.mongo import HELD, INTEGRATION_LOG
+from order_runtime.records import Outgoing, Record
+from support.builders import unique
+from support.place import CONFIRM, NOW, Place, Topics, Watched, article, body, contact
+from support.written import Writer, Written, taken
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+CALLS = 40  # more than any handler makes
+Meanwhile = Callable[[], Awaitable[None]]
+
+
+class Pauses:
+    """Does *meanwhile* before the call numbered *at*; `met` says whether it came to that."""
+
+    def __init__(self, at: int, meanwhile: Meanwhile) -> None:
+        self._left = at
+        self._meanwhile = meanwhile
+        self.met = False
+
+    async def before(self, _: str) -> None:
+        self._left -= 1
+        if self._left < 0 and not self.met:
+            self.met = True
+            await self._meanwhile()
+
+
+class PausingTopics(Topics):
+    """Pauses before it publishes."""
+
+    def __init__(self, topics: Topics, pauses: Pauses) -> None:
+        super().__init__(topics.records)
+        self._pauses = pauses
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> None:
+        await self._pauses.before("publish_all")
+        await super().publish_all(records)
+
+
+class Race:
+    """One order that waits for its contact, and something that happens to it at the same time."""
+
+    def __init__(self, place: Place, outdate: Callable[[Writer], Written]) -> None:
+        self.place = place
+        self.key = unique("contact")
+        self.writer = Writer(unique("order"))
+        self.order = self.writer.register(body(self.key), CONFIRM)
+        self.later = outdate(self.writer)
+
+    @property
+    def event(self) -> Record:
+        return taken(self.later.event)
+
+    async def outdated(self) -> None:
+        await self.stored()
+        await self.place.enrich([self.event])
+
+    async def stored(self) -> None:
+        await self.place.store([self.later])
+
+    async def arrived(self) -> None:
+        await self.place.knows(contact(self.key))
+
+    def paused(self, pauses: Pauses) -> tuple[Place, Any]:
+        topics = PausingTopics(self.place.topics, pauses)
+        slow = Place(self.place.database, topics)
+        return slow, Watched(self.place.database, pauses.before)
+
+    async def ended_once(self) -> None:
+        """Check that the action was either fired or dropped, and that everything says the same."""
+        held = await self.place.database[HELD].find_one({"jobId": self.order.job_id})
+        fired = {it["jobId"] for it in self.place.topics.on(ACTIONS.name)}
+        log = {"jobId": self.order.job_id, "code": "ActionDropped"}
+        dropped = await self.place.database[INTEGRATION_LOG].count_documents(log)
+        _, action = await self.place.stages(self.order)
+        assert action in {"fired", "dropped"}
+        assert (self.order.job_id in fired, bool(dropped)) == (action == "fired", action != "fired")
+        if held is not None:
+            assert (held["state"], "untoldSince" in held) == (action, False)
+
+
+OUTDATING: dict[str, Callable[[Writer], Written]] = {
+    "deleted": lambda writer: writer.delete(),
+    "replaced": lambda writer: writer.replace(body("nobody-else")),
+    "cancelled": lambda writer: writer.cancel(),
+    "asked-again": lambda writer: writer.change(CONFIRM),
+}
+
+
+@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+async def test_a_contact_arrives_while_its_order_moves_on(
+    place: Place, outdate: Callable[[Writer], Written]
+) -> None:
+    """The order moves on, and its event is handled, before each call of the arrival."""
+    await place.knows(article())
+    for at in range(CALLS):
+        race = Race(place, outdate)
+        await place.handle(race.order)
+        pauses = Pauses(at, race.outdated)
+        slow, database = race.paused(pauses)
+        await slow.knows(contact(race.key), database=database)
+        if not pauses.met:
+            break
+        await race.ended_once()
+    assert 8 < at < CALLS - 1
+
+
+@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
+    place: Place, outdate: Callable[[Writer], Written]
+) -> None:
+    await place.knows(article())
+    for at in range(CALLS):
+        race = Race(place, outdate)
+        await place.handle(race.order)
+        pauses = Pauses(at, race.stored)
+        slow, database = race.paused(pauses)
+        await slow.knows(contact(race.key), database=database)
+        if not pauses.met:
+            break
+        await place.enrich([race.event])
+        await race.ended_once()
+    assert 8 < at < CALLS - 1
+
+
+@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+async def test_an_order_moves_on_while_its_contact_arrives(
+    place: Place, outdate: Callable[[Writer], Written]
+) -> None:
+    """The contact arrives, and is handled, before each call of the later event."""
+    await place.knows(article())
+    for at in range(CALLS):
+        race = Race(place, outdate)
+        await place.handle(race.order)
+        await race.stored()
+        pauses = Pauses(at, race.arrived)
+        slow, database = race.paused(pauses)
+        await slow.enriching(database)([race.event], NOW)
+        if not pauses.met:
+            break
+        await race.ended_once()
+    assert 5 < at < CALLS - 1
+
+
+@pytest.mark.parametrize("first", ["order", "contact"])
+async def test_a_contact_and_its_order_come_together(place: Place, first: str) -> None:
+    """Whichever comes second sees the first: the order is linked, and its action fires once."""
+    await place.knows(article())
+    for at in range(CALLS):
+        writer, key = Writer(unique("order")), unique("contact")
+        order = writer.register(body(key), CONFIRM)
+        await place.store([order])
+        record = taken(order.event)
+
+        async def arrives(key: str = key) -> None:
+            await place.knows(contact(key))
+
+        async def comes(record: Record = record) -> None:
+            await place.enrich([record])
+
+        pauses = Pauses(at, arrives if first == "order" else comes)
+        slow = Place(place.database, PausingTopics(place.topics, pauses))
+        database = Watched(place.database, pauses.before)
+        if first == "order":
+            await slow.enriching(database)([record], NOW)
+        else:
+            await slow.knows(contact(key), database=database)
+        if not pauses.met:
+            break
+        assert await place.stages(order) == ("done", "fired")
+        assert {it["jobId"] for it in place.topics.on(ACTIONS.name)} >= {order.job_id}
+        link = await place.link(writer.order_id)
+        assert link is not None
+        assert (link["contactId"], "waitsFor" in link) == (key, False)
+        open_entries = {"orderId": writer.order_id, "resolvedAt": {"$exists": False}}
+        assert await place.database[INTEGRATION_LOG].count_documents(open_entries) == 0
+    assert 3 < at < CALLS - 1

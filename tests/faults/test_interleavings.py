@@ -1,0 +1,143 @@
+"""Orders, events and contacts in any order: the same end, and an action exactly when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from order_contracts.topics import ACTIONS
+from order_runtime.mongo import HELD
+from support.builders import unique
+from support.holding import (
+    CANCEL,
+    CHANGE,
+    DELETE,
+    REGISTER,
+    REOPEN,
+    REPLACE,
+    Command,
+    Order,
+)
+from support.place import DAY, NOW, Make, Place, body, contact, places
+from support.stack import RunningStack
+from support.written import Writer, Written, taken
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+STORE, HANDLE, MEET = "store", "handle", "meet"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Commands of one order, and the steps in which they and its contact are met."""
+
+    commands: list[Command]
+    steps: list[str]
+    window_is_open: bool
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> Course:
+    commands: list[Command] = []
+    for _ in range(draw(st.integers(1, 6))):
+        lives = bool(commands) and commands[-1].kind != DELETE
+        kinds = [REPLACE, CANCEL, REOPEN, CHANGE, DELETE] if lives else [REGISTER]
+        kind = draw(st.sampled_from(kinds))
+        action = draw(st.sampled_from([None, "ConfirmOrder", "ConfirmShipment"]))
+        commands.append(Command(kind, None if kind == DELETE else action))
+    return Course(commands, list(_steps(draw, len(commands))), draw(st.booleans()))
+
+
+def _steps(draw: st.DrawFn, commands: int) -> Iterator[str]:
+    """Yield an interleaving: each event after its command, the contact at any time."""
+    stored = handled = 0
+    met = False
+    while handled < commands or not met:
+        possible = [STORE] * (stored < commands) + [HANDLE] * (handled < stored)
+        step = draw(st.sampled_from(possible + [MEET] * (not met)))
+        stored, handled, met = (
+            stored + (step == STORE),
+            handled + (step == HANDLE),
+            met or step == MEET,
+        )
+        yield step
+
+
+def written(writer: Writer, command: Command, key: str) -> Written:
+    action = {"action": command.action} if command.action else None
+    match command.kind:
+        case "register":
+            return writer.register(body(key), action)
+        case "replace":
+            return writer.replace(body(key), action)
+        case "cancel":
+            return writer.cancel(action)
+        case "reopen":
+            return writer.reopen(action)
+        case "change":
+            return writer.change(action)
+        case _:
+            return writer.delete()
+
+
+async def lived(place: Place, course: Course) -> None:
+    """Live through *course* on the real database, and compare it with the model."""
+    key, writer = unique("contact"), Writer(unique("order"))
+    order, jobs = Order(course.window_is_open), list[Written]()
+    place.topics.records.clear()
+    # The window is over for whoever looks when the contact comes, and for nobody before.
+    late = NOW if course.window_is_open else NOW + DAY
+    for step in course.steps:
+        if step == STORE:
+            jobs.append(written(writer, course.commands[len(jobs)], key))
+            await place.store([jobs[-1]])
+            order.store(course.commands[len(jobs) - 1])
+        elif step == HANDLE:
+            await place.enrich([taken(jobs[order.handled].event)])
+            order.handle()
+        else:
+            await place.knows(contact(key), now=late)
+            order.meet()
+    await agrees(place, order, jobs)
+
+
+async def agrees(place: Place, order: Order, jobs: list[Written]) -> None:
+    ends = {jobs[version - 1].job_id: end for version, end in order.ends.items()}
+    acted = [it for it in jobs if "action" in it.job]
+    assert {it.job_id: (await place.stages(it))[1] for it in acted} == ends
+    fired = [it["jobId"] for it in place.topics.on(ACTIONS.name)]
+    assert sorted(fired) == sorted(job_id for job_id, end in ends.items() if end == "fired")
+    link = await place.link(jobs[0].order["_id"])
+    assert (link is not None and link["contactId"] is not None) == order.linked
+    waits = {"orderId": jobs[0].order["_id"], "state": {"$in": ["waiting", "firing"]}}
+    assert await place.database[HELD].count_documents(waits) == 0
+
+
+async def end(made: AbstractAsyncContextManager[Make]) -> None:
+    await made.__aexit__(None, None, None)
+
+
+def test_any_interleaving_ends_as_the_contract_says(stack: RunningStack) -> None:
+    made = places(stack.mongo)
+
+    async def begin() -> Place:
+        return await (await made.__aenter__())()
+
+    with asyncio.Runner() as loop:
+        place = loop.run(begin())
+
+        @settings(max_examples=300, deadline=None)
+        @given(courses())
+        def lives(course: Course) -> None:
+            loop.run(lived(place, course))
+
+        try:
+            lives()
+        finally:
+            loop.run(end(made))
