@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -49,24 +48,22 @@ def courses(draw: st.DrawFn) -> Course:
         lives = bool(commands) and commands[-1].kind != DELETE
         kinds = [REPLACE, CANCEL, REOPEN, CHANGE, DELETE] if lives else [REGISTER]
         kind = draw(st.sampled_from(kinds))
-        action = draw(st.sampled_from([None, "ConfirmOrder", "ConfirmShipment"]))
+        action = draw(st.sampled_from([None, "ConfirmOrder", "ConfirmOrder", "Custom"]))
         commands.append(Command(kind, None if kind == DELETE else action))
-    return Course(commands, list(_steps(draw, len(commands))), draw(st.booleans()))
+    return Course(commands, _steps(draw, len(commands)), draw(st.booleans()))
 
 
-def _steps(draw: st.DrawFn, commands: int) -> Iterator[str]:
-    """Yield an interleaving: each event after its command, the contact at any time."""
-    stored = handled = 0
-    met = False
-    while handled < commands or not met:
+def _steps(draw: st.DrawFn, commands: int) -> list[str]:
+    """Return an interleaving: each event after its command, the contact at any time."""
+    steps: list[str] = []
+    while len(steps) < 2 * commands:
+        stored, handled = steps.count(STORE), steps.count(HANDLE)
         possible = [STORE] * (stored < commands) + [HANDLE] * (handled < stored)
-        step = draw(st.sampled_from(possible + [MEET] * (not met)))
-        stored, handled, met = (
-            stored + (step == STORE),
-            handled + (step == HANDLE),
-            met or step == MEET,
-        )
-        yield step
+        steps.append(draw(st.sampled_from(possible)))
+    # Rather late than early: what comes before the first order is soon told.
+    early = draw(st.integers(0, len(steps)))
+    steps.insert(max(early, draw(st.integers(0, len(steps)))), MEET)
+    return steps
 
 
 def written(writer: Writer, command: Command, key: str) -> Written:

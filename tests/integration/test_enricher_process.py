@@ -7,12 +7,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from pymongo.database import Database
 
+from enricher.__main__ import READ
+from enricher.lag import caught_up
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, STORES, Topic
 from order_runtime.mongo import CODEC, JOBS, LINKS, ORDERS, Document, client
 from order_runtime.publisher import BatchPublisher
@@ -27,6 +30,7 @@ from support.builders import (
     store_body,
     unique,
 )
+from support.pauses import paused
 from support.stack import RunningStack
 from support.written import Writer, Written
 
@@ -139,3 +143,34 @@ def test_killed_with_a_backlog_it_loses_nothing(
     linked = {"_id": ids, "contactId": contact["contactId"], "missing": []}
     assert database[LINKS].count_documents(linked) == MANY
     assert {it.job_id for it in orders} <= set(announced(stack))
+
+
+def test_the_age_of_the_lag_is_known(stack: RunningStack, database: Database[Document]) -> None:
+    """Caught up on what is old although there is something new; behind while it stands still."""
+    [order] = registered(1, contact_body(), unique("sku"))
+    store(database, [order])
+    before = datetime.now(UTC)
+    publish(stack, [order.event])
+    eventually(lambda: caught_up(stack.kafka, READ, datetime.now(UTC)), "the enricher is through")
+
+    with paused(stack, "enricher"):
+        publish(stack, [order.event])
+
+        assert caught_up(stack.kafka, READ, before)
+        assert not caught_up(stack.kafka, READ, datetime.now(UTC) + timedelta(seconds=1))
+
+
+def test_what_is_known_can_be_counted_and_shown(stack: RunningStack, tmp_path: Path) -> None:
+    contact, shop = contact_body(email="Ann@x.se"), store_body()
+    file = tmp_path / "reference.ndjson"
+    file.write_text(f"{json.dumps(contact)}\n{json.dumps(shop)}\n")
+    before = json.loads(stack.orders("reference", "count", "--json").stdout)
+
+    stack.orders("reference", "load", str(file))
+
+    after = json.loads(stack.orders("reference", "count", "--json").stdout)
+    assert after["contacts"] > before["contacts"]
+    assert set(after) >= {"contacts", "articles", "stores", "ordersWaiting", "actionsHeld"}
+    shown = stack.orders("reference", "show", "contact", contact["contactId"]).stdout
+    assert "Email:ann@x.se" in json.loads(shown)["keys"]
+    assert stack.orders("reference", "show", "store", "none", check=False).returncode == 1

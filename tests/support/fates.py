@@ -36,18 +36,36 @@ class Outlook:
     """Whether anything at all came after."""
 
 
-def fate(model: Model, contacts: Contacts, job_id: str) -> Fate:
-    """Return how the job may end."""
+def fate(model: Model, contacts: Contacts, job_id: str, late: Contacts = ()) -> Fate:
+    """Return how the job may end; *late* are contacts that came at some time meanwhile."""
     step = model.jobs[job_id]
     if step.end.alias_of is not None:
-        return fate(model, contacts, step.end.alias_of)
+        return fate(model, contacts, step.end.alias_of, late)
     if step.end.code is not None:
         return Fate(frozenset({"Failed"}), frozenset({"none"}))
     connects = step.command.kind in {REGISTER, REPLACE} and step.end.version is not None
     if step.end.action is None and not connects:
         return Fate(frozenset({"Completed"}), frozenset({"none"}))
     outlook = outlook_of(model, contacts, step)
+    healed = outlook_of(model, {*contacts, *late}, step)
+    if healed != outlook:
+        return healed_fate(step, outlook, healed)
     return Fate(statuses(step, outlook), actions(step, outlook))
+
+
+def healed_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
+    """
+    Its contact came at some time: before the order was looked at, or later, which healed it.
+
+    What was triggered in between has failed and stays so; what was held is dropped if the order
+    was deleted, replaced, cancelled or asked for the same again before the contact came.
+    """
+    triggered = step.command.kind == ACTION
+    ends = statuses(step, after)
+    if before.moved or triggered:
+        ends |= statuses(step, before)
+    acted = frozenset({"delivered", "dropped"} if before.touched or triggered else {"delivered"})
+    return Fate(ends, frozenset({"none"}) if step.end.action is None else acted)
 
 
 def statuses(step: Step, outlook: Outlook) -> frozenset[str]:

@@ -46,6 +46,32 @@ def load_reference(
         out().print("\n".join(lines) or "Nothing to load.")
 
 
+@reference_app.command("show")
+def show_reference(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="contact, article or store.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its contactId, sku or id.")],
+    name: NameOption = "default",
+) -> None:
+    """Print what the enricher keeps of one, as JSON; a contact's keys are personal data."""
+    from order_stack import known
+
+    stack, _ = state.known(name)
+    print_json(known.shown(stack, kind, identity))
+
+
+@reference_app.command("count")
+def count_reference(name: NameOption = "default", as_json: JsonOption = False) -> None:
+    """Count what is known, and the orders and actions that wait for more."""
+    from order_stack import known
+
+    stack, _ = state.known(name)
+    figures = known.counts(stack)
+    if as_json:
+        print_json(figures)
+    else:
+        out().print(known.table(figures))
+
+
 def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One order a line.")],
     wait: Annotated[bool, typer.Option("--wait", help="Follow the jobs until settled.")] = False,

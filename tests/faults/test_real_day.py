@@ -1,0 +1,67 @@
+"""The real day with enrichers that die in the middle, and with contacts that come in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.living import REAL_DAY, Day
+from support.stack import RunningStack, running
+from support.wait import until
+
+ENRICHERS = ("enricher-1", "enricher-2")
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day lies beside the repository"),
+]
+
+
+@pytest.fixture
+def real_day(tmp_path: Path) -> Iterator[Day]:
+    """The real day on a stack of its own, with two enrichers."""
+    with running(tmp_path, "--enrichers", "2") as stack:
+        yield Day(stack, REAL_DAY)
+
+
+def test_both_enrichers_killed_in_the_middle(real_day: Day) -> None:
+    """Twice: while the orders are submitted, and while the late contacts come in."""
+    real_day.load("contacts", "articles", "stores")
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(real_day.submit)
+        until(lambda: sum(real_day.enrichments().values()) > 10, of="the first of the orders")
+        killed_and_started(real_day.stack)
+        summary = submitting.result()
+    real_day.is_as_expected_before_the_late_contacts(summary)
+
+    with ThreadPoolExecutor(1) as pool:
+        for enricher in ENRICHERS:
+            real_day.stack.kill(enricher, "STOP")
+        loading = pool.submit(real_day.load, "contacts-late")
+        killed_and_started(real_day.stack)
+        loading.result()
+    real_day.is_as_expected_after_them()
+
+
+def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: Day) -> None:
+    """Whichever comes first, everything ends as if the contacts had come afterwards."""
+    real_day.load("contacts", "articles", "stores")
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(real_day.submit)
+        until(lambda: sum(real_day.enrichments().values()) > 10, of="the first of the orders")
+        real_day.load("contacts-late")
+        summary = submitting.result()
+
+    assert summary["accepted"] == real_day.expected["orders"]
+    real_day.is_as_expected_after_them()
+
+
+def killed_and_started(stack: RunningStack) -> None:
+    for enricher in ENRICHERS:
+        stack.kill(enricher)
+    for enricher in ENRICHERS:
+        stack.start(enricher)
