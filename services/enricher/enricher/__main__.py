@@ -44,7 +44,7 @@ async def run(settings: Settings) -> None:
         Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
-        keys = Keys(settings.phone_region)
+        keys = Keys(settings.phone_region or None)
         tend = Tend(database, publisher, keys)
         enrich = Enrich(database, publisher, tend, Terms(settings.hold_for, keys))
         intake = Intake(settings, handlers(enrich, Arrivals(database, tend, keys)))

@@ -15,15 +15,15 @@ class Settings(ServiceSettings):
     """Records of one topic that are handled together."""
     hold_hours: float = Field(default=24, ge=0, le=24 * 30)
     """How long an action waits for its contact, from when its command was accepted; 0: not."""
-    phone_region: str | None = None
-    """The country (as in GB) whose phone numbers may come without their country code."""
+    phone_region: str = ""
+    """The country (as in GB) whose phone numbers may come without their country code; or none."""
 
     @field_validator("phone_region")
     @classmethod
-    def _country(cls, value: str | None) -> str | None:
+    def _country(cls, value: str) -> str:
         if value and value not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("must be a country of ISO 3166, as in GB")
-        return value or None
+        return value
 
     @property
     def hold_for(self) -> timedelta:
