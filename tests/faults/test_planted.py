@@ -85,7 +85,7 @@ def test_a_writer_that_dies_at_any_step_breaks_no_law(
     publishing = Publishing(stack.kafka, journal)
     shop = Shop(Random(step), order_ids, [known])
     for _ in range(150):
-        publishing.send(shop.wish().record)
+        publishing.send(shop.wish())
     assert publishing.flush() == 0
 
     with journal.fault(f"the order-writer dies: {step}"):
@@ -118,7 +118,7 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
             enricher.take("faults.planted.dying", "enricher", step, str(tmp_path / "dead"))
             enricher.await_death()
             for _ in range(60):
-                publishing.send(shop.wish().record)
+                publishing.send(shop.wish())
             assert publishing.flush() == 0
             until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the writer")
             enricher.take("enricher")

@@ -45,7 +45,7 @@ class Publication:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     sent_at: float
     place: tuple[int, int] | None = None
 

@@ -131,7 +131,9 @@ class Player:
 
     async def _publish(self, way: Move, command: Command) -> None:
         record = record_of(command)
-        self.producer.produce(COMMANDS, key=record.key, value=record.value, headers=record.pairs)
+        self.producer.produce(
+            COMMANDS, key=record.key, value=record.value, headers=list(record.pairs)
+        )
         self.said.append(f"Kafka {command}")
         assert await asyncio.to_thread(self.producer.flush, 30) == 0
         self._apply(command)

@@ -22,11 +22,11 @@ class Publishing:
         self._journal = journal
         self._producer = self._started()
 
-    def send(self, record: Raw, *, topic: str = COMMANDS, partition: int = -1) -> None:
+    def send(self, record: Raw, topic: str = COMMANDS) -> None:
         """Hand a record over; returns before it is acknowledged, see `flush`."""
         mark = str(uuid4())
-        headers = [(name, _bytes(value or b"")) for name, value in record.pairs]
-        key = None if record.key is None else _bytes(record.key)
+        headers = [(name, _bytes(value)) for name, value in record.pairs]
+        key = _bytes(record.key)
         sent = Publication(mark, topic, key, record.value, tuple(headers), time.time())
         self._journal.publications.append(sent)
 
@@ -40,7 +40,7 @@ class Publishing:
                 key=key,
                 value=record.value,
                 headers=[*headers, (MARK, mark.encode())],
-                partition=partition,
+                partition=record.partition,
                 on_delivery=delivered,
             )
         except (BufferError, KafkaException):  # full for long, or fenced for good: begin anew
@@ -64,5 +64,5 @@ class Publishing:
         )
 
 
-def _bytes(text: str | bytes) -> bytes:
+def _bytes(text: str | bytes | None) -> bytes | None:
     return text.encode() if isinstance(text, str) else text

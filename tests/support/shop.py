@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
@@ -23,14 +23,6 @@ KINDS: Final = {REGISTER: 6, REPLACE: 4, STATUS: 5, DELIVERY: 4, DELETE: 2, ACTI
 KNOWN: Final = 0.8  # of the contacts that orders name
 ACTS: Final = 0.4  # of the commands that may carry an action
 REMEMBERED: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A record to publish, and the partition it is forced on, if any."""
-
-    record: Raw
-    partition: int = -1
 
 
 class Shop:
@@ -77,19 +69,18 @@ class Shop:
         chosen = self._rng.sample(list(self._orders), min(count, len(self._orders)))
         return [replace(self.command(it, REGISTER), key=None) for it in chosen]
 
-    def wish(self) -> Wish:
+    def wish(self) -> Raw:
         """Return a record as a publisher makes it: mostly right, sometimes repeated or wrong."""
         chance = self._rng.random()
         if chance < 0.06:
-            return Wish(self._bad())
+            return self._bad()
         if chance < 0.10 and self._astray:
             order_id = self._rng.choice(self._astray)
-            return Wish(record_of(self._own(order_id)), partition=self._astray.index(order_id))
+            return replace(record_of(self._own(order_id)), partition=self._astray.index(order_id))
         command = self._again() if chance < 0.25 and self._sent else self._own()
         if command.job_id:
             self._remember(command)
-        record = record_of(command)
-        return Wish(record.saying(self._extra()))
+        return record_of(command).saying(self._extra())
 
     def _own(self, order_id: str | None = None) -> Command:
         """Return a publisher's own command; some leave the id to us, some suppress actions."""
@@ -131,7 +122,7 @@ class Shop:
         if self._rng.random() < 0.2:
             registers = {"ce_type": f"{REGISTER}.v1", "ce_id": self._id()}
             value = json.dumps(empty).encode()
-            return replace(good.saying(registers), value=value)
+            return replace(good, value=value).saying(registers)
         return good.saying(self._rng.choice(headers))
 
     def _extra(self) -> dict[str, str | bytes]:

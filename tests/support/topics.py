@@ -30,18 +30,18 @@ class Raw:
 
     key: str | bytes | None
     value: bytes | None
-    headers: Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]]
+    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
     partition: int = -1  # the one that its key names
 
     @property
-    def pairs(self) -> list[tuple[str, str | bytes | None]]:
-        """The headers as they go out, in order and maybe repeated."""
-        named = self.headers
-        return list(named.items() if isinstance(named, Mapping) else named)
+    def pairs(self) -> Sequence[tuple[str, str | bytes | None]]:
+        if isinstance(self.headers, Mapping):
+            return list(self.headers.items())
+        return self.headers
 
     def saying(self, headers: Mapping[str, str | bytes]) -> Raw:
-        """Return the record with these headers in place of its own of that name."""
-        return replace(self, headers={**dict(self.pairs), **headers})
+        """Return it with these headers, in place of those that it has."""
+        return replace(self, headers=list((dict(self.pairs) | dict(headers)).items()))
 
 
 def register(body: Json, job_id: str | None = None, **headers: str) -> Raw:
@@ -82,7 +82,7 @@ def publish(
             topic,
             key=record.key,
             value=record.value,
-            headers=record.pairs,
+            headers=list(record.pairs),
             partition=partition if record.partition < 0 else record.partition,
             on_delivery=partial(deliver, at),
         )

@@ -153,8 +153,7 @@ async def _client(
 
 async def _publisher(publishing: Publishing, shop: Shop, pause: float, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        wish = shop.wish()
-        publishing.send(wish.record, partition=wish.partition)
+        publishing.send(shop.wish())
         await asyncio.sleep(pause)
     await asyncio.to_thread(publishing.flush)
 

@@ -77,18 +77,25 @@ def action_id(job_id: str) -> str:
 def read(record: Record, topic_id: str) -> Read:
     """Read one record; *topic_id* is the id that the broker gave the topic."""
     spare = derived("record", topic_id, record.partition, record.offset, record.at)
-    said = [(name.lower(), value) for name, value in record.headers if name.lower()[:3] == "ce_"]
+    said = [(name.lower(), value) for name, value in record.headers if _counts(name.lower())]
     raw = repr((sorted(said, key=repr), record.key, record.value))
+    job_id = _job_id(record) or spare
     try:
-        headers = headers_of(record)
-        job_id = _job_id(headers) or spare
-    except NoCommand:
-        return Read(record, spare, spare, raw, None, raw)
-    try:
-        command = _command(record, headers, job_id)
+        command = _command(record, headers_of(record), job_id)
     except NoCommand:
         return Read(record, job_id, spare, raw, None, raw)
     return Read(record, job_id, spare, command.fingerprint, command, raw)
+
+
+def _counts(name: str) -> bool:
+    return name.startswith("ce_") or name == "content-type"
+
+
+def _job_id(record: Record) -> str | None:
+    """Return the sender's id, whatever is wrong with the other headers."""
+    ids = [value for name, value in record.headers if name.lower() == "ce_id" and value is not None]
+    text = ids[0].decode(errors="replace") if len(ids) == 1 else ""
+    return text if _JOB_ID.fullmatch(text) else None
 
 
 def headers_of(record: Record) -> Json:
@@ -109,19 +116,13 @@ def headers_of(record: Record) -> Json:
     return found
 
 
-def _job_id(headers: Json) -> str | None:
-    job_id: str | None = headers.get("ce_id")
-    if job_id is not None and not _JOB_ID.fullmatch(job_id):
-        raise NoCommand("ce_id")
-    return job_id
-
-
 def _command(record: Record, headers: Json, job_id: str) -> Command:
     content = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     kind, _, version = headers.get("ce_type", "").partition(".")
     key = headers.get("ce_idempotencykey")
     actions = headers.get("ce_actions")
     right = (
+        _JOB_ID.fullmatch(headers.get("ce_id", job_id)) is not None,
         content == "application/json",
         headers.get("ce_specversion", "1.0") == "1.0",
         kind in _REQUIRED and version == "v1",
