@@ -180,6 +180,17 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
     assert (decision.link, decision.hold, decision.fire) == (None, None, None)
 
 
+def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone() -> None:
+    """It may have been sent: to call it dropped would be wrong, to send it again changes nothing."""
+    writer = Writer("o-1")
+    first = replace(read(writer.register(body(), CONFIRM)), firing=True)
+
+    decision = decide(first, stored(writer.delete()), None, FACTS, WINDOW)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
+    assert (decision.log, decision.link) == ((), None)
+
+
 def test_a_former_life_is_not_taken_for_the_present_one() -> None:
     """The order exists, but it is another than the one that the event tells of."""
     writer = Writer("o-1")

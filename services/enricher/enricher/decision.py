@@ -22,6 +22,8 @@ class Happened:
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
+    firing: bool = False
+    """Whether somebody was about to publish its action, and may have done so before dying."""
 
 
 @dataclass(frozen=True, slots=True)

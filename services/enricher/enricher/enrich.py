@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,7 +18,7 @@ from enricher.matching import Keys
 from enricher.publishing import Publishes, publish
 from enricher.rules import ACTED, CONNECTED, decide, keys_of, left_to_its_hold
 from enricher.tend import Tend
-from enricher.traces import enrichments, entries
+from enricher.traces import enrichments, entries, firing
 from enricher.world import World, world
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -65,7 +65,7 @@ class Enrich:
         whose job has one is not decided again, and one whose job has none is.
         """
         known = await self._world(events)
-        todo = [it for it in events if it.event.job_id not in known.settled]
+        todo = [it for it in events if it.event.job_id not in known.jobs.settled]
         facts = await self._facts(todo, known)
         settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
         await self._write(settled, now)
@@ -106,6 +106,7 @@ class Enrich:
             bulk.write(self._database[LINKS], linked),
             bulk.write(self._database[HELD], holds),
             bulk.write(self._database[INTEGRATION_LOG], list(entries(settled, now))),
+            bulk.write(self._database[JOBS], list(firing(settled, now))),
         )
 
 
@@ -113,7 +114,8 @@ def settle(events: Iterable[Happened], known: World, facts: Facts, window: Windo
     """Decide *events* in their order; each sees the links that those before it made."""
     linked = dict(known.links)
     settled: list[Settled] = []
-    for it in events:
+    for event in events:
+        it = replace(event, firing=event.event.job_id in known.jobs.firing)
         order_id = it.event.order_id
         decision = decide(it, known.orders.get(order_id), linked.get(order_id), facts, window)
         if it.event.job_id in known.held:
@@ -134,7 +136,7 @@ def unsure(events: Iterable[Happened], settled: Iterable[Settled], known: World)
     for it in events:
         order_id, link = it.event.order_id, known.links.get(it.event.order_id)
         repeated = link is not None and link.contact_version == it.event.version
-        done = known.settled.get(it.event.job_id, {})
+        done = known.jobs.settled.get(it.event.job_id, {})
         if (
             it.kind is EventType.DELETED
             or (link is not None and bool(link.waits_for))

@@ -172,8 +172,11 @@ def _alive(happened: Happened, stored: Stored | None) -> bool:
     Return whether the order that the command met still exists, in the life it had then.
 
     Told by its registration: the announced order itself may be of a later life, and another
-    person's, where all three commands met in one batch.
+    person's, where all three commands met in one batch. What somebody was about to fire before
+    dying was decided while it lived.
     """
+    if happened.firing:
+        return True
     return stored is not None and stored.registered_by == happened.event.registration
 
 

@@ -30,6 +30,19 @@ def entry(code: str, job_id: str, order_id: str, reference: str | None, now: dat
     return once(log_document(said))
 
 
+def firing(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
+    """
+    Yield what says, before an action is published, that it will be.
+
+    Whoever takes over from a worker that died in between publishes it again, even if the order was
+    deleted meanwhile: else it would be called dropped although it may have been sent.
+    """
+    for it in settled:
+        if it.decision.fire is not None:
+            undecided = {"_id": it.happened.event.job_id, "enrichment": {"$exists": False}}
+            yield UpdateOne(undecided, {"$set": {"firing": now}})
+
+
 def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
     for it in settled:
         decision = it.decision
@@ -39,7 +52,7 @@ def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne
                 state["action"] = str(decision.action)
             # Decided once: a worker that comes too late with the same event says nothing more.
             undecided = {"_id": it.happened.event.job_id, "enrichment": {"$exists": False}}
-            yield UpdateOne(undecided, {"$set": {"enrichment": state}})
+            yield UpdateOne(undecided, {"$set": {"enrichment": state}, "$unset": {"firing": ""}})
 
 
 def acted(held: Held, now: datetime) -> UpdateOne:

@@ -20,13 +20,22 @@ STANDING = ("version", "contactVersion", "registeredBy", "registeredAt", "cancel
 
 
 @dataclass(frozen=True, slots=True)
+class Jobs:
+    """How far jobs are."""
+
+    settled: Mapping[str, Document]
+    """What is recorded of those whose event was handled: everything before that was done."""
+    firing: frozenset[str]
+    """Those whose action may have been published, and whose event was not handled wholly."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What is stored of what a batch of events names, by id."""
 
     orders: Mapping[str, Stored]
     links: Mapping[str, Link]
-    settled: Mapping[str, Document]
-    """What is recorded of jobs whose event was handled: everything before that was done."""
+    jobs: Jobs
     held: frozenset[str]
     """The jobs whose action is or was held."""
 
@@ -42,7 +51,7 @@ async def world(
         *await asyncio.gather(
             orders_of(database, order_ids),
             links.links_of(database[LINKS], order_ids),
-            _settled(database, job_ids),
+            _jobs(database, job_ids),
             held.known(database[HELD], acting),
         )
     )
@@ -82,12 +91,12 @@ def stored_of(document: Document) -> Stored:
     )
 
 
-async def _settled(
-    database: AsyncDatabase[Document], job_ids: Sequence[str]
-) -> dict[str, Document]:
-    recorded = {"_id": {"$in": job_ids}, "enrichment": {"$exists": True}}
-    jobs = database[JOBS].find(recorded, {"enrichment": 1})
-    return {it["_id"]: it["enrichment"] async for it in jobs}
+async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> Jobs:
+    touched = [{"enrichment": {"$exists": True}}, {"firing": {"$exists": True}}]
+    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "firing"])
+    jobs = {it["_id"]: it async for it in found}
+    settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
+    return Jobs(settled, frozenset(jobs.keys() - settled.keys()))
 
 
 async def _asked(
