@@ -128,6 +128,25 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
     assert not violations, told(violations)
 
 
+def test_an_action_that_was_fired_is_not_called_dropped(
+    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path
+) -> None:
+    """
+    The enricher dies once the action is on its way; before it is back the order is deleted.
+    """
+    story = Story(stack, known, seat)
+    seat.take("order_writer")
+    with seat_of(stack, "enricher") as enricher:
+        story.publish(story.registration())
+        dead = str(tmp_path / "dead")
+        enricher.take("faults.planted.dying", "enricher", "before update jobs", dead)
+        enricher.await_death()
+        story.publish(replace(story.registration(), kind=DELETE, body={}))
+        until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the order-writer")
+        enricher.take("enricher")
+        assert story.broken() == set()
+
+
 def test_committing_before_the_effects_is_found(
     stack: RunningStack, known: Json, seat: Seat
 ) -> None:
