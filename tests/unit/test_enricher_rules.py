@@ -181,7 +181,7 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
 
 
 def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone() -> None:
-    """It may have been sent: to call it dropped would be wrong, to send it again changes nothing."""
+    """It may have been sent; sending it again changes nothing."""
     writer = Writer("o-1")
     first = replace(read(writer.register(body(), CONFIRM)), firing=True)
 
