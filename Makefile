@@ -5,7 +5,7 @@ MEMBERS := schemas libs/runtime services/gateway services/order-writer services/
 STAMP := .venv/.installed
 IN := .venv/bin/
 
-.PHONY: setup demo test test-tools faults check format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis check format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -28,8 +28,13 @@ test: setup  ## everything but what needs a system tool, on one real Kafka and o
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools
 
-faults: setup  ## the long tests: faults, planted bugs, a cluster, minutes of made-up requests
-	$(IN)pytest -m faults
+NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)')
+
+faults: setup  ## the long tests: planted bugs, a cluster, everything broken (for MINUTES=60), …
+	$(IN)pytest -m faults $(NEMESIS)
+
+nemesis: setup  ## of the long tests, the one that breaks everything in turn
+	$(IN)pytest -s tests/faults/test_nemesis.py $(NEMESIS)
 
 check: setup  ## format, lint, types, import laws, generated documents, compatible messages, fast tests
 	$(IN)ruff format --check .

@@ -8,10 +8,31 @@ import pytest
 
 from support.stack import RunningStack, running
 
+SUMMARY = pytest.StashKey[list[str]]()
+MINUTES_BESIDES = 45  # for putting up a cluster, and for what is left to do at the end
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses the stack is marked so, without having to say it twice."""
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--minutes", type=float, help="how long the nemesis breaks things")
+    parser.addoption("--seed", type=int, help="the nemesis' seed, to break the same things again")
+    parser.addoption("--fault", default="", help="break only what has this in its name")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what the nemesis did, also where all went well."""
+    if lines := config.stash.get(SUMMARY, []):
+        terminalreporter.section("the nemesis")
+        terminalreporter.write("\n".join([*lines, ""]))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whoever uses the stack is marked so, and the nemesis has the time that it was given."""
     for item in items:
+        if item.get_closest_marker("nemesis"):
+            minutes = (config.getoption("minutes") or 0) + MINUTES_BESIDES
+            item.add_marker(pytest.mark.timeout(60 * minutes))
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
 
@@ -20,3 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     with running(tmp_path_factory.mktemp("orders-home")) as started:
         yield started
+
+
+@pytest.fixture
+def summary(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are shown at the very end, whatever becomes of the test."""
+    return request.config.stash.setdefault(SUMMARY, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,8 +23,14 @@ class Publishing:
         self._journal = journal
         self._producer = self._started()
 
-    def send(self, record: Raw, topic: str = COMMANDS) -> None:
-        """Hand a record over; returns before it is acknowledged, see `flush`."""
+    def send(
+        self, record: Raw, topic: str = COMMANDS, *, at: datetime | None = None
+    ) -> Publication:
+        """
+        Hand a record over; returns before it is acknowledged, see `flush`.
+
+        *at* is the time by the publisher's clock; by default that of this machine.
+        """
         mark = str(uuid4())
         headers = [(name, _bytes(value)) for name, value in record.pairs]
         key = _bytes(record.key)
@@ -41,11 +48,13 @@ class Publishing:
                 value=record.value,
                 headers=[*headers, (MARK, mark.encode())],
                 partition=record.partition,
+                timestamp=0 if at is None else int(at.timestamp() * 1000),
                 on_delivery=delivered,
             )
         except (BufferError, KafkaException):  # full for long, or fenced for good: begin anew
             self._producer = self._started()
         self._producer.poll(0)
+        return sent
 
     def flush(self, seconds: float = SECONDS_TO_ANSWER + 5) -> int:
         """Wait for all answers; return how many records have none."""

@@ -1,0 +1,114 @@
+"""Everything breaks in turn under a steady load, on a cluster; then everything is read again."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from support.builders import contact_body, matching, unique
+from support.evidence import Evidence
+from support.fault import Fault
+from support.faults_network import DISK, small_disk
+from support.history import collect, hooks_of, quiet, stored_dump
+from support.keeping import differing, kept
+from support.laws import check, told
+from support.loading import loaded
+from support.matrix import MATRIX
+from support.nemesis import Nemesis
+from support.probe import PARTITIONS, Probe
+from support.rewinding import rewound
+from support.scene import Scene, detoured
+from support.stack import CLUSTER, RunningStack, running
+from support.traffic import Mix, astray_of, order_ids_of
+from support.verdict import faults, promises
+
+pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
+
+EVERY = 20.0  # seconds from one fault to the next where the length was chosen; else without a pause
+SHORT = 8.0  # minutes
+QUIET = 900.0  # seconds in which all that is left is done
+EVIDENCE = Path("build") / "faults"
+
+
+@pytest.fixture
+def minutes(request: pytest.FixtureRequest) -> float | None:
+    chosen: float | None = request.config.getoption("minutes")
+    return chosen
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    chosen: int | None = request.config.getoption("seed")
+    return secrets.randbelow(1_000_000) if chosen is None else chosen
+
+
+@pytest.fixture
+def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
+    return [it for it in MATRIX if request.config.getoption("fault") in it.name]
+
+
+@pytest.fixture
+def scene(tmp_path: Path, seed: int, summary: list[str]) -> Iterator[Scene]:
+    data = tmp_path / "data"
+    with ExitStack() as all_of_it:
+        disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
+        up = running(tmp_path / "home", *CLUSTER, "--data", str(data), seconds=300)
+        stack = all_of_it.enter_context(up)
+        mix = _mix(stack, tmp_path / "contacts.ndjson", seed)
+        summary.append(f"seed {seed}")
+        yield all_of_it.enter_context(detoured(Scene(stack, mix, Random(seed), disk)))
+
+
+def _mix(stack: RunningStack, file: Path, seed: int) -> Mix:
+    """Return a load that two cores bear beside ten services, three brokers and three mongods."""
+    known = [contact_body() for _ in range(10)]
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in known))
+    stack.orders("reference", "load", str(file))
+    prefix = unique("load")
+    return Mix(
+        order_ids=order_ids_of(prefix, 300),
+        contacts=[matching(it) for it in known],
+        astray=astray_of(prefix, PARTITIONS),
+        seed=seed,
+        clients=3,
+        publishers=2,
+        pause=0.15,
+    )
+
+
+def test_nothing_is_lost_or_doubled_whatever_breaks(
+    scene: Scene, matrix: Sequence[Fault], minutes: float | None, seed: int, summary: list[str]
+) -> None:
+    """
+    And when all consumers read everything again, nothing changes and nobody is told anything.
+    """
+    stack, folder = scene.stack, EVIDENCE / f"seed-{seed}"
+    probe = Probe(stack, scene.journal, scene.mix.contacts[0])
+    nemesis = Nemesis(scene, probe, every=EVERY if minutes else 0.0)
+    print(f"\nseed {seed}")
+    with kept(folder, scene):
+        try:
+            with loaded(scene):
+                nemesis.strike(matrix, 60 * (minutes or SHORT))
+        finally:
+            summary.extend(faults(nemesis.struck, nemesis.spared))
+        quiet(stack, seconds=QUIET)
+        history = collect(stack, scene.journal)
+        violations = check(history)
+        summary.extend(promises(Evidence(history), violations))
+        summary.append(f"parts that ended by themselves: {', '.join(scene.fallen) or 'none'}")
+        assert not violations, told(violations)
+        before, hooks = stored_dump(stack), len(history.hooks)
+        rewound(scene)
+        quiet(stack, seconds=QUIET)
+        again = differing(before, stored_dump(stack), folder)
+        summary.append(f"changed by reading all again: {len(again)} lines of the database")
+        assert not again, "\n".join(again[:20])
+        assert len(hooks_of(stack)) == hooks
+        assert not scene.fallen

@@ -1,0 +1,49 @@
+"""The nemesis' choices and its table, without a cluster."""
+
+from __future__ import annotations
+
+from itertools import islice
+from random import Random
+
+from support.evidence import Evidence, Violation
+from support.history import History
+from support.laws import LAWS
+from support.matrix import MATRIX
+from support.nemesis import Struck, drawn
+from support.topics import COMMANDS
+from support.verdict import PROMISES, faults, promises
+
+
+def test_every_fault_comes_before_any_comes_again() -> None:
+    first = list(islice(drawn(MATRIX, Random(1)), len(MATRIX)))
+    assert {it.name for it in first} == {it.name for it in MATRIX}
+    assert len({it.name for it in MATRIX}) == len(MATRIX)
+
+
+def test_a_seed_gives_the_same_order_again() -> None:
+    once, again, other = (
+        [it.name for it in islice(drawn(MATRIX, Random(seed)), 100)] for seed in (1, 1, 2)
+    )
+    assert once == again != other
+
+
+def test_the_table_tells_how_often_and_how_long_and_what_was_left_out() -> None:
+    struck = [Struck("reset", 1.0, seconds) for seconds in (9.0, 1.0, 2.0)]
+    shown = list(faults(struck, {"disk": "mounting isn't permitted here"}))
+    assert shown[1].split() == ["reset", "3", "2.0", "9.0"]
+    assert shown[2].split(maxsplit=1) == ["disk", "not injected: mounting isn't permitted here"]
+
+
+def test_each_broken_law_is_counted_under_its_promise() -> None:
+    laws = ["every_command_has_one_job", "every_command_has_one_job", "versions_only_grow", "news"]
+    evidence = Evidence(History(topic_id="", partitions=12, records={COMMANDS: []}))
+    broken = [Violation(law, "it is so") for law in laws]
+    shown = [line.rsplit(maxsplit=1) for line in promises(evidence, broken)][:-1]
+    counts = {name: int(count) for name, count in shown}
+    assert counts["lost"] == 2
+    assert counts["out of order"] == counts["other laws broken"] == 1
+    assert counts["doubled"] == 0
+
+
+def test_promises_are_made_of_laws_that_there_are() -> None:
+    assert {law for laws in PROMISES.values() for law in laws} <= {law.__name__ for law in LAWS}
