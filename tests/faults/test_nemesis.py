@@ -18,14 +18,13 @@ from support.faults_network import DISK, small_disk
 from support.history import collect, hooks_of, quiet, stored_dump
 from support.keeping import differing, kept
 from support.laws import check, told
-from support.loading import loaded
 from support.matrix import MATRIX
 from support.nemesis import Nemesis
 from support.probe import PARTITIONS, Probe
 from support.rewinding import rewound
 from support.scene import Scene, detoured
 from support.stack import CLUSTER, RunningStack, running
-from support.traffic import Mix, astray_of, order_ids_of
+from support.traffic import Mix, astray_of, loading, order_ids_of
 from support.verdict import faults, promises
 
 pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
@@ -94,7 +93,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     print(f"\nseed {seed}")
     with kept(folder, scene):
         try:
-            with loaded(scene):
+            with loading(stack, scene.mix, scene.journal):
                 nemesis.strike(matrix, 60 * (minutes or SHORT))
         finally:
             summary.extend(faults(nemesis.struck, nemesis.spared))
@@ -105,7 +104,8 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
         summary.append(f"parts that ended by themselves: {', '.join(scene.fallen) or 'none'}")
         assert not violations, told(violations)
         before, hooks = stored_dump(stack), len(history.hooks)
-        rewound(scene)
+        with rewound(scene):
+            pass
         quiet(stack, seconds=QUIET)
         again = differing(before, stored_dump(stack), folder)
         summary.append(f"changed by reading all again: {len(again)} lines of the database")

@@ -22,3 +22,5 @@ class Fault:
     """How long it lasts."""
     outlived: bool = False
     """Whether the system recovers while it lasts: of several, one was killed. Else from its end."""
+    once: bool = False
+    """Whether once in a run is enough: what it leaves is read and compared whole at the end."""

@@ -129,7 +129,7 @@ def collect(stack: RunningStack, journal: Journal) -> History:
 
 
 def described_topic(kafka: str) -> Any:
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     return admin.describe_topics(TopicCollection([COMMANDS]))[COMMANDS].result()
 
 

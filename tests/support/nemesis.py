@@ -65,15 +65,22 @@ class Nemesis:
     def _recovered(self, fault: Fault) -> float:
         with self.scene.journal.fault(fault.name), fault.on(self.scene):
             if fault.outlived:
-                return self.probe.settle(RECOVERY)
+                return self._settled(time.monotonic())
             self.scene.hold(fault.seconds)
-        return self.probe.settle(RECOVERY)
+            mending = time.monotonic()
+        return self._settled(mending)
+
+    def _settled(self, since: float) -> float:
+        self.probe.settle(RECOVERY)
+        return time.monotonic() - since
 
     def _now(self) -> float:
         return time.monotonic() - self.began
 
 
 def drawn(matrix: Sequence[Fault], rng: Random) -> Iterator[Fault]:
-    """Give all faults in an order of chance, and then all again in another."""
-    while True:
-        yield from rng.sample(matrix, len(matrix))
+    """Give all faults in an order of chance, and then all that may repeat in another."""
+    left = list(matrix)
+    while left:
+        yield from rng.sample(left, len(left))
+        left = [fault for fault in left if not fault.once]

@@ -33,15 +33,13 @@ class Probe:
         self._publishing = Publishing(stack.kafka, journal)
         self._contact = contact
 
-    def settle(self, seconds: float) -> float:
-        """Return after how many seconds all are settled and their actions delivered."""
-        began = time.monotonic()
-        end = began + seconds
+    def settle(self, seconds: float) -> None:
+        """Return when all are settled and their actions delivered."""
+        end = time.monotonic() + seconds
         waiting = [*self._published(end), *self._posted(end)]
         while waiting := [it for it in waiting if not self._is_delivered(it)]:
             _check(end, f"{len(waiting)} orders aren't delivered, {waiting[0]} for one")
             time.sleep(PAUSE)
-        return time.monotonic() - began
 
     def _posted(self, end: float) -> Iterator[str]:
         for partition in range(PARTITIONS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -14,8 +16,9 @@ from support.wait import until
 CONSUMERS = tuple(f"{service}-{number}" for service in SERVICES[1:] for number in (1, 2))
 
 
-def rewound(scene: Scene) -> None:
-    """Stop all consumers, set their groups to the beginning, and start them."""
+@contextmanager
+def rewound(scene: Scene) -> Iterator[None]:
+    """Stop all consumers, and set their groups to the beginning; start them in the end."""
     scene.kill(*CONSUMERS, signal="TERM")
     admin = AdminClient({"bootstrap.servers": scene.stack.kafka, "log_level": 0})
     for group, topic in READS:
@@ -24,6 +27,7 @@ def rewound(scene: Scene) -> None:
         wish = ConsumerGroupTopicPartitions(group, start)
         # A member that left without a word keeps its place until its session ends.
         until(partial(_set, admin, wish), seconds=SECONDS, of=f"{group} without members")
+    yield
     scene.start(*CONSUMERS)
 
 

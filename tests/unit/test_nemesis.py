@@ -20,6 +20,11 @@ def test_every_fault_comes_before_any_comes_again() -> None:
     assert len({it.name for it in MATRIX}) == len(MATRIX)
 
 
+def test_what_leaves_much_behind_comes_once() -> None:
+    names = [it.name for it in islice(drawn(MATRIX, Random(1)), 3 * len(MATRIX))]
+    assert {names.count(it.name) for it in MATRIX if it.once} == {1}
+
+
 def test_a_seed_gives_the_same_order_again() -> None:
     once, again, other = (
         [it.name for it in islice(drawn(MATRIX, Random(seed)), 100)] for seed in (1, 1, 2)
