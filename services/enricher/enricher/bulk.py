@@ -14,6 +14,7 @@ from order_runtime.mongo import Document
 
 DUPLICATE_KEY: Final = 11000
 MAX_ASKED: Final = 10_000  # keys of up to 255 characters in one query, well under 16 MB
+MAX_WRITTEN: Final = 2_000  # in one operation
 
 T = TypeVar("T")
 
@@ -25,9 +26,17 @@ def once(document: Document) -> UpdateOne:
 
 
 async def write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
-    """Do all *writes*; an upsert that met a newer document, a duplicate key, is passed over."""
-    if not writes:
-        return
+    """
+    Do all *writes*; an upsert that met a newer document, a duplicate key, is passed over.
+
+    In portions: each has the time of one operation, which a batch of large orders would exceed
+    however often it were tried.
+    """
+    for portion in portions(writes, MAX_WRITTEN):
+        await _write(collection, portion)
+
+
+async def _write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
     try:
         await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
@@ -36,8 +45,8 @@ async def write(collection: AsyncCollection[Document], writes: Sequence[Any]) ->
             raise
 
 
-def portions(keys: Sequence[T], size: int = MAX_ASKED) -> Iterator[list[T]]:
-    """Yield *keys* in lists short enough for one query."""
-    left = iter(keys)
+def portions(items: Sequence[T], size: int = MAX_ASKED) -> Iterator[list[T]]:
+    """Yield *items* in lists short enough for one operation."""
+    left = iter(items)
     while portion := list(islice(left, size)):
         yield portion
