@@ -15,7 +15,9 @@ MINUTES_BESIDES = 45  # for putting up a cluster, and for what is left to do at 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, help="how long the nemesis breaks things")
     parser.addoption("--seed", type=int, help="the nemesis' seed, to break the same things again")
-    parser.addoption("--fault", default="", help="break only what has this in its name")
+    parser.addoption(
+        "--fault", default="", help="break only what has one of these, comma-separated, in its name"
+    )
 
 
 def pytest_terminal_summary(

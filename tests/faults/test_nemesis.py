@@ -49,7 +49,8 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
-    return [it for it in MATRIX if request.config.getoption("fault") in it.name]
+    wanted: list[str] = request.config.getoption("fault").split(",")
+    return [it for it in MATRIX if any(part in it.name for part in wanted)]
 
 
 @pytest.fixture
