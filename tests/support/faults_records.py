@@ -29,7 +29,7 @@ LINES = 100  # of about 5 KB each
 def backlog(scene: Scene) -> None:
     """Publish more at once than is settled in a moment."""
     shop = Shop(Random(scene.rng.random()), scene.mix.order_ids, scene.mix.contacts)
-    publish(scene, (shop.wish().record for _ in range(BACKLOG)))
+    publish(scene, (shop.wish() for _ in range(BACKLOG)))
 
 
 @contextmanager
