@@ -120,6 +120,12 @@ class RunningStack:
         leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
         return self._at(f"{leader.host}:{leader.port}")
 
+    def coordinator_of(self, group: str) -> str:
+        """Return the name of the broker that a consumer group answers to."""
+        client = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
+        node = client.describe_consumer_groups([group])[group].result(30).coordinator
+        return self._at(f"{node.host}:{node.port}")
+
     def primary(self) -> str:
         """Return the name of the mongod that takes writes, once there is one."""
         with MongoClient[dict[str, Any]](self.mongo, serverSelectionTimeoutMS=30_000) as client:
