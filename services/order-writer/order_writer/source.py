@@ -105,8 +105,8 @@ class CommandSource:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
-        if self._idle:
-            consumer.pause(partitions)
+        # A partition that was paused when it was lost is still paused when it comes back.
+        (consumer.pause if self._idle else consumer.resume)(partitions)
         self._mine |= {place.partition for place in partitions}
         log().info("partitions assigned", partitions=sorted(p.partition for p in partitions))
 
