@@ -47,8 +47,10 @@ def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, 
         until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
         killed = time.monotonic()
         cluster.kill(broker)
-        _show_recovery(cluster, posting, f"{broker}, coordinator of {group}, killed", killed)
-    cluster.start(broker)
+        try:
+            _show_recovery(cluster, posting, f"{broker}, coordinator of {group}, killed", killed)
+        finally:  # two dead of three would be another test
+            cluster.start(broker)
     assert all(service["pid"] for service in cluster.status()["services"])
     until(lambda: _in_sync(cluster), seconds=SECONDS, of="three replicas of each partition")
     _all_stored(cluster, posting)
