@@ -33,6 +33,7 @@ class Envelope:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
+    registration: str | None = None
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
@@ -48,6 +49,7 @@ class Envelope:
             "ce_ifmatch": self.if_match,
             "ce_idempotencykey": self.idempotency_key,
             "ce_actions": SUPPRESS if self.suppress_actions else None,
+            "ce_registration": self.registration,
         }
         return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
 

@@ -396,3 +396,25 @@ def test_small_changes_cannot_add_up_to_too_large_an_order() -> None:
         big = {"trackingUri": f"https://example.com/{number}".ljust(2048, "x")}
         state = after(state, change_delivery(delivery=big))
         assert len(live(state).order.to_json()) <= MAX_ORDER_BYTES
+
+
+@pytest.mark.parametrize(("name", "deleted"), [("present", True), ("absent", False)])
+def test_a_deletion_of_one_life_deletes_nothing_of_another(name: str, *, deleted: bool) -> None:
+    """Whoever asks for it saw an order that may have been deleted and registered again."""
+    before = STATES[name]
+    meant = live(STATES["present"]).registered_by
+
+    state, outcome = decide(before, asked(delete(), registration=meant), AT)
+
+    assert isinstance(state, Tombstone) is deleted
+    assert outcome == (Outcome(version=state.version) if deleted and state else Outcome())
+
+
+def test_a_deletion_of_a_life_that_is_over_leaves_the_next_one_and_does_not_fail() -> None:
+    again = STATES["again"]
+
+    assert decide(again, asked(delete(), registration="another"), AT) == (again, Outcome())
+    assert decide(STATES["deleted"], asked(delete(), registration="another"), AT) == (
+        STATES["deleted"],
+        Outcome(),
+    )

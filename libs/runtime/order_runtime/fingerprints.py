@@ -12,7 +12,14 @@ import orjson
 from order_contracts.values import json_number
 
 
-def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: bool) -> str:
+def fingerprint(
+    kind: str,
+    value: object,
+    if_match: str | None,
+    *,
+    suppress: bool,
+    registration: str | None = None,
+) -> str:
     """
     Return the fingerprint of a command: of its type, its JSON and its preconditions.
 
@@ -20,6 +27,8 @@ def fingerprint(kind: str, value: object, if_match: str | None, *, suppress: boo
     release that knows a field more takes no repeated command for a new one.
     """
     parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
+    if registration is not None:
+        parts["registration"] = registration
     try:
         text = orjson.dumps(parts, _plain, orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads

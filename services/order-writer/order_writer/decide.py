@@ -27,6 +27,7 @@ from order_contracts.order import ActionRequest, Delivery, Order, OrderStatus
 from order_runtime.orders import LiveOrder, Tombstone
 from order_writer.totals import totals_mismatch
 
+Change = ChangeOrderStatus | ChangeOrderDelivery
 State = LiveOrder | Tombstone | None
 
 MAX_ORDER_BYTES: Final = 768 * 1024
@@ -42,6 +43,8 @@ class Asked:
     """Bytes of the command's data."""
     if_match: str | None = None
     suppress_actions: bool = False
+    registration: str | None = None
+    """The job that registered the order which is meant: of another one, nothing is changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,19 @@ def decide(state: State, asked: Asked, now: datetime) -> tuple[State, Outcome]:
     command = asked.command
     if isinstance(command, RegisterOrder):
         return _register(state, command, asked, now)
+    if asked.registration is not None and not _is_of(asked.registration, state):
+        return state, Outcome()
     if not isinstance(state, LiveOrder):
         return state, _failed("OrderNotFound", "There is no order with this orderId.")
+    return _applied_to(state, command, asked, now)
+
+
+def _applied_to(
+    state: LiveOrder,
+    command: ReplaceOrder | DeleteOrder | Change | TriggerOrderAction,
+    asked: Asked,
+    now: datetime,
+) -> tuple[State, Outcome]:
     if (refusal := _precondition(state, asked)) is not None:
         return state, Outcome(failure=refusal)
     match command:
@@ -71,6 +85,10 @@ def decide(state: State, asked: Asked, now: datetime) -> tuple[State, Outcome]:
             return state, _triggered(state, command)
         case _:
             return _change(state, command, asked, now)
+
+
+def _is_of(registration: str, state: State) -> bool:
+    return isinstance(state, LiveOrder) and state.registered_by == registration
 
 
 def _register(

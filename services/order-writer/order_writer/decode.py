@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
-from order_contracts.commands import COMMANDS, Command
+from order_contracts.commands import COMMANDS, Command, DeleteOrder
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
@@ -52,6 +52,7 @@ class Decoded:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
+    registration: str | None = None
     misrouted: bool = False
     replays: str | None = None
     """The job that failed with this very record, as who sends a dead letter again says."""
@@ -122,17 +123,21 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
     _check_key(record, command.order_id)
     if_match = headers.get("ce_ifmatch")
     suppress = _suppress(headers)
+    registration = _registration(headers, command)
     return Decoded(
         record=record,
         job_id=job_id,
         log=log,
-        fingerprint=fingerprint(kind, value, if_match, suppress=suppress),
+        fingerprint=fingerprint(
+            kind, value, if_match, suppress=suppress, registration=registration
+        ),
         order_id=command.order_id,
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
         idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
+        registration=registration,
         misrouted=not own and _misrouted(record, log.partitions),
         replays=replayed_id(record),
     )
@@ -169,6 +174,14 @@ def _suppress(headers: Mapping[str, str]) -> bool:
     if actions not in {None, SUPPRESS}:
         raise BadHeaders(f"The header ce_actions must be {SUPPRESS}, or be absent")
     return actions is not None
+
+
+def _registration(headers: Mapping[str, str], command: Command) -> str | None:
+    """Return the life of the orderId that is meant; on what ignored it, it would be a trap."""
+    registration = headers.get("ce_registration")
+    if registration is not None and not isinstance(command, DeleteOrder):
+        raise BadHeaders("The header ce_registration is for DeleteOrder alone")
+    return registration
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str | None:

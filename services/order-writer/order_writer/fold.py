@@ -171,7 +171,12 @@ def _reused(item: Decoded, folded: Folded) -> Entry:
 
 def _decided(item: Decoded, folded: Folded) -> Entry:
     asked = Asked(
-        item.command, item.job_id, weight(item.record), item.if_match, item.suppress_actions
+        item.command,
+        item.job_id,
+        weight(item.record),
+        item.if_match,
+        item.suppress_actions,
+        item.registration,
     )
     before = folded.orders.get(item.order_id)
     after, outcome = decide(before, asked, item.record.at)
