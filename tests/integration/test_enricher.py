@@ -81,12 +81,12 @@ async def test_an_older_reference_never_overwrites_a_newer_one_nor_resurrects(
     deleted = reference(CONTACTS.name, "c-2", None)
 
     await place.knows(old, new, gone, deleted)
-    before = await place.database["contacts"].find().sort("_id").to_list()
+    before = await place.database["contacts"].find().sort("contactId").to_list()
     await place.knows(old, gone)
 
-    assert await place.database["contacts"].find().sort("_id").to_list() == before
-    assert "Email:new@x.se" in before[0]["keys"]
-    assert set(before[1]) == {"_id", "deletedAt", "position"}
+    assert await place.database["contacts"].find().sort("contactId").to_list() == before
+    assert set(before[0]) == {"_id", "deletedAt", "position", "expireAt"}
+    assert "Email:new@x.se" in before[1]["keys"]
 
 
 async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what_is_none(

@@ -206,7 +206,7 @@ async def scene(mongo: str) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as clean_up:
         client = await clean_up.enter_async_context(async_client(mongo, "test"))
         database = unique("dispatch")
-        deliveries, trigger = Deliveries(client, database), Trigger()
+        deliveries, trigger = Deliveries(client, database, b"secret"), Trigger()
         await deliveries.ensure_indexes()
         clean_up.push_async_callback(client.drop_database, database)
         port = await clean_up.enter_async_context(playing(trigger))

@@ -15,6 +15,7 @@ from enricher import references
 from enricher.__main__ import ensure_indexes
 from enricher.arrivals import Arrivals
 from enricher.enrich import Enrich, Terms
+from enricher.erase import Erase
 from enricher.matching import Keys
 from enricher.tend import Tend
 from order_contracts.topics import ARTICLES, CONTACTS, STORES
@@ -36,7 +37,7 @@ CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
 WRITTEN = (JOBS, LINKS, HELD, INTEGRATION_LOG)
-KEYS = Keys()
+KEYS = Keys(b"secret")
 
 
 class Died(Exception):
@@ -128,11 +129,19 @@ class Place:
 
     async def knows(self, *records: Record, now: datetime = NOW, database: Any = None) -> None:
         """Handle records of reference topics, one after the other."""
-        arrivals = Arrivals(
-            self.database if database is None else database, self.tend(database), KEYS
-        )
         for record in records:
-            await arrivals([record], now)
+            await self.arrive([record], now=now, database=database)
+
+    async def arrive(
+        self, records: Sequence[Record], *, now: datetime = NOW, database: Any = None
+    ) -> None:
+        """Handle a batch of one reference topic."""
+        known = self.database if database is None else database
+        await Arrivals(known, self.tend(database), self.erase(database), KEYS)(records, now)
+
+    async def dying(self, records: Sequence[Record], writes: int) -> None:
+        """Handle them as a process does that dies before its next write after *writes*."""
+        await self.arrive(records, database=mortal(self.database, writes))
 
     async def keeps(self, *records: Record) -> None:
         """Only keep them, as a worker does that dies before it looks at what waits for them."""
@@ -152,7 +161,11 @@ class Place:
 
     def enriching(self, database: Any = None) -> Enrich:
         known = self.database if database is None else database
-        return Enrich(known, self.topics, self.tend(database), Terms(DAY, KEYS))
+        tend, erase = self.tend(database), self.erase(database)
+        return Enrich(known, self.topics, tend, erase, Terms(DAY, KEYS))
+
+    def erase(self, database: Any = None) -> Erase:
+        return Erase(self.database if database is None else database, self.topics, KEYS)
 
     async def enrich(
         self, records: Sequence[Record], *, dying: int | None = None, now: datetime = NOW
@@ -218,7 +231,8 @@ async def places(mongo: str) -> AsyncIterator[Make]:
             database = client.get_database(made[-1], codec_options=CODEC)
             await ensure_indexes(database)
             # The tests' day is long past: what it held would expire under their hands.
-            await database[HELD].drop_index("expireAt_1")
+            for name in (HELD, "contacts", "erasures"):
+                await database[name].drop_index("expireAt_1")
             return Place(database, Topics())
 
         try:

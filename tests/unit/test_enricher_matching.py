@@ -6,8 +6,8 @@ from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact, matched
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
 
-KEYS = Keys()
-BRITISH = Keys("GB")
+KEYS = Keys(b"secret")
+BRITISH = Keys(b"secret", "GB")
 
 
 def asking(kind: MatchKeyType, key: str, contact_type: str = "Member") -> ContactKey:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from enricher.arrivals import runs
 from enricher.decode import Unreadable, happened
 from enricher.matching import Keys
 from enricher.references import reference_document
@@ -68,21 +69,57 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     """More fields than the contract's are passed over, so that they are never kept."""
     record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
 
-    document = reference_document(record, Keys())
+    document = reference_document(record, Keys(b"secret"))
 
-    assert document["_id"] == key
+    assert document.get("contactId", document["_id"]) == key
     assert document["position"] == position_of(record)
     assert "shoeSize" not in document
 
 
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
-    record = reference(CONTACTS.name, "c-1", None)
+    record = reference(STORES.name, "shop", None)
 
-    assert reference_document(record, Keys()) == {
-        "_id": "c-1",
+    assert reference_document(record, Keys(b"secret")) == {
+        "_id": "shop",
         "deletedAt": record.at,
         "position": position_of(record),
     }
+
+
+def test_a_contacts_deletion_leaves_what_only_who_has_the_secret_knows_again() -> None:
+    gone = reference(CONTACTS.name, "c-1", None)
+    there = reference(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
+
+    document = reference_document(gone, Keys(b"secret"))
+
+    assert document["_id"] == reference_document(there, Keys(b"secret"))["_id"]
+    assert document["_id"] != reference_document(gone, Keys(b"another"))["_id"]
+    assert "c-1" not in str(document)
+
+
+@pytest.mark.parametrize(
+    ("record", "cut"),
+    [
+        ("a b a", ["a b a"]),
+        ("a -a a", ["a", "-a", "a"]),
+        ("a b -c -a b", ["a b -c", "-a b"]),
+        ("-a -a", ["-a", "-a"]),
+    ],
+)
+def test_a_deletion_shares_its_stretch_with_nothing_about_the_same_contact(
+    record: str, cut: list[str]
+) -> None:
+    records = [
+        reference(CONTACTS.name, it.strip("-"), None if it.startswith("-") else b"{}")
+        for it in record.split()
+    ]
+
+    found = [
+        " ".join(f"{'' if it.value else '-'}{(it.key or b'').decode()}" for it in run)
+        for run in runs(records)
+    ]
+
+    assert found == cut
 
 
 @pytest.mark.parametrize(
@@ -98,6 +135,6 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
     key: str, value: bytes, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason) as refused:
-        reference_document(reference(CONTACTS.name, key, value), Keys())
+        reference_document(reference(CONTACTS.name, key, value), Keys(b"secret"))
 
     assert "anna" not in str(refused.value).lower()

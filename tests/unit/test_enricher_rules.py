@@ -21,7 +21,7 @@ FACTS = Facts(
     contacts={"ExternalId:12433": [CONTACT], "ContactId:c-1": [CONTACT]},
     articles=frozenset({"mug"}),
     stores=frozenset({"shop"}),
-    keys=Keys(),
+    keys=Keys(b"secret"),
 )
 NOBODY = replace(FACTS, contacts={})
 WINDOW = Window(AT + timedelta(minutes=1), timedelta(hours=24))

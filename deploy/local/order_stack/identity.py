@@ -32,6 +32,7 @@ class Identity:
     apikey: str
     job_secret: str
     webhook_secret: str
+    erasure_secret: str
     topology: Topology = ONE_OF_EACH
 
 
@@ -69,6 +70,7 @@ def fresh(data: Path, topology: Topology) -> Identity:
         apikey=KeyFile(keys_file(data)).new("stack", SCOPES, None),
         job_secret=secrets.token_hex(32),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        erasure_secret=secrets.token_hex(32),
         topology=topology,
     )
     write_privately(data / "identity.json", _IDENTITY.dump_json(identity, indent=2))

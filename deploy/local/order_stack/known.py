@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from order_contracts.values import rfc3339
+from order_runtime.erasures import id_key
 from order_runtime.mongo import ARTICLES, CONTACTS, HELD, LINKS, STORES
 from order_stack.mongo_client import connect
 from order_stack.parts import Stack
@@ -37,8 +38,9 @@ def shown(stack: Stack, kind: str, identity: str) -> Json:
     """Return what is kept of one; raises StackProblem where it is not known."""
     if kind not in COLLECTIONS:
         raise StackProblem(f"{kind!r} is no kind of reference data: {', '.join(COLLECTIONS)}.")
+    where = {"keys": id_key(identity)} if kind == "contact" else {"_id": identity}
     with connect(stack.mongo) as client:
-        found: Json | None = client[stack.database][COLLECTIONS[kind]].find_one({"_id": identity})
+        found: Json | None = client[stack.database][COLLECTIONS[kind]].find_one(where)
     if found is None:
         raise StackProblem(f"There is no {kind} {identity!r}.")
     shown: Json = json.loads(json.dumps(found, default=_time))

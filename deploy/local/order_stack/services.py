@@ -80,9 +80,12 @@ def _own(service: str, identity: Identity, data: Path) -> tuple[Mapping[str, str
         case topics.WRITER:
             settings = {"ORDERMILL_JOB_SECRETS": identity.job_secret}
         case topics.TRIGGER:
-            settings = {"ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data))}
+            settings = {
+                "ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data)),
+                "ORDERMILL_ERASURE_SECRET": identity.erasure_secret,
+            }
         case _:
-            settings = {}
+            settings = {"ORDERMILL_ERASURE_SECRET": identity.erasure_secret}
     return (settings,) * identity.topology.services[service]
 
 

@@ -22,6 +22,7 @@ IDEMPOTENCY: Final = "idempotency"  # order-writer
 LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher
 CONTACTS: Final = "contacts"  # enricher
+ERASURES: Final = "erasures"  # enricher
 ARTICLES: Final = "articles"  # enricher
 STORES: Final = "stores"  # enricher
 ACTION_DELIVERIES: Final = "deliveries"  # action-trigger

@@ -48,7 +48,7 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
             allowed: await clean_up.enter_async_context(session(allow_private_addresses=allowed))
             for allowed in (False, True)
         }
-        deliveries = Deliveries(mongo, settings.database)
+        deliveries = Deliveries(mongo, settings.database, settings.erasure_secret.encode())
         leases = Leases(mongo, settings.database, settings.instance, config.longest_timeout)
         gates = Gates(mongo, settings.database)
         announcer = Announcer(mongo, settings.database, deliveries, publisher, leases.held)

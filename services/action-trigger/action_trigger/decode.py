@@ -29,12 +29,16 @@ def decoded(record: Record) -> Recorded | Unreadable:
         action = read_announced(OrderAction, record.value or b"")
     except (BadHeaders, Invalid) as error:
         return Unreadable(record, str(error))
+    accepted_at = _asked_at(headers.get("ce_time"), record.at)
     return Recorded(
         action_id=action.action_id,
         job_id=action.job_id,
         order_id=action.order_id,
         action=action.action,
-        body=body(action, _asked_at(headers.get("ce_time"), record.at)),
+        contact_id=action.contact_id,
+        registered_at=action.order.registered_at or accepted_at,
+        accepted_at=accepted_at,
+        body=body(action, accepted_at),
         record=record,
         traceparent=headers.get("traceparent"),
         replay=REPLAY in headers,

@@ -10,10 +10,19 @@ from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from action_trigger.delivery import Attempt, Head, Recorded, Settled
-from action_trigger.documents import given_up, head_of, new, record_of, settled_of, update_of
+from action_trigger.documents import (
+    given_up,
+    head_of,
+    new,
+    record_of,
+    settled_of,
+    unsent,
+    update_of,
+)
 from order_contracts.order import ActionName
-from order_runtime.deliveries import FAILED, PENDING, REPLAYABLE, replayed
-from order_runtime.mongo import ACTION_DELIVERIES, CODEC, Document
+from order_runtime import erasures
+from order_runtime.deliveries import FAILED, PENDING, REPLAYABLE, redacted, replayed
+from order_runtime.mongo import ACTION_DELIVERIES, CODEC, ERASURES, Document
 from order_runtime.records import Record
 
 _DUPLICATE_KEY: Final = 11000
@@ -29,6 +38,7 @@ _INDEXES: Final = (
         partialFilterExpression={"announced": False},
     ),
     IndexModel([("orderId", ASCENDING), ("offset", ASCENDING)], name="order"),
+    IndexModel([("contactId", ASCENDING)], name="contact", sparse=True),
     # For operators, who look by state and time.
     IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
     IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
@@ -42,8 +52,10 @@ _HEAD: Final = (
 class Deliveries:
     """One document an action, under the action's id: the database drops what comes twice."""
 
-    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._all = client.get_database(database)[ACTION_DELIVERIES].with_options(CODEC)
+        self._erasures = client.get_database(database, codec_options=CODEC)[ERASURES]
+        self._secret = secret
 
     async def ensure_indexes(self) -> None:
         await self._all.create_indexes(list(_INDEXES))
@@ -55,12 +67,31 @@ class Deliveries:
         Only where an operator sent a message again, a delivery that failed for good is tried anew:
         once, since it then belongs to the later message.
         """
+        erased = await self._erased(actions)
+        documents = [
+            unsent(item, now) if item.action_id in erased else new(item, now) for item in actions
+        ]
         try:
-            await self._all.insert_many([new(item, now) for item in actions], ordered=False)
+            await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             if error.details.get("writeConcernErrors") or not _only_duplicates(error):
                 raise
         await self._write([_again(item, now) for item in actions if item.replay])
+        # Once more: who erases notes it first, and then redacts what is recorded.
+        if erased := await self._erased(actions):
+            theirs = {"_id": {"$in": list(erased)}, **REPLAYABLE}
+            await self._all.update_many(theirs, redacted(now))
+
+    async def _erased(self, actions: Sequence[Recorded]) -> set[str]:
+        """Return the ids of those whose contact was erased while they were on their way."""
+        keys = [erasures.id_key(item.contact_id) for item in actions]
+        hashes = [erasures.hashed(self._secret, key) for key in keys]
+        known = await erasures.found(self._erasures, set(hashes))
+        return {
+            item.action_id
+            for item, key_hash in zip(actions, hashes, strict=True)
+            if key_hash in known and known[key_hash].covers(item.registered_at, item.accepted_at)
+        }
 
     async def queue(
         self, partitions: Collection[int], actions: Collection[ActionName], limit: int

@@ -18,6 +18,11 @@ class Recorded:
     job_id: str
     order_id: str
     action: ActionName
+    contact_id: str
+    registered_at: datetime
+    """Of the order."""
+    accepted_at: datetime
+    """When the command that asked for it was accepted."""
     body: str
     record: Record
     traceparent: str | None = None

@@ -1,8 +1,8 @@
 """
 A delivery at rest: its document, and what an attempt changes of it.
 
-`body`, `record` and `attempts[].answer` may hold personal data, and nothing else here; what
-replays and erases is in `order_runtime.deliveries`.
+`contactId`, `body`, `record` and `attempts[].answer` may hold personal data, and nothing else
+here; what replays and erases is in `order_runtime.deliveries`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 from action_trigger.delivery import Attempt, Head, Recorded, Settled
 from action_trigger.webhooks import Delivered, Disabled, Failed, Outcome, Retry
 from order_contracts.order import ActionName
-from order_runtime.deliveries import DELIVERED, FAILED, PENDING, RETENTION
+from order_runtime.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
 from order_runtime.mongo import Document
 from order_runtime.records import Record
 
@@ -30,6 +30,8 @@ def new(item: Recorded, now: datetime) -> Document:
         "partition": record.partition,
         "offset": record.offset,
         "action": str(item.action),
+        "contactId": item.contact_id,
+        "registeredAt": item.registered_at,
         "body": item.body,
         "size": len(item.body),
         "state": PENDING,
@@ -50,6 +52,12 @@ def new(item: Recorded, now: datetime) -> Document:
         },
     }
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
+
+
+def unsent(item: Recorded, now: datetime) -> Document:
+    """Return what is kept of an action whose contact was erased before it was recorded."""
+    kept = {name: it for name, it in new(item, now).items() if name not in {"contactId", "record"}}
+    return kept | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
 
 
 def _binary(value: bytes | None) -> Binary | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
+from order_runtime.erasures import SHORTEST
 from order_runtime.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
     webhooks_file: Path
     """TOML: where each action goes, and the secrets it is signed with."""
+    erasure_secret: str = Field(min_length=SHORTEST, repr=False)
+    """Of the hashes by which erased contacts are known; the enricher's."""

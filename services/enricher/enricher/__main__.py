@@ -15,15 +15,16 @@ from enricher import held, lag, links, metrics, pending, references
 from enricher.app import Handle, Intake
 from enricher.arrivals import Arrivals
 from enricher.enrich import Enrich, Terms
+from enricher.erase import Erase
 from enricher.matching import Keys
 from enricher.settings import Settings
 from enricher.sweep import Sweep
 from enricher.tend import Tend
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
-from order_runtime import health, logs
+from order_runtime import erasures, health, logs
 from order_runtime.endings import CannotGoOn
 from order_runtime.examine import examined
-from order_runtime.mongo import CODEC, HELD, JOBS, LINKS, Document, async_client
+from order_runtime.mongo import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
 from order_runtime.patience import patiently
 from order_runtime.publisher import Publisher
 from order_runtime.records import Record
@@ -44,13 +45,14 @@ async def run(settings: Settings) -> None:
         Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
-        keys = Keys(settings.phone_region or None)
+        keys = Keys(settings.erasure_secret.encode(), settings.phone_region or None)
         tend = Tend(database, publisher, keys)
-        enrich = Enrich(database, publisher, tend, Terms(settings.hold_for, keys))
-        intake = Intake(settings, handlers(enrich, Arrivals(database, tend, keys)))
+        erase = Erase(database, publisher, keys)
+        enrich = Enrich(database, publisher, tend, erase, Terms(settings.hold_for, keys))
+        intake = Intake(settings, handlers(enrich, Arrivals(database, tend, erase, keys)))
         sweep = Sweep(database, enrich, tend, partial(caught_up, settings.kafka))
         with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
-            if await before(stop, prepared(database, settings)):
+            if await before(stop, prepared(database, settings, keys)):
                 async with sweep.beside(stop):
                     await intake.run(stop)
     logs.log().info("stopped")
@@ -68,10 +70,11 @@ def handlers(enrich: Enrich, arrivals: Arrivals) -> dict[str, Handle]:
     return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
 
 
-async def prepared(database: AsyncDatabase[Document], settings: Settings) -> None:
+async def prepared(database: AsyncDatabase[Document], settings: Settings, keys: Keys) -> None:
     """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
     await examined(settings.kafka, settings.mongo, ENRICHER)
     await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
+    await patiently(lambda: erasures.same_secret(database[ERASURES], keys.secret))
 
 
 async def caught_up(kafka: str, since: datetime) -> bool:
@@ -82,6 +85,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await references.ensure_indexes(database)
     await links.ensure_indexes(database[LINKS])
     await held.ensure_indexes(database[HELD])
+    await erasures.ensure_indexes(database[ERASURES])
     await pending.ensure_indexes(database[JOBS])
 
 

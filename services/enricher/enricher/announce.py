@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from enricher.decision import Decision, Happened, Held, Link
+from enricher.decision import Decision, Happened, Held, Life, Link
 from enricher.rules import enriched
 from order_contracts.cloudevents import Envelope
+from order_contracts.commands import DeleteOrder, type_of
 from order_contracts.events import OrderAction, OrderEnriched
 from order_contracts.identity import derived, event_id
-from order_contracts.topics import ACTIONS, ENRICHED, ENRICHER, Topic
+from order_contracts.topics import ACTIONS, COMMANDS, ENRICHED, ENRICHER, Topic
 from order_runtime.records import Outgoing
 
 
@@ -35,6 +36,24 @@ def healed(link: Link, now: datetime) -> Outgoing:
     parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
     message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
     return _record(ENRICHED, enriched(link), message_id, now)
+
+
+def deletion(life: Life, at: datetime) -> Outgoing:
+    """
+    Return the command that deletes an order of an erased contact, if it is that order still.
+
+    The order-writer deletes nothing of a later life of the orderId.
+    """
+    envelope = Envelope(
+        id=derived("erasure", life.order_id, life.registration),
+        source=f"/{ENRICHER}",
+        type=type_of(DeleteOrder),
+        time=at,
+        subject=life.order_id,
+        registration=life.registration,
+    )
+    command = DeleteOrder(order_id=life.order_id)
+    return Outgoing(COMMANDS.name, life.order_id.encode(), command.to_json(), envelope.headers())
 
 
 def fired(held: Held) -> Outgoing:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import references
+from enricher.erase import Erase
 from enricher.matching import Keys
 from enricher.tend import Tend
 from order_runtime.mongo import Document
@@ -17,13 +18,37 @@ from order_runtime.records import Record
 class Arrivals:
     """Handles batches of one reference topic; all of it bears being done again."""
 
-    def __init__(self, database: AsyncDatabase[Document], tend: Tend, keys: Keys) -> None:
+    def __init__(
+        self, database: AsyncDatabase[Document], tend: Tend, erase: Erase, keys: Keys
+    ) -> None:
         self._database = database
         self._tend = tend
+        self._erase = erase
         self._keys = keys
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
-        """Handle *records* wholly: when this returns, what they mend is mended."""
-        kept = await references.keep(self._database, records, self._keys)
-        await self._tend.arrived(kept.keys, now)
-        await references.forget_former(self._database, kept.contacts)
+        """Handle *records* wholly: when this returns, what they mend or erase is done."""
+        for some in runs(records):
+            kept = await references.keep(self._database, some, self._keys)
+            await self._erase.note(kept.gone, now)
+            # First what now means somebody else, since two contacts may have shared a key.
+            await self._tend.arrived(kept.keys, now)
+            await self._erase.all_of(kept.gone, now)
+            await references.forget_former(self._database, kept.contacts)
+
+
+def runs(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Yield *records* in stretches: of what a deletion is about, none holds anything else."""
+    run: list[Record] = []
+    seen: set[bytes | None] = set()
+    deleted: set[bytes | None] = set()
+    for record in records:
+        if record.key in deleted or (record.value is None and record.key in seen):
+            yield run
+            run, seen, deleted = [], set(), set()
+        run.append(record)
+        seen.add(record.key)
+        if record.value is None:
+            deleted.add(record.key)
+    if run:
+        yield run

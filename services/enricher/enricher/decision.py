@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from enricher.matching import Candidates, Keys, KnownContact, id_key, matched
+from enricher.matching import Candidates, Keys, KnownContact, matched
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched, OrderEvent
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
+from order_runtime.erasures import id_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class Stored:
     contact: ContactKey
     cancelled_since: int | None = None
     """The version that cancelled it, while it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One of the lives of an orderId: from a registration to its deletion."""
+
+    order_id: str
+    registration: str
+    """The job that registered it."""
 
 
 @dataclass(frozen=True, slots=True)

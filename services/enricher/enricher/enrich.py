@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pymongo import UpdateMany
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk, held, links, lookup, metrics
 from enricher.announce import announcements
-from enricher.decision import Facts, Happened, Settled, Window
+from enricher.decision import Facts, Happened, Life, Settled, Window
 from enricher.decode import Unreadable, happened
+from enricher.erase import Erase, claims
 from enricher.matching import Keys
 from enricher.publishing import Publishes, publish
 from enricher.rules import ACTED, CONNECTED, decide, keys_of, left_to_its_hold
 from enricher.tend import Tend
-from enricher.traces import enrichments, entries, firing
+from enricher.traces import enrichments, entries, firing, forgotten
 from enricher.world import World, world
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -44,11 +46,13 @@ class Enrich:
         database: AsyncDatabase[Document],
         publisher: Publishes,
         tend: Tend,
+        erase: Erase,
         terms: Terms,
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._tend = tend
+        self._erase = erase
         self._terms = terms
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
@@ -66,12 +70,17 @@ class Enrich:
         """
         known = await self._world(events)
         todo = [it for it in events if it.event.job_id not in known.jobs.settled]
-        facts = await self._facts(todo, known)
+        facts = await self._facts(events, known)
+        claimed = claims(events, known.orders, known.links, facts)
+        erased = await self._erase.covered(claimed)
+        known = without(known, erased)
         settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
         await self._write(settled, now)
         told = [record for it in settled for record in announcements(it.happened, it.decision)]
         await publish(self._publisher, told)
-        await bulk.write(self._database[JOBS], list(enrichments(settled, now)))
+        await bulk.write(self._database[JOBS], [*enrichments(settled, now), *_forgotten(events)])
+        # A contact may have been erased since: whoever did had no link to find yet.
+        await self._erase.delete(erased | await self._erase.covered(claimed))
         # A contact may have come since the facts were read: whoever wrote it had no link to find
         # yet. Only after the jobs, so that what is held is said before what became of it.
         await self._tend(unsure(events, settled, known), now)
@@ -124,6 +133,17 @@ def settle(events: Iterable[Happened], known: World, facts: Facts, window: Windo
             linked[order_id] = decision.link
         settled.append(Settled(it, decision))
     return settled
+
+
+def without(known: World, erased: Collection[Life]) -> World:
+    """Return what is known, as if the orders of erased contacts were deleted already."""
+    gone = {it.order_id for it in erased}
+    left = {order_id: it for order_id, it in known.orders.items() if order_id not in gone}
+    return replace(known, orders=left)
+
+
+def _forgotten(events: Iterable[Happened]) -> Iterator[UpdateMany]:
+    return (forgotten(it) for it in events if it.kind in {EventType.DELETED, EventType.REPLACED})
 
 
 def unsure(events: Iterable[Happened], settled: Iterable[Settled], known: World) -> list[str]:

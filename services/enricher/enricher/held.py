@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -16,6 +17,8 @@ from order_contracts.identity import action_id
 from order_contracts.order import ActionRequest
 from order_runtime.jobs import RETENTION
 from order_runtime.mongo import Document
+
+_SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
 
 def hold(held: Held) -> UpdateOne:
@@ -65,9 +68,9 @@ def dropped(held: Held, now: datetime) -> UpdateOne:
 
 
 def told(held: Held) -> UpdateOne:
-    """Return the write that says: published, and said in job and log."""
+    """Return the write that says: published, and said in job and log. What it held goes."""
     state = Holding.FIRED if held.state is Holding.FIRING else held.state
-    changes = {"$set": {"state": str(state)}, "$unset": {"untoldSince": "", "message": ""}}
+    changes = {"$set": {"state": str(state)}, "$unset": dict.fromkeys(_SPENT, "")}
     return UpdateOne({"_id": action_id(held.job_id), "state": str(held.state)}, changes)
 
 

@@ -76,6 +76,12 @@ async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> 
     return list(found)
 
 
+async def linked_to(links: AsyncCollection[Document], contact_id: str) -> list[str]:
+    """Return the orders that are linked to this contact."""
+    found = links.find({"contactId": contact_id}, {"_id": 1})
+    return [document["_id"] async for document in found]
+
+
 async def after(
     links: AsyncCollection[Document], order_id: str, limit: int
 ) -> list[tuple[str, str]]:

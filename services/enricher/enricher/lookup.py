@@ -12,7 +12,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk
 from enricher.decision import Facts
-from enricher.matching import Keys, KnownContact, id_key
+from enricher.matching import Keys, KnownContact
+from order_runtime.erasures import id_key
 from order_runtime.mongo import ARTICLES, CONTACTS, STORES, Document
 
 
@@ -40,7 +41,7 @@ async def _candidates(
     for portion in bulk.portions(list(wanted)):
         async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
             known = KnownContact(
-                document["_id"], document.get("contactType"), document.get("language")
+                document["contactId"], document.get("contactType"), document.get("language")
             )
             # By its id too, which is how it is known once it is linked.
             for key in wanted.intersection(document["keys"]) | {id_key(known.contact_id)}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +12,7 @@ import phonenumbers
 
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
+from order_runtime.erasures import hashed
 
 MISSING: Final = "ContactMissing"
 AMBIGUOUS: Final = "ContactAmbiguous"
@@ -44,6 +45,8 @@ Candidates = Mapping[str, Sequence[KnownContact]]
 class Keys:
     """How a contact's identifiers are made comparable: the same way for contacts and orders."""
 
+    secret: bytes = field(repr=False)
+    """Of the hashes by which an erased contact's keys are known."""
     region: str | None = None
     """The country whose phone numbers may come without their country code; None: none's."""
 
@@ -56,6 +59,9 @@ class Keys:
         """Return the key that the order's contact is looked up by."""
         return self._key(contact.match_key_type, contact.match_key)
 
+    def hashed(self, key: str) -> str:
+        return hashed(self.secret, key)
+
     def _key(self, kind: MatchKeyType, value: str) -> str:
         text = value.strip()
         if kind is MatchKeyType.EMAIL:
@@ -63,11 +69,6 @@ class Keys:
         elif kind is MatchKeyType.MOBILE_PHONE:
             text = _e164(text, self.region)
         return f"{kind}:{text}"
-
-
-def id_key(contact_id: str) -> str:
-    """Return the key of a contact whose id is known."""
-    return f"{MatchKeyType.CONTACT_ID}:{contact_id.strip()}"
 
 
 def matched(contact: ContactKey, found: Sequence[KnownContact]) -> KnownContact | str:

@@ -23,6 +23,9 @@ REPAIRED: Final = Counter(
     "What the sweep found left undone, by what it was; 0 in a healthy system.",
     ["what"],
 )
+ERASED: Final = Counter(
+    "ordermill_enricher_erased", "Deletions of contacts whose orders and traces were ended."
+)
 REFERENCES: Final = Counter(
     "ordermill_enricher_references", "Reference records that were read.", ["topic"]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +19,7 @@ from order_contracts import topics
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.errors import FieldError
 from order_contracts.reference import Article, Contact, Store
+from order_runtime.erasures import KEPT, id_key
 from order_runtime.logs import log
 from order_runtime.mongo import ARTICLES, CONTACTS, STORES, Document
 from order_runtime.records import Record
@@ -34,21 +36,31 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A contact that was deleted, and by which keys it was known."""
+
+    contact_id: str
+    keys: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What records of one topic came to."""
 
     keys: list[str]
     """Those that came or went: what waits for one of them is to be looked at again."""
     contacts: list[str]
-    """The ids of contacts, the deleted ones too."""
-    deleted: list[str]
-    """The ids of contacts that were deleted."""
+    """The document ids of contacts, the deleted ones too."""
+    gone: list[Gone]
+    """The contacts whose deletion is the last that is known of them."""
 
 
 def _contact(raw: bytes, keys: Keys) -> Document:
     contact = read_announced(Contact, raw)
     return {
-        "_id": contact.contact_id,
+        "_id": keys.hashed(id_key(contact.contact_id)),
+        "contactId": contact.contact_id,
         "keys": list(keys.of(contact)),
         "contactType": contact.contact_type,
         "language": contact.language,
@@ -79,6 +91,7 @@ def reference_document(record: Record, keys: Keys) -> Document:
     Return the document that *record* makes; raises Invalid.
 
     A deletion leaves a document too, so that an older record can't bring back what was deleted.
+    A contact's is known by a keyed hash, lest it say who was deleted.
     """
     try:
         key = (record.key or b"").decode()
@@ -87,10 +100,13 @@ def reference_document(record: Record, keys: Keys) -> Document:
     if not key:
         raise _wrong("The key is missing")
     position = {"at": record.at, "partition": record.partition, "offset": record.offset}
+    kind = KINDS[record.topic]
+    identity = keys.hashed(id_key(key)) if kind.key is None else key
     if record.value is None:
-        return {"_id": key, "deletedAt": record.at, "position": position}
-    found = KINDS[record.topic].document(record.value, keys)
-    if found["_id"] != key:
+        expiry = {"expireAt": record.at + KEPT} if kind.key is None else {}
+        return {"_id": identity, "deletedAt": record.at, "position": position, **expiry}
+    found = kind.document(record.value, keys)
+    if found.get("contactId", found["_id"]) != key:
         raise _wrong("The key must be the id in the value")
     kept = {name: value for name, value in found.items() if value is not None}
     return {**kept, "position": position}
@@ -120,6 +136,7 @@ def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOn
 async def keep(database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys) -> Kept:
     """Write *records*, all of one topic; what can't be read is logged and passed over."""
     latest: dict[str, Document] = {}
+    deleted: dict[str, str] = {}
     for record in records:
         try:
             document = reference_document(record, keys)
@@ -127,6 +144,8 @@ async def keep(database: AsyncDatabase[Document], records: Sequence[Record], key
             _passed_over(record, error)
         else:
             latest[document["_id"]] = document
+            if record.value is None and record.key is not None:
+                deleted[document["_id"]] = record.key.decode()
     kind = KINDS[records[0].topic]
     writes = [newer(it, keyed=kind.key is None) for it in latest.values()]
     await bulk.write(database[kind.collection], writes)
@@ -135,8 +154,21 @@ async def keep(database: AsyncDatabase[Document], records: Sequence[Record], key
     return Kept(
         keys=await changed_keys(database[kind.collection], kind, {"_id": {"$in": list(latest)}}),
         contacts=[it["_id"] for it in contacts],
-        deleted=[it["_id"] for it in contacts if "deletedAt" in it],
+        gone=await _gone(database, deleted if kind.key is None else {}),
     )
+
+
+async def _gone(database: AsyncDatabase[Document], deleted: Mapping[str, str]) -> list[Gone]:
+    """Return those that are deleted still: one that came again was erased before it came."""
+    where = {"_id": {"$in": list(deleted)}, "deletedAt": {"$exists": True}}
+    return [
+        Gone(
+            contact_id=deleted[it["_id"]],
+            keys=frozenset([id_key(deleted[it["_id"]]), *it.get("formerKeys", ())]),
+            at=it["deletedAt"],
+        )
+        async for it in database[CONTACTS].find(where)
+    ]
 
 
 async def changed_keys(
@@ -159,6 +191,7 @@ async def forget_former(database: AsyncDatabase[Document], ids: Sequence[str]) -
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
+    await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
     await database[CONTACTS].create_index("keys", sparse=True)  # deleted ones have none
     for kind in KINDS.values():
         await database[kind.collection].create_index("deletedAt", sparse=True)

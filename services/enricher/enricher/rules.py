@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from enricher.decision import NOTHING, Decision, Facts, Happened, Held, Link, Stored, Window
-from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact, id_key
+from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched
 from order_contracts.identity import action_id
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, Order
+from order_runtime.erasures import id_key
 
 ARTICLE_MISSING: Final = "ArticleMissing"
 STORE_MISSING: Final = "StoreMissing"

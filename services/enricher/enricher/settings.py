@@ -7,6 +7,7 @@ from datetime import timedelta
 import phonenumbers
 from pydantic import Field, field_validator
 
+from order_runtime.erasures import SHORTEST
 from order_runtime.settings import ServiceSettings
 
 
@@ -17,6 +18,9 @@ class Settings(ServiceSettings):
     """How long an action waits for its contact, from when its command was accepted; 0: not."""
     phone_region: str = ""
     """The country (as in GB) whose phone numbers may come without their country code; or none."""
+
+    erasure_secret: str = Field(min_length=SHORTEST, repr=False)
+    """Of the hashes by which erased contacts are known; the action-trigger's too, for good."""
 
     @field_validator("phone_region")
     @classmethod

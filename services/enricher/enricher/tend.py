@@ -12,10 +12,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import announce, bulk, held, links, lookup, metrics, traces, world
 from enricher.decision import Facts, Held, Holding, Link
-from enricher.matching import Keys, id_key
+from enricher.matching import Keys
 from enricher.mending import Found, Mended, counting, in_order, mend
 from enricher.publishing import Publishes, publish
 from enricher.rules import ARTICLE_MISSING, DROPPED, STORE_MISSING, requested
+from order_runtime.erasures import id_key
 from order_runtime.mongo import HELD, INTEGRATION_LOG, JOBS, LINKS, ORDERS, Document
 from order_runtime.orders import LiveOrder, Tombstone, from_document
 

@@ -9,9 +9,9 @@ from typing import Any
 from pymongo import UpdateMany, UpdateOne
 
 from enricher.bulk import once
-from enricher.decision import Held, Holding, Link, Settled
+from enricher.decision import Happened, Held, Holding, Link, Settled
 from enricher.rules import LACKING
-from order_contracts.events import Missing
+from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import log_entry
 from order_contracts.job import Action, Enrichment
 from order_runtime.integration_log import log_document
@@ -61,6 +61,25 @@ def acted(held: Held, now: datetime) -> UpdateOne:
     end = Action.FIRED if fired else Action.DROPPED
     was_held = {"_id": held.job_id, "enrichment.action": str(Action.HELD)}
     return UpdateOne(was_held, {"$set": {"enrichment.action": str(end), "enrichment.at": now}})
+
+
+def forgotten(happened: Happened) -> UpdateMany:
+    """
+    Return what takes out of its jobs what an order asked for before it was deleted or replaced.
+
+    Nobody needs it any more, and it may be personal. After a replacement only what was handled.
+    """
+    event = happened.event
+    before: Document = {
+        "_id": {"$ne": event.job_id},
+        "orderId": event.order_id,
+        "registration": event.registration,
+        "at": {"$lte": happened.accepted_at},
+        "action": {"$exists": True},
+    }
+    if happened.kind is EventType.REPLACED:
+        before["enrichment"] = {"$exists": True}
+    return UpdateMany(before, {"$unset": {"action.language": "", "action.data": ""}})
 
 
 def connected(link: Link, version: int, now: datetime) -> UpdateMany:

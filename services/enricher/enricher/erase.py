@@ -1,0 +1,131 @@
+"""Erased contacts: what was theirs is ended here, and kept from coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import DeleteOne
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher import announce, bulk, links, metrics, world
+from enricher.decision import Facts, Happened, Life, Link, Stored
+from enricher.matching import Keys, KnownContact
+from enricher.mending import Found, counting
+from enricher.publishing import Publishes, publish
+from enricher.references import Gone
+from enricher.rules import ACTED, CONNECTED
+from order_runtime import erasures
+from order_runtime.deliveries import redacted
+from order_runtime.erasures import Erasure, id_key
+from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, LINKS, Document
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key by which an order means its contact, as a hash, and since when it does."""
+
+    life: Life
+    key_hash: str
+    registered_at: datetime
+    accepted_at: datetime
+
+
+class Erase:
+    """
+    Ends what belonged to contacts that were deleted; all of it bears being done again.
+
+    An erasure is noted before anything is looked for, and whoever links or sends something looks
+    for erasures after having written it: so one of the two finds what the other did.
+    """
+
+    def __init__(self, database: AsyncDatabase[Document], publisher: Publishes, keys: Keys) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._keys = keys
+
+    async def note(self, gone: Sequence[Gone], now: datetime) -> None:
+        """Note that these contacts were erased, so that nothing of theirs is taken for new."""
+        hashes = {(self._keys.hashed(key), it.at) for it in gone for key in it.keys}
+        writes = [erasures.noted(key_hash, at, now) for key_hash, at in sorted(hashes)]
+        await bulk.write(self._database[ERASURES], writes)
+
+    async def all_of(self, gone: Sequence[Gone], now: datetime) -> None:
+        """Delete the orders of these contacts and redact their deliveries."""
+        for it in gone:
+            await self._orders_of(it)
+            theirs = {"contactId": it.contact_id, "registeredAt": {"$lte": it.at}}
+            await self._database[ACTION_DELIVERIES].update_many(theirs, redacted(now))
+        metrics.ERASED.inc(len(gone))
+
+    async def _orders_of(self, gone: Gone) -> None:
+        """Delete those that are linked, and those that wait for any of its keys."""
+        linked = await links.linked_to(self._database[LINKS], gone.contact_id)
+        waiting = await links.waiting_for(self._database[LINKS], sorted(gone.keys))
+        for some in bulk.portions([*linked, *waiting]):
+            found = await links.links_of(self._database[LINKS], some)
+            orders = await world.orders_of(self._database, some)
+            theirs = {
+                Life(key, stored.registered_by): gone.at
+                for key, stored in orders.items()
+                if stored.registered_at <= gone.at and counting(Found(stored, found.get(key)))
+            }
+            await self.delete(theirs)
+
+    async def covered(self, claims: Collection[Claim]) -> dict[Life, datetime]:
+        """Return the orders among these that belong to an erased contact, and since when."""
+        known = await erasures.found(self._database[ERASURES], {claim.key_hash for claim in claims})
+        return {claim.life: erasure.at for claim, erasure in _covered(claims, known)}
+
+    async def delete(self, lives: Mapping[Life, datetime]) -> None:
+        """Ask for the deletion of these orders; their links, which name the contact, go at once."""
+        await publish(self._publisher, [announce.deletion(it, at) for it, at in lives.items()])
+        # Not those of a later life of the orderId: its link has a time of its own.
+        gone = [
+            DeleteOne({"_id": it.order_id, "registeredAt": {"$lte": at}})
+            for it, at in lives.items()
+        ]
+        await bulk.write(self._database[LINKS], gone)
+
+
+def _covered(
+    claims: Iterable[Claim], known: Mapping[str, Erasure]
+) -> Iterator[tuple[Claim, Erasure]]:
+    for claim in claims:
+        erasure = known.get(claim.key_hash)
+        if erasure is not None and erasure.covers(claim.registered_at, claim.accepted_at):
+            yield claim, erasure
+
+
+def claims(
+    events: Iterable[Happened],
+    orders: Mapping[str, Stored],
+    linked: Mapping[str, Link],
+    facts: Facts,
+) -> list[Claim]:
+    """Return by which key each order that these events are about means its contact."""
+    found: list[Claim] = []
+    for it in events:
+        order_id, order = it.event.order_id, it.event.order
+        stored = orders.get(order_id)
+        if stored is None or order is None or it.kind not in CONNECTED | ACTED:
+            continue
+        # What was replaced since has an event of its own, which is to come.
+        if stored.registered_by != it.event.registration or order.contact != stored.contact:
+            continue
+        key = _key(stored, linked.get(order_id), facts)
+        life = Life(order_id, stored.registered_by)
+        found.append(Claim(life, facts.keys.hashed(key), stored.registered_at, it.accepted_at))
+    return found
+
+
+def _key(stored: Stored, link: Link | None, facts: Facts) -> str:
+    """Return the id of the contact that is linked or would be, else the key that is waited for."""
+    current = counting(Found(stored, link))
+    if current is not None and current.contact_id is not None:
+        return id_key(current.contact_id)
+    contact = facts.contact_of(stored.contact)
+    if isinstance(contact, KnownContact):
+        return id_key(contact.contact_id)
+    return facts.keys.wanted(stored.contact)

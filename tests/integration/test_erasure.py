@@ -1,0 +1,241 @@
+"""A contact that is deleted: its orders, what waited, what was sent, and what was under way."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import pytest
+from bson import encode
+
+from enricher.held import held_of
+from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
+from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
+from order_runtime.mongo import CONTACTS as KNOWN
+from order_runtime.records import Record
+from order_stack.leaks import pattern
+from support.place import CONFIRM, Died, Make, Place, article, body, contact
+from support.written import AT, Writer, reference, taken
+
+LATER = AT + timedelta(minutes=2)
+SOON = AT + timedelta(seconds=30)
+"""When the tombstone is published, in what follows: after the orders."""
+SECRETIVE = {"action": "Custom", "data": {"mail": "ann@x.se"}, "language": "sv"}
+
+
+def tombstone(identity: str = "c-1", at: datetime = SOON) -> Record:
+    return reference(CONTACTS.name, identity, None, at=at)
+
+
+def later(writer: Writer) -> Writer:
+    """Return *writer*, whose commands are accepted after the tombstone from now on."""
+    writer.at = LATER
+    return writer
+
+
+def deletions(place: Place) -> list[tuple[str, str]]:
+    """Return what was asked to be deleted, each as orderId and registration."""
+    asked = [it for it in place.topics.records if it.topic == COMMANDS.name]
+    return [
+        ((it.key or b"").decode(), (dict(it.headers)["ce_registration"] or b"").decode())
+        for it in asked
+    ]
+
+
+async def holding(place: Place, *identifiers: str) -> list[str]:
+    """Return the collections of the enricher's that hold one of these."""
+    sought = pattern(identifiers)
+    names = (KNOWN, LINKS, HELD, ERASURES, JOBS, ACTION_DELIVERIES, "integration_log")
+    return [
+        name
+        for name in names
+        for document in await place.database[name].find().to_list()
+        if sought.search(encode(document, codec_options=place.database.codec_options))
+    ]
+
+
+async def test_its_orders_are_deleted_linked_ones_and_those_that_wait_for_a_key(
+    place: Place,
+) -> None:
+    await place.knows(contact(email="ann@x.se"))
+    linked = Writer("o-1").register(body())
+    await place.handle(linked)
+    await place.knows(contact("c-2", email="bob@x.se"))
+    other = Writer("o-2").register(body("bob@x.se", "Email"))
+    # Of another type: it waits, although a contact has its key.
+    waiting = Writer("o-3").register(
+        {**body(), "contact": {**body("ann@x.se", "Email")["contact"], "contactType": "B2B"}}
+    )
+    await place.knows(contact(email="ann@x.se", contactType="Member"))
+    await place.handle(other)
+    await place.handle(waiting)
+
+    await place.knows(tombstone())
+
+    assert sorted(deletions(place)) == [("o-1", linked.job_id), ("o-3", waiting.job_id)]
+    assert await place.link("o-1") is None
+    assert await place.link("o-2") is not None
+
+
+async def test_nothing_names_it_afterwards(place: Place) -> None:
+    await place.knows(contact(email="ann@x.se"), article())
+    linked, waits = Writer("o-1"), Writer("o-2")
+    await place.handle(linked.register(body("ann@x.se", "Email"), SECRETIVE))
+    await place.handle(waits.register(body("old@x.se", "Email"), SECRETIVE))
+    assert await holding(place, "ann@x.se") != []
+    await place.knows(contact(email="old@x.se", contactType="Nobody"))
+
+    await place.knows(tombstone())
+    await place.handle(later(linked).delete())
+    await place.handle(later(waits).delete())
+
+    assert await holding(place, "c-1", "ann@x.se", "old@x.se") == []
+    assert await place.database[JOBS].count_documents({"action.action": "Custom"}) == 2
+    [held] = await place.database[HELD].find().to_list()
+    assert held_of(held).action.data is None
+
+
+async def test_a_command_in_flight_is_met_when_its_event_comes(place: Place) -> None:
+    await place.knows(contact(email="ann@x.se"), article(), tombstone())
+    order = Writer("o-1").register(body("ann@x.se", "Email"), CONFIRM)
+
+    await place.handle(order)
+
+    assert deletions(place) == [("o-1", order.job_id)]
+    assert await place.link("o-1") is None
+    assert await place.stages(order) == ("superseded", "dropped")
+    assert await place.database[HELD].count_documents({}) == 0
+
+
+async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: Place) -> None:
+    await place.knows(contact(), tombstone())
+    order = later(Writer("o-1")).register(body(), CONFIRM)
+
+    await place.handle(order)
+    assert await place.stages(order) == ("contactMissing", "held")
+    await place.knows(article(), contact())
+
+    assert await place.stages(order) == ("done", "fired")
+    assert deletions(place) == []
+
+
+async def test_a_contact_that_came_again_keeps_its_new_orders_through_a_replay(
+    place: Place,
+) -> None:
+    records = [contact(), tombstone(), reference(CONTACTS.name, "c-1", contact().value, at=LATER)]
+    await place.knows(*records)
+    order = later(Writer("o-1")).register(body())
+    await place.handle(order)
+
+    await place.knows(*records)
+    for record in [taken(order.event)]:
+        await place.enrich([record])
+
+    assert deletions(place) == []
+    link = await place.link("o-1")
+    assert link is not None
+    assert link["contactId"] == "c-1"
+
+
+async def test_an_order_that_now_means_another_contact_is_that_ones(place: Place) -> None:
+    """Two contacts shared a key; the order was nobody's."""
+    await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
+    await place.handle(Writer("o-1").register(body("ann@x.se", "Email")))
+
+    await place.knows(tombstone("c-1"))
+
+    assert deletions(place) == []
+    link = await place.link("o-1")
+    assert link is not None
+    assert link["contactId"] == "c-2"
+
+
+async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:
+    writer = Writer("o-1")
+    records = [contact(email="ann@x.se"), article(), tombstone()]
+    await place.knows(*records[:2])
+    orders = [writer.register(body("ann@x.se", "Email"), SECRETIVE)]
+    await place.handle(*orders)
+    await place.knows(records[2])
+    orders.append(later(writer).delete())
+    await place.handle(orders[1])
+    fired = len(place.topics.on(ACTIONS.name))
+
+    for record in records:
+        await place.knows(record)
+    await place.enrich([taken(it.event) for it in orders])
+
+    assert await holding(place, "c-1", "ann@x.se") == []
+    assert len(place.topics.on(ACTIONS.name)) == fired
+
+
+async def test_an_order_that_was_replaced_for_another_contact_stays(place: Place) -> None:
+    await place.knows(contact("c-1"), contact("c-2"))
+    writer = Writer("o-1")
+    first, second = writer.register(body("c-1"), SECRETIVE), writer.replace(body("c-2"))
+    await place.handle(first)
+    await place.handle(second)
+
+    await place.knows(tombstone("c-1"))
+    await place.enrich([taken(it.event) for it in (first, second)])
+
+    assert deletions(place) == []
+    assert await holding(place, "ann@x.se") == []
+
+
+async def test_deliveries_are_redacted_and_what_was_not_sent_is_dropped(place: Place) -> None:
+    await place.knows(contact())
+    sent = {"contactId": "c-1", "registeredAt": AT, "body": "c-1", "record": {}, "attempts": []}
+    new = {**sent, "registeredAt": LATER}
+    await place.database[ACTION_DELIVERIES].insert_many(
+        [
+            {"_id": "pending", "state": "pending", **sent},
+            {"_id": "done", "state": "delivered", **sent},
+            {"_id": "new", "state": "pending", **new},
+        ]
+    )
+
+    await place.knows(tombstone())
+
+    kept = {it["_id"]: it async for it in place.database[ACTION_DELIVERIES].find()}
+    assert {name: it["state"] for name, it in kept.items()} == {
+        "pending": "dropped",
+        "done": "delivered",
+        "new": "pending",
+    }
+    assert kept["pending"]["body"] == kept["done"]["body"] == ""
+    assert "contactId" not in kept["done"]
+
+
+async def test_a_batch_that_deletes_a_contact_and_brings_it_again_erases_what_was(
+    place: Place,
+) -> None:
+    """An enricher that was away reads both at once."""
+    await place.knows(contact())
+    order = Writer("o-1").register(body())
+    await place.handle(order)
+    again = reference(CONTACTS.name, "c-1", contact().value, at=LATER)
+
+    await place.arrive([tombstone(), again])
+
+    assert deletions(place) == [("o-1", order.job_id)]
+    assert await place.database[KNOWN].count_documents({"contactId": "c-1"}) == 1
+
+
+@pytest.mark.parametrize("writes", range(8))
+async def test_a_crash_between_any_two_writes_erases_all_the_same(make: Make, writes: int) -> None:
+    place = await make()
+    await place.knows(contact(email="ann@x.se"))
+    linked, waits = (Writer(it).register(body()) for it in ("o-1", "o-2"))
+    await place.handle(linked, waits)
+    await place.store([orders := Writer("o-3").register(body("ann@x.se", "Email"))])
+    gone = tombstone()
+
+    with suppress(Died):
+        await place.dying([gone], writes)
+    await place.knows(gone)
+    await place.enrich([taken(orders.event)])
+
+    asked = {("o-1", linked.job_id), ("o-2", waits.job_id), ("o-3", orders.job_id)}
+    assert set(deletions(place)) == asked
+    assert await holding(place, "c-1", "ann@x.se") == []
