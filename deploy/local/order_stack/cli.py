@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from order_stack import cli_data, cli_deliveries, cli_dlq, state
+from order_stack import cli_data, cli_deliveries, cli_dlq, cli_privacy, state
 from order_stack.options import JsonOption, NameOption, err, out, print_json
 from order_stack.problems import StackProblem
 from order_stack.processes import Signal
@@ -46,6 +46,7 @@ app.add_typer(cli_data.reference_app, name="reference")
 app.add_typer(cli_data.keys_app, name="keys")
 app.add_typer(cli_dlq.dlq_app, name="dlq")
 app.add_typer(cli_deliveries.deliveries_app, name="deliveries")
+app.add_typer(cli_privacy.privacy_app, name="privacy")
 app.command("submit")(cli_data.submit)
 app.command("demo")(cli_data.demo)
 

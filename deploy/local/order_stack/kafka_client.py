@@ -65,6 +65,13 @@ def depths(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str, De
     }
 
 
+def ends_of(bootstrap: str, topic: str) -> Offsets:
+    """Return where each partition of a topic ends now."""
+    client = admin(bootstrap)
+    partitions = client.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+    return _offsets(client, [TopicPartition(topic, it) for it in partitions], OffsetSpec.latest())
+
+
 def _behind(topic: str, starts: Offsets, ends: Offsets, read: Offsets) -> int:
     """Never less than none, although the group is asked later than the ends were."""
     return sum(

@@ -47,7 +47,8 @@ KINDS = (
 class Entry:
     kind: Kind
     key: str
-    value: bytes
+    value: bytes | None
+    """None deletes."""
 
 
 def entry(raw: bytes) -> Entry:
@@ -151,17 +152,22 @@ def _envelope(item: Entry) -> Envelope:
     )
 
 
-def wait_until_read(bootstrap: str, ends: Offsets, seconds: float) -> None:
-    """Return when the enricher has committed everything up to *ends*."""
+def tombstone(contact_id: str) -> Entry:
+    """Return what deletes a contact."""
+    return Entry(KINDS[0], contact_id, None)
+
+
+def wait_until_read(bootstrap: str, ends: Offsets, seconds: float, group: str = ENRICHER) -> None:
+    """Return when *group* has committed everything up to *ends*."""
     if not ends:
         return
     client = admin(bootstrap)
     deadline = time.monotonic() + seconds
-    while behind := _behind(ends, _committed(client, ends)):
+    while behind := _behind(ends, _committed(client, group, ends)):
         if time.monotonic() > deadline:
             raise StackProblem(
-                f"Published, but the enricher has not read {behind} of the records after "
-                f"{seconds:.0f} s; `orders status` tells whether it runs, `orders logs enricher` "
+                f"Published, but the {group} has not read {behind} of the records after "
+                f"{seconds:.0f} s; `orders status` tells whether it runs, `orders logs {group}` "
                 "what it does."
             )
         time.sleep(INTERVAL)
@@ -171,8 +177,8 @@ def _behind(ends: Offsets, reached: Offsets) -> int:
     return sum(max(0, end - max(0, reached.get(place, 0))) for place, end in ends.items())
 
 
-def _committed(client: AdminClient, places: Iterable[Place]) -> Offsets:
+def _committed(client: AdminClient, group: str, places: Iterable[Place]) -> Offsets:
     try:
-        return committed(client, ENRICHER, places)
+        return committed(client, group, places)
     except (KafkaException, TimeoutError):
         return {}
