@@ -27,6 +27,11 @@ def tombstone(identity: str = "c-1", at: datetime = SOON) -> Record:
     return reference(CONTACTS.name, identity, None, at=at)
 
 
+def again() -> Record:
+    """Return the contact that comes back."""
+    return reference(CONTACTS.name, "c-1", contact().value, at=LATER)
+
+
 def later(writer: Writer) -> Writer:
     """Return *writer*, whose commands are accepted after the tombstone from now on."""
     writer.at = LATER
@@ -113,7 +118,7 @@ async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: Place
 
     await place.handle(order)
     assert await place.stages(order) == ("contactMissing", "held")
-    await place.knows(article(), contact())
+    await place.knows(article(), again())
 
     assert await place.stages(order) == ("done", "fired")
     assert deletions(place) == []
@@ -122,7 +127,7 @@ async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: Place
 async def test_a_contact_that_came_again_keeps_its_new_orders_through_a_replay(
     place: Place,
 ) -> None:
-    records = [contact(), tombstone(), reference(CONTACTS.name, "c-1", contact().value, at=LATER)]
+    records = [contact(), tombstone(), again()]
     await place.knows(*records)
     order = later(Writer("o-1")).register(body())
     await place.handle(order)
@@ -214,9 +219,8 @@ async def test_a_batch_that_deletes_a_contact_and_brings_it_again_erases_what_wa
     await place.knows(contact())
     order = Writer("o-1").register(body())
     await place.handle(order)
-    again = reference(CONTACTS.name, "c-1", contact().value, at=LATER)
 
-    await place.arrive([tombstone(), again])
+    await place.arrive([tombstone(), again()])
 
     assert deletions(place) == [("o-1", order.job_id)]
     assert await place.database[KNOWN].count_documents({"contactId": "c-1"}) == 1
