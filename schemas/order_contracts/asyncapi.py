@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from order_contracts import topics
 from order_contracts.base import Message
 from order_contracts.cloudevents import CONTENT_TYPE, SPEC_VERSION, SUPPRESS
-from order_contracts.commands import COMMANDS
+from order_contracts.commands import COMMANDS, DeleteOrder, type_of
 from order_contracts.events import (
     ActionDelivered,
     ActionFailed,
@@ -35,6 +35,10 @@ TOMBSTONE: Final = "Tombstone"
 _BINDING: Final = "0.5.0"
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final[Json] = {"type": "string"}
+_REGISTRATION: Final[Json] = {
+    "type": "string",
+    "description": "The job that registered the order that is meant; of another, nothing changes.",
+}
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
     topics.COMMANDS: tuple(COMMANDS),
@@ -161,6 +165,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            **({"ce_registration": _REGISTRATION} if name == type_of(DeleteOrder) else {}),
             "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
         }
     return {"type": "object", "properties": properties, "required": required}

@@ -189,6 +189,16 @@ def test_what_came_with_the_command_is_kept() -> None:
     assert (item.if_match, item.suppress_actions) == ('"tag"', True)
 
 
+def test_which_life_is_meant_is_kept_of_a_deletion_and_refused_elsewhere() -> None:
+    """Passed over, it would change an order that wasn't meant."""
+    named = header("ce_registration", b"job-1")
+
+    item = decoded(replace(record(delete()), headers=(*record(delete()).headers, *named)))
+
+    assert item.registration == "job-1"
+    assert "DeleteOrder alone" in unreadable(raw(GOOD, headers=named)).failure.detail
+
+
 def test_a_command_on_another_partition_is_misrouted() -> None:
     sent = record(delete())
     assert not decoded(sent).misrouted

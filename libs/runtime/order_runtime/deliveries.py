@@ -2,9 +2,9 @@
 The delivery at rest: what others than the action-trigger may do to it.
 
 One document an action. Only `contactId`, by which an erasure finds it, `body`, `record` and
-`attempts[].answer` may hold personal data. An
-operator replays deliveries that ended; an erasure redacts them, whatever their state. Each does so
-by the update given here, in one step for each document, so that it can't meet a worker halfway.
+`attempts[].answer` may hold personal data. An operator replays deliveries that ended; an erasure
+redacts them, whatever their state. Each does so by the update given here, in one step for each
+document, so that it can't meet a worker halfway.
 """
 
 from __future__ import annotations

@@ -20,8 +20,9 @@ from action_trigger.documents import (
     update_of,
 )
 from order_contracts.order import ActionName
-from order_runtime import erasures
+from order_runtime import erased
 from order_runtime.deliveries import FAILED, PENDING, REPLAYABLE, redacted, replayed
+from order_runtime.erasures import hashed, id_key
 from order_runtime.mongo import ACTION_DELIVERIES, CODEC, ERASURES, Document
 from order_runtime.records import Record
 
@@ -67,9 +68,9 @@ class Deliveries:
         Only where an operator sent a message again, a delivery that failed for good is tried anew:
         once, since it then belongs to the later message.
         """
-        erased = await self._erased(actions)
+        gone = await self._erased(actions)
         documents = [
-            unsent(item, now) if item.action_id in erased else new(item, now) for item in actions
+            unsent(item, now) if item.action_id in gone else new(item, now) for item in actions
         ]
         try:
             await self._all.insert_many(documents, ordered=False)
@@ -78,15 +79,15 @@ class Deliveries:
                 raise
         await self._write([_again(item, now) for item in actions if item.replay])
         # Once more: who erases notes it first, and then redacts what is recorded.
-        if erased := await self._erased(actions):
-            theirs = {"_id": {"$in": list(erased)}, **REPLAYABLE}
+        if gone := await self._erased(actions):
+            theirs = {"_id": {"$in": list(gone)}, **REPLAYABLE}
             await self._all.update_many(theirs, redacted(now))
 
     async def _erased(self, actions: Sequence[Recorded]) -> set[str]:
         """Return the ids of those whose contact was erased while they were on their way."""
-        keys = [erasures.id_key(item.contact_id) for item in actions]
-        hashes = [erasures.hashed(self._secret, key) for key in keys]
-        known = await erasures.found(self._erasures, set(hashes))
+        keys = [id_key(item.contact_id) for item in actions]
+        hashes = [hashed(self._secret, key) for key in keys]
+        known = await erased.found(self._erasures, set(hashes))
         return {
             item.action_id
             for item, key_hash in zip(actions, hashes, strict=True)

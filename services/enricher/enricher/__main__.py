@@ -21,7 +21,7 @@ from enricher.settings import Settings
 from enricher.sweep import Sweep
 from enricher.tend import Tend
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
-from order_runtime import erasures, health, logs
+from order_runtime import erased, health, logs
 from order_runtime.endings import CannotGoOn
 from order_runtime.examine import examined
 from order_runtime.mongo import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
@@ -74,7 +74,7 @@ async def prepared(database: AsyncDatabase[Document], settings: Settings, keys: 
     """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
     await examined(settings.kafka, settings.mongo, ENRICHER)
     await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
-    await patiently(lambda: erasures.same_secret(database[ERASURES], keys.secret))
+    await patiently(lambda: erased.same_secret(database[ERASURES], keys.secret))
 
 
 async def caught_up(kafka: str, since: datetime) -> bool:
@@ -85,7 +85,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await references.ensure_indexes(database)
     await links.ensure_indexes(database[LINKS])
     await held.ensure_indexes(database[HELD])
-    await erasures.ensure_indexes(database[ERASURES])
+    await erased.ensure_indexes(database[ERASURES])
     await pending.ensure_indexes(database[JOBS])
 
 

@@ -73,7 +73,7 @@ class Enrich:
         facts = await self._facts(events, known)
         claimed = claims(events, known.orders, known.links, facts)
         erased = await self._erase.covered(claimed)
-        known = without(known, erased)
+        known = without(known, erased, events)
         settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
         await self._write(settled, now)
         told = [record for it in settled for record in announcements(it.happened, it.decision)]
@@ -135,11 +135,17 @@ def settle(events: Iterable[Happened], known: World, facts: Facts, window: Windo
     return settled
 
 
-def without(known: World, erased: Collection[Life]) -> World:
-    """Return what is known, as if the orders of erased contacts were deleted already."""
+def without(known: World, erased: Collection[Life], events: Iterable[Happened]) -> World:
+    """
+    Return what is known, as if the orders of erased contacts were deleted already.
+
+    Nothing is fired for them any more, whatever a worker was about to do.
+    """
     gone = {it.order_id for it in erased}
     left = {order_id: it for order_id, it in known.orders.items() if order_id not in gone}
-    return replace(known, orders=left)
+    theirs = {it.event.job_id for it in events if it.event.order_id in gone}
+    jobs = replace(known.jobs, firing=known.jobs.firing - theirs)
+    return replace(known, orders=left, jobs=jobs)
 
 
 def _forgotten(events: Iterable[Happened]) -> Iterator[UpdateMany]:

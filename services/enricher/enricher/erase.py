@@ -16,7 +16,7 @@ from enricher.mending import Found, counting
 from enricher.publishing import Publishes, publish
 from enricher.references import Gone
 from enricher.rules import ACTED, CONNECTED
-from order_runtime import erasures
+from order_runtime import erased
 from order_runtime.deliveries import redacted
 from order_runtime.erasures import Erasure, id_key
 from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, LINKS, Document
@@ -48,7 +48,7 @@ class Erase:
     async def note(self, gone: Sequence[Gone], now: datetime) -> None:
         """Note that these contacts were erased, so that nothing of theirs is taken for new."""
         hashes = {(self._keys.hashed(key), it.at) for it in gone for key in it.keys}
-        writes = [erasures.noted(key_hash, at, now) for key_hash, at in sorted(hashes)]
+        writes = [erased.noted(key_hash, at, now) for key_hash, at in sorted(hashes)]
         await bulk.write(self._database[ERASURES], writes)
 
     async def all_of(self, gone: Sequence[Gone], now: datetime) -> None:
@@ -75,7 +75,7 @@ class Erase:
 
     async def covered(self, claims: Collection[Claim]) -> dict[Life, datetime]:
         """Return the orders among these that belong to an erased contact, and since when."""
-        known = await erasures.found(self._database[ERASURES], {claim.key_hash for claim in claims})
+        known = await erased.found(self._database[ERASURES], {claim.key_hash for claim in claims})
         return {claim.life: erasure.at for claim, erasure in _covered(claims, known)}
 
     async def delete(self, lives: Mapping[Life, datetime]) -> None:

@@ -1,0 +1,53 @@
+"""
+Erasures at rest.
+
+One document for each key of an erased contact, `_id` its hash. Kept for longer than the topics keep
+what could bring the contact back, and no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from order_runtime.documents import Document
+from order_runtime.endings import AssumptionBroken
+from order_runtime.erasures import KEPT, Erasure, hashed
+
+
+def noted(key_hash: str, at: datetime, now: datetime) -> UpdateOne:
+    """Return the write that notes an erasure; the latest counts, and when it was first seen."""
+    later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
+    fields: dict[str, Any] = {
+        "at": {"$max": ["$at", at]},
+        "seen": {"$cond": [later, now, "$seen"]},
+        "expireAt": {"$cond": [later, now + KEPT, "$expireAt"]},
+    }
+    return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)
+
+
+async def found(erasures: AsyncCollection[Document], hashes: Collection[str]) -> dict[str, Erasure]:
+    """Return those of these hashes that were erased."""
+    if not hashes:
+        return {}
+    documents = erasures.find({"_id": {"$in": list(hashes)}})
+    return {it["_id"]: Erasure(it["at"], it["seen"]) async for it in documents}
+
+
+async def same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:
+    """Raise AssumptionBroken where another secret was used before: nobody would be known again."""
+    check = {"$setOnInsert": {"check": hashed(secret, "check")}}
+    await erasures.update_one({"_id": "secret"}, check, upsert=True)
+    if not await erasures.find_one({"_id": "secret", "check": hashed(secret, "check")}):
+        raise AssumptionBroken(
+            "ORDERMILL_ERASURE_SECRET is not the one that erased contacts are known by. Give the"
+            " enricher and the action-trigger the one that they had."
+        )
+
+
+async def ensure_indexes(erasures: AsyncCollection[Document]) -> None:
+    await erasures.create_index("expireAt", expireAfterSeconds=0)
