@@ -25,7 +25,7 @@ from support.place import (
 )
 from support.written import AT, Writer, Written, reference, taken
 
-WRITES_OF_A_BATCH = 9
+WRITES_OF_A_BATCH = 10
 
 KNOWN = (contact(), article())
 
@@ -119,7 +119,7 @@ async def test_a_replay_from_the_start_changes_nothing_and_says_nothing_new(plac
     assert set(place.topics.ids()) == told
 
 
-@pytest.mark.parametrize("writes", range(10))
+@pytest.mark.parametrize("writes", range(WRITES_OF_A_BATCH + 1))
 async def test_a_crash_between_any_two_writes_loses_neither_message_nor_effect(
     make: Make, writes: int
 ) -> None:

@@ -349,7 +349,7 @@ async def test_the_sweep_does_what_a_lost_event_would_have_done(place: Place) ->
 
     assert await place.stages(order) == ("done", "fired")
     assert await place.stages(changed) == ("done", "fired")
-    assert len(place.topics.on(ACTIONS.name)) == 2
+    assert len({it["actionId"] for it in place.topics.on(ACTIONS.name)}) == 2  # one of them again
 
 
 async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead_worker_began(
@@ -364,7 +364,7 @@ async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead
     assert await sweep_and_again(place) > 0
 
     assert [await place.stages(it) for it in orders] == [("done", "fired")] * 2
-    assert len(place.topics.on(ACTIONS.name)) == 2
+    assert len({it["actionId"] for it in place.topics.on(ACTIONS.name)}) == 2  # one of them again
 
 
 async def sweep_and_again(place: Place) -> float:
