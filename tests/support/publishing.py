@@ -12,7 +12,9 @@ from confluent_kafka import KafkaException, Message, Producer
 from support.journal import MARK, Journal, Publication
 from support.topics import COMMANDS, Raw
 
-SECONDS_TO_ANSWER = 60
+SECONDS_TO_ANSWER = 600
+"""Longer than anything is broken: when a record's time is up, librdkafka takes a new epoch for its
+producer id, and sends what was under way with it again, though it may be in the log by then."""
 
 
 class Publishing:
