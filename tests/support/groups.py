@@ -72,7 +72,8 @@ def rewind(stack: RunningStack, reads: Iterable[tuple[str, str]]) -> None:
 
 
 def _empty(stack: RunningStack, group: str) -> bool:
-    found = _admin(stack).describe_consumer_groups([group])[group].result(30)
+    admin = _admin(stack)  # kept until the answer is here, as above
+    found = admin.describe_consumer_groups([group])[group].result(30)
     return bool(found.state.name == "EMPTY")
 
 
