@@ -83,7 +83,7 @@ class Scene:
         }
 
     def _each(self, names: tuple[str, ...], do: Any) -> None:
-        with ThreadPoolExecutor(len(names)) as pool:
+        with ThreadPoolExecutor(max(len(names), 1)) as pool:
             for done in [pool.submit(do, name) for name in names]:
                 done.result()
 
@@ -99,7 +99,8 @@ def detoured(scene: Scene) -> Iterator[Scene]:
         scene.kill(*first, signal="TERM")
         scene.start(*first)
         yield scene
-        scene.kill(*first)
+        alive = {part["name"] for part in scene.parts() if part["pid"] is not None}
+        scene.kill(*alive.intersection(first))
 
 
 def in_sync(kafka: str) -> bool:
