@@ -26,9 +26,9 @@ Law = Callable[[Evidence], Iterator[Finding]]
 
 LAWS: Final[Sequence[Law]] = (
     laws_calls.what_kafka_acknowledged_is_in_the_log,
-    laws_calls.what_was_accepted_is_in_the_log_once,
+    laws_calls.what_was_accepted_is_in_the_log,
     laws_calls.what_was_refused_is_not_in_the_log,
-    laws_calls.what_got_no_answer_is_in_the_log_once_at_most,
+    laws_calls.what_got_no_answer_is_one_command_at_most,
     laws_jobs.every_command_has_one_job,
     laws_jobs.only_one_order_is_ever_created,
     laws_jobs.versions_only_grow,

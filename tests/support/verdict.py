@@ -17,13 +17,13 @@ PROMISES: Final[Mapping[str, frozenset[str]]] = {
     "lost": frozenset(
         {
             "what_kafka_acknowledged_is_in_the_log",
-            "what_was_accepted_is_in_the_log_once",
+            "what_was_accepted_is_in_the_log",
             "every_command_has_one_job",
         }
     ),
     "doubled": frozenset(
         {
-            "what_got_no_answer_is_in_the_log_once_at_most",
+            "what_got_no_answer_is_one_command_at_most",
             "only_one_order_is_ever_created",
             "every_command_is_applied_once",
         }

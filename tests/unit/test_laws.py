@@ -239,7 +239,7 @@ def test_a_webhook_may_come_twice_after_a_kill() -> None:
 
 
 for law_broken, spoils in {
-    "what_was_accepted_is_in_the_log_once": [
+    "what_was_accepted_is_in_the_log": [
         retold(0, answer={"jobId": "j-77"}),
         retold(0, kind=DELETE),
     ],
@@ -309,7 +309,7 @@ for law_broken, spoils in {
         breaks(law_broken)(spoilt)
 
 
-@breaks("what_got_no_answer_is_in_the_log_once_at_most")
+@breaks("what_got_no_answer_is_one_command_at_most")
 def one_call_makes_two_commands(history: History) -> History:
     """Its connection broke, and somebody between has sent it again."""
     calls = [posted(0, None, {})]
