@@ -100,8 +100,11 @@ def test_reference_data_and_orders_come_in_through_kafka(
         reference(STORES, shop["externalStoreId"], shop),
     ]
     publish(stack, known)
-    for name, record in zip(("contacts", "articles", "stores"), known, strict=True):
-        identity = {"_id": (record.key or b"").decode()}
+    for name, identity in (
+        ("contacts", {"contactId": contact["contactId"]}),
+        ("articles", {"_id": article["sku"]}),
+        ("stores", {"_id": shop["externalStoreId"]}),
+    ):
         eventually(lambda name=name, it=identity: database[name].count_documents(it) == 1, name)  # type: ignore[misc]
     [order] = registered(1, contact, article["sku"])
     store(database, [order])
@@ -126,7 +129,7 @@ def test_killed_with_a_backlog_it_loses_nothing(
             reference(ARTICLES, article["sku"], article),
         ],
     )
-    known = {"_id": contact["contactId"]}
+    known = {"contactId": contact["contactId"]}
     eventually(lambda: database["contacts"].count_documents(known) == 1, "the contact is known")
     orders = registered(MANY, contact, article["sku"])
     store(database, orders)

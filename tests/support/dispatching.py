@@ -142,7 +142,7 @@ class Scene:
         everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"state": 1})
         return Counter([item["state"] async for item in everything])
 
-    async def settle(self, wanted: dict[str, int], seconds: float = 20) -> None:
+    async def settle(self, wanted: dict[str, int], seconds: float = 40) -> None:
         async def look() -> bool:
             return await self.states() == wanted
 
@@ -226,7 +226,7 @@ def readable(offset: int, action: ActionName) -> Recorded:
     return found
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while True:
             if await look():
