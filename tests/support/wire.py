@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -32,6 +33,7 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     DELIVERY: ("delivery", "lastChangedAt"),
     ACTION: ("action", "versionTag"),
 }
+_AHEAD: Final = timedelta(minutes=5)
 _STATUSES: Final = frozenset({"inprogress", "completed", "cancelled"})
 
 
@@ -136,6 +138,8 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
     if not isinstance(order_id, str) or record.key != order_id.encode():
         raise NoCommand("key")
     _check(kind, body)
+    if headers.get("ce_source") != GATEWAY:  # which has looked at its own clock
+        _check_times(body, datetime.fromtimestamp(record.at / 1000, UTC))
     return Command(
         kind, order_id, job_id, body, headers.get("ce_ifmatch"), key, actions is not None
     )
@@ -174,6 +178,12 @@ def _check(kind: str, body: Json) -> None:
             raise NoCommand("lineItems")
         if not isinstance(body["contact"], dict) or not body["contact"].get("matchKey"):
             raise NoCommand("contact")
+
+
+def _check_times(body: Json, appended: datetime) -> None:
+    said = [body[name] for name in ("createdAt", "lastChangedAt") if body.get(name) is not None]
+    if any(datetime.fromisoformat(it) > appended + _AHEAD for it in said):
+        raise NoCommand("a time ahead")
 
 
 def _is_line(line: Any) -> bool:

@@ -21,6 +21,7 @@ from support.topics import COMMANDS
 from support.wire import derived
 
 ANN = contact_body("ann")
+NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves
 TRACE = "00-{:032x}-0000000000000001-01"
 ACT = {"action": "Custom", "data": {"n": 1.5}}
 COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
@@ -59,7 +60,7 @@ def logged(command: Command, offset: int) -> Record:
     else:
         said |= {MARK: f"m-{offset}".encode()}
     return Record(
-        COMMANDS, 0, offset, 1_000 + offset, str(raw.key).encode(), raw.value, tuple(said.items())
+        COMMANDS, 0, offset, NOW + offset, str(raw.key).encode(), raw.value, tuple(said.items())
     )
 
 
