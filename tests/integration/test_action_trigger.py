@@ -161,6 +161,7 @@ def test_actions_of_one_order_arrive_in_order_also_around_a_retry(stack: Running
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.faults  # the services are killed together in test_kills
 def test_killed_with_a_backlog_it_loses_nothing(stack: RunningStack) -> None:
     """What was sent and not yet recorded comes twice, under the same id; nothing else does."""
     actions = [order_action() for _ in range(500)]

@@ -117,6 +117,7 @@ def test_reference_data_and_orders_come_in_through_kafka(
     assert (link["contactId"], link["missing"]) == (contact["contactId"], [])
 
 
+@pytest.mark.faults  # the services are killed together in test_kills
 def test_killed_with_a_backlog_it_loses_nothing(
     stack: RunningStack, database: Database[Document]
 ) -> None:
