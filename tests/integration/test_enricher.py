@@ -104,6 +104,19 @@ async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what
     assert store["name"] == "b"
 
 
+async def test_an_event_that_is_twice_in_a_batch_is_decided_once(place: Place) -> None:
+    """First its order was replaced already, then the replacement's link is there to be used."""
+    writer = Writer("o-1")
+    await place.handle(writer.register(body("c-2")))
+    changed, replaced = writer.change(CONFIRM), writer.replace(body("c-2"))
+    await place.store([changed, replaced])
+
+    await place.enrich([taken(it.event) for it in (changed, replaced, changed)])
+
+    assert await place.stages(changed) == ("superseded", "dropped")
+    assert await place.database[HELD].count_documents({}) == 0
+
+
 async def test_a_replay_from_the_start_changes_nothing_and_says_nothing_new(place: Place) -> None:
     """Even though contact and articles are known by now that weren't the first time."""
     day = Day.of_every_kind()

@@ -69,7 +69,7 @@ class Enrich:
         whose job has one is not decided again, and one whose job has none is.
         """
         known = await self._world(events)
-        todo = [it for it in events if it.event.job_id not in known.jobs.settled]
+        todo = undecided(events, known)
         facts = await self._facts(events, known)
         claimed = claims(events, known.orders, known.links, facts)
         erased = await self._erase.covered(claimed)
@@ -117,6 +117,20 @@ class Enrich:
             bulk.write(self._database[INTEGRATION_LOG], list(entries(settled, now))),
             bulk.write(self._database[JOBS], list(firing(settled, now))),
         )
+
+
+def undecided(events: Iterable[Happened], known: World) -> list[Happened]:
+    """
+    Return the events whose jobs have no enrichment yet, each once.
+
+    One that was announced again may be in the batch twice, with others of its order in between: to
+    decide it a second time would say something else of the same job.
+    """
+    first: dict[tuple[str, EventType], Happened] = {}
+    for it in events:
+        if it.event.job_id not in known.jobs.settled:
+            first.setdefault((it.event.job_id, it.kind), it)
+    return list(first.values())
 
 
 def settle(events: Iterable[Happened], known: World, facts: Facts, window: Window) -> list[Settled]:
