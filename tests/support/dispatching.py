@@ -142,7 +142,12 @@ class Scene:
         everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"state": 1})
         return Counter([item["state"] async for item in everything])
 
-    async def settle(self, wanted: dict[str, int], seconds: float = 40) -> None:
+    async def attempts(self) -> int:
+        """Return how many attempts are recorded, of all deliveries."""
+        everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"attempts": 1})
+        return sum([len(item["attempts"]) async for item in everything])
+
+    async def settle(self, wanted: dict[str, int], seconds: float = 20) -> None:
         async def look() -> bool:
             return await self.states() == wanted
 
@@ -226,7 +231,7 @@ def readable(offset: int, action: ActionName) -> Recorded:
     return found
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
+async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while True:
             if await look():
