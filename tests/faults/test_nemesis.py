@@ -54,32 +54,41 @@ def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, seed: int, summary: list[str]) -> Iterator[Scene]:
+def scene(tmp_path: Path, seed: int, minutes: float | None, summary: list[str]) -> Iterator[Scene]:
     data = tmp_path / "data"
     with ExitStack() as all_of_it:
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
         up = running(tmp_path / "home", *CLUSTER, "--data", str(data), seconds=300)
         stack = all_of_it.enter_context(up)
-        mix = _mix(stack, tmp_path / "contacts.ndjson", seed)
+        mix = _mix(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
         summary.append(f"seed {seed}")
         yield all_of_it.enter_context(detoured(Scene(stack, mix, Random(seed), disk)))
 
 
-def _mix(stack: RunningStack, file: Path, seed: int) -> Mix:
+def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> Mix:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
     known = [contact_body() for _ in range(10)]
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in known))
+    coming, leaving = ([contact_body() for _ in range(passing_in(minutes))] for _ in range(2))
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *leaving)))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")
     return Mix(
         order_ids=order_ids_of(prefix, 300),
         contacts=[matching(it) for it in known],
         astray=astray_of(prefix, PARTITIONS),
+        coming=coming,
+        leaving=leaving,
+        turn=60 * minutes / (2 * passing_in(minutes)),
         seed=seed,
         clients=3,
         publishers=2,
         pause=0.15,
     )
+
+
+def passing_in(minutes: float) -> int:
+    """Return how many contacts come, and as many are erased: each while some orders name it."""
+    return max(10, round(1.5 * minutes))
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(

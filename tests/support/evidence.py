@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -26,6 +26,10 @@ MATCH_KEYS: Final[Mapping[str, str]] = {
     "SocialSecurityNumber": "socialSecurityNumber",
     "CardId": "cardId",
 }
+ContactKey = tuple[str, str]
+"""A matchKeyType and a matchKey."""
+LOOKED_AT_WITHIN: Final = 300_000
+"""Milliseconds after which a contact and an order that came before are certainly looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,33 @@ class Finding:
     said: str
     order_id: str | None = None
     job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact, from its first message on; times in milliseconds since 1970, by the log."""
+
+    contact_id: str
+    body: Json
+    """As it was last."""
+    since: int
+    erased_at: int | None
+
+    @property
+    def keys(self) -> Iterator[ContactKey]:
+        """Give every (matchKeyType, matchKey) that means it."""
+        for kind, name in MATCH_KEYS.items():
+            if self.body.get(name):
+                yield kind, self.body[name]
+
+
+def person(contact_id: str, told: Sequence[Record]) -> Person | None:
+    """Return the contact that these messages tell of; None where they only delete it."""
+    known, last = [it for it in told if it.value is not None], told[-1]
+    if not known:
+        return None
+    erased_at = last.at if last.value is None else None
+    return Person(contact_id, known[-1].json(), known[0].at, erased_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +141,33 @@ class Evidence:
         return grouped(issued, lambda it: it.header("traceparent") or "")
 
     @cached_property
-    def contacts(self) -> dict[tuple[str, str], str]:
+    def people(self) -> list[Person]:
+        """All contacts that there ever were; one that is erased doesn't come again."""
+        told = grouped(self.history.records.get("reference.contacts", ()), lambda it: it.name)
+        return [it for name, found in told.items() if (it := person(name, found)) is not None]
+
+    @cached_property
+    def contacts(self) -> dict[ContactKey, str]:
         """The contacts that exist in the end: their ids by (matchKeyType, matchKey)."""
-        return {
-            (kind, contact[name]): contact["contactId"]
-            for contact in self.known("reference.contacts").values()
-            for kind, name in MATCH_KEYS.items()
-            if contact.get(name)
-        }
+        there = (it for it in self.people if it.erased_at is None)
+        return {key: it.contact_id for it in there for key in it.keys}
+
+    @cached_property
+    def erased(self) -> dict[ContactKey, Person]:
+        """The contacts that were erased."""
+        gone = (it for it in self.people if it.erased_at is not None)
+        return {key: it for it in gone for key in it.keys}
+
+    def late(self, job: Expected) -> set[ContactKey]:
+        """
+        Return the keys of contacts that may have come after this job was looked at.
+
+        Those that were there before the first command are known to every job.
+        """
+        first = min((it.at for it in self.history.records.get(COMMANDS, ())), default=0)
+        since = max(self._shown(job).read.record.at - LOOKED_AT_WITHIN, first)
+        coming = (it for it in self.people if it.erased_at is None and it.since > since)
+        return {key for it in coming for key in it.keys}
 
     @cached_property
     def articles(self) -> dict[str, Json]:
@@ -150,8 +200,15 @@ class Evidence:
 
     def fate(self, job: Expected) -> Fate:
         if job.job_id not in self._fates:
-            self._fates[job.job_id] = fate(self.replay.model, self.contacts, job.job_id)
+            late = self.late(job)
+            certain = self.contacts.keys() - late
+            found = fate(self.replay.model, certain, job.job_id, late, self.erased.keys())
+            self._fates[job.job_id] = found
         return self._fates[job.job_id]
+
+    def _shown(self, job: Expected) -> Expected:
+        """Return the job that this one shows: its own, or the one that it repeats."""
+        return self.replay.jobs.get(job.end.alias_of or "", job)
 
     @cached_property
     def _fates(self) -> dict[str, Fate]:

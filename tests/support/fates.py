@@ -36,18 +36,22 @@ class Outlook:
     """Whether anything at all came after."""
 
 
-def fate(model: Model, contacts: Contacts, job_id: str, late: Contacts = ()) -> Fate:
-    """Return how the job may end; *late* are contacts that came at some time meanwhile."""
+def fate(
+    model: Model, contacts: Contacts, job_id: str, late: Contacts = (), erased: Contacts = ()
+) -> Fate:
+    """Return how the job may end; *late* are contacts that came, *erased* went, meanwhile."""
     step = model.jobs[job_id]
     if step.end.alias_of is not None:
-        return fate(model, contacts, step.end.alias_of, late)
+        return fate(model, contacts, step.end.alias_of, late, erased)
     if step.end.code is not None:
         return Fate(frozenset({"Failed"}), frozenset({"none"}))
-    connects = step.command.kind in {REGISTER, REPLACE} and step.end.version is not None
-    if step.end.action is None and not connects:
+    if step.end.action is None and not connects(step):
         return Fate(frozenset({"Completed"}), frozenset({"none"}))
     outlook = outlook_of(model, contacts, step)
     healed = outlook_of(model, {*contacts, *late}, step)
+    before = outlook_of(model, {*contacts, *late, *erased}, step)
+    if before != healed:
+        return erased_fate(step, before, outlook)
     if healed != outlook:
         return healed_fate(step, outlook, healed)
     return Fate(statuses(step, outlook), actions(step, outlook))
@@ -66,6 +70,17 @@ def healed_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
         ends |= statuses(step, before)
     acted = frozenset({"delivered", "dropped"} if before.touched or triggered else {"delivered"})
     return Fate(ends, frozenset({"none"}) if step.end.action is None else acted)
+
+
+def erased_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
+    """
+    Its contact was erased at some time: before the order was looked at, or later.
+
+    An order that came after that is a new relation, and waits for its contact.
+    """
+    acted = actions(step, before) | actions(step, after)
+    dropped = frozenset({"none"} if step.end.action is None else {"delivered", "dropped"})
+    return Fate(statuses(step, before) | statuses(step, after), acted | dropped)
 
 
 def statuses(step: Step, outlook: Outlook) -> frozenset[str]:
@@ -100,6 +115,11 @@ def outlook_of(model: Model, contacts: Contacts, step: Step) -> Outlook:
         gone=gone,
         touched=bool(later),
     )
+
+
+def connects(step: Step) -> bool:
+    """Whether it gave the order a contact."""
+    return step.command.kind in {REGISTER, REPLACE} and step.end.version is not None
 
 
 def contact_of(content: Json) -> tuple[str, str]:

@@ -7,7 +7,7 @@ Made from a log of commands by the model, so that a test can spoil one thing and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from support.builders import Json
@@ -26,10 +26,18 @@ TOPIC_ID: Final = "topic-1"
 
 
 class Ideal:
-    """What a faultless system makes of *commands*, of which all are on one partition."""
+    """
+    What a faultless system makes of *commands*, of which all are on one partition.
+
+    Contacts were there before; *erased* says when some were erased, in milliseconds since 1970.
+    """
 
     def __init__(
-        self, commands: Sequence[Record], contacts: Sequence[Json], articles: Sequence[str]
+        self,
+        commands: Sequence[Record],
+        contacts: Sequence[Json],
+        articles: Sequence[str],
+        erased: Mapping[str, int] | None = None,
     ) -> None:
         self._commands = commands
         self._contacts = {("ContactId", it["contactId"]): it["contactId"] for it in contacts}
@@ -37,6 +45,7 @@ class Ideal:
             "reference.contacts": [(it["contactId"], it) for it in contacts],
             "reference.articles": [(sku, {"sku": sku}) for sku in articles],
         }
+        self._erased = erased or {}
         self._replay: Replay = replayed(commands, TOPIC_ID)
 
     def history(
@@ -50,6 +59,7 @@ class Ideal:
             topic: _records(topic, [(key, "", it) for key, it in found])
             for topic, found in self._reference.items()
         }
+        reference["reference.contacts"] += self._tombstones()
         return History(
             topic_id=TOPIC_ID,
             partitions=1,
@@ -76,6 +86,12 @@ class Ideal:
             calls=calls,
             publications=publications,
         )
+
+    def _tombstones(self) -> list[Record]:
+        return [
+            Record("reference.contacts", 0, offset, at, contact_id.encode(), None, ())
+            for offset, (contact_id, at) in enumerate(self._erased.items(), 1_000)
+        ]
 
     def _job(self, job: Expected) -> Json:
         end, detail = job.end, ""

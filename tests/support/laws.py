@@ -14,6 +14,7 @@ from support import (
     laws_actions,
     laws_calls,
     laws_enrichment,
+    laws_erasure,
     laws_events,
     laws_jobs,
     laws_letters,
@@ -43,6 +44,9 @@ LAWS: Final[Sequence[Law]] = (
     laws_events.an_event_keeps_its_meaning,
     laws_events.no_order_goes_back_in_version,
     laws_events.an_event_carries_the_order_as_it_was,
+    laws_erasure.no_order_of_an_erased_contact_is_left,
+    laws_erasure.only_orders_of_erased_contacts_are_deleted,
+    laws_erasure.nothing_says_who_was_erased,
     laws_enrichment.every_order_is_looked_at,
     laws_enrichment.the_links_are_the_models,
     laws_enrichment.a_missing_contact_shows_in_the_job,
@@ -52,6 +56,7 @@ LAWS: Final[Sequence[Law]] = (
     laws_actions.an_action_comes_twice_only_after_a_fault,
     laws_actions.the_job_tells_what_became_of_its_action,
     laws_actions.every_delivery_is_announced,
+    laws_erasure.no_action_of_an_erased_contact_is_sent_later,
     laws_enrichment.the_integration_log_says_what_is_due,
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from support.builders import Json
 from support.canonical import canonical
 from support.evidence import Evidence, Finding
+from support.fates import contact_of
 from support.history import Hook
 from support.journal import Fault
 from support.laws_enrichment import action_stage_of
@@ -61,10 +62,18 @@ def the_job_tells_what_became_of_its_action(evidence: Evidence) -> Iterator[Find
         if job.step is None or job.end.alias_of is not None:
             continue
         stage, allowed = action_stage_of(document), evidence.fate(job).actions
+        came = evidence.action_of(job) in evidence.hooks
         if stage not in allowed and stage != "failed":
             yield Finding(f"{stage}, not {sorted(allowed)}", job.order_id, job.job_id)
-        elif evidence.action_of(job) in evidence.hooks and stage not in {"delivered", "failed"}:
+        elif came and stage not in ends_of_sent(evidence, job):
             yield Finding(f"{stage}, and a webhook came", job.order_id, job.job_id)
+
+
+def ends_of_sent(evidence: Evidence, job: Expected) -> set[str]:
+    """Return what may be told of a webhook that came; in flight, its contact may be erased."""
+    order = job.step.after if job.step else None
+    erased = order is not None and contact_of(order.content) in evidence.erased
+    return {"delivered", "failed", *(["dropped"] if erased else [])}
 
 
 def every_delivery_is_announced(evidence: Evidence) -> Iterator[Finding]:

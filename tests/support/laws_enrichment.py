@@ -25,15 +25,19 @@ def every_order_is_looked_at(evidence: Evidence) -> Iterator[Finding]:
 
 
 def the_links_are_the_models(evidence: Evidence) -> Iterator[Finding]:
-    """Every live order has the link of its contact, or of none; a deleted one has no link."""
+    """
+    Every live order has the link of its contact, or of none; a deleted one has no link.
+
+    Who comes again after having been erased may still have been known when the order was linked.
+    """
     model = evidence.replay.model
     for order_id in (model.history.keys() | evidence.links.keys()) - evidence.replay.unordered:
         order, link = model.order(order_id), evidence.links.get(order_id)
-        right = (
-            (order.connected, evidence.contacts.get(contact_of(order.content))) if order else None
-        )
+        key = contact_of(order.content) if order else None
+        right = (order.connected, evidence.contacts.get(key)) if order and key else None
         found = (link["contactVersion"], link["contactId"]) if link else None
-        if found != right:
+        gone = evidence.erased.get(key) if key else None
+        if found != right and not (order and gone and found == (order.connected, gone.contact_id)):
             yield Finding(f"version and contact {found}, not {right}", order_id)
 
 
@@ -50,7 +54,11 @@ def a_missing_contact_shows_in_the_job(evidence: Evidence) -> Iterator[Finding]:
 
 
 def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
-    """On `orders.enriched`, with the contact that the order was linked to."""
+    """
+    On `orders.enriched`, with the contact that the order was linked to.
+
+    One that came later is told of again, if the order still waited for it.
+    """
     told: dict[str, list[Json]] = {}
     for event in evidence.announced("orders.enriched"):
         told.setdefault(event.job_id or "", []).append(event.data)
@@ -58,10 +66,21 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
         if not connects(job) or stage_of(document) not in {"done", "contactMissing"}:
             continue
         order = job.step.after if job.step else None
-        known = evidence.contacts.get(contact_of(order.content)) if order else None
-        found = [it.get("contactId") for it in told.get(job.job_id, ())]
-        if known not in found:
-            yield Finding(f"contacts {found}, not {known}", job.order_id, job.job_id)
+        key = contact_of(order.content) if order else None
+        right = {evidence.contacts.get(key) if key else None}
+        if key in evidence.erased:
+            right |= {evidence.erased[key].contact_id}
+        elif key in evidence.late(job) and not _is_current(evidence, job):
+            right |= {None}
+        found = {it.get("contactId") for it in told.get(job.job_id, ())}
+        if not found & right:
+            yield Finding(f"contacts {found}, none of {right}", job.order_id, job.job_id)
+
+
+def _is_current(evidence: Evidence, job: Expected) -> bool:
+    """Whether the order lives, and is as this job connected it."""
+    order = evidence.replay.model.order(str(job.order_id))
+    return order is not None and order.connected == job.end.version
 
 
 def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding]:
@@ -106,7 +125,10 @@ def due_entries(evidence: Evidence, job: Expected, document: Json) -> set[Entry]
         due.add(("ContactMissing", contact_of(known.content)[0] if known else None))
     if connects(job) and stage in {"done", "contactMissing"}:
         due |= set(_missing(evidence, job))
-    if action == "dropped" and not (job.operation == ACTION and stage == "contactMissing"):
+    erased = "delivery" in document  # an action that was on its way: only an erasure drops it
+    if action == "dropped" and not (
+        erased or (job.operation == ACTION and stage == "contactMissing")
+    ):
         due.add(("ActionDropped", None))
     if action == "failed" and job.end.action:
         due.add(("ActionFailed", job.end.action["action"]))

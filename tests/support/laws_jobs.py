@@ -26,7 +26,7 @@ def only_one_order_is_ever_created(evidence: Evidence) -> Iterator[Finding]:
     alive: dict[str, str] = {}
     for job, _ in _done(evidence):
         order_id = str(job.order_id)
-        if job.operation == DELETE:
+        if job.operation == DELETE and job.end.version is not None:
             alive.pop(order_id, None)
         elif job.operation == REGISTER:
             if order_id in alive:

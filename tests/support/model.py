@@ -36,11 +36,14 @@ class Command:
     key: str | None = None
     """The Idempotency-Key, together with whom it belongs to."""
     suppressed: bool = False
+    registration: str | None = None
+    """The job that registered the order which is meant; of another one nothing is changed."""
 
     @property
     def fingerprint(self) -> str:
         """Give what makes two commands the same."""
-        parts = (self.kind, self.order_id, self.body, self.if_match, self.suppressed)
+        only_if = (self.if_match, self.registration)
+        parts = (self.kind, self.order_id, self.body, only_if, self.suppressed)
         return json.dumps(parts, sort_keys=True, default=str)
 
 
@@ -107,7 +110,7 @@ class Model:
             same = known.command.fingerprint == command.fingerprint
             return known.end if same else failed("IdReused")
         before = self.order(command.order_id)
-        end, after = self._repeated(command), before
+        end, after = self._repeated(command) or meant_another(command, before), before
         if end is None:
             end, after = decided(command, before, self.version(command.order_id))
         step = Step(command, end, after)
@@ -141,6 +144,13 @@ def decided(command: Command, order: Stored | None, last: int) -> tuple[End, Sto
     if command.if_match is None and is_stale(command, order):
         return End(warnings=("StaleChange",)), order
     return changed(command, order, last + 1)
+
+
+def meant_another(command: Command, order: Stored | None) -> End | None:
+    """Return the end of a command on a former life of the order: nothing is changed."""
+    if command.registration in {None, order.owner if order else ""}:
+        return None
+    return End()
 
 
 def refusal(command: Command, order: Stored | None) -> End | None:

@@ -21,6 +21,7 @@ from support.topics import Raw
 
 KINDS: Final = {REGISTER: 6, REPLACE: 4, STATUS: 5, DELIVERY: 4, DELETE: 2, ACTION: 3}
 KNOWN: Final = 0.8  # of the contacts that orders name
+PASSING: Final = 0.4  # of the known ones, where there are any that come or go
 ACTS: Final = 0.4  # of the commands that may carry an action
 REMEMBERED: Final = 50
 
@@ -30,6 +31,7 @@ class Shop:
     Commands on a fixed set of orders.
 
     `astray` are orders of their own, whose commands all go to one partition that isn't their key's.
+    `passing` are the contacts that come late or are erased, named before, meanwhile and after.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Shop:
         order_ids: Sequence[str],
         contacts: Sequence[Json],
         astray: Sequence[str] = (),
+        passing: Sequence[Json] = (),
     ) -> None:
         self._rng = rng
         self._orders = order_ids
         self._contacts = contacts
         self._astray = astray
+        self._passing = passing
         self._jobs: dict[str, list[str]] = {}
         self._sent: list[Command] = []
 
@@ -158,6 +162,8 @@ class Shop:
 
     def _contact(self, order_id: str) -> Json:
         if self._contacts and self._rng.random() < KNOWN:
+            if self._passing and self._rng.random() < PASSING:
+                return self._rng.choice(self._passing)
             return self._rng.choice(self._contacts)
         return {"matchKey": f"nobody-{order_id}", "matchKeyType": "Email"}
 

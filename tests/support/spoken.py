@@ -51,6 +51,7 @@ def record_of(command: Command) -> Raw:
         "ce_ifmatch": command.if_match,
         "ce_idempotencykey": command.key,
         "ce_actions": "suppress" if command.suppressed else None,
+        "ce_registration": command.registration,
     }
     return Raw(
         command.order_id,

@@ -26,7 +26,7 @@ import aiohttp
 from aiokafka.partitioner import murmur2
 from yarl import URL
 
-from support.builders import Json
+from support.builders import Json, matching
 from support.journal import Call, Journal
 from support.laws_calls import accepted
 from support.model import REGISTER
@@ -34,10 +34,12 @@ from support.publishing import Publishing
 from support.shop import Shop
 from support.spoken import Request, request_of
 from support.stack import RunningStack
+from support.topics import Raw
 
 TRIES = 4  # of a call that carries an Idempotency-Key
 PATIENCE = 20.0  # seconds for an answer
 ASTRAY = 4
+CONTACTS = "reference.contacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ class Mix:
     contacts: Sequence[Json] = ()
     """The `contact` of orders whose contact exists."""
     astray: Sequence[str] = ()
+    coming: Sequence[Json] = ()
+    """Contacts that come while the load is on: what is published of each."""
+    leaving: Sequence[Json] = ()
+    """Contacts that are there, and are erased meanwhile."""
+    turn: float = 10.0
+    """Seconds from one who comes or leaves to the next."""
     seed: int = 0
     clients: int = 4
     publishers: int = 2
@@ -124,7 +132,7 @@ async def traffic(stack: RunningStack, mix: Mix, journal: Journal, stop: asyncio
     """Load until *stop*; what is in flight then is still answered, or noted as not."""
     seeds = [mix.seed * 1_000 + number for number in range(mix.clients + mix.publishers)]
     shops = [
-        (Random(seed), Shop(Random(seed), mix.order_ids, mix.contacts, mix.astray))
+        (Random(seed), Shop(Random(seed), mix.order_ids, mix.contacts, mix.astray, passing(mix)))
         for seed in seeds
     ]
     # A connection of its own for each call: on one that was used before, aiohttp repeats a PUT or
@@ -141,6 +149,7 @@ async def traffic(stack: RunningStack, mix: Mix, journal: Journal, stop: asyncio
         for _, shop in shops[mix.clients :]:
             publishing = Publishing(stack.kafka, journal)
             tasks.create_task(_publisher(publishing, shop, mix.pause, stop))
+        tasks.create_task(_people(Publishing(stack.kafka, journal), mix, stop))
 
 
 async def _client(
@@ -156,6 +165,28 @@ async def _publisher(publishing: Publishing, shop: Shop, pause: float, stop: asy
         publishing.send(shop.wish())
         await asyncio.sleep(pause)
     await asyncio.to_thread(publishing.flush)
+
+
+async def _people(publishing: Publishing, mix: Mix, stop: asyncio.Event) -> None:
+    """Let one contact after the other come or be erased, in an order of chance."""
+    told: list[tuple[Json, bytes | None]] = [
+        *((it, json.dumps(it).encode()) for it in mix.coming),
+        *((it, None) for it in mix.leaving),
+    ]
+    for contact, value in Random(mix.seed).sample(told, len(told)):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(mix.turn):
+                await stop.wait()
+        if stop.is_set():
+            break
+        publishing.send(Raw(contact["contactId"], value, {}), CONTACTS)
+    await asyncio.to_thread(publishing.flush)
+
+
+def passing(mix: Mix) -> list[Json]:
+    """Return how orders name the contacts that come or leave: by one key or another."""
+    keys = cycle(("ContactId", "Email", "MemberNumber"))
+    return [matching(it, next(keys)) for it in (*mix.coming, *mix.leaving)]
 
 
 def astray_of(prefix: str, partitions: int, wanted: int = ASTRAY) -> list[str]:

@@ -12,6 +12,7 @@ from support.laws_actions import explained
 from support.laws_calls import accepted
 from support.nemesis import Struck
 from support.topics import COMMANDS
+from support.wire import ENRICHER
 
 PROMISES: Final[Mapping[str, frozenset[str]]] = {
     "lost": frozenset(
@@ -62,6 +63,7 @@ def promises(evidence: Evidence, violations: Sequence[Violation]) -> Iterator[st
 
 def accepted_of(evidence: Evidence) -> dict[str, int]:
     history = evidence.history
+    began = min((it.at for it in history.records[COMMANDS]), default=0)
     published = [it for it in history.publications if it.topic == COMMANDS and it.place]
     return {
         "commands accepted over HTTP": sum(len(list(accepted(it))) for it in history.calls),
@@ -69,6 +71,11 @@ def accepted_of(evidence: Evidence) -> dict[str, int]:
         "records in orders.commands": len(history.records[COMMANDS]),
         "jobs": len(evidence.jobs),
         "webhooks received": len(history.hooks),
+        "contacts that came late": sum(it.since > began for it in evidence.people),
+        "contacts erased": sum(it.erased_at is not None for it in evidence.people),
+        "orders deleted with them": sum(
+            it.read.record.header("ce_source") == ENRICHER for it in evidence.replay.jobs.values()
+        ),
     }
 
 

@@ -22,6 +22,7 @@ from support.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, C
 from support.records import Record
 
 GATEWAY: Final = "/gateway"
+ENRICHER: Final = "/enricher"
 _NAMESPACE: Final = UUID("6f1c8f0e-2f7b-5d0e-9c55-0d1f6c1b7a10")
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 _ORDER: Final = ("contact", "status", "currencyCode", "totalPrice", "createdAt", "lineItems")
@@ -123,6 +124,7 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
     kind, _, version = headers.get("ce_type", "").partition(".")
     key = headers.get("ce_idempotencykey")
     actions = headers.get("ce_actions")
+    registration = headers.get("ce_registration")
     right = (
         _JOB_ID.fullmatch(headers.get("ce_id", job_id)) is not None,
         content == "application/json",
@@ -130,6 +132,7 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
         kind in _REQUIRED and version == "v1",
         actions in {None, "suppress"},
         key is None or 1 <= len(key) <= 255,
+        registration is None or kind == DELETE,
     )
     if not all(right):
         raise NoCommand("headers")
@@ -141,7 +144,14 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
     if headers.get("ce_source") != GATEWAY:  # which has looked at its own clock
         _check_times(body, datetime.fromtimestamp(record.at / 1000, UTC))
     return Command(
-        kind, order_id, job_id, body, headers.get("ce_ifmatch"), key, actions is not None
+        kind=kind,
+        order_id=order_id,
+        job_id=job_id,
+        body=body,
+        if_match=headers.get("ce_ifmatch"),
+        key=key,
+        suppressed=actions is not None,
+        registration=registration,
     )
 
 

@@ -20,21 +20,23 @@ from support.spoken import record_of
 from support.topics import COMMANDS
 from support.wire import derived
 
-ANN = contact_body("ann")
+ANN, BOB = contact_body("ann"), contact_body("bob")
 NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves
+CONTACTS = "reference.contacts"
 TRACE = "00-{:032x}-0000000000000001-01"
 ACT = {"action": "Custom", "data": {"n": 1.5}}
 COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 
 
-def body(order_id: str, **deviations: Any) -> Json:
-    return order_body(order_id, lines=[line(sku="mug")], contact=matching(ANN), **deviations)
+def body(order_id: str, contact: Json = ANN, **deviations: Any) -> Json:
+    return order_body(order_id, lines=[line(sku="mug")], contact=matching(contact), **deviations)
 
 
 def the_log() -> list[Record]:
     """
     Order o-1 is registered with an action, in vain once more, changed under a key, again under that
-    key, deleted, registered again and acted on; o-2 belongs to nobody; o-3 is a bad record.
+    key, deleted, registered again and acted on; o-2 belongs to nobody; o-3 is a bad record; o-4 is
+    deleted because its contact is erased.
     """
     nobody = body("o-2", orderAction=ACT) | {"contact": {**matching(ANN), "matchKey": "nobody"}}
     commands = [
@@ -47,6 +49,8 @@ def the_log() -> list[Record]:
         Command(ACTION, "o-1", "j-7", {"action": "Custom", "versionTag": tag_of("j-6")}),
         Command(REGISTER, "o-2", "j-8", nobody),
         Command(STATUS, "o-3", "j-9", {"status": "Gone"}),
+        Command(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
+        Command(DELETE, "o-4", "j-11", registration="j-10"),
     ]
     return [logged(command, offset) for offset, command in enumerate(commands)]
 
@@ -57,6 +61,8 @@ def logged(command: Command, offset: int) -> Record:
     said = {name: str(value).encode() for name, value in raw.pairs}
     if offset < 2:
         said |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
+    elif command.registration is not None:
+        said |= {"ce_source": b"/enricher"}
     else:
         said |= {MARK: f"m-{offset}".encode()}
     return Record(
@@ -79,16 +85,23 @@ def good() -> History:
     ]
     publications = [
         Publication(f"m-{it.offset}", COMMANDS, it.key, it.value, (), 0.0, (0, it.offset))
-        for it in log[2:]
+        for it in log[2:-1]
     ]
-    return Ideal(log, [ANN], ["mug"]).history(calls, publications)
+    return Ideal(log, [ANN, BOB], ["mug"], {"bob": ERASED_AT}).history(calls, publications)
 
 
+ERASED_AT = NOW + 10_000
 EXISTS = [{"code": "OrderExists"}]
 
 
 def test_a_good_history_breaks_no_law() -> None:
     violations = check(good())
+    assert not violations, told(violations)
+
+
+def test_a_contact_may_come_when_its_orders_are_there_already() -> None:
+    late = [replace(it, at=NOW + 5_000) for it in good().records[CONTACTS]]
+    violations = check(with_records(good(), CONTACTS, late))
     assert not violations, told(violations)
 
 
@@ -225,6 +238,31 @@ def a_webhook_with_a_wrong_signature(history: History) -> History:
     return replace(history, hooks=[*history.hooks, hook])
 
 
+@breaks("no_order_of_an_erased_contact_is_left")
+def another_contact_is_erased_as_well(history: History) -> History:
+    told = history.records[CONTACTS]
+    tombstone = replace(told[-1], key=b"ann", offset=2_000)
+    return with_records(history, CONTACTS, [*told, tombstone])
+
+
+@breaks("only_orders_of_erased_contacts_are_deleted")
+def nobody_is_erased(history: History) -> History:
+    return with_records(history, CONTACTS, list(history.records[CONTACTS][:-1]))
+
+
+@breaks("only_orders_of_erased_contacts_are_deleted")
+def it_was_a_later_life_of_the_order(history: History) -> History:
+    told = history.records[CONTACTS]
+    return with_records(history, CONTACTS, [*told[:-1], replace(told[-1], at=NOW)])
+
+
+@breaks("no_action_of_an_erased_contact_is_sent_later")
+def a_webhook_long_after_the_erasure(history: History) -> History:
+    late = ERASED_AT / 1000 + 301
+    hooks = [replace(it, at=late) if it.order_id == "o-4" else it for it in history.hooks]
+    return replace(history, hooks=hooks)
+
+
 def twice(history: History, *faults: Fault) -> History:
     again: Hook = replace(history.hooks[0], at=10.0)
     return replace(history, hooks=[*history.hooks, again], faults=faults)
@@ -284,9 +322,13 @@ for law_broken, spoils in {
         resaid("j-3", version=7),
         resaid("j-2", error={"code": "OrderNotFound"}),
     ],
+    "nothing_says_who_was_erased": [
+        altered("jobs", "j-10", deep=[{"note": f"for {BOB['email']}!"}]),
+        altered("orders", "o-4", contactId="bob"),
+    ],
     "every_order_is_looked_at": [altered("jobs", "j-8", enrichment=None)],
     "the_links_are_the_models": [
-        altered("links", "o-1", contactId="bob"),
+        altered("links", "o-1", contactId="carol"),
         altered("links", "o-1", contactVersion=1),
         without("links", "o-2"),
     ],
