@@ -15,7 +15,7 @@ from rich.text import Text
 
 from order_contracts.order import ActionName
 from order_stack import state
-from order_stack.options import JsonOption, NameOption, err, out, print_json
+from order_stack.options import JsonOption, NameOption, err, out, print_json, time_of
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
@@ -183,18 +183,7 @@ def _wanted(
     if not set(states or ()) <= set(STATES):
         raise StackProblem(f"A state is one of {', '.join(STATES)}.")
     actions = [str(item) for item in action or ()]
-    return Wanted(ids or (), order, states or (), actions, _time(since), _time(until))
-
-
-def _time(text: str | None) -> datetime | None:
-    """Return a time; one without an offset is UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise StackProblem(f"{text!r} is no time such as 2025-11-28T09:00:00Z.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return Wanted(ids or (), order, states or (), actions, time_of(since), time_of(until))
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from order_stack import letters, state
 from order_stack.letters import Letter, Wanted
-from order_stack.options import JsonOption, NameOption, err, out, print_json
+from order_stack.options import JsonOption, NameOption, err, out, print_json, time_of
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
@@ -192,21 +191,10 @@ def _wanted(
     try:
         named = frozenset(letters.place(text) for text in places or ())
         topics = letters.topics({place.topic for place in named} or topic or ())
-        after, before = _time(since), _time(until)
+        after, before = time_of(since), time_of(until)
     except ValueError as error:
         raise StackProblem(str(error)) from error
     return Wanted(topics, named, reason, key, after, before, handled)
-
-
-def _time(text: str | None) -> datetime | None:
-    """Return a time; one without an offset is UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no time such as 2025-11-28T09:00:00Z.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _confirm(verb: str, chosen: Sequence[Letter], *, yes: bool) -> None:

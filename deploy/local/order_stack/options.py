@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from order_stack.problems import StackProblem
 
 NameOption = Annotated[str, typer.Option("--name", help="Which stack; several run side by side.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
@@ -33,3 +36,14 @@ def _console(*, stderr: bool) -> Console:
 
 def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Return the time that an option names, if it was given; without an offset it is UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise StackProblem(f"{text!r} is no time such as 2025-11-28T09:00:00Z.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
