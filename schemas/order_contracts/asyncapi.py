@@ -35,9 +35,16 @@ TOMBSTONE: Final = "Tombstone"
 _BINDING: Final = "0.5.0"
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final[Json] = {"type": "string"}
-_REGISTRATION: Final[Json] = {
-    "type": "string",
-    "description": "The job that registered the order that is meant; of another, nothing changes.",
+_MEANT: Final[Json] = {
+    "ce_registration": {
+        "type": "string",
+        "description": "The job that registered the order that is meant; else nothing changes.",
+    },
+    "ce_contactsince": {
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,17}$",
+        "description": "The version at which it got its contact; else nothing changes.",
+    },
 }
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
@@ -165,7 +172,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
-            **({"ce_registration": _REGISTRATION} if name == type_of(DeleteOrder) else {}),
+            **(_MEANT if name == type_of(DeleteOrder) else {}),
             "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
         }
     return {"type": "object", "properties": properties, "required": required}

@@ -21,6 +21,20 @@ class BadHeaders(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """The order that a deletion is about: of another one, nothing is deleted."""
+
+    registration: str | None = None
+    """The job that registered it."""
+    since: int | None = None
+    """The version at which it got its contact."""
+
+
+ANY: Final = Meant()
+"""Whichever there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """The attributes of one message; its Kafka key is the subject, its value the data."""
 
@@ -33,7 +47,7 @@ class Envelope:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
-    registration: str | None = None
+    meant: Meant = ANY
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
@@ -49,7 +63,8 @@ class Envelope:
             "ce_ifmatch": self.if_match,
             "ce_idempotencykey": self.idempotency_key,
             "ce_actions": SUPPRESS if self.suppress_actions else None,
-            "ce_registration": self.registration,
+            "ce_registration": self.meant.registration,
+            "ce_contactsince": None if self.meant.since is None else str(self.meant.since),
         }
         return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
 

@@ -103,6 +103,34 @@ def test_a_leak_is_found(own: RunningStack, database: Database[Any], tmp_path: P
     database["jobs"].delete_one({"_id": "planted"})
 
 
+def test_an_order_on_its_way_to_another_contact_stays(
+    own: RunningStack, database: Database[Any], tmp_path: Path
+) -> None:
+    """The replacement is accepted, and not applied, when the contact it leaves is erased."""
+    ann, bob = person(), person()
+    load(own, tmp_path, ann, bob)
+    moving = unique("order")
+    publish(own.kafka, [order(moving, matching(ann), ann)])
+    idle(own)
+    own.kill("order-writer", "TERM")
+    before = end_of(own, COMMANDS.name)
+    publish(own.kafka, [order(moving, matching(bob), bob).saying({"ce_type": "ReplaceOrder.v1"})])
+
+    erasing = erase(own, ann["contactId"])
+    until(lambda: end_of(own, COMMANDS.name) == before + 2, seconds=SECONDS, of="a deletion")
+    own.start("order-writer")
+
+    assert ended(erasing)["left"] == []
+    found = database["orders"].find_one({"_id": moving}) or {}
+    assert found["order"]["contact"]["matchKey"] == bob["contactId"]
+    assert (database["links"].find_one({"_id": moving}) or {})["contactId"] == bob["contactId"]
+
+
+def end_of(own: RunningStack, topic: str) -> int:
+    """Return how many records there ever were."""
+    return sum(ends(own, topic).values())
+
+
 def person() -> Json:
     name = unique("ann")
     return contact_body(email=f"{name}@example.com", memberNumber=unique("member"))

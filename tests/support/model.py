@@ -38,11 +38,13 @@ class Command:
     suppressed: bool = False
     registration: str | None = None
     """The job that registered the order which is meant; of another one nothing is changed."""
+    since: int | None = None
+    """The version at which it got its contact; of another contact's nothing is changed."""
 
     @property
     def fingerprint(self) -> str:
         """Give what makes two commands the same."""
-        only_if = (self.if_match, self.registration)
+        only_if = (self.if_match, self.registration, self.since)
         parts = (self.kind, self.order_id, self.body, only_if, self.suppressed)
         return json.dumps(parts, sort_keys=True, default=str)
 
@@ -70,6 +72,8 @@ class Stored:
     version: int
     connected: int
     """The version at which it was last registered or replaced."""
+    since: int
+    """The version at which it got its contact."""
     tag: str
     owner: str
     """The job that registered it."""
@@ -147,10 +151,12 @@ def decided(command: Command, order: Stored | None, last: int) -> tuple[End, Sto
 
 
 def meant_another(command: Command, order: Stored | None) -> End | None:
-    """Return the end of a command on a former life of the order: nothing is changed."""
-    if command.registration in {None, order.owner if order else ""}:
+    """Return the end of a command on a former life of the order, or while it was another's."""
+    if command.registration is None and command.since is None:
         return None
-    return End()
+    if order is None or command.registration not in {None, order.owner}:
+        return End()
+    return None if command.since in {None, order.since} else End()
 
 
 def refusal(command: Command, order: Stored | None) -> End | None:
@@ -171,6 +177,7 @@ def registered(command: Command, version: int) -> tuple[End, Stored]:
         content=shown(command.body, command.order_id),
         version=version,
         connected=version,
+        since=version,
         tag=tag_of(command.job_id),
         owner=command.job_id,
         status_at=at,
@@ -183,10 +190,13 @@ def changed(command: Command, order: Stored, version: int) -> tuple[End, Stored]
     body, at = command.body, time_of(command.body)
     after = replace(order, version=version, tag=tag_of(command.job_id))
     if command.kind == REPLACE:
+        content = shown(body, command.order_id)
+        same = content["contact"] == order.content["contact"]
         after = replace(
             after,
-            content=shown(body, command.order_id),
+            content=content,
             connected=version,
+            since=order.since if same else version,
             status_at=at or order.status_at,
             delivery_at=at or order.delivery_at,
         )

@@ -52,6 +52,7 @@ def record_of(command: Command) -> Raw:
         "ce_idempotencykey": command.key,
         "ce_actions": "suppress" if command.suppressed else None,
         "ce_registration": command.registration,
+        "ce_contactsince": None if command.since is None else str(command.since),
     }
     return Raw(
         command.order_id,

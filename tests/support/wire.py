@@ -124,7 +124,7 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
     kind, _, version = headers.get("ce_type", "").partition(".")
     key = headers.get("ce_idempotencykey")
     actions = headers.get("ce_actions")
-    registration = headers.get("ce_registration")
+    registration, since = headers.get("ce_registration"), headers.get("ce_contactsince")
     right = (
         _JOB_ID.fullmatch(headers.get("ce_id", job_id)) is not None,
         content == "application/json",
@@ -132,7 +132,8 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
         kind in _REQUIRED and version == "v1",
         actions in {None, "suppress"},
         key is None or 1 <= len(key) <= 255,
-        registration is None or kind == DELETE,
+        (registration is None and since is None) or kind == DELETE,
+        since is None or re.fullmatch(r"[1-9][0-9]{0,17}", since, re.ASCII) is not None,
     )
     if not all(right):
         raise NoCommand("headers")
@@ -152,6 +153,7 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
         key=key,
         suppressed=actions is not None,
         registration=registration,
+        since=None if since is None else int(since),
     )
 
 

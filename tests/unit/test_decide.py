@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from order_contracts.cloudevents import Meant
 from order_contracts.commands import Command, RegisterOrder
 from order_contracts.identity import version_tag
 from order_runtime.orders import LiveOrder, Tombstone
@@ -404,7 +405,7 @@ def test_a_deletion_of_one_life_deletes_nothing_of_another(name: str, *, deleted
     before = STATES[name]
     meant = live(STATES["present"]).registered_by
 
-    state, outcome = decide(before, asked(delete(), registration=meant), AT)
+    state, outcome = decide(before, asked(delete(), meant=Meant(meant)), AT)
 
     assert isinstance(state, Tombstone) is deleted
     assert outcome == (Outcome(version=state.version) if deleted and state else Outcome())
@@ -413,8 +414,16 @@ def test_a_deletion_of_one_life_deletes_nothing_of_another(name: str, *, deleted
 def test_a_deletion_of_a_life_that_is_over_leaves_the_next_one_and_does_not_fail() -> None:
     again = STATES["again"]
 
-    assert decide(again, asked(delete(), registration="another"), AT) == (again, Outcome())
-    assert decide(STATES["deleted"], asked(delete(), registration="another"), AT) == (
-        STATES["deleted"],
-        Outcome(),
-    )
+    other = asked(delete(), meant=Meant("another"))
+    assert decide(again, other, AT) == (again, Outcome())
+    assert decide(STATES["deleted"], other, AT) == (STATES["deleted"], Outcome())
+
+
+def test_a_deletion_of_one_contacts_order_leaves_it_to_the_next() -> None:
+    ann, bob = ({"matchKey": name, "matchKeyType": "ContactId"} for name in ("ann", "bob"))
+    first = after(None, register(contact=ann))
+    seen = asked(delete(), meant=Meant(live(first).registered_by, live(first).contact_since))
+    same, another = (after(first, replace_order(contact=it)) for it in (ann, bob))
+
+    assert isinstance(decide(same, seen, AT)[0], Tombstone)
+    assert decide(another, seen, AT) == (another, Outcome())

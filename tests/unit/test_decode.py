@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from order_contracts.cloudevents import Meant
 from order_contracts.topics import MIB
 from order_runtime.job_ids import Secrets, issue
 from order_runtime.records import Record
@@ -191,12 +192,22 @@ def test_what_came_with_the_command_is_kept() -> None:
 
 def test_which_life_is_meant_is_kept_of_a_deletion_and_refused_elsewhere() -> None:
     """Passed over, it would change an order that wasn't meant."""
-    named = header("ce_registration", b"job-1")
+    for named, meant in (
+        (header("ce_registration", b"job-1"), Meant("job-1")),
+        (header("ce_contactsince", b"3"), Meant(since=3)),
+    ):
+        item = decoded(replace(record(delete()), headers=(*record(delete()).headers, *named)))
 
-    item = decoded(replace(record(delete()), headers=(*record(delete()).headers, *named)))
+        assert item.meant == meant
+        assert "DeleteOrder alone" in unreadable(raw(GOOD, headers=named)).failure.detail
 
-    assert item.registration == "job-1"
-    assert "DeleteOrder alone" in unreadable(raw(GOOD, headers=named)).failure.detail
+
+@pytest.mark.parametrize("text", [b"", b"0", b"-1", b"3.0", b"v3", b"9" * 19])
+def test_since_when_is_a_version(text: bytes) -> None:
+    headers = (*record(delete()).headers, *header("ce_contactsince", text))
+    assert (
+        "must be a version" in unreadable(replace(record(delete()), headers=headers)).failure.detail
+    )
 
 
 def test_a_command_on_another_partition_is_misrouted() -> None:

@@ -50,7 +50,7 @@ def the_log() -> list[Record]:
         Command(REGISTER, "o-2", "j-8", nobody),
         Command(STATUS, "o-3", "j-9", {"status": "Gone"}),
         Command(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
-        Command(DELETE, "o-4", "j-11", registration="j-10"),
+        Command(DELETE, "o-4", "j-11", registration="j-10", since=1),
     ]
     return [logged(command, offset) for offset, command in enumerate(commands)]
 

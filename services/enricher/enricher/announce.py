@@ -7,7 +7,7 @@ from datetime import datetime
 
 from enricher.decision import Decision, Happened, Held, Life, Link
 from enricher.rules import enriched
-from order_contracts.cloudevents import Envelope
+from order_contracts.cloudevents import Envelope, Meant
 from order_contracts.commands import DeleteOrder, type_of
 from order_contracts.events import OrderAction, OrderEnriched
 from order_contracts.identity import derived, event_id
@@ -42,15 +42,15 @@ def deletion(life: Life, at: datetime) -> Outgoing:
     """
     Return the command that deletes an order of an erased contact, if it is that order still.
 
-    The order-writer deletes nothing of a later life of the orderId.
+    The order-writer deletes nothing of a later life of the orderId, nor once it is another's.
     """
     envelope = Envelope(
-        id=derived("erasure", life.order_id, life.registration),
+        id=derived("erasure", life.order_id, life.registration, life.since),
         source=f"/{ENRICHER}",
         type=type_of(DeleteOrder),
         time=at,
         subject=life.order_id,
-        registration=life.registration,
+        meant=Meant(life.registration, life.since),
     )
     command = DeleteOrder(order_id=life.order_id)
     return Outgoing(COMMANDS.name, life.order_id.encode(), command.to_json(), envelope.headers())

@@ -33,6 +33,8 @@ class Stored:
 
     version: int
     contact_version: int
+    contact_since: int
+    """The version at which it got its contact, whatever replaced it since for the same one."""
     registered_by: str
     """The job that registered it: another one in each life of an orderId."""
     registered_at: datetime
@@ -43,11 +45,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One of the lives of an orderId: from a registration to its deletion."""
+    """What of an orderId's lives belongs to one contact: until it is replaced for another's."""
 
     order_id: str
     registration: str
     """The job that registered it."""
+    since: int
+    """The version at which it got its contact."""
+    connected: int
+    """The version at which it was last registered or replaced, when it was looked at."""
 
 
 @dataclass(frozen=True, slots=True)

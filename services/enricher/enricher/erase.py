@@ -67,7 +67,7 @@ class Erase:
             found = await links.links_of(self._database[LINKS], some)
             orders = await world.orders_of(self._database, some)
             theirs = {
-                Life(key, stored.registered_by): gone.at
+                life_of(key, stored): gone.at
                 for key, stored in orders.items()
                 if stored.registered_at <= gone.at and counting(Found(stored, found.get(key)))
             }
@@ -81,12 +81,16 @@ class Erase:
     async def delete(self, lives: Mapping[Life, datetime]) -> None:
         """Ask for the deletion of these orders; their links, which name the contact, go at once."""
         await publish(self._publisher, [announce.deletion(it, at) for it, at in lives.items()])
-        # Not those of a later life of the orderId: its link has a time of its own.
+        # Not what was linked since, for another contact or in a later life: versions only grow.
         gone = [
-            DeleteOne({"_id": it.order_id, "registeredAt": {"$lte": at}})
-            for it, at in lives.items()
+            DeleteOne({"_id": it.order_id, "contactVersion": {"$lte": it.connected}})
+            for it in lives
         ]
         await bulk.write(self._database[LINKS], gone)
+
+
+def life_of(order_id: str, stored: Stored) -> Life:
+    return Life(order_id, stored.registered_by, stored.contact_since, stored.contact_version)
 
 
 def _covered(
@@ -115,8 +119,8 @@ def claims(
         if stored.registered_by != it.event.registration or order.contact != stored.contact:
             continue
         key = _key(stored, linked.get(order_id), facts)
-        life = Life(order_id, stored.registered_by)
-        found.append(Claim(life, facts.keys.hashed(key), stored.registered_at, it.accepted_at))
+        hashed = facts.keys.hashed(key)
+        found.append(Claim(life_of(order_id, stored), hashed, stored.registered_at, it.accepted_at))
     return found
 
 

@@ -16,7 +16,10 @@ from order_contracts.decoding import at_rest
 from order_contracts.order import ActionRequest, ContactKey
 from order_runtime.mongo import HELD, JOBS, LINKS, ORDERS, Document
 
-STANDING = ("version", "contactVersion", "registeredBy", "registeredAt", "cancelledSince")
+STANDING = (
+    *("version", "contactVersion", "contactSince"),
+    *("registeredBy", "registeredAt", "cancelledSince"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def stored_of(document: Document) -> Stored:
     return Stored(
         version=document["version"],
         contact_version=document["contactVersion"],
+        contact_since=document["contactSince"],
         registered_by=document["registeredBy"],
         registered_at=document["registeredAt"],
         contact=at_rest(ContactKey, document["order"]["contact"]),

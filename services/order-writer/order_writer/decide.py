@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from order_contracts.cloudevents import ANY, Meant
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
@@ -43,8 +44,7 @@ class Asked:
     """Bytes of the command's data."""
     if_match: str | None = None
     suppress_actions: bool = False
-    registration: str | None = None
-    """The job that registered the order which is meant: of another one, nothing is changed."""
+    meant: Meant = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def decide(state: State, asked: Asked, now: datetime) -> tuple[State, Outcome]:
     command = asked.command
     if isinstance(command, RegisterOrder):
         return _register(state, command, asked, now)
-    if asked.registration is not None and not _is_of(asked.registration, state):
+    if asked.meant != ANY and not _is_meant(asked.meant, state):
         return state, Outcome()
     if not isinstance(state, LiveOrder):
         return state, _failed("OrderNotFound", "There is no order with this orderId.")
@@ -87,8 +87,12 @@ def _applied_to(
             return _change(state, command, asked, now)
 
 
-def _is_of(registration: str, state: State) -> bool:
-    return isinstance(state, LiveOrder) and state.registered_by == registration
+def _is_meant(meant: Meant, state: State) -> bool:
+    return (
+        isinstance(state, LiveOrder)
+        and meant.registration in {None, state.registered_by}
+        and meant.since in {None, state.contact_since}
+    )
 
 
 def _register(

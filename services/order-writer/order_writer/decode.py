@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from order_contracts.cloudevents import SUPPRESS, BadHeaders, command_type, read_headers
+from order_contracts.cloudevents import ANY, SUPPRESS, BadHeaders, Meant, command_type, read_headers
 from order_contracts.commands import COMMANDS, Command, DeleteOrder
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
@@ -24,6 +25,7 @@ from order_writer.names import (
     replayed_id,
 )
 
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _TOO_LARGE: Final = "The command is larger than 1 MiB before it is compressed."
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
@@ -52,7 +54,7 @@ class Decoded:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
-    registration: str | None = None
+    meant: Meant = ANY
     misrouted: bool = False
     replays: str | None = None
     """The job that failed with this very record, as who sends a dead letter again says."""
@@ -123,21 +125,19 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
     _check_key(record, command.order_id)
     if_match = headers.get("ce_ifmatch")
     suppress = _suppress(headers)
-    registration = _registration(headers, command)
+    meant = _meant(headers, command)
     return Decoded(
         record=record,
         job_id=job_id,
         log=log,
-        fingerprint=fingerprint(
-            kind, value, if_match, suppress=suppress, registration=registration
-        ),
+        fingerprint=fingerprint(kind, value, if_match, suppress=suppress, meant=meant),
         order_id=command.order_id,
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
         idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
-        registration=registration,
+        meant=meant,
         misrouted=not own and _misrouted(record, log.partitions),
         replays=replayed_id(record),
     )
@@ -176,12 +176,15 @@ def _suppress(headers: Mapping[str, str]) -> bool:
     return actions is not None
 
 
-def _registration(headers: Mapping[str, str], command: Command) -> str | None:
-    """Return the life of the orderId that is meant; on what ignored it, it would be a trap."""
-    registration = headers.get("ce_registration")
-    if registration is not None and not isinstance(command, DeleteOrder):
-        raise BadHeaders("The header ce_registration is for DeleteOrder alone")
-    return registration
+def _meant(headers: Mapping[str, str], command: Command) -> Meant:
+    """Return which order is meant; on a command that ignored it, it would be a trap."""
+    for name in ("ce_registration", "ce_contactsince"):
+        if name in headers and not isinstance(command, DeleteOrder):
+            raise BadHeaders(f"The header {name} is for DeleteOrder alone")
+    since = headers.get("ce_contactsince")
+    if since is not None and not _VERSION.fullmatch(since):
+        raise BadHeaders("The header ce_contactsince must be a version, such as 3")
+    return Meant(headers.get("ce_registration"), None if since is None else int(since))
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str | None:

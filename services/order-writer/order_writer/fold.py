@@ -176,7 +176,7 @@ def _decided(item: Decoded, folded: Folded) -> Entry:
         weight(item.record),
         item.if_match,
         item.suppress_actions,
-        item.registration,
+        item.meant,
     )
     before = folded.orders.get(item.order_id)
     after, outcome = decide(before, asked, item.record.at)
