@@ -82,9 +82,11 @@ def when_there(stop: Event, whom: str, ask: Callable[[], T]) -> T | None:
     while not stop.is_set():
         try:
             return ask()
-        except (KafkaException, ConnectionFailure) as error:
+        except KafkaException as error:  # by its name: that others are joining is no outage
+            logs.log().warning("waiting", missing=whom, error=error.args[0].name())
+        except ConnectionFailure as error:
             logs.log().warning("waiting", missing=whom, error=type(error).__name__)
-            stop.wait(PAUSE)
+        stop.wait(PAUSE)
     return None
 
 
