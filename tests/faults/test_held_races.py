@@ -58,6 +58,10 @@ class Race:
         self.later = outdate(self.writer)
 
     @property
+    def first(self) -> Record:
+        return taken(self.order.event)
+
+    @property
     def event(self) -> Record:
         return taken(self.later.event)
 
@@ -148,6 +152,44 @@ async def test_an_order_moves_on_while_its_contact_arrives(
         await slow.enriching(database)([race.event], NOW)
         if not pauses.met:
             break
+        await race.ended_once()
+    assert 5 < at < CALLS - 1
+
+
+ARRIVING: dict[str, Callable[[Race], Awaitable[None]]] = {
+    "known": lambda race: race.arrived(),
+    "unknown": lambda race: race.place.keeps(),
+}
+
+
+@pytest.mark.parametrize("before", ARRIVING.values(), ids=ARRIVING)
+@pytest.mark.parametrize("after", ARRIVING.values(), ids=ARRIVING)
+@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+async def test_a_worker_wakes_when_another_one_has_done_its_work(
+    place: Place,
+    outdate: Callable[[Writer], Written],
+    before: Callable[[Race], Awaitable[None]],
+    after: Callable[[Race], Awaitable[None]],
+) -> None:
+    """It slept before one of its calls; the order moved on, and perhaps its contact came."""
+    await place.knows(article())
+    for at in range(CALLS):
+        race = Race(place, outdate)
+        await before(race)
+        await place.store([race.order])
+
+        async def meanwhile(race: Race = race) -> None:
+            await race.stored()
+            await place.enrich([race.first])
+            await after(race)
+            await place.enrich([race.event])
+
+        pauses = Pauses(at, meanwhile)
+        slow, database = race.paused(pauses)
+        await slow.enriching(database)([race.first], NOW)
+        if not pauses.met:
+            break
+        await race.arrived()
         await race.ended_once()
     assert 5 < at < CALLS - 1
 

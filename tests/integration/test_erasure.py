@@ -174,6 +174,22 @@ async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:
     assert len(place.topics.on(ACTIONS.name)) == fired
 
 
+async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place: Place) -> None:
+    """It was accepted when the erasure had been seen: a new relation of an older order."""
+    await place.knows(contact("c-1"), contact("c-2"))
+    writer = Writer("o-1")
+    await place.handle(writer.register(body("c-2")))
+    await place.knows(tombstone("c-1"))
+    moved = later(writer).replace(body("c-1"))
+    await place.handle(moved)
+
+    await place.knows(tombstone("c-1"))
+    await place.enrich([taken(moved.event)])
+
+    assert deletions(place) == []
+    assert await place.link("o-1") is not None
+
+
 async def test_an_order_that_was_replaced_for_another_contact_stays(place: Place) -> None:
     await place.knows(contact("c-1"), contact("c-2"))
     writer = Writer("o-1")
@@ -190,7 +206,8 @@ async def test_an_order_that_was_replaced_for_another_contact_stays(place: Place
 
 async def test_deliveries_are_redacted_and_what_was_not_sent_is_dropped(place: Place) -> None:
     await place.knows(contact())
-    sent = {"contactId": "c-1", "registeredAt": AT, "body": "c-1", "record": {}, "attempts": []}
+    times = {"registeredAt": AT, "acceptedAt": AT}
+    sent = {"contactId": "c-1", **times, "body": "c-1", "record": {}, "attempts": []}
     new = {**sent, "registeredAt": LATER}
     await place.database[ACTION_DELIVERIES].insert_many(
         [

@@ -32,6 +32,7 @@ def new(item: Recorded, now: datetime) -> Document:
         "action": str(item.action),
         "contactId": item.contact_id,
         "registeredAt": item.registered_at,
+        "acceptedAt": item.accepted_at,
         "body": item.body,
         "size": len(item.body),
         "state": PENDING,

@@ -71,6 +71,8 @@ class Link:
     contact_id: str | None
     registered_at: datetime
     """Of the order, kept here so that a contact's orders are paged by one index."""
+    accepted_at: datetime
+    """When that job's command was accepted: an erasure that was seen before doesn't cover it."""
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
     """The keys whose arrival would mend it, one for each that is missing."""

@@ -53,13 +53,23 @@ class Erase:
 
     async def all_of(self, gone: Sequence[Gone], now: datetime) -> None:
         """Delete the orders of these contacts and redact their deliveries."""
+        noted = await erased.found(self._database[ERASURES], {self._noted(it) for it in gone})
         for it in gone:
-            await self._orders_of(it)
-            theirs = {"contactId": it.contact_id, "registeredAt": {"$lte": it.at}}
+            erasure = noted[self._noted(it)]
+            await self._orders_of(it, erasure)
+            theirs = {
+                "contactId": it.contact_id,
+                "registeredAt": {"$lte": erasure.at},
+                "acceptedAt": {"$lte": erasure.seen},
+            }
             await self._database[ACTION_DELIVERIES].update_many(theirs, redacted(now))
         metrics.ERASED.inc(len(gone))
 
-    async def _orders_of(self, gone: Gone) -> None:
+    def _noted(self, gone: Gone) -> str:
+        """Return under which hash `note` has noted the erasure."""
+        return self._keys.hashed(id_key(gone.contact_id))
+
+    async def _orders_of(self, gone: Gone, erasure: Erasure) -> None:
         """Delete those that are linked, and those that wait for any of its keys."""
         linked = await links.linked_to(self._database[LINKS], gone.contact_id)
         waiting = await links.waiting_for(self._database[LINKS], sorted(gone.keys))
@@ -67,9 +77,10 @@ class Erase:
             found = await links.links_of(self._database[LINKS], some)
             orders = await world.orders_of(self._database, some)
             theirs = {
-                life_of(key, stored): gone.at
+                life_of(key, stored): erasure.at
                 for key, stored in orders.items()
-                if stored.registered_at <= gone.at and counting(Found(stored, found.get(key)))
+                if (link := counting(Found(stored, found.get(key))))
+                and erasure.covers(stored.registered_at, link.accepted_at)
             }
             await self.delete(theirs)
 

@@ -101,6 +101,7 @@ def _linked(
         contact_version=version,
         contact_id=contact_id,
         registered_at=registered_at,
+        accepted_at=happened.accepted_at,
         missing=tuple(missing),
         waits_for=tuple(waits_for),
     )
