@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from support.place import Make, Place, places
 from support.stack import RunningStack, running
 
 SUMMARY = pytest.StashKey[list[str]]()
@@ -43,6 +44,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     with running(tmp_path_factory.mktemp("orders-home")) as started:
         yield started
+
+
+@pytest.fixture
+async def make(stack: RunningStack) -> AsyncIterator[Make]:
+    """Make places, and remove them after the test."""
+    async with places(stack.mongo) as made:
+        yield made
+
+
+@pytest.fixture
+async def place(make: Make) -> Place:
+    return await make()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from support.builders import Json, contact_body, matching
 from support.calls import Calls
-from support.place import Make, Place, places
 from support.stack import RunningStack
 
 
@@ -27,15 +26,3 @@ def contact(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Js
     file.write_text(json.dumps(known))
     stack.orders("reference", "load", str(file))
     return matching(known)
-
-
-@pytest.fixture
-async def make(stack: RunningStack) -> AsyncIterator[Make]:
-    """Make places, and remove them after the test."""
-    async with places(stack.mongo) as made:
-        yield made
-
-
-@pytest.fixture
-async def place(make: Make) -> Place:
-    return await make()

@@ -8,7 +8,7 @@ import pytest
 from enricher.decision import NOTHING, Decision, Facts, Happened, Link, Stored, Window
 from enricher.decode import happened
 from enricher.matching import Keys, KnownContact
-from enricher.rules import decide, left_to_its_hold
+from enricher.rules import as_agreed, decide
 from enricher.world import stored_of
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -183,7 +183,7 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
 def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone() -> None:
     """It may have been sent; sending it again changes nothing."""
     writer = Writer("o-1")
-    first = replace(read(writer.register(body(), CONFIRM)), firing=True)
+    first = replace(read(writer.register(body(), CONFIRM)), agreed=Action.FIRED)
 
     decision = decide(first, stored(writer.delete()), None, FACTS, WINDOW)
 
@@ -272,12 +272,49 @@ def test_what_changed_nothing_connects_nothing(kind: EventType) -> None:
     assert decide(event, None, None, FACTS, WINDOW) == NOTHING
 
 
-def test_an_action_that_was_held_before_a_crash_is_neither_fired_nor_dropped_by_its_event() -> None:
-    """Who looks after held actions may have done either by now."""
+def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
+    """Who looks after held actions may have fired or dropped it already."""
     written = Writer("o-1").register(body(), CONFIRM)
+    event = replace(read(written), agreed=Action.HELD)
 
     fires, drops = seen(written), alone(written, window=replace(WINDOW, hold_for=timedelta(0)))
 
-    for decision in map(left_to_its_hold, (fires, drops)):
-        assert (decision.action, decision.hold, decision.fire) == (Action.HELD, None, None)
+    for decision in (as_agreed(event, it, None, WINDOW) for it in (fires, drops)):
+        assert (decision.action, decision.fire) == (Action.HELD, None)
+        assert decision.hold is not None
+        assert decision.hold.contact_version == 1
         assert ("ActionDropped", "") not in logged(decision)
+
+
+def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed() -> None:
+    writer = Writer("o-1")
+    first, change = writer.register(body()), writer.change(CONFIRM)
+    link, later = seen(first).link, seen(writer.replace(body())).link
+    event = replace(read(change), agreed=Action.HELD)
+
+    holds = [as_agreed(event, seen(change, link=it), it, WINDOW).hold for it in (link, later, None)]
+
+    assert [hold.contact_version if hold else None for hold in holds] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("facts", [FACTS, NOBODY])
+def test_what_was_agreed_to_be_dropped_is_dropped(facts: Facts) -> None:
+    written = Writer("o-1").register(body(), CONFIRM)
+    event = replace(read(written), agreed=Action.DROPPED)
+
+    decision = as_agreed(event, alone(written, facts), None, WINDOW)
+
+    assert (decision.action, decision.fire, decision.hold) == (Action.DROPPED, None, None)
+    assert ("ActionDropped", "") in logged(decision)
+
+
+def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -> None:
+    writer = Writer("o-1")
+    link = seen(writer.register(body())).link
+    triggered = writer.ask(CONFIRM)
+    event = replace(read(triggered), agreed=Action.DROPPED)
+
+    decision = as_agreed(event, seen(triggered, link=link), link, WINDOW)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.DROPPED)
+    assert logged(decision) == [("ContactMissing", "ExternalId")]

@@ -23,8 +23,8 @@ class Happened:
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
-    firing: bool = False
-    """Whether somebody was about to publish its action, and may have done so before dying."""
+    agreed: Action | None = None
+    """What was agreed on to become of its action, which somebody may have done already."""
 
 
 @dataclass(frozen=True, slots=True)

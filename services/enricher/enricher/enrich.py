@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pymongo import UpdateMany
 from pymongo.asynchronous.database import AsyncDatabase
@@ -15,12 +16,12 @@ from enricher import bulk, held, links, lookup, metrics
 from enricher.announce import announcements
 from enricher.decision import Facts, Happened, Life, Settled, Window
 from enricher.decode import Unreadable, happened
-from enricher.erase import Erase, claims
+from enricher.erase import Claim, Erase, claims
 from enricher.matching import Keys
 from enricher.publishing import Publishes, publish
-from enricher.rules import ACTED, CONNECTED, decide, keys_of, left_to_its_hold
+from enricher.rules import ACTED, CONNECTED, as_agreed, decide, keys_of
 from enricher.tend import Tend
-from enricher.traces import enrichments, entries, firing, forgotten
+from enricher.traces import agreed, enrichments, entries, forgotten
 from enricher.world import World, world
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -36,6 +37,15 @@ class Terms:
 
     hold_for: timedelta
     keys: Keys
+
+
+class Decided(NamedTuple):
+    """What a batch was found to be about, and what is to be done."""
+
+    known: World
+    claimed: list[Claim]
+    erased: dict[Life, datetime]
+    settled: list[Settled]
 
 
 class Enrich:
@@ -68,13 +78,9 @@ class Enrich:
         The job's `enrichment` is written after everything else it stands for, so that an event
         whose job has one is not decided again, and one whose job has none is.
         """
-        known = await self._world(events)
-        todo = undecided(events, known)
-        facts = await self._facts(events, known)
-        claimed = claims(events, known.orders, known.links, facts)
-        erased = await self._erase.covered(claimed)
-        known = without(known, erased, events)
-        settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
+        known, claimed, erased, settled = await self._decided(events, now)
+        while not await self._agreed(settled):
+            known, claimed, erased, settled = await self._decided(events, now)
         await self._write(settled, now)
         told = [record for it in settled for record in announcements(it.happened, it.decision)]
         await publish(self._publisher, told)
@@ -86,13 +92,40 @@ class Enrich:
         await self._tend(unsure(events, settled, known), now)
         _count(settled)
 
+    async def _decided(self, events: Sequence[Happened], now: datetime) -> Decided:
+        known = await self._world(events)
+        todo = undecided(events, known)
+        facts = await self._facts(events, known)
+        claimed = claims(events, known.orders, known.links, facts)
+        erased = await self._erase.covered(claimed)
+        known = without(known, erased, events)
+        settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
+        return Decided(known, claimed, erased, settled)
+
+    async def _agreed(self, settled: Sequence[Settled]) -> bool:
+        """
+        Say what is to become of each action, before anything is done about it.
+
+        Return whether nobody has said something else: whoever says it first is right. Since this
+        worker has read, it may have slept until another one had taken over and done everything.
+        """
+        ends = {
+            it.happened.event.job_id: it.decision.action
+            for it in settled
+            if it.decision.action is not None and it.happened.agreed is None
+        }
+        if not ends:
+            return True
+        await bulk.write(self._database[JOBS], list(agreed(ends)))
+        found = self._database[JOBS].find({"_id": {"$in": list(ends)}}, ["agreed"])
+        return all([it.get("agreed") == ends[it["_id"]] async for it in found])
+
     async def _world(self, events: Sequence[Happened]) -> World:
         connecting = [it for it in events if it.kind in CONNECTED | ACTED]
         return await world(
             self._database,
             list({it.event.order_id for it in events}),
             [it.event.job_id for it in connecting],
-            [it.event.job_id for it in connecting if it.event.action is not None],
         )
 
     async def _facts(self, events: Iterable[Happened], known: World) -> Facts:
@@ -115,7 +148,6 @@ class Enrich:
             bulk.write(self._database[LINKS], linked),
             bulk.write(self._database[HELD], holds),
             bulk.write(self._database[INTEGRATION_LOG], list(entries(settled, now))),
-            bulk.write(self._database[JOBS], list(firing(settled, now))),
         )
 
 
@@ -138,11 +170,11 @@ def settle(events: Iterable[Happened], known: World, facts: Facts, window: Windo
     linked = dict(known.links)
     settled: list[Settled] = []
     for event in events:
-        it = replace(event, firing=event.event.job_id in known.jobs.firing)
+        it = replace(event, agreed=known.jobs.agreed.get(event.event.job_id))
         order_id = it.event.order_id
-        decision = decide(it, known.orders.get(order_id), linked.get(order_id), facts, window)
-        if it.event.job_id in known.held:
-            decision = left_to_its_hold(decision)
+        link = linked.get(order_id)
+        decision = decide(it, known.orders.get(order_id), link, facts, window)
+        decision = as_agreed(it, decision, link, window)
         if decision.link is not None:
             linked[order_id] = decision.link
         settled.append(Settled(it, decision))
@@ -153,13 +185,14 @@ def without(known: World, erased: Collection[Life], events: Iterable[Happened]) 
     """
     Return what is known, as if the orders of erased contacts were deleted already.
 
-    Nothing is fired for them any more, whatever a worker was about to do.
+    Nothing is fired for them any more, whatever was agreed on.
     """
     gone = {it.order_id for it in erased}
     left = {order_id: it for order_id, it in known.orders.items() if order_id not in gone}
     theirs = {it.event.job_id for it in events if it.event.order_id in gone}
-    jobs = replace(known.jobs, firing=known.jobs.firing - theirs)
-    return replace(known, orders=left, jobs=jobs)
+    ends = known.jobs.agreed
+    agreed = {it: Action.DROPPED if it in theirs else end for it, end in ends.items()}
+    return replace(known, orders=left, jobs=replace(known.jobs, agreed=agreed))
 
 
 def _forgotten(events: Iterable[Happened]) -> Iterator[UpdateMany]:
@@ -172,7 +205,11 @@ def unsure(events: Iterable[Happened], settled: Iterable[Settled], known: World)
 
     Also those of events that were handled before, perhaps by a process that died right after.
     """
-    lacking = {it.happened.event.order_id for it in settled if it.decision.lacks}
+    lacking = {
+        it.happened.event.order_id
+        for it in settled
+        if it.decision.lacks or it.decision.action is Action.HELD
+    }
     for it in events:
         order_id, link = it.event.order_id, known.links.get(it.event.order_id)
         repeated = link is not None and link.contact_version == it.event.version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -87,15 +87,6 @@ async def of_orders(
     async for document in collection.find({"orderId": {"$in": order_ids}}):
         found[document["orderId"]].append(held_of(document))
     return found
-
-
-async def known(collection: AsyncCollection[Document], job_ids: Iterable[str]) -> frozenset[str]:
-    """Return those jobs whose action is or was held."""
-    ids = [action_id(job_id) for job_id in job_ids]
-    if not ids:
-        return frozenset()
-    found = collection.find({"_id": {"$in": ids}}, {"jobId": 1})
-    return frozenset([document["jobId"] async for document in found])
 
 
 async def expired(collection: AsyncCollection[Document], now: datetime, limit: int) -> list[str]:

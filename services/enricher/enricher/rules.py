@@ -125,16 +125,23 @@ def _with_contact(happened: Happened, link: Link, facts: Facts, window: Window) 
         return replace(missing, action=Action.DROPPED)  # its job fails: that says it all
     if until <= window.now:
         return _dropped(missing)
-    held = Held(
-        job_id=happened.event.job_id,
-        order_id=happened.event.order_id,
-        version=version,
-        contact_version=link.contact_version,
-        action=action,
+    return replace(missing, action=Action.HELD, hold=_hold(happened, link.contact_version, window))
+
+
+def _hold(happened: Happened, contact_version: int | None, window: Window) -> Held | None:
+    """Return how its action is held; of no version that there is, whoever looks next drops it."""
+    event = happened.event
+    if event.action is None or event.version is None:
+        return None
+    return Held(
+        job_id=event.job_id,
+        order_id=event.order_id,
+        version=event.version,
+        contact_version=contact_version or 0,
+        action=event.action,
         accepted_at=happened.accepted_at,
-        until=until,
+        until=happened.accepted_at + window.hold_for,
     )
-    return replace(missing, action=Action.HELD, hold=held)
 
 
 def _act(
@@ -164,9 +171,14 @@ def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decisi
     if isinstance(found, KnownContact):
         return _fire(happened, found, Enrichment.SUPERSEDED)
     if happened.kind is EventType.ACTION_REQUESTED:
-        lacking = Missing(code=found, reference=order.contact.match_key_type)
-        return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(lacking,))
+        return _unknown(order, found)
     return _dropped(superseded) if happened.event.action else superseded
+
+
+def _unknown(order: Order, code: str) -> Decision:
+    """Return what becomes of an action that was triggered while its contact isn't known."""
+    lacking = Missing(code=code, reference=order.contact.match_key_type)
+    return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(lacking,))
 
 
 def _alive(happened: Happened, stored: Stored | None) -> bool:
@@ -174,10 +186,10 @@ def _alive(happened: Happened, stored: Stored | None) -> bool:
     Return whether the order that the command met still exists, in the life it had then.
 
     Told by its registration: the announced order itself may be of a later life, and another
-    person's, where all three commands met in one batch. What somebody was about to fire before
-    dying was decided while it lived.
+    person's, where all three commands met in one batch. What was agreed on to be fired was so
+    while it lived.
     """
-    if happened.firing:
+    if happened.agreed is Action.FIRED:
         return True
     return stored is not None and stored.registered_by == happened.event.registration
 
@@ -222,11 +234,30 @@ def enriched(link: Link) -> OrderEnriched:
     )
 
 
-def left_to_its_hold(decision: Decision) -> Decision:
+def as_agreed(
+    happened: Happened, decision: Decision, link: Link | None, window: Window
+) -> Decision:
     """
-    Return the decision on an event whose action was held before a crash.
+    Return the decision with the end of the action that was agreed on by whoever came first.
 
-    Only who looks after held actions may fire or drop it now.
+    By now the order may be gone, or its contact known: a worker that wakes after a pause, or takes
+    over from one that died, would decide otherwise. What was agreed on to be fired is fired, if
+    its contact wasn't erased since.
     """
-    log = tuple(missing for missing in decision.log if missing.code != DROPPED)
-    return replace(decision, action=Action.HELD, hold=None, fire=None, log=log)
+    if happened.agreed is Action.HELD and decision.action is not Action.HELD:
+        hold = _hold(happened, _connected_at(happened, link), window)
+        log = tuple(missing for missing in decision.log if missing.code != DROPPED)
+        return replace(decision, action=Action.HELD, hold=hold, fire=None, log=log)
+    if happened.agreed is Action.DROPPED and decision.action is not Action.DROPPED:
+        if happened.kind is EventType.ACTION_REQUESTED and happened.event.order is not None:
+            return _unknown(happened.event.order, MISSING)  # why else, since the order is there
+        return _dropped(replace(decision, fire=None, hold=None))
+    return decision
+
+
+def _connected_at(happened: Happened, link: Link | None) -> int | None:
+    """Return the version at which the order that was changed got its link; None if it's gone."""
+    version = happened.event.version
+    if happened.kind in CONNECTED or version is None:
+        return version
+    return link.contact_version if link is not None and link.contact_version <= version else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,17 +30,11 @@ def entry(code: str, job_id: str, order_id: str, reference: str | None, now: dat
     return once(log_document(said))
 
 
-def firing(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
-    """
-    Yield what says, before an action is published, that it will be.
-
-    Whoever takes over from a worker that died in between publishes it again, even if the order was
-    deleted meanwhile: else it would be called dropped although it may have been sent.
-    """
-    for it in settled:
-        if it.decision.fire is not None:
-            undecided = {"_id": it.happened.event.job_id, "enrichment": {"$exists": False}}
-            yield UpdateOne(undecided, {"$set": {"firing": now}})
+def agreed(ends: Mapping[str, Action]) -> Iterator[UpdateOne]:
+    """Yield what says of jobs, if nothing says it yet, what is to become of their action."""
+    for job_id, end in ends.items():
+        open_yet = {"_id": job_id, "enrichment": {"$exists": False}, "agreed": {"$exists": False}}
+        yield UpdateOne(open_yet, {"$set": {"agreed": str(end)}})
 
 
 def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
@@ -52,7 +46,7 @@ def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne
                 state["action"] = str(decision.action)
             # Decided once: a worker that comes too late with the same event says nothing more.
             undecided = {"_id": it.happened.event.job_id, "enrichment": {"$exists": False}}
-            yield UpdateOne(undecided, {"$set": {"enrichment": state}, "$unset": {"firing": ""}})
+            yield UpdateOne(undecided, {"$set": {"enrichment": state}, "$unset": {"agreed": ""}})
 
 
 def acted(held: Held, now: datetime) -> UpdateOne:

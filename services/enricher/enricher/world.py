@@ -13,6 +13,7 @@ from enricher import held, links
 from enricher.decision import Asked, Link, Stored
 from enricher.mending import Found
 from order_contracts.decoding import at_rest
+from order_contracts.job import Action
 from order_contracts.order import ActionRequest, ContactKey
 from order_runtime.mongo import HELD, JOBS, LINKS, ORDERS, Document
 
@@ -28,8 +29,8 @@ class Jobs:
 
     settled: Mapping[str, Document]
     """What is recorded of those whose event was handled: everything before that was done."""
-    firing: frozenset[str]
-    """Those whose action may have been published, and whose event was not handled wholly."""
+    agreed: Mapping[str, Action]
+    """What is to become of the action of those whose event was not handled wholly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,19 @@ class World:
     orders: Mapping[str, Stored]
     links: Mapping[str, Link]
     jobs: Jobs
-    held: frozenset[str]
-    """The jobs whose action is or was held."""
 
 
 async def world(
     database: AsyncDatabase[Document],
     order_ids: Sequence[str],
     job_ids: Sequence[str],
-    acting: Sequence[str],
 ) -> World:
-    """Return what is stored of these orders and jobs; *acting* are those that ask for an action."""
+    """Return what is stored of these orders and jobs."""
     return World(
         *await asyncio.gather(
             orders_of(database, order_ids),
             links.links_of(database[LINKS], order_ids),
             _jobs(database, job_ids),
-            held.known(database[HELD], acting),
         )
     )
 
@@ -96,11 +93,12 @@ def stored_of(document: Document) -> Stored:
 
 
 async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> Jobs:
-    touched = [{"enrichment": {"$exists": True}}, {"firing": {"$exists": True}}]
-    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "firing"])
+    touched = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
+    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "agreed"])
     jobs = {it["_id"]: it async for it in found}
     settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
-    return Jobs(settled, frozenset(jobs.keys() - settled.keys()))
+    agreed = {it: Action(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
+    return Jobs(settled, agreed)
 
 
 async def _asked(
