@@ -178,13 +178,14 @@ async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place:
     """It was accepted when the erasure had been seen: a new relation of an older order."""
     await place.knows(contact("c-1"), contact("c-2"))
     writer = Writer("o-1")
-    await place.handle(writer.register(body("c-2")))
+    first = writer.register(body("c-2"))
+    await place.handle(first)
     await place.knows(tombstone("c-1"))
     moved = later(writer).replace(body("c-1"))
     await place.handle(moved)
 
     await place.knows(tombstone("c-1"))
-    await place.enrich([taken(moved.event)])
+    await place.enrich([taken(writer.again(it)) for it in (first, moved)])
 
     assert deletions(place) == []
     assert await place.link("o-1") is not None

@@ -15,7 +15,7 @@ from order_contracts.identity import event_id
 from order_contracts.job import Operation
 from order_contracts.order import ActionRequest, Order, OrderStatus
 from order_contracts.topics import EVENTS
-from order_runtime.jobs import Entry, entry_document
+from order_runtime.jobs import Entry, entry_document, entry_of
 from order_runtime.orders import LiveOrder, Tombstone, to_document
 from order_runtime.records import Outgoing, Record
 from support.builders import Json, unique
@@ -52,6 +52,11 @@ class Writer:
 
     def register(self, body: Json, action: Json | None = None) -> Written:
         return self._put(Operation.REGISTER, body, action)
+
+    def again(self, written: Written) -> Outgoing:
+        """Return its event as it is announced once more: with the order as it is now."""
+        assert self._state is not None
+        return _event(entry_of(written.job), self._state)
 
     def replace(self, body: Json, action: Json | None = None) -> Written:
         return self._put(Operation.REPLACE, body, action)

@@ -122,17 +122,29 @@ def claims(
     """Return by which key each order that these events are about means its contact."""
     found: list[Claim] = []
     for it in events:
-        order_id, order = it.event.order_id, it.event.order
-        stored = orders.get(order_id)
-        if stored is None or order is None or it.kind not in CONNECTED | ACTED:
+        order_id = it.event.order_id
+        stored, link = orders.get(order_id), linked.get(order_id)
+        if stored is None or it.kind not in CONNECTED | ACTED:
             continue
-        # What was replaced since has an event of its own, which is to come.
-        if stored.registered_by != it.event.registration or order.contact != stored.contact:
+        accepted_at = _connected_at(it, stored, link)
+        if stored.registered_by != it.event.registration or accepted_at is None:
             continue
-        key = _key(stored, linked.get(order_id), facts)
-        hashed = facts.keys.hashed(key)
-        found.append(Claim(life_of(order_id, stored), hashed, stored.registered_at, it.accepted_at))
+        hashed = facts.keys.hashed(_key(stored, link, facts))
+        found.append(Claim(life_of(order_id, stored), hashed, stored.registered_at, accepted_at))
     return found
+
+
+def _connected_at(it: Happened, stored: Stored, link: Link | None) -> datetime | None:
+    """
+    Return when the command was accepted that connected the order as it is stored.
+
+    None where its event is to come. Not simply this event's: an older one that is announced again
+    tells of the order as it is now.
+    """
+    if it.kind in CONNECTED and it.event.version == stored.contact_version:
+        return it.accepted_at
+    current = counting(Found(stored, link))
+    return current.accepted_at if current is not None else None
 
 
 def _key(stored: Stored, link: Link | None, facts: Facts) -> str:
