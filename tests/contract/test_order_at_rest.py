@@ -26,6 +26,7 @@ def live(body: Json) -> LiveOrder:
         version=1,
         contact_version=1,
         contact_since=1,
+        contact_since_at=AT,
         job_id="job",
         registered_by="job",
         registered_at=AT,
@@ -87,7 +88,7 @@ def test_the_action_is_not_kept_with_the_order() -> None:
     """It is write-only: it belongs to the job that asked for it."""
     stored = live(order_body())
     asked = read(Order, parse(json.dumps(order_body(orderAction={"action": "Custom"})).encode()))
-    state = LiveOrder(asked, 1, 1, 1, "job", "job", AT, AT)
+    state = LiveOrder(asked, 1, 1, 1, AT, "job", "job", AT, AT)
     assert "order_action" not in to_document("o-1", state)["order"]
     assert state.view().order_action is None
     assert stored.view().order_type == "Purchase"

@@ -14,7 +14,7 @@ from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo import CONTACTS as KNOWN
 from order_runtime.records import Record
 from order_stack.leaks import pattern
-from support.place import CONFIRM, Died, Make, Place, article, body, contact
+from support.place import CONFIRM, NOW, Died, Make, Place, article, body, contact
 from support.written import AT, Writer, reference, taken
 
 LATER = AT + timedelta(minutes=2)
@@ -174,6 +174,23 @@ async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:
     assert len(place.topics.on(ACTIONS.name)) == fired
 
 
+async def test_an_older_order_is_deleted_although_it_is_replaced_for_the_same_contact_afterwards(
+    place: Place,
+) -> None:
+    await place.knows(contact("c-1"))
+    writer = Writer("o-1")
+    first = writer.register(body("c-1"))
+    await place.handle(first)
+    moved = later(writer).replace(body("c-1"))
+    await place.store([moved])
+    await place.knows(tombstone("c-1"))
+    await place.database[ERASURES].update_many({}, {"$set": {"seen": NOW}})
+
+    await place.enrich([taken(moved.event)])
+
+    assert deletions(place) == [("o-1", first.job_id)]
+
+
 async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place: Place) -> None:
     """It was accepted when the erasure had been seen: a new relation of an older order."""
     await place.knows(contact("c-1"), contact("c-2"))
@@ -181,6 +198,7 @@ async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place:
     first = writer.register(body("c-2"))
     await place.handle(first)
     await place.knows(tombstone("c-1"))
+    await place.database[ERASURES].update_many({}, {"$set": {"seen": NOW}})
     moved = later(writer).replace(body("c-1"))
     await place.handle(moved)
 

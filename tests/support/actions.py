@@ -41,6 +41,7 @@ def order_action(
         version=1,
         contact_version=1,
         contact_since=1,
+        contact_since_at=ASKED_AT,
         job_id=job_id,
         registered_by=job_id,
         registered_at=ASKED_AT,

@@ -65,15 +65,16 @@ def the_job_tells_what_became_of_its_action(evidence: Evidence) -> Iterator[Find
         came = evidence.action_of(job) in evidence.hooks
         if stage not in allowed and stage != "failed":
             yield Finding(f"{stage}, not {sorted(allowed)}", job.order_id, job.job_id)
-        elif came and stage not in ends_of_sent(evidence, job):
+        elif came and stage not in ends_of_sent(evidence, job, document):
             yield Finding(f"{stage}, and a webhook came", job.order_id, job.job_id)
 
 
-def ends_of_sent(evidence: Evidence, job: Expected) -> set[str]:
+def ends_of_sent(evidence: Evidence, job: Expected, document: Json) -> set[str]:
     """Return what may be told of a webhook that came; in flight, its contact may be erased."""
     order = job.step.after if job.step else None
     erased = order is not None and contact_of(order.content) in evidence.erased
-    return {"delivered", "failed", *(["dropped"] if erased else [])}
+    in_flight = erased and "delivery" in document  # the enricher has not dropped it
+    return {"delivered", "failed", *(["dropped"] if in_flight else [])}
 
 
 def every_delivery_is_announced(evidence: Evidence) -> Iterator[Finding]:

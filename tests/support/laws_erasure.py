@@ -20,24 +20,21 @@ def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Findin
     for order_id in evidence.replay.model.history.keys() - evidence.replay.unordered:
         order = evidence.replay.model.order(order_id)
         person = evidence.erased.get(contact_of(order.content)) if order else None
-        if order and person and _since(evidence, order_id, order) <= erased_at(person):
+        if order and person and _is_older(evidence, order_id, order, person):
             yield Finding("its contact was erased", order_id, order.owner)
 
 
 def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[Finding]:
-    """Whatever the enricher deleted had an erased contact since before it was erased."""
+    """Whatever the enricher deleted was of an erased contact since before it was erased."""
     for job in evidence.expected():
         deleted = job.read.record.header("ce_source") == ENRICHER and job.end.version is not None
         if not deleted or job.read.command is None or job.step is None:
             continue
         steps = evidence.replay.model.history[str(job.order_id)]
-        earlier = steps[: steps.index(job.step)]
-        lives = [it.after for it in earlier if it.after is not None]
-        orders = [it for it in lives if it.owner == job.read.command.registration]
-        theirs = [evidence.erased.get(contact_of(it.content)) for it in orders]
-        registered = _at(evidence, orders[-1].owner) if orders else 0
-        if not any(it is not None and registered <= erased_at(it) for it in theirs):
-            yield Finding("none of its contacts was erased", job.order_id, job.job_id)
+        order = steps[steps.index(job.step) - 1].after
+        person = evidence.erased.get(contact_of(order.content)) if order else None
+        if order is None or person is None or _at(evidence, order.owner) > erased_at(person):
+            yield Finding("its contact was not erased", job.order_id, job.job_id)
 
 
 def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
@@ -57,11 +54,13 @@ def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator[Finding]:
-    """What was asked for before the erasure is sent soon after it, or never."""
+    """What orders from before the erasure asked for is sent soon after it, or never."""
     for job, _ in acting(evidence):
         order = job.step.after if job.step else None
         person = evidence.erased.get(contact_of(order.content)) if order else None
-        if person is None or job.read.record.at > erased_at(person):
+        if order is None or person is None:
+            continue
+        if not _is_older(evidence, str(job.order_id), order, person):
             continue
         for hook in evidence.hooks.get(evidence.action_of(job), ()):
             if hook.at > erased_at(person) / 1000 + SENT_WITHIN:
@@ -73,12 +72,11 @@ def erased_at(person: Person) -> int:
     return person.erased_at
 
 
-def _since(evidence: Evidence, order_id: str, order: Stored) -> int:
-    """Return when the order came to mean its contact: the append time of that command."""
+def _is_older(evidence: Evidence, order_id: str, order: Stored, person: Person) -> bool:
+    """Whether the order came to mean this contact before it was erased."""
     steps = evidence.replay.model.history[order_id]
-    return next(
-        _at(evidence, it.command.job_id) for it in steps if it.end.version == order.connected
-    )
+    since = next(_at(evidence, it.command.job_id) for it in steps if it.end.version == order.since)
+    return since <= erased_at(person)
 
 
 def _at(evidence: Evidence, job_id: str) -> int:

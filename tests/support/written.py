@@ -101,11 +101,13 @@ class Writer:
         job_id = unique("job")
         old = self._state if operation is Operation.REPLACE else None
         order = read(Order, parse(json.dumps({**body, "orderId": self.order_id}).encode()))
+        same = old if isinstance(old, LiveOrder) and old.order.contact == order.contact else None
         state = LiveOrder(
             order=order,
             version=self.version,
             contact_version=self.version,
-            contact_since=self.version,
+            contact_since=same.contact_since if same else self.version,
+            contact_since_at=same.contact_since_at if same else self.at,
             job_id=job_id,
             registered_by=old.registered_by if isinstance(old, LiveOrder) else job_id,
             # Each life of an orderId begins at a time of its own.

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from enricher.decision import NOTHING, Decision, Facts, Happened, Link, Stored, Window
+from enricher.decision import NOTHING, Agreed, Decision, Facts, Happened, Link, Stored, Window
 from enricher.decode import happened
 from enricher.matching import Keys, KnownContact
 from enricher.rules import as_agreed, decide
@@ -183,7 +183,7 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
 def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone() -> None:
     """It may have been sent; sending it again changes nothing."""
     writer = Writer("o-1")
-    first = replace(read(writer.register(body(), CONFIRM)), agreed=Action.FIRED)
+    first = replace(read(writer.register(body(), CONFIRM)), agreed=Agreed(Action.FIRED, "c-1"))
 
     decision = decide(first, stored(writer.delete()), None, FACTS, WINDOW)
 
@@ -275,11 +275,11 @@ def test_what_changed_nothing_connects_nothing(kind: EventType) -> None:
 def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
     """Who looks after held actions may have fired or dropped it already."""
     written = Writer("o-1").register(body(), CONFIRM)
-    event = replace(read(written), agreed=Action.HELD)
+    event = replace(read(written), agreed=Agreed(Action.HELD))
 
     fires, drops = seen(written), alone(written, window=replace(WINDOW, hold_for=timedelta(0)))
 
-    for decision in (as_agreed(event, it, None, WINDOW) for it in (fires, drops)):
+    for decision in (as_agreed(event, it, None, FACTS, WINDOW) for it in (fires, drops)):
         assert (decision.action, decision.fire) == (Action.HELD, None)
         assert decision.hold is not None
         assert decision.hold.contact_version == 1
@@ -290,19 +290,22 @@ def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed(
     writer = Writer("o-1")
     first, change = writer.register(body()), writer.change(CONFIRM)
     link, later = seen(first).link, seen(writer.replace(body())).link
-    event = replace(read(change), agreed=Action.HELD)
+    event = replace(read(change), agreed=Agreed(Action.HELD))
 
-    holds = [as_agreed(event, seen(change, link=it), it, WINDOW).hold for it in (link, later, None)]
+    decisions = [
+        as_agreed(event, seen(change, link=it), it, FACTS, WINDOW) for it in (link, later, None)
+    ]
 
+    holds = [it.hold for it in decisions]
     assert [hold.contact_version if hold else None for hold in holds] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("facts", [FACTS, NOBODY])
 def test_what_was_agreed_to_be_dropped_is_dropped(facts: Facts) -> None:
     written = Writer("o-1").register(body(), CONFIRM)
-    event = replace(read(written), agreed=Action.DROPPED)
+    event = replace(read(written), agreed=Agreed(Action.DROPPED))
 
-    decision = as_agreed(event, alone(written, facts), None, WINDOW)
+    decision = as_agreed(event, alone(written, facts), None, FACTS, WINDOW)
 
     assert (decision.action, decision.fire, decision.hold) == (Action.DROPPED, None, None)
     assert ("ActionDropped", "") in logged(decision)
@@ -312,9 +315,28 @@ def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -
     writer = Writer("o-1")
     link = seen(writer.register(body())).link
     triggered = writer.ask(CONFIRM)
-    event = replace(read(triggered), agreed=Action.DROPPED)
+    event = replace(read(triggered), agreed=Agreed(Action.DROPPED))
 
-    decision = as_agreed(event, seen(triggered, link=link), link, WINDOW)
+    decision = as_agreed(event, seen(triggered, link=link), link, FACTS, WINDOW)
 
     assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.DROPPED)
     assert logged(decision) == [("ContactMissing", "ExternalId")]
+
+
+@pytest.mark.parametrize("kind", ["embedded", "triggered"])
+def test_what_was_agreed_to_be_fired_is_fired_for_that_contact(kind: str) -> None:
+    """Its key may mean nobody by now, and its order may have been replaced."""
+    writer = Writer("o-1")
+    first = writer.register(body(), CONFIRM)
+    asked = first if kind == "embedded" else writer.ask(CONFIRM)
+    later = writer.replace(body())
+    event = replace(read(asked), agreed=Agreed(Action.FIRED, "c-7"))
+
+    today = decide(event, stored(later), None, NOBODY, WINDOW)
+    decision = as_agreed(event, today, None, NOBODY, WINDOW)
+
+    assert today.action is Action.DROPPED
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
+    assert decision.fire is not None
+    assert decision.fire.contact_id == "c-7"
+    assert logged(decision) == []

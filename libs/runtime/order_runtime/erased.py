@@ -8,8 +8,8 @@ what could bring the contact back, and no longer.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -18,14 +18,21 @@ from order_runtime.documents import Document
 from order_runtime.endings import AssumptionBroken
 from order_runtime.erasures import KEPT, Erasure, hashed
 
+_KEPT_MS: Final = KEPT // timedelta(milliseconds=1)
 
-def noted(key_hash: str, at: datetime, now: datetime) -> UpdateOne:
-    """Return the write that notes an erasure; the latest counts, and when it was first seen."""
+
+def noted(key_hash: str, at: datetime) -> UpdateOne:
+    """
+    Return the write that notes an erasure; the latest counts, and when it was first seen.
+
+    By the database's clock, at the moment from which everybody sees it: who notes it may have
+    slept since it read its own.
+    """
     later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
     fields: dict[str, Any] = {
         "at": {"$max": ["$at", at]},
-        "seen": {"$cond": [later, now, "$seen"]},
-        "expireAt": {"$cond": [later, now + KEPT, "$expireAt"]},
+        "seen": {"$cond": [later, "$$NOW", "$seen"]},
+        "expireAt": {"$cond": [later, {"$add": ["$$NOW", _KEPT_MS]}, "$expireAt"]},
     }
     return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)
 

@@ -28,10 +28,11 @@ class Erasure:
 
     def covers(self, registered_at: datetime, accepted_at: datetime) -> bool:
         """
-        Return whether a command belongs to what was erased.
+        Return whether an order, or an action, belongs to what was erased.
 
-        It does on an order that was registered before: an order that is registered later for the
-        same person is a new relation.
+        It does of an order that was registered before: one that is registered later for the same
+        person is a new relation. *accepted_at* is when the command was accepted by which the order
+        came to mean its contact, or which asked for the action.
         """
         return registered_at <= self.at and accepted_at <= self.seen
 

@@ -19,14 +19,16 @@ class LiveOrder:
     `version` grows with every applied change, also over a deletion and the next registration;
     `contact_version` is the version at which it was last registered or replaced: what enrichment
     found for it counts while it carries this one. `contact_since` is the version at which it got
-    the contact that it names: of a link that is as new, the contact counts. `cancelled_since` is
-    the version that cancelled it, while it is: what was held before that one isn't to happen.
+    the contact that it names: of a link that is as new, the contact counts; `contact_since_at` is
+    when that command was accepted. `cancelled_since` is the version that cancelled it, while it
+    is: what was held before that one isn't to happen.
     """
 
     order: Order
     version: int
     contact_version: int
     contact_since: int
+    contact_since_at: datetime
     job_id: str
     """The job that made this version; the version tag is derived from it."""
     registered_by: str
@@ -70,6 +72,7 @@ def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
         "version": state.version,
         "contactVersion": state.contact_version,
         "contactSince": state.contact_since,
+        "contactSinceAt": state.contact_since_at,
         "jobId": state.job_id,
         "registeredBy": state.registered_by,
         "registeredAt": state.registered_at,
@@ -91,6 +94,7 @@ def from_document(document: Document) -> LiveOrder | Tombstone:
         version=document["version"],
         contact_version=document["contactVersion"],
         contact_since=document["contactSince"],
+        contact_since_at=document["contactSinceAt"],
         job_id=document["jobId"],
         registered_by=document["registeredBy"],
         registered_at=document["registeredAt"],

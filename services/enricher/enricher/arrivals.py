@@ -30,7 +30,7 @@ class Arrivals:
         """Handle *records* wholly: when this returns, what they mend or erase is done."""
         for some in runs(records):
             kept = await references.keep(self._database, some, self._keys)
-            await self._erase.note(kept.gone, now)
+            await self._erase.note(kept.gone)
             # First what now means somebody else, since two contacts may have shared a key.
             await self._tend.arrived(kept.keys, now)
             await self._erase.all_of(kept.gone, now)

@@ -15,6 +15,15 @@ from order_runtime.erasures import id_key
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """What is to become of an action: whoever says it first is right."""
+
+    end: Action
+    contact_id: str | None = None
+    """Whom it is fired for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Happened:
     """An event of an order as it was read."""
 
@@ -23,8 +32,8 @@ class Happened:
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
-    agreed: Action | None = None
-    """What was agreed on to become of its action, which somebody may have done already."""
+    agreed: Agreed | None = None
+    """What is to become of its action, which somebody may have done already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class Stored:
     contact_version: int
     contact_since: int
     """The version at which it got its contact, whatever replaced it since for the same one."""
+    contact_since_at: datetime
+    """When that command was accepted."""
     registered_by: str
     """The job that registered it: another one in each life of an orderId."""
     registered_at: datetime
@@ -71,8 +82,6 @@ class Link:
     contact_id: str | None
     registered_at: datetime
     """Of the order, kept here so that a contact's orders are paged by one index."""
-    accepted_at: datetime
-    """When that job's command was accepted: an erasure that was seen before doesn't cover it."""
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
     """The keys whose arrival would mend it, one for each that is missing."""
@@ -159,6 +168,13 @@ class Decision:
     hold: Held | None = None
     enriched: OrderEnriched | None = None
     fire: OrderAction | None = None
+
+    @property
+    def agreement(self) -> Agreed | None:
+        """What is to be agreed on before any of it is done."""
+        if self.action is None:
+            return None
+        return Agreed(self.action, self.fire.contact_id if self.fire else None)
 
     @property
     def lacks(self) -> bool:

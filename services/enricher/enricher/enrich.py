@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk, held, links, lookup, metrics
 from enricher.announce import announcements
-from enricher.decision import Facts, Happened, Life, Settled, Window
+from enricher.decision import Agreed, Facts, Happened, Life, Settled, Window
 from enricher.decode import Unreadable, happened
 from enricher.erase import Claim, Erase, claims
 from enricher.matching import Keys
@@ -22,11 +22,12 @@ from enricher.publishing import Publishes, publish
 from enricher.rules import ACTED, CONNECTED, as_agreed, decide, keys_of
 from enricher.tend import Tend
 from enricher.traces import agreed, enrichments, entries, forgotten
-from enricher.world import World, world
+from enricher.world import World, agreed_of, living, world
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.topics import ENRICHER
 from order_runtime.dead_letters import dead_letter
+from order_runtime.erasures import id_key
 from order_runtime.mongo import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
 from order_runtime.records import Outgoing, Record
 
@@ -89,7 +90,7 @@ class Enrich:
         await self._erase.delete(erased | await self._erase.covered(claimed))
         # A contact may have come since the facts were read: whoever wrote it had no link to find
         # yet. Only after the jobs, so that what is held is said before what became of it.
-        await self._tend(unsure(events, settled, known), now)
+        await self._tend([*unsure(events, settled, known), *await self._gone(settled)], now)
         _count(settled)
 
     async def _decided(self, events: Sequence[Happened], now: datetime) -> Decided:
@@ -110,15 +111,23 @@ class Enrich:
         worker has read, it may have slept until another one had taken over and done everything.
         """
         ends = {
-            it.happened.event.job_id: it.decision.action
+            it.happened.event.job_id: agreement
             for it in settled
-            if it.decision.action is not None and it.happened.agreed is None
+            if it.happened.agreed is None and (agreement := it.decision.agreement)
         }
         if not ends:
             return True
         await bulk.write(self._database[JOBS], list(agreed(ends)))
         found = self._database[JOBS].find({"_id": {"$in": list(ends)}}, ["agreed"])
-        return all([it.get("agreed") == ends[it["_id"]] async for it in found])
+        said = {
+            it["_id"]: agreed_of(it["agreed"]) if "agreed" in it else None async for it in found
+        }
+        return all(ends[job_id] == it for job_id, it in said.items())
+
+    async def _gone(self, settled: Sequence[Settled]) -> set[str]:
+        """Return the orders that were linked, and deleted by then: their links are to go, too."""
+        linked = {it.decision.link.order_id for it in settled if it.decision.link is not None}
+        return linked - await living(self._database, linked)
 
     async def _world(self, events: Sequence[Happened]) -> World:
         connecting = [it for it in events if it.kind in CONNECTED | ACTED]
@@ -130,7 +139,8 @@ class Enrich:
 
     async def _facts(self, events: Iterable[Happened], known: World) -> Facts:
         keys = self._terms.keys
-        contacts: set[str] = set()
+        fired_for = [it.contact_id for it in known.jobs.agreed.values()]
+        contacts = {id_key(it) for it in fired_for if it is not None}
         articles: set[str] = set()
         stores: set[str] = set()
         for it in events:
@@ -174,7 +184,7 @@ def settle(events: Iterable[Happened], known: World, facts: Facts, window: Windo
         order_id = it.event.order_id
         link = linked.get(order_id)
         decision = decide(it, known.orders.get(order_id), link, facts, window)
-        decision = as_agreed(it, decision, link, window)
+        decision = as_agreed(it, decision, link, facts, window)
         if decision.link is not None:
             linked[order_id] = decision.link
         settled.append(Settled(it, decision))
@@ -185,14 +195,19 @@ def without(known: World, erased: Collection[Life], events: Iterable[Happened]) 
     """
     Return what is known, as if the orders of erased contacts were deleted already.
 
-    Nothing is fired for them any more, whatever was agreed on.
+    Nothing is fired for them any more, whatever was agreed on; but for whom they belonged to
+    before.
     """
-    gone = {it.order_id for it in erased}
+    gone = {it.order_id: it.since for it in erased}
     left = {order_id: it for order_id, it in known.orders.items() if order_id not in gone}
-    theirs = {it.event.job_id for it in events if it.event.order_id in gone}
-    ends = known.jobs.agreed
-    agreed = {it: Action.DROPPED if it in theirs else end for it, end in ends.items()}
-    return replace(known, orders=left, jobs=replace(known.jobs, agreed=agreed))
+    theirs = {
+        it.event.job_id
+        for it in (event for event in events if event.event.order_id in gone)
+        if it.event.version is None or it.event.version >= gone[it.event.order_id]
+    }
+    dropped = dict.fromkeys(known.jobs.agreed.keys() & theirs, Agreed(Action.DROPPED))
+    jobs = replace(known.jobs, agreed={**known.jobs.agreed, **dropped})
+    return replace(known, orders=left, jobs=jobs)
 
 
 def _forgotten(events: Iterable[Happened]) -> Iterator[UpdateMany]:
@@ -205,11 +220,7 @@ def unsure(events: Iterable[Happened], settled: Iterable[Settled], known: World)
 
     Also those of events that were handled before, perhaps by a process that died right after.
     """
-    lacking = {
-        it.happened.event.order_id
-        for it in settled
-        if it.decision.lacks or it.decision.action is Action.HELD
-    }
+    lacking = {it.happened.event.order_id for it in settled if it.decision.lacks}
     for it in events:
         order_id, link = it.event.order_id, known.links.get(it.event.order_id)
         repeated = link is not None and link.contact_version == it.event.version

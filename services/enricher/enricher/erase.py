@@ -24,12 +24,11 @@ from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, LINKS, Document
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key by which an order means its contact, as a hash, and since when it does."""
+    """A key by which an order means its contact, as a hash."""
 
     life: Life
     key_hash: str
-    registered_at: datetime
-    accepted_at: datetime
+    stored: Stored
 
 
 class Erase:
@@ -45,17 +44,17 @@ class Erase:
         self._publisher = publisher
         self._keys = keys
 
-    async def note(self, gone: Sequence[Gone], now: datetime) -> None:
+    async def note(self, gone: Sequence[Gone]) -> None:
         """Note that these contacts were erased, so that nothing of theirs is taken for new."""
         hashes = {(self._keys.hashed(key), it.at) for it in gone for key in it.keys}
-        writes = [erased.noted(key_hash, at, now) for key_hash, at in sorted(hashes)]
+        writes = [erased.noted(key_hash, at) for key_hash, at in sorted(hashes)]
         await bulk.write(self._database[ERASURES], writes)
 
     async def all_of(self, gone: Sequence[Gone], now: datetime) -> None:
         """Delete the orders of these contacts and redact their deliveries."""
         noted = await erased.found(self._database[ERASURES], {self._noted(it) for it in gone})
         for it in gone:
-            erasure = noted[self._noted(it)]
+            erasure = noted.get(self._noted(it), Erasure(it.at, now))
             await self._orders_of(it, erasure)
             theirs = {
                 "contactId": it.contact_id,
@@ -79,8 +78,7 @@ class Erase:
             theirs = {
                 life_of(key, stored): erasure.at
                 for key, stored in orders.items()
-                if (link := counting(Found(stored, found.get(key))))
-                and erasure.covers(stored.registered_at, link.accepted_at)
+                if counting(Found(stored, found.get(key))) and belongs(stored, erasure)
             }
             await self.delete(theirs)
 
@@ -100,6 +98,11 @@ class Erase:
         await bulk.write(self._database[LINKS], gone)
 
 
+def belongs(stored: Stored, erasure: Erasure) -> bool:
+    """Return whether an order that means an erased contact did so before it was erased."""
+    return erasure.covers(stored.registered_at, stored.contact_since_at)
+
+
 def life_of(order_id: str, stored: Stored) -> Life:
     return Life(order_id, stored.registered_by, stored.contact_since, stored.contact_version)
 
@@ -109,7 +112,7 @@ def _covered(
 ) -> Iterator[tuple[Claim, Erasure]]:
     for claim in claims:
         erasure = known.get(claim.key_hash)
-        if erasure is not None and erasure.covers(claim.registered_at, claim.accepted_at):
+        if erasure is not None and belongs(claim.stored, erasure):
             yield claim, erasure
 
 
@@ -123,28 +126,13 @@ def claims(
     found: list[Claim] = []
     for it in events:
         order_id = it.event.order_id
-        stored, link = orders.get(order_id), linked.get(order_id)
+        stored = orders.get(order_id)
         if stored is None or it.kind not in CONNECTED | ACTED:
             continue
-        accepted_at = _connected_at(it, stored, link)
-        if stored.registered_by != it.event.registration or accepted_at is None:
-            continue
-        hashed = facts.keys.hashed(_key(stored, link, facts))
-        found.append(Claim(life_of(order_id, stored), hashed, stored.registered_at, accepted_at))
+        if stored.registered_by == it.event.registration:
+            key = facts.keys.hashed(_key(stored, linked.get(order_id), facts))
+            found.append(Claim(life_of(order_id, stored), key, stored))
     return found
-
-
-def _connected_at(it: Happened, stored: Stored, link: Link | None) -> datetime | None:
-    """
-    Return when the command was accepted that connected the order as it is stored.
-
-    None where its event is to come. Not simply this event's: an older one that is announced again
-    tells of the order as it is now.
-    """
-    if it.kind in CONNECTED and it.event.version == stored.contact_version:
-        return it.accepted_at
-    current = counting(Found(stored, link))
-    return current.accepted_at if current is not None else None
 
 
 def _key(stored: Stored, link: Link | None, facts: Facts) -> str:

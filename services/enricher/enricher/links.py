@@ -24,7 +24,6 @@ def link_document(link: Link) -> Document:
         "contactVersion": link.contact_version,
         "contactId": link.contact_id,
         "registeredAt": link.registered_at,
-        "acceptedAt": link.accepted_at,
         "missing": [missing.model_dump() for missing in link.missing],
     }
     # Left out where nothing is missing: the index on it is sparse.
@@ -38,7 +37,6 @@ def link_of(document: Document) -> Link:
         contact_version=document["contactVersion"],
         contact_id=document["contactId"],
         registered_at=document["registeredAt"],
-        accepted_at=document["acceptedAt"],
         missing=tuple(at_rest(Missing, missing) for missing in document["missing"]),
         waits_for=tuple(document.get("waitsFor", ())),
     )

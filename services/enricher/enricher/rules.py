@@ -101,7 +101,6 @@ def _linked(
         contact_version=version,
         contact_id=contact_id,
         registered_at=registered_at,
-        accepted_at=happened.accepted_at,
         missing=tuple(missing),
         waits_for=tuple(waits_for),
     )
@@ -189,7 +188,7 @@ def _alive(happened: Happened, stored: Stored | None) -> bool:
     person's, where all three commands met in one batch. What was agreed on to be fired was so
     while it lived.
     """
-    if happened.agreed is Action.FIRED:
+    if happened.agreed is not None and happened.agreed.end is Action.FIRED:
         return True
     return stored is not None and stored.registered_by == happened.event.registration
 
@@ -235,24 +234,43 @@ def enriched(link: Link) -> OrderEnriched:
 
 
 def as_agreed(
-    happened: Happened, decision: Decision, link: Link | None, window: Window
+    happened: Happened, decision: Decision, link: Link | None, facts: Facts, window: Window
 ) -> Decision:
     """
     Return the decision with the end of the action that was agreed on by whoever came first.
 
-    By now the order may be gone, or its contact known: a worker that wakes after a pause, or takes
-    over from one that died, would decide otherwise. What was agreed on to be fired is fired, if
-    its contact wasn't erased since.
+    By now the order may be gone, its contact known, or not found by that key any more: a worker
+    that wakes after a pause, or takes over from one that died, would decide otherwise.
     """
-    if happened.agreed is Action.HELD and decision.action is not Action.HELD:
-        hold = _hold(happened, _connected_at(happened, link), window)
-        log = tuple(missing for missing in decision.log if missing.code != DROPPED)
-        return replace(decision, action=Action.HELD, hold=hold, fire=None, log=log)
-    if happened.agreed is Action.DROPPED and decision.action is not Action.DROPPED:
-        if happened.kind is EventType.ACTION_REQUESTED and happened.event.order is not None:
-            return _unknown(happened.event.order, MISSING)  # why else, since the order is there
-        return _dropped(replace(decision, fire=None, hold=None))
-    return decision
+    agreed = happened.agreed
+    if agreed is None or decision.agreement == agreed:
+        return decision
+    log = tuple(missing for missing in decision.log if missing.code != DROPPED)
+    without_action = replace(decision, action=None, hold=None, fire=None, log=log)
+    match agreed.end:
+        case Action.HELD:
+            hold = _hold(happened, _connected_at(happened, link), window)
+            return replace(without_action, action=Action.HELD, hold=hold)
+        case Action.FIRED if agreed.contact_id is not None and happened.event.order is not None:
+            return _fired_as_agreed(happened, without_action, facts.contact(agreed.contact_id))
+        case Action.DROPPED:
+            return _dropped_as_agreed(happened, without_action)
+        case _:
+            return decision
+
+
+def _fired_as_agreed(happened: Happened, decision: Decision, contact: KnownContact) -> Decision:
+    fired = _fire(happened, contact, Enrichment.SUPERSEDED)
+    if happened.kind is EventType.ACTION_REQUESTED:
+        return fired
+    return replace(decision, action=fired.action, fire=fired.fire)
+
+
+def _dropped_as_agreed(happened: Happened, decision: Decision) -> Decision:
+    order = happened.event.order
+    if happened.kind is EventType.ACTION_REQUESTED and order is not None:
+        return _unknown(order, MISSING)  # why else, since the order is there
+    return _dropped(decision)
 
 
 def _connected_at(happened: Happened, link: Link | None) -> int | None:

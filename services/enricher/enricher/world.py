@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import held, links
-from enricher.decision import Asked, Link, Stored
+from enricher.decision import Agreed, Asked, Link, Stored
 from enricher.mending import Found
 from order_contracts.decoding import at_rest
 from order_contracts.job import Action
@@ -18,7 +18,7 @@ from order_contracts.order import ActionRequest, ContactKey
 from order_runtime.mongo import HELD, JOBS, LINKS, ORDERS, Document
 
 STANDING = (
-    *("version", "contactVersion", "contactSince"),
+    *("version", "contactVersion", "contactSince", "contactSinceAt"),
     *("registeredBy", "registeredAt", "cancelledSince"),
 )
 
@@ -29,7 +29,7 @@ class Jobs:
 
     settled: Mapping[str, Document]
     """What is recorded of those whose event was handled: everything before that was done."""
-    agreed: Mapping[str, Action]
+    agreed: Mapping[str, Agreed]
     """What is to become of the action of those whose event was not handled wholly."""
 
 
@@ -79,12 +79,21 @@ async def orders_of(
     return {it["_id"]: stored_of(it) async for it in database[ORDERS].find(living, fields)}
 
 
+async def living(database: AsyncDatabase[Document], order_ids: Collection[str]) -> set[str]:
+    """Return those of these orders that exist."""
+    if not order_ids:
+        return set()
+    where = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
+    return {it["_id"] async for it in database[ORDERS].find(where, ["_id"])}
+
+
 def stored_of(document: Document) -> Stored:
     """Return an order that exists, of the fields that are asked for here."""
     return Stored(
         version=document["version"],
         contact_version=document["contactVersion"],
         contact_since=document["contactSince"],
+        contact_since_at=document["contactSinceAt"],
         registered_by=document["registeredBy"],
         registered_at=document["registeredAt"],
         contact=at_rest(ContactKey, document["order"]["contact"]),
@@ -97,8 +106,12 @@ async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> Jo
     found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "agreed"])
     jobs = {it["_id"]: it async for it in found}
     settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
-    agreed = {it: Action(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
+    agreed = {it: agreed_of(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
     return Jobs(settled, agreed)
+
+
+def agreed_of(document: Document) -> Agreed:
+    return Agreed(Action(document["end"]), document.get("contactId"))
 
 
 async def _asked(

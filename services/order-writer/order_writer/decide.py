@@ -107,6 +107,7 @@ def _register(
         version=version,
         contact_version=version,
         contact_since=version,
+        contact_since_at=now,
         job_id=asked.job_id,
         registered_by=asked.job_id,
         registered_at=now,
@@ -146,9 +147,10 @@ def _cancelled_since(before: LiveOrder, after: LiveOrder) -> int | None:
 
 
 def _connected_anew(before: LiveOrder, after: LiveOrder) -> LiveOrder:
-    same = after.order.contact == before.order.contact
-    since = before.contact_since if same else after.version
-    return replace(after, contact_version=after.version, contact_since=since)
+    connected = replace(after, contact_version=after.version)
+    if after.order.contact == before.order.contact:
+        return connected
+    return replace(connected, contact_since=after.version, contact_since_at=after.updated_at)
 
 
 def _changed(
