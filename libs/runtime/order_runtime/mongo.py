@@ -17,7 +17,7 @@ from order_runtime import documents
 Document = documents.Document
 
 ORDERS: Final = "orders"  # order-writer
-JOBS: Final = "jobs"  # order-writer inserts; enricher: `enrichment`, action-trigger: `delivery`
+JOBS: Final = "jobs"  # order-writer inserts; enricher and action-trigger tell how far it is
 IDEMPOTENCY: Final = "idempotency"  # order-writer
 LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher
