@@ -22,5 +22,7 @@ class Fault:
     """How long it lasts."""
     outlived: bool = False
     """Whether the system recovers while it lasts: of several, one was killed. Else from its end."""
+    recovery: float = 300.0
+    """Seconds until all is well again, at most."""
     once: bool = False
     """Whether once in a run is enough: what it leaves is read and compared whole at the end."""

@@ -15,8 +15,6 @@ from support.fault import Fault, NotInjected
 from support.probe import Probe
 from support.scene import Scene
 
-RECOVERY = 300.0  # seconds, at most; ten to thirty on a machine that does nothing else
-
 
 @dataclass(frozen=True, slots=True)
 class Struck:
@@ -65,13 +63,13 @@ class Nemesis:
     def _recovered(self, fault: Fault) -> float:
         with self.scene.journal.fault(fault.name), fault.on(self.scene):
             if fault.outlived:
-                return self._settled(time.monotonic())
+                return self._settled(fault, time.monotonic())
             self.scene.hold(fault.seconds)
             mending = time.monotonic()
-        return self._settled(mending)
+        return self._settled(fault, mending)
 
-    def _settled(self, since: float) -> float:
-        self.probe.settle(RECOVERY)
+    def _settled(self, fault: Fault, since: float) -> float:
+        self.probe.settle(fault.recovery)
         return time.monotonic() - since
 
     def _now(self) -> float:
