@@ -75,6 +75,10 @@ def with_status(body: Json, at: str, **headers: str) -> Raw:
     return command("ChangeOrderStatus", told, **headers)
 
 
+def deletion(body: Json, **headers: str) -> Raw:
+    return command("DeleteOrder", {"orderId": body["orderId"]}, **headers)
+
+
 def home(record: Raw) -> int:
     """Return the partition that a record's key names."""
     return partition_of(str(record.key).encode(), COMMANDS.partitions)
@@ -145,6 +149,9 @@ def cases() -> dict[str, Case]:
                 lastChangedAt="2025-11-28T11:00:00Z",
             )
         ),
+        "deletes, with the `ce_registration` or `ce_contactsince` of what the order was once": (
+            after_registering(lambda body: deletion(body, ce_registration="another"))
+        ),
         "has no value (a tombstone)": valued(lambda _: None),
         "has an empty value": valued(lambda _: b""),
         "isn't JSON": valued(lambda value: value[:-1]),
@@ -183,6 +190,12 @@ def cases() -> dict[str, Case]:
         ),
         "has a `ce_actions` that isn't `suppress`": headed(("ce_actions", "supress")),
         "has an empty or too long `ce_idempotencykey`": headed(("ce_idempotencykey", "")),
+        "has a `ce_registration` or `ce_contactsince`, and is no DeleteOrder": headed(
+            ("ce_contactsince", "1")
+        ),
+        "has a `ce_contactsince` that is no version": after_registering(
+            lambda body: deletion(body, ce_contactsince="first")
+        ),
         "is larger than 1 MiB before it is compressed": valued(lambda value: value + b" " * MIB),
         "has the `ce_id` of another command": reused(),
         "has the `ce_idempotencykey` of a command with other content": keyed(),
