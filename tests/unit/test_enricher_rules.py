@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from enricher.agreement import as_agreed
 from enricher.decision import NOTHING, Agreed, Decision, Facts, Happened, Link, Stored, Window
 from enricher.decode import happened
 from enricher.matching import Keys, KnownContact
-from enricher.rules import as_agreed, decide
+from enricher.rules import decide
 from enricher.world import stored_of
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment

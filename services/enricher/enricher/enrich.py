@@ -13,16 +13,17 @@ from pymongo import UpdateMany
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk, held, links, lookup, metrics
+from enricher.agreement import agree, as_agreed
 from enricher.announce import announcements
 from enricher.decision import Agreed, Facts, Happened, Life, Settled, Window
 from enricher.decode import Unreadable, happened
 from enricher.erase import Claim, Erase, claims
 from enricher.matching import Keys
 from enricher.publishing import Publishes, publish
-from enricher.rules import ACTED, CONNECTED, as_agreed, decide, keys_of
+from enricher.rules import ACTED, CONNECTED, decide, keys_of
 from enricher.tend import Tend
-from enricher.traces import agreed, enrichments, entries, forgotten
-from enricher.world import World, agreed_of, living, world
+from enricher.traces import enrichments, entries, forgotten
+from enricher.world import World, living, world
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.topics import ENRICHER
@@ -80,7 +81,7 @@ class Enrich:
         whose job has one is not decided again, and one whose job has none is.
         """
         known, claimed, erased, settled = await self._decided(events, now)
-        while not await self._agreed(settled):
+        while not await agree(self._database[JOBS], settled):
             known, claimed, erased, settled = await self._decided(events, now)
         await self._write(settled, now)
         told = [record for it in settled for record in announcements(it.happened, it.decision)]
@@ -102,27 +103,6 @@ class Enrich:
         known = without(known, erased, events)
         settled = settle(todo, known, facts, Window(now, self._terms.hold_for))
         return Decided(known, claimed, erased, settled)
-
-    async def _agreed(self, settled: Sequence[Settled]) -> bool:
-        """
-        Say what is to become of each action, before anything is done about it.
-
-        Return whether nobody has said something else: whoever says it first is right. Since this
-        worker has read, it may have slept until another one had taken over and done everything.
-        """
-        ends = {
-            it.happened.event.job_id: agreement
-            for it in settled
-            if it.happened.agreed is None and (agreement := it.decision.agreement)
-        }
-        if not ends:
-            return True
-        await bulk.write(self._database[JOBS], list(agreed(ends)))
-        found = self._database[JOBS].find({"_id": {"$in": list(ends)}}, ["agreed"])
-        said = {
-            it["_id"]: agreed_of(it["agreed"]) if "agreed" in it else None async for it in found
-        }
-        return all(ends[job_id] == it for job_id, it in said.items())
 
     async def _gone(self, settled: Sequence[Settled]) -> set[str]:
         """Return the orders that were linked, and deleted by then: their links are to go, too."""

@@ -114,7 +114,7 @@ def _connected(happened: Happened, link: Link, facts: Facts, window: Window) -> 
 def _with_contact(happened: Happened, link: Link, facts: Facts, window: Window) -> Decision:
     """Return what becomes of the action, given the link of the order as it is."""
     if link.contact_id is not None:
-        return _fire(happened, facts.contact(link.contact_id), Enrichment.DONE)
+        return fired(happened, facts.contact(link.contact_id), Enrichment.DONE)
     missing = Decision(enrichment=Enrichment.CONTACT_MISSING)
     action, version = happened.event.action, happened.event.version
     if action is None:
@@ -123,11 +123,13 @@ def _with_contact(happened: Happened, link: Link, facts: Facts, window: Window) 
     if happened.kind is EventType.ACTION_REQUESTED or version is None:
         return replace(missing, action=Action.DROPPED)  # its job fails: that says it all
     if until <= window.now:
-        return _dropped(missing)
-    return replace(missing, action=Action.HELD, hold=_hold(happened, link.contact_version, window))
+        return dropped(missing)
+    return replace(
+        missing, action=Action.HELD, hold=hold_of(happened, link.contact_version, window)
+    )
 
 
-def _hold(happened: Happened, contact_version: int | None, window: Window) -> Held | None:
+def hold_of(happened: Happened, contact_version: int | None, window: Window) -> Held | None:
     """Return how its action is held; of no version that there is, whoever looks next drops it."""
     event = happened.event
     if event.action is None or event.version is None:
@@ -165,16 +167,16 @@ def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decisi
     superseded = Decision(enrichment=Enrichment.SUPERSEDED)
     order = happened.event.order
     if order is None or not _alive(happened, stored):
-        return _dropped(superseded) if happened.event.action else superseded
+        return dropped(superseded) if happened.event.action else superseded
     found = facts.contact_of(order.contact)
     if isinstance(found, KnownContact):
-        return _fire(happened, found, Enrichment.SUPERSEDED)
+        return fired(happened, found, Enrichment.SUPERSEDED)
     if happened.kind is EventType.ACTION_REQUESTED:
-        return _unknown(order, found)
-    return _dropped(superseded) if happened.event.action else superseded
+        return unknown_contact(order, found)
+    return dropped(superseded) if happened.event.action else superseded
 
 
-def _unknown(order: Order, code: str) -> Decision:
+def unknown_contact(order: Order, code: str) -> Decision:
     """Return what becomes of an action that was triggered while its contact isn't known."""
     lacking = Missing(code=code, reference=order.contact.match_key_type)
     return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(lacking,))
@@ -193,12 +195,12 @@ def _alive(happened: Happened, stored: Stored | None) -> bool:
     return stored is not None and stored.registered_by == happened.event.registration
 
 
-def _dropped(decision: Decision) -> Decision:
-    dropped = Missing.model_construct(code=DROPPED, reference="")
-    return replace(decision, action=Action.DROPPED, log=(*decision.log, dropped))
+def dropped(decision: Decision) -> Decision:
+    said = Missing.model_construct(code=DROPPED, reference="")
+    return replace(decision, action=Action.DROPPED, log=(*decision.log, said))
 
 
-def _fire(happened: Happened, contact: KnownContact, state: Enrichment) -> Decision:
+def fired(happened: Happened, contact: KnownContact, state: Enrichment) -> Decision:
     event, order = happened.event, happened.event.order
     if event.action is None or order is None:
         return Decision(enrichment=state)
@@ -231,51 +233,3 @@ def enriched(link: Link) -> OrderEnriched:
         contact_id=link.contact_id,
         missing=link.missing,
     )
-
-
-def as_agreed(
-    happened: Happened, decision: Decision, link: Link | None, facts: Facts, window: Window
-) -> Decision:
-    """
-    Return the decision with the end of the action that was agreed on by whoever came first.
-
-    By now the order may be gone, its contact known, or not found by that key any more: a worker
-    that wakes after a pause, or takes over from one that died, would decide otherwise.
-    """
-    agreed = happened.agreed
-    if agreed is None or decision.agreement == agreed:
-        return decision
-    log = tuple(missing for missing in decision.log if missing.code != DROPPED)
-    without_action = replace(decision, action=None, hold=None, fire=None, log=log)
-    match agreed.end:
-        case Action.HELD:
-            hold = _hold(happened, _connected_at(happened, link), window)
-            return replace(without_action, action=Action.HELD, hold=hold)
-        case Action.FIRED if agreed.contact_id is not None and happened.event.order is not None:
-            return _fired_as_agreed(happened, without_action, facts.contact(agreed.contact_id))
-        case Action.DROPPED:
-            return _dropped_as_agreed(happened, without_action)
-        case _:
-            return decision
-
-
-def _fired_as_agreed(happened: Happened, decision: Decision, contact: KnownContact) -> Decision:
-    fired = _fire(happened, contact, Enrichment.SUPERSEDED)
-    if happened.kind is EventType.ACTION_REQUESTED:
-        return fired
-    return replace(decision, action=fired.action, fire=fired.fire)
-
-
-def _dropped_as_agreed(happened: Happened, decision: Decision) -> Decision:
-    order = happened.event.order
-    if happened.kind is EventType.ACTION_REQUESTED and order is not None:
-        return _unknown(order, MISSING)  # why else, since the order is there
-    return _dropped(decision)
-
-
-def _connected_at(happened: Happened, link: Link | None) -> int | None:
-    """Return the version at which the order that was changed got its link; None if it's gone."""
-    version = happened.event.version
-    if happened.kind in CONNECTED or version is None:
-        return version
-    return link.contact_version if link is not None and link.contact_version <= version else None

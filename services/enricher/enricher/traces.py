@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateMany, UpdateOne
 
 from enricher.bulk import once
-from enricher.decision import Agreed, Happened, Held, Holding, Link, Settled
+from enricher.decision import Happened, Held, Holding, Link, Settled
 from enricher.rules import LACKING
 from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import log_entry
@@ -28,14 +28,6 @@ def entries(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
 def entry(code: str, job_id: str, order_id: str, reference: str | None, now: datetime) -> UpdateOne:
     said = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
     return once(log_document(said))
-
-
-def agreed(ends: Mapping[str, Agreed]) -> Iterator[UpdateOne]:
-    """Yield what says of jobs, if nothing says it yet, what is to become of their action."""
-    for job_id, it in ends.items():
-        open_yet = {"_id": job_id, "enrichment": {"$exists": False}, "agreed": {"$exists": False}}
-        document = {"end": str(it.end), "contactId": it.contact_id}
-        yield UpdateOne(open_yet, {"$set": {"agreed": document}})
 
 
 def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import held, links
+from enricher.agreement import agreed_of
 from enricher.decision import Agreed, Asked, Link, Stored
 from enricher.mending import Found
 from order_contracts.decoding import at_rest
-from order_contracts.job import Action
 from order_contracts.order import ActionRequest, ContactKey
 from order_runtime.mongo import HELD, JOBS, LINKS, ORDERS, Document
 
@@ -108,10 +108,6 @@ async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> Jo
     settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
     agreed = {it: agreed_of(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
     return Jobs(settled, agreed)
-
-
-def agreed_of(document: Document) -> Agreed:
-    return Agreed(Action(document["end"]), document.get("contactId"))
 
 
 async def _asked(
