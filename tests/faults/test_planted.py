@@ -25,7 +25,7 @@ from support.publishing import Publishing
 from support.seats import Seat, seat_of
 from support.shop import Shop
 from support.spoken import record_of
-from support.stack import RunningStack
+from support.stack import RunningStack, running
 from support.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -54,6 +54,13 @@ ENRICHER_STEPS = (
     "before update jobs",
     "update jobs",
 )
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One of its own: what the bugs leave behind, reading everything again would mend."""
+    with running(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -94,5 +94,11 @@ def dump(documents: Mapping[str, Iterable[Json]]) -> str:
     return "\n".join(sorted(lines))
 
 
+def different(before: str, after: str) -> list[str]:
+    """Return the lines that only one of two dumps has: - of the first, + of the second."""
+    first, second = set(before.splitlines()), set(after.splitlines())
+    return [*(f"- {it}" for it in first - second), *(f"+ {it}" for it in second - first)]
+
+
 def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()

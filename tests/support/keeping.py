@@ -12,6 +12,7 @@ from typing import Any
 
 from bson import json_util
 
+from support.canonical import different
 from support.history import collect
 from support.scene import Scene
 
@@ -59,13 +60,10 @@ def write(path: Path, items: Iterable[Any]) -> None:
 
 def differing(before: str, after: str, folder: Path) -> Sequence[str]:
     """Return the lines that only one of two dumps has; both dumps are kept if there are any."""
-    first, second = before.splitlines(), after.splitlines()
-    different = [f"- {it}" for it in set(first) - set(second)]
-    different += [f"+ {it}" for it in set(second) - set(first)]
-    if different:
+    if found := different(before, after):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "differences.txt").write_text("\n".join(different))
-    return different
+        (folder / "differences.txt").write_text("\n".join(found))
+    return found
 
 
 def _plain(value: Any) -> Any:
