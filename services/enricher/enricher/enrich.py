@@ -175,8 +175,8 @@ def without(known: World, erased: Collection[Life], events: Iterable[Happened]) 
     """
     Return what is known, as if the orders of erased contacts were deleted already.
 
-    Nothing is fired for them any more, whatever was agreed on; but for whom they belonged to
-    before.
+    Nothing is fired for these contacts any more, whatever was agreed on; what an order asked for
+    while it was another contact's is not theirs.
     """
     gone = {it.order_id: it.since for it in erased}
     left = {order_id: it for order_id, it in known.orders.items() if order_id not in gone}

@@ -54,6 +54,7 @@ class Erase:
         """Delete the orders of these contacts and redact their deliveries."""
         noted = await erased.found(self._database[ERASURES], {self._noted(it) for it in gone})
         for it in gone:
+            # Not there any more where the tombstone is read again just as its note expires.
             erasure = noted.get(self._noted(it), Erasure(it.at, now))
             await self._orders_of(it, erasure)
             theirs = {

@@ -25,6 +25,7 @@ from order_writer.names import (
     replayed_id,
 )
 
+_MEANT: Final = ("ce_registration", "ce_contactsince")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _TOO_LARGE: Final = "The command is larger than 1 MiB before it is compressed."
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
@@ -178,9 +179,11 @@ def _suppress(headers: Mapping[str, str]) -> bool:
 
 def _meant(headers: Mapping[str, str], command: Command) -> Meant:
     """Return which order is meant; on a command that ignored it, it would be a trap."""
-    for name in ("ce_registration", "ce_contactsince"):
-        if name in headers and not isinstance(command, DeleteOrder):
-            raise BadHeaders(f"The header {name} is for DeleteOrder alone")
+    named = [name for name in _MEANT if name in headers]
+    if not named:
+        return ANY
+    if not isinstance(command, DeleteOrder):
+        raise BadHeaders(f"The header {named[0]} is for DeleteOrder alone")
     since = headers.get("ce_contactsince")
     if since is not None and not _VERSION.fullmatch(since):
         raise BadHeaders("The header ce_contactsince must be a version, such as 3")
