@@ -141,11 +141,24 @@ def lag(kafka: str, group: str, topic: str) -> int:
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
     try:
         ends = _ends(consumer, topic)
-        asked = [TopicPartition(topic, at) for at in ends]
-        committed = consumer.committed(asked, timeout=10)
-        return sum(ends[at.partition] - max(at.offset, 0) for at in committed)
+        committed = _committed(consumer, topic, ends)
+        return sum(end - committed[at] for at, end in ends.items())
     finally:
         consumer.close()
+
+
+def committed(kafka: str, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return where the group goes on in each partition; 0 where it never committed."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
+    try:
+        return _committed(consumer, topic, partitions)
+    finally:
+        consumer.close()
+
+
+def _committed(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    asked = [TopicPartition(topic, at) for at in partitions]
+    return {it.partition: max(it.offset, 0) for it in consumer.committed(asked, timeout=10)}
 
 
 def _ends(consumer: Consumer, topic: str) -> dict[int, int]:

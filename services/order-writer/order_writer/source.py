@@ -21,6 +21,7 @@ from order_runtime.logs import log
 from order_runtime.offsets import WHAT_TO_DO
 from order_runtime.publisher import LOGGER
 from order_runtime.records import Record
+from order_writer.progress import Progress
 
 GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
 _GONE: Final = frozenset(
@@ -51,8 +52,10 @@ class CommandSource:
 
     def __init__(self, kafka: str, instance: str) -> None:
         self._mine: set[int] = set()
+        self._progress = Progress()
         self._idle = False
-        self._consumer = Consumer(_config(kafka, instance), logger=LOGGER)
+        config = _config(kafka, instance) | {"on_commit": self._committed}
+        self._consumer = Consumer(config, logger=LOGGER)
         self._consumer.subscribe(
             [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
@@ -66,27 +69,43 @@ class CommandSource:
         """Return up to *limit* records; waits up to *wait* seconds for the first one."""
         first = self._consumer.poll(wait)
         if first is None:
+            self._commit()
             return []
         rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
+        self._progress.taken(self._mine)
         return [record for message in (first, *rest) if (record := _record(message)) is not None]
 
     def commit(self, records: Sequence[Record]) -> None:
         """
         Commit past *records*, which are settled, without waiting for the answer.
 
-        What isn't committed is only slower: the ledger recognises what comes again. What another
-        worker has by now is its own.
+        What isn't committed is only slower: the ledger recognises what comes again. What was
+        refused is committed with what is settled next, or when there is nothing to take.
         """
-        ends = {record.partition: record.offset + 1 for record in records}
-        offsets = [
-            TopicPartition(COMMANDS.name, *end) for end in ends.items() if end[0] in self._mine
-        ]
-        if not offsets:
-            return  # lost meanwhile: to commit them under a membership that is over is fatal
+        self._progress.settled(records)
+        self._commit()
+
+    def _commit(self) -> None:
+        # Never what is lost: to commit under a membership that is over is fatal.
+        due = [TopicPartition(COMMANDS.name, *it) for it in self._progress.due().items()]
+        if not due:
+            return
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=True)
+            self._consumer.commit(offsets=due, asynchronous=True)
         except KafkaException as error:
-            _committed(error.args[0], offsets)
+            self._committed(error.args[0], due)
+
+    def _committed(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        reasons = {it.partition: why for it in offsets if (why := error or it.error) is not None}
+        for why in reasons.values():
+            if why.code() not in _GONE | _PASSING:
+                raise KafkaException(why)
+        if reasons:
+            names = sorted({why.name() for why in reasons.values()})
+            log().warning("offsets not committed", partitions=sorted(reasons), reasons=names)
+        for place in offsets:
+            if place.partition in reasons:
+                self._progress.refused(place.partition, place.offset)
 
     def idle(self, seconds: float) -> None:
         """Wait, and stay in the group: polls with all partitions paused."""
@@ -113,18 +132,13 @@ class CommandSource:
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
         # Not the client's own list: while it is closing it gives none.
-        self._mine -= {place.partition for place in partitions}
+        gone = {place.partition for place in partitions}
+        self._mine -= gone
+        self._progress.given_up(gone)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked(consumer, partitions)
         log().warning("partitions lost", partitions=sorted(p.partition for p in partitions))
-
-
-def _committed(error: KafkaError | None, _: list[TopicPartition]) -> None:
-    if error is not None and error.code() not in _GONE | _PASSING:
-        raise KafkaException(error)
-    if error is not None:
-        log().warning("offsets not committed", reason=error.name())
 
 
 def _config(kafka: str, instance: str) -> dict[str, Any]:
@@ -133,7 +147,6 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
         "client.id": instance,
         "group.id": WRITER,
         "enable.auto.commit": False,
-        "on_commit": _committed,
         "auto.offset.reset": "error",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": 10_000,
