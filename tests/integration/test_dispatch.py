@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from action_trigger.announce import Announcer
 from action_trigger.circuit import THRESHOLD
-from action_trigger.hand import AT_ONCE, WINDOW
+from action_trigger.courier import Courier, HeldBack
+from action_trigger.deliveries import Deliveries
+from action_trigger.delivery import Settled
+from action_trigger.hand import AT_ONCE, WINDOW, Item
 from action_trigger.webhooks import PATIENCE
 from order_contracts.identity import event_id
 from order_contracts.order import ActionName
@@ -20,7 +24,16 @@ from order_runtime.jobs import stages_of
 from order_runtime.mongo import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
 from order_runtime.records import Outgoing
 from support.actions import ASKED_AT, headers_sent
-from support.dispatching import PARTITIONS, Scene, eventually, gauge, now, recorded, scene
+from support.dispatching import (
+    PARTITIONS,
+    Scene,
+    eventually,
+    gauge,
+    now,
+    of_one_order,
+    recorded,
+    scene,
+)
 from support.stack import RunningStack
 
 pytestmark = pytest.mark.stack
@@ -268,6 +281,79 @@ async def test_nothing_is_sent_while_another_holds_the_lease(here: Scene) -> Non
         await here.settle({"delivered": 200}, 10)
     assert here.trigger.senders == {"first"}
     assert set(here.trigger.seen.values()) == {1}
+
+
+class Doubting:
+    """A courier that finds the lease too short, once, and renewed when it is asked again."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._doubts = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._courier, name)
+
+    async def deliver(self, item: Item) -> Any:
+        if self._doubts:
+            self._doubts = False
+            return HeldBack()
+        return await self._courier.deliver(item)
+
+
+async def test_nothing_overtakes_what_was_held_back_for_a_moment(here: Scene) -> None:
+    items = of_one_order(3)
+    await here.record(*items)
+    async with here.dispatching(wrapped=lambda it: cast("Courier", Doubting(it))):
+        await here.settle({"delivered": 3}, 10)
+    assert list(here.trigger.seen) == [item.action_id for item in items]
+
+
+async def test_a_worker_that_told_too_late_takes_nothing_back(here: Scene) -> None:
+    """It slept with a failure to tell of; meanwhile that was replayed, and told as delivered."""
+    (one,) = recorded(1)
+    database = here.mongo[here.database]
+    await database[JOBS].insert_one({"_id": one.job_id, "operation": "RegisterOrder"})
+    await here.record(one)
+    here.trigger.status = 400
+    async with here.dispatching():
+        await here.settle({"failed": 1})
+    slept = [replace(it) for it in await here.deliveries.unannounced(PARTITIONS, 10)]
+    broker = Broker()
+    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
+    await announcer.tell()
+    here.trigger.status = 204
+    await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replayed(now()))
+    async with here.dispatching():
+        await here.settle({"delivered": 1})
+    await announcer.tell()
+
+    late = Announcer(here.mongo, here.database, _remembering(slept), broker, lambda: PARTITIONS)
+    await late.tell()
+
+    job = await database[JOBS].find_one({"_id": one.job_id})
+    assert job is not None
+    assert job["delivery"]["state"] == "delivered"
+    assert await database[INTEGRATION_LOG].count_documents({"resolvedAt": {"$exists": False}}) == 0
+
+
+def _remembering(settled: Sequence[Settled]) -> Deliveries:
+    return cast("Deliveries", Remembering(settled))
+
+
+class Remembering:
+    """Deliveries as a worker read them before it slept."""
+
+    def __init__(self, settled: Sequence[Settled]) -> None:
+        self._settled = settled
+
+    async def unannounced(self, _: Collection[int], __: int) -> Sequence[Settled]:
+        return self._settled
+
+    async def original(self, _: str) -> None:
+        return None
+
+    async def announced(self, _: Sequence[Settled]) -> None:
+        """It would find them told already."""
 
 
 class Broker:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,8 @@ from support.place import (
     CONFIRM,
     DAY,
     KEYS,
+    NOW,
+    TOPIC_IDS,
     Died,
     Make,
     Place,
@@ -89,6 +92,29 @@ async def test_an_older_reference_never_overwrites_a_newer_one_nor_resurrects(
     assert "Email:new@x.se" in before[1]["keys"]
 
 
+async def test_the_later_in_the_log_counts_although_the_brokers_clock_went_back(
+    place: Place,
+) -> None:
+    """Another broker leads the partition, and its clock is behind."""
+    await place.knows(contact(), reference(CONTACTS.name, "c-1", None, at=AT - timedelta(hours=1)))
+
+    [gone] = await place.database["contacts"].find().to_list()
+    assert "deletedAt" in gone
+
+
+async def test_a_topic_that_was_made_anew_counts_though_its_offsets_begin_again(
+    place: Place,
+) -> None:
+    await place.knows(contact(email="old@x.se"))
+    value = contact(email="new@x.se").value
+    first = replace(reference(CONTACTS.name, "c-1", value, at=NOW), offset=0)
+
+    await references.keep(place.database, [first], KEYS, "another topic")
+
+    [known] = await place.database["contacts"].find().to_list()
+    assert "Email:new@x.se" in known["keys"]
+
+
 async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what_is_none(
     place: Place,
 ) -> None:
@@ -98,7 +124,7 @@ async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what
         for it in ("a", "b")
     ]
 
-    await references.keep(place.database, [*good, bad], KEYS)
+    await references.keep(place.database, [*good, bad], KEYS, TOPIC_IDS[STORES.name])
 
     [store] = await place.database["stores"].find().to_list()
     assert store["name"] == "b"

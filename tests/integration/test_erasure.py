@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import encode
 
+from enricher import references
 from enricher.held import held_of
+from enricher.references import Gone
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo import CONTACTS as KNOWN
 from order_runtime.records import Record
 from order_stack.leaks import pattern
-from support.place import CONFIRM, NOW, Died, Make, Place, article, body, contact
+from support.place import CONFIRM, KEYS, NOW, TOPIC_IDS, Died, Make, Place, article, body, contact
 from support.written import AT, Writer, reference, taken
 
 LATER = AT + timedelta(minutes=2)
@@ -153,6 +155,74 @@ async def test_an_order_that_now_means_another_contact_is_that_ones(place: Place
     link = await place.link("o-1")
     assert link is not None
     assert link["contactId"] == "c-2"
+
+
+async def test_an_order_that_was_replaced_for_a_living_contact_by_now_is_not_deleted(
+    place: Place,
+) -> None:
+    """
+    Its first event is handled late. The key that it has now was the erased contact's, too, and
+    that event doesn't name it.
+    """
+    await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
+    await place.knows(contact("c-3"))
+    writer = Writer("o-1")
+    first, moved = writer.register(body("c-3")), writer.replace(body("ann@x.se", "Email"))
+    await place.store([first, moved])
+    await place.knows(tombstone("c-1"))
+
+    await place.enrich([taken(first.event)])
+    await place.enrich([taken(moved.event)])
+
+    assert deletions(place) == []
+    link = await place.link("o-1")
+    assert link is not None
+    assert link["contactId"] == "c-2"
+
+
+async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_deleted(
+    place: Place,
+) -> None:
+    """Its link was written by a worker that had read both contacts, after the first look."""
+    await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
+    await place.handle(Writer("o-1").register(body("ann@x.se", "Email")))
+    await place.keeps(tombstone("c-1"))
+    gone = Gone("c-1", frozenset({"ContactId:c-1", "Email:ann@x.se"}), SOON)
+
+    await place.erase().all_of([gone], NOW)
+
+    assert deletions(place) == []
+
+
+async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_differ(
+    place: Place,
+) -> None:
+    """The database's is behind that of the broker: it sees the tombstone before it was there."""
+    await place.knows(contact())
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    writer = Writer("o-1")
+    writer.at = ahead
+    order = writer.register(body())
+    await place.handle(order)
+
+    await place.knows(tombstone(at=ahead + timedelta(seconds=1)))
+
+    assert deletions(place) == [("o-1", order.job_id)]
+
+
+async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet_to_look(
+    place: Place,
+) -> None:
+    await place.keeps(contact(email="ann@x.se"))
+    kept = await references.keep(
+        place.database, [contact(email="new@x.se")], KEYS, TOPIC_IDS[CONTACTS.name]
+    )
+    await place.keeps(tombstone())
+
+    await references.forget_former(place.database, kept.changed)
+
+    [gone] = await place.database[KNOWN].find().to_list()
+    assert {"Email:ann@x.se", "Email:new@x.se"} <= set(gone["formerKeys"])
 
 
 async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:

@@ -171,6 +171,7 @@ class Scene:
         config: str | None = None,
         clock: Callable[[], datetime] = now,
         file: Path | None = None,
+        wrapped: Callable[[Courier], Courier] = lambda it: it,
     ) -> AsyncIterator[Dispatcher]:
         """Run a dispatcher as the process does, until the body is done."""
         text = config or self.config(owner=owner)
@@ -183,7 +184,7 @@ class Scene:
             routing = Routing(hands, {True: http}, leases, gates)
             chance = Chance(clock, random.random)
             courier = Courier(self.deliveries, leases, gates, chance, lambda: None)
-            dispatcher = Dispatcher(self.deliveries, leases, gates, hands, courier)
+            dispatcher = Dispatcher(self.deliveries, leases, gates, hands, wrapped(courier))
             leases.assign(partitions)
             await routing.use(said)
             works = [
@@ -222,8 +223,12 @@ def recorded(count: int, action: ActionName = ActionName.CONFIRM_ORDER) -> list[
     return [readable(number, action) for number in range(count)]
 
 
-def readable(offset: int, action: ActionName) -> Recorded:
-    sent = message(order_action(action=action))
+def of_one_order(count: int) -> list[Recorded]:
+    return [readable(12 * number, ActionName.CUSTOM, "o-1") for number in range(count)]
+
+
+def readable(offset: int, action: ActionName, order_id: str | None = None) -> Recorded:
+    sent = message(order_action(order_id, action))
     found = decoded(
         Record(sent.topic, offset % 12, offset, ASKED_AT, sent.key, sent.value, sent.headers)
     )

@@ -38,6 +38,7 @@ NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
 WRITTEN = (JOBS, LINKS, HELD, INTEGRATION_LOG)
 KEYS = Keys(b"secret")
+TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
 
 
 class Died(Exception):
@@ -137,7 +138,9 @@ class Place:
     ) -> None:
         """Handle a batch of one reference topic."""
         known = self.database if database is None else database
-        await Arrivals(known, self.tend(database), self.erase(database), KEYS)(records, now)
+        await Arrivals(known, self.tend(database), self.erase(database), KEYS, TOPIC_IDS)(
+            records, now
+        )
 
     async def dying(self, records: Sequence[Record], writes: int) -> None:
         """Handle them as a process does that dies before its next write after *writes*."""
@@ -146,7 +149,7 @@ class Place:
     async def keeps(self, *records: Record) -> None:
         """Only keep them, as a worker does that dies before it looks at what waits for them."""
         for record in records:
-            await references.keep(self.database, [record], KEYS)
+            await references.keep(self.database, [record], KEYS, TOPIC_IDS[record.topic])
 
     async def store(self, written: Iterable[Written]) -> None:
         """Do to the database what the order-writer does."""

@@ -52,7 +52,12 @@ def test_what_is_no_event_is_refused_with_a_reason(record: Record, reason: str) 
 
 
 def position_of(record: Record) -> Json:
-    return {"at": record.at, "partition": record.partition, "offset": record.offset}
+    return {
+        "at": record.at,
+        "topic": "topic",
+        "partition": record.partition,
+        "offset": record.offset,
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     """More fields than the contract's are passed over, so that they are never kept."""
     record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
 
-    document = reference_document(record, Keys(b"secret"))
+    document = reference_document(record, Keys(b"secret"), "topic")
 
     assert document.get("contactId", document["_id"]) == key
     assert document["position"] == position_of(record)
@@ -79,7 +84,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
     record = reference(STORES.name, "shop", None)
 
-    assert reference_document(record, Keys(b"secret")) == {
+    assert reference_document(record, Keys(b"secret"), "topic") == {
         "_id": "shop",
         "deletedAt": record.at,
         "position": position_of(record),
@@ -90,10 +95,10 @@ def test_a_contacts_deletion_leaves_what_only_who_has_the_secret_knows_again() -
     gone = reference(CONTACTS.name, "c-1", None)
     there = reference(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
 
-    document = reference_document(gone, Keys(b"secret"))
+    document = reference_document(gone, Keys(b"secret"), "topic")
 
-    assert document["_id"] == reference_document(there, Keys(b"secret"))["_id"]
-    assert document["_id"] != reference_document(gone, Keys(b"another"))["_id"]
+    assert document["_id"] == reference_document(there, Keys(b"secret"), "topic")["_id"]
+    assert document["_id"] != reference_document(gone, Keys(b"another"), "topic")["_id"]
     assert "c-1" not in str(document)
 
 
@@ -135,6 +140,6 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
     key: str, value: bytes, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason) as refused:
-        reference_document(reference(CONTACTS.name, key, value), Keys(b"secret"))
+        reference_document(reference(CONTACTS.name, key, value), Keys(b"secret"), "topic")
 
     assert "anna" not in str(refused.value).lower()

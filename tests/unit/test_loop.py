@@ -11,7 +11,7 @@ import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
 from order_runtime.job_ids import Secrets, issue
-from order_runtime.records import Outgoing, Record
+from order_runtime.records import Outgoing, Record, by_weight
 from order_writer.decode import Log, Unreadable
 from order_writer.fold import Item, OwnCommandUnreadable
 from order_writer.loop import (
@@ -21,7 +21,6 @@ from order_writer.loop import (
     EverythingFails,
     Ledger,
     Writer,
-    by_weight,
 )
 from support.commands import READS, change_status, raw, record, register
 from support.fakes import (

@@ -12,24 +12,25 @@ from order_runtime.signals import before
 async def test_work_that_ends_first_is_done() -> None:
     done: list[str] = []
 
-    async def work() -> None:
+    async def work() -> str:
         done.append("work")
+        return "what it came to"
 
-    assert await before(asyncio.Event(), work())
+    assert await before(asyncio.Event(), work()) == "what it came to"
     assert done == ["work"]
 
 
 async def test_a_stop_ends_work_that_would_wait_for_ever() -> None:
     stop, ended = asyncio.Event(), asyncio.Event()
 
-    async def work() -> None:
+    async def work() -> bool:
         stop.set()
         try:
-            await asyncio.Event().wait()
+            return await asyncio.Event().wait()
         finally:
             ended.set()
 
-    assert not await before(stop, work())
+    assert await before(stop, work()) is None
     assert ended.is_set()
 
 

@@ -26,12 +26,12 @@ def noted(key_hash: str, at: datetime) -> UpdateOne:
     Return the write that notes an erasure; the latest counts, and when it was first seen.
 
     By the database's clock, at the moment from which everybody sees it: who notes it may have
-    slept since it read its own.
+    slept since it read its own. Not before it was published, though Kafka's clock may be ahead.
     """
     later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
     fields: dict[str, Any] = {
         "at": {"$max": ["$at", at]},
-        "seen": {"$cond": [later, "$$NOW", "$seen"]},
+        "seen": {"$cond": [later, {"$max": ["$$NOW", at]}, "$seen"]},
         "expireAt": {"$cond": [later, {"$add": ["$$NOW", _KEPT_MS]}, "$expireAt"]},
     }
     return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)

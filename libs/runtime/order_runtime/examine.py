@@ -64,18 +64,20 @@ def database_examined(mongo: MongoClient[Document]) -> None:
     _warn((it, "MongoDB") for it in server_doubts(server, datetime.now(UTC).replace(tzinfo=None)))
 
 
-async def examined(kafka: str, mongo: str, service: str) -> None:
-    """Examine both, for a service that runs an event loop; waits for Kafka where it is away."""
+async def examined(kafka: str, mongo: str, service: str) -> Mapping[str, Described]:
+    """
+    Examine both, for a service that runs an event loop; waits for Kafka where it is away.
+
+    Returns what `topics_examined` does.
+    """
     with client(mongo, service) as connected:
         await patiently(lambda: asyncio.to_thread(database_examined, connected))
     while True:
         try:
-            await asyncio.to_thread(topics_examined, kafka, service)
+            return await asyncio.to_thread(topics_examined, kafka, service)
         except KafkaException as error:
             log().warning("waiting for Kafka", reason=error.args[0].str(), seconds=PAUSE)
             await asyncio.sleep(PAUSE)
-        else:
-            return
 
 
 def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, Described]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -29,3 +31,21 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+R = TypeVar("R", Record, Outgoing)
+
+
+def by_weight(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
+    """Split *records* into batches whose values have at most *max_bytes*, or of one record."""
+    batch: list[R] = []
+    total = 0
+    for record in records:
+        size = len(record.value or b"")
+        if batch and total + size > max_bytes:
+            yield batch
+            batch, total = [], 0
+        batch.append(record)
+        total += size
+    if batch:
+        yield batch

@@ -7,7 +7,9 @@ import signal
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -29,15 +31,14 @@ def async_stop_event() -> asyncio.Event:
     return stop
 
 
-async def before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do *work* unless *stop* comes first, which cancels it; return whether it is done."""
+async def before(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what *work* does, unless *stop* comes first, which cancels it; then None."""
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if working.done():
-        await working
-        return True
+        return await working
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
-    return False
+    return None

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ from action_trigger.sender import session
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime import health, logs
+from order_runtime.assumptions import Described
 from order_runtime.endings import CannotGoOn
 from order_runtime.examine import examined
 from order_runtime.mongo import async_client
@@ -73,7 +74,7 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
                 settings.health_host, settings.health_port, ready=lambda: assignment.ready
             )
         )
-        if not await before(stop, _prepared(deliveries, settings)):
+        if await before(stop, _prepared(deliveries, settings)) is None:
             return
         await routing.use(config)
         await _until(
@@ -93,10 +94,12 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
                 await leases.give_back_all()
 
 
-async def _prepared(deliveries: Deliveries, settings: Settings) -> None:
+async def _prepared(deliveries: Deliveries, settings: Settings) -> Mapping[str, Described]:
     """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
-    await examined(settings.kafka, settings.mongo, TRIGGER)
+    topics = await examined(settings.kafka, settings.mongo, TRIGGER)
     await patiently(deliveries.ensure_indexes)
+    await patiently(deliveries.same_secret)
+    return topics
 
 
 async def _until(

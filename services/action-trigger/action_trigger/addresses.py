@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+
+NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def is_private(host: str) -> bool:
     """Return whether *host* is an address that is not public; a name is no address."""
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return not address.is_global or address.is_multicast
+    if isinstance(address, IPv6Address):
+        address = _within(address) or address
+    local = isinstance(address, IPv6Address) and address.is_site_local
+    return local or not address.is_global or address.is_multicast or address.is_reserved
+
+
+def _within(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that this one leads to, whoever translates it."""
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 class PublicOnly(AbstractResolver):

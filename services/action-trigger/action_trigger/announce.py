@@ -152,7 +152,7 @@ class Announcer:
     async def _record(self, settled: Sequence[Settled]) -> None:
         jobs = [
             UpdateOne(
-                {"_id": item.job_id},
+                {"_id": item.job_id, "$nor": [{"delivery.at": {"$gt": item.at}}]},
                 {"$set": {"delivery": {"state": item.state, "at": item.at}}},
             )
             for item in settled
@@ -165,17 +165,11 @@ class Announcer:
 
 
 def _entry(settled: Settled) -> UpdateOne:
-    """Enter the failure; one that a replay had resolved is open again."""
+    """Enter the failure; open again where a replay had resolved it, but not a later one."""
     document = _logged(settled)
-    return UpdateOne(
-        {"_id": document.pop("_id")},
-        {
-            "$set": {"at": document.pop("at")},
-            "$setOnInsert": document,
-            "$unset": {"resolvedAt": ""},
-        },
-        upsert=True,
-    )
+    resolved_since = {"$gt": ["$resolvedAt", settled.at]}  # nothing is, where there is no field
+    kept = {"$cond": [resolved_since, "$$ROOT", {"$literal": document}]}
+    return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": kept}], upsert=True)
 
 
 def _resolved(settled: Settled) -> UpdateOne:

@@ -49,6 +49,10 @@ class HeldBack:
     at: datetime | None = None
 
 
+class Gone:
+    """Not sent: its contact was erased while it was in hand."""
+
+
 class Courier:
     def __init__(
         self,
@@ -78,13 +82,13 @@ class Courier:
         """Return the partitions that have a request in flight."""
         return self._in_flight.keys()
 
-    async def deliver(self, item: Item) -> Outcome | HeldBack:
+    async def deliver(self, item: Item) -> Outcome | HeldBack | Gone:
         """Send once and record it, unless something speaks against it."""
         hand = item.hand
         async with hand.slots:
             await hand.pace.keep(lambda: self._objection(item) is None)
             if self.now() - item.taken_at > FRESH and not await self._still_there(item):
-                return HeldBack()
+                return Gone()
             if objection := self._objection(item):
                 return objection
             attempt = await self._fly(item)

@@ -61,6 +61,10 @@ class Deliveries:
     async def ensure_indexes(self) -> None:
         await self._all.create_indexes(list(_INDEXES))
 
+    async def same_secret(self) -> None:
+        """Raise AssumptionBroken where erased contacts are known by another one."""
+        await erased.same_secret(self._erasures, self._secret)
+
     async def record(self, actions: Sequence[Recorded], now: datetime) -> None:
         """
         Insert what is new, due at once; what is there already stays as it is.

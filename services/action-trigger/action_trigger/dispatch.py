@@ -155,10 +155,20 @@ class Dispatcher:
             result = await self._courier.deliver(item)
             lane.popleft()
             item.hand.let_go(item.head)
-            if isinstance(result, Retry | HeldBack) and result.at is not None:
-                item.hand.due(result.at)
-                await self._step_back(lane, replace(item.head, due_at=result.at))
+            match result:
+                case Retry(at) | HeldBack(datetime() as at):
+                    item.hand.due(at)
+                    await self._step_back(lane, replace(item.head, due_at=at))
+                case HeldBack():
+                    self._leave(lane)
         del self._lanes[order_id]
+
+    def _leave(self, lane: deque[Item]) -> None:
+        """Let go of all: none may overtake the first, should it be ours again a moment later."""
+        for item in lane:
+            item.hand.let_go(item.head)
+        lane.clear()
+        self.wake()
 
     async def _step_back(self, lane: deque[Item], first: Head) -> None:
         """Let those that came after *first* wait with it, while it is young."""

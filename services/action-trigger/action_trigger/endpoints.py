@@ -40,6 +40,7 @@ class BadEndpoints(ValueError):
 def _url(text: str) -> str:
     try:
         url = URL(text)
+        (url.raw_host or "").encode("idna")  # as whoever resolves it does
     except ValueError:
         raise PydanticCustomError("url", "must be an http or https URL") from None
     if url.scheme not in {"http", "https"} or not url.host:
@@ -47,6 +48,12 @@ def _url(text: str) -> str:
     if url.user or url.password:
         raise PydanticCustomError("url", "must not hold a password; use a header")
     return text
+
+
+def _value(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().isprintable():
+        raise PydanticCustomError("value", "must not hold control characters")
+    return value
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -66,6 +73,7 @@ def _header(name: str) -> str:
     return name
 
 
+HeaderValue = Annotated[SecretStr, Field(max_length=4_096), AfterValidator(_value)]
 HeaderName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), AfterValidator(_header)
 ]
@@ -84,9 +92,7 @@ class Endpoint(BaseModel):
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
     rate: Annotated[float, Field(ge=0.01, le=100_000)] | None = None
     """Webhooks a second from each worker; unbounded where it isn't given."""
-    headers: Mapping[HeaderName, Annotated[SecretStr, Field(max_length=4_096)]] = Field(
-        default={}, repr=False
-    )
+    headers: Mapping[HeaderName, HeaderValue] = Field(default={}, repr=False)
     """Sent with every webhook; may hold a credential."""
 
     @property

@@ -59,19 +59,23 @@ class Leases:
         Take, renew and give back leases until *stop*.
 
         *busy* tells the partitions with requests in flight: their leases are kept although Kafka
-        took the partition away. *taken* is called when there is a new one.
+        took the partition away. *taken* is called when there is a new one, or one
+        that was renewed so late that nothing was begun any more.
         """
         while not stop.is_set():
             self._changed.clear()
             wanted = self._assigned | set(busy())
-            before, gone = set(self.held()), set(self._until) - wanted
+            before, gone = self._sendable(), set(self._until) - wanted
             await patiently(lambda wanted=wanted: self._take(wanted))  # type: ignore[misc]
             await patiently(lambda gone=gone: self._give_back(gone))  # type: ignore[misc]
             PARTITIONS.set(len(self._until))
-            if set(self.held()) - before:
+            if self._sendable() - before:
                 taken()
             complete = wanted <= set(self._until) and wanted == self._assigned
             await self._wait(SLACK / RENEWALS if complete else KNOCK, stop)
+
+    def _sendable(self) -> set[int]:
+        return set(self.held(self.longest))
 
     async def give_back_all(self) -> None:
         await self._give_back(set(self._until))

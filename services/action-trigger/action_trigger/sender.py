@@ -75,7 +75,7 @@ class Sender:
             return await self._post(body.encode(), headers)
         except TimeoutError:
             return Reply(NoAnswer("timeout"), "")
-        except (ClientError, OSError) as error:
+        except (ClientError, OSError, ValueError) as error:  # the last: it can't even be asked
             return Reply(NoAnswer(type(error).__name__), "")
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> Reply:

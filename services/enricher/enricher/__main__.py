@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -22,6 +22,7 @@ from enricher.sweep import Sweep
 from enricher.tend import Tend
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
 from order_runtime import erased, health, logs
+from order_runtime.assumptions import Described
 from order_runtime.endings import CannotGoOn
 from order_runtime.examine import examined
 from order_runtime.mongo import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
@@ -49,12 +50,20 @@ async def run(settings: Settings) -> None:
         tend = Tend(database, publisher, keys)
         erase = Erase(database, publisher, keys)
         enrich = Enrich(database, publisher, tend, erase, Terms(settings.hold_for, keys))
-        intake = Intake(settings, handlers(enrich, Arrivals(database, tend, erase, keys)))
         sweep = Sweep(database, enrich, tend, partial(caught_up, settings.kafka))
-        with health.serving(settings.health_host, settings.health_port, ready=intake.ready):
-            if await before(stop, prepared(database, settings, keys)):
+        intakes = list[Intake]()
+        with health.serving(
+            settings.health_host,
+            settings.health_port,
+            ready=lambda: any(it.ready() for it in intakes),
+        ):
+            topics = await before(stop, prepared(database, settings, keys))
+            if topics is not None:
+                ids = {name: topic.id for name, topic in topics.items()}
+                arrivals = Arrivals(database, tend, erase, keys, ids)
+                intakes.append(Intake(settings, handlers(enrich, arrivals)))
                 async with sweep.beside(stop):
-                    await intake.run(stop)
+                    await intakes[0].run(stop)
     logs.log().info("stopped")
 
 
@@ -70,11 +79,18 @@ def handlers(enrich: Enrich, arrivals: Arrivals) -> dict[str, Handle]:
     return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
 
 
-async def prepared(database: AsyncDatabase[Document], settings: Settings, keys: Keys) -> None:
-    """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
-    await examined(settings.kafka, settings.mongo, ENRICHER)
+async def prepared(
+    database: AsyncDatabase[Document], settings: Settings, keys: Keys
+) -> Mapping[str, Described]:
+    """
+    Return Kafka's topics when it and MongoDB are there, and are what we rely on.
+
+    Raises CannotGoOn where they are not.
+    """
+    topics = await examined(settings.kafka, settings.mongo, ENRICHER)
     await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
     await patiently(lambda: erased.same_secret(database[ERASURES], keys.secret))
+    return topics
 
 
 async def caught_up(kafka: str, since: datetime) -> bool:

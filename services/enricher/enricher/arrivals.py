@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -19,22 +19,29 @@ class Arrivals:
     """Handles batches of one reference topic; all of it bears being done again."""
 
     def __init__(
-        self, database: AsyncDatabase[Document], tend: Tend, erase: Erase, keys: Keys
+        self,
+        database: AsyncDatabase[Document],
+        tend: Tend,
+        erase: Erase,
+        keys: Keys,
+        topic_ids: Mapping[str, str],
     ) -> None:
         self._database = database
         self._tend = tend
         self._erase = erase
         self._keys = keys
+        self._topic_ids = topic_ids
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
         """Handle *records* wholly: when this returns, what they mend or erase is done."""
         for some in runs(records):
-            kept = await references.keep(self._database, some, self._keys)
+            topic_id = self._topic_ids[some[0].topic]
+            kept = await references.keep(self._database, some, self._keys, topic_id)
             await self._erase.note(kept.gone)
             # First what now means somebody else, since two contacts may have shared a key.
             await self._tend.arrived(kept.keys, now)
             await self._erase.all_of(kept.gone, now)
-            await references.forget_former(self._database, kept.contacts)
+            await references.forget_former(self._database, kept.changed)
 
 
 def runs(records: Sequence[Record]) -> Iterator[list[Record]]:

@@ -37,12 +37,22 @@ async def write(collection: AsyncCollection[Document], writes: Sequence[Any]) ->
 
 
 async def _write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
+    if met := await _duplicates(collection, writes):
+        # Two may have inserted at once, and the older one been first: now each condition decides.
+        await _duplicates(collection, [writes[at] for at in met])
+
+
+async def _duplicates(collection: AsyncCollection[Document], writes: Sequence[Any]) -> list[int]:
+    """Do *writes*; return those that met a document with their id."""
     try:
         await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
-        failed = [*error.details["writeErrors"], *error.details.get("writeConcernErrors", ())]
-        if any(item.get("code") != DUPLICATE_KEY for item in failed):
+        failed = error.details["writeErrors"]
+        others = [it for it in failed if it.get("code") != DUPLICATE_KEY]
+        if others or error.details.get("writeConcernErrors"):
             raise
+        return [it["index"] for it in failed]
+    return []
 
 
 def portions(items: Sequence[T], size: int = MAX_ASKED) -> Iterator[list[T]]:

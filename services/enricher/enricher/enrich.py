@@ -121,6 +121,8 @@ class Enrich:
         keys = self._terms.keys
         fired_for = [it.contact_id for it in known.jobs.agreed.values()]
         contacts = {id_key(it) for it in fired_for if it is not None}
+        # An order may mean another contact by now than it did in its event: see `claims`.
+        contacts.update(keys.wanted(it.contact) for it in known.orders.values())
         articles: set[str] = set()
         stores: set[str] = set()
         for it in events:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo import DeleteOne
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher import announce, bulk, links, metrics, world
+from enricher import announce, bulk, links, lookup, metrics, world
 from enricher.decision import Facts, Happened, Life, Link, Stored
 from enricher.matching import Keys, KnownContact
 from enricher.mending import Found, counting
@@ -70,16 +70,24 @@ class Erase:
         return self._keys.hashed(id_key(gone.contact_id))
 
     async def _orders_of(self, gone: Gone, erasure: Erasure) -> None:
-        """Delete those that are linked, and those that wait for any of its keys."""
-        linked = await links.linked_to(self._database[LINKS], gone.contact_id)
+        """
+        Delete those that wait for any of its keys, and those that are linked.
+
+        In this order: a link that is healed meanwhile goes from the first to the second.
+        """
         waiting = await links.waiting_for(self._database[LINKS], sorted(gone.keys))
-        for some in bulk.portions([*linked, *waiting]):
+        linked = await links.linked_to(self._database[LINKS], gone.contact_id)
+        for some in bulk.portions(list({*waiting, *linked})):
             found = await links.links_of(self._database[LINKS], some)
             orders = await world.orders_of(self._database, some)
+            wanted = {self._keys.wanted(it.contact) for it in orders.values()}
+            facts = await lookup.facts(self._database, wanted, (), (), self._keys)
             theirs = {
                 life_of(key, stored): erasure.at
                 for key, stored in orders.items()
-                if counting(Found(stored, found.get(key))) and belongs(stored, erasure)
+                if counting(Found(stored, found.get(key)))
+                and meant(stored, found.get(key), facts) in gone.keys
+                and belongs(stored, erasure)
             }
             await self.delete(theirs)
 
@@ -131,13 +139,17 @@ def claims(
         if stored is None or it.kind not in CONNECTED | ACTED:
             continue
         if stored.registered_by == it.event.registration:
-            key = facts.keys.hashed(_key(stored, linked.get(order_id), facts))
+            key = facts.keys.hashed(meant(stored, linked.get(order_id), facts))
             found.append(Claim(life_of(order_id, stored), key, stored))
     return found
 
 
-def _key(stored: Stored, link: Link | None, facts: Facts) -> str:
-    """Return the id of the contact that is linked or would be, else the key that is waited for."""
+def meant(stored: Stored, link: Link | None, facts: Facts) -> str:
+    """
+    Return the id of the contact that is linked or would be, else the key that is waited for.
+
+    *facts* are to know the key that is stored, which may be another than its event's.
+    """
     current = counting(Found(stored, link))
     if current is not None and current.contact_id is not None:
         return id_key(current.contact_id)

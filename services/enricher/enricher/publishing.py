@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from order_runtime.records import Outgoing
+from order_runtime.records import Outgoing, by_weight
 
 PORTION_BYTES: Final = 16 * 1024 * 1024  # a quarter of what the publisher queues
 
@@ -18,13 +18,5 @@ class Publishes(Protocol):
 
 async def publish(publisher: Publishes, records: Sequence[Outgoing]) -> None:
     """Publish *records* in order; return when all are acknowledged."""
-    portion: list[Outgoing] = []
-    size = 0
-    for record in records:
-        portion.append(record)
-        size += len(record.value or b"")
-        if size > PORTION_BYTES:
-            await publisher.publish_all(portion)
-            portion, size = [], 0
-    if portion:
+    for portion in by_weight(records, PORTION_BYTES):
         await publisher.publish_all(portion)

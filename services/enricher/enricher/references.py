@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final
 
 from pymongo import ReplaceOne, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import bulk, metrics
@@ -23,6 +22,9 @@ from order_runtime.erasures import KEPT, id_key
 from order_runtime.logs import log
 from order_runtime.mongo import ARTICLES, CONTACTS, STORES, Document
 from order_runtime.records import Record
+
+FORMER: Final = "formerKeys"
+_LOOKED_AT: Final = {"keys": 1, FORMER: 1, "position": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Kept:
 
     keys: list[str]
     """Those that came or went: what waits for one of them is to be looked at again."""
-    contacts: list[str]
-    """The document ids of contacts, the deleted ones too."""
+    changed: list[Document]
+    """Which contacts have keys that they had before, each by its document's id and position."""
     gone: list[Gone]
     """The contacts whose deletion is the last that is known of them."""
 
@@ -86,7 +88,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 
 
-def reference_document(record: Record, keys: Keys) -> Document:
+def reference_document(record: Record, keys: Keys, topic_id: str) -> Document:
     """
     Return the document that *record* makes; raises Invalid.
 
@@ -99,7 +101,8 @@ def reference_document(record: Record, keys: Keys) -> Document:
         raise _wrong("The key must be UTF-8 text") from None
     if not key:
         raise _wrong("The key is missing")
-    position = {"at": record.at, "partition": record.partition, "offset": record.offset}
+    place = {"topic": topic_id, "partition": record.partition, "offset": record.offset}
+    position = {"at": record.at, **place}
     kind = KINDS[record.topic]
     identity = keys.hashed(id_key(key)) if kind.key is None else key
     if record.value is None:
@@ -120,26 +123,30 @@ def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOn
     had are kept until what waited for one of them was looked at again.
     """
     position = document["position"]
-    # By the broker's time first: a topic that was made anew begins again at offset 0.
-    older = [
-        {"position.at": {"$lt": position["at"]}},
-        {"position.at": position["at"], "position.offset": {"$lt": position["offset"]}},
+    log = {f"position.{name}": position[name] for name in ("topic", "partition")}
+    older: list[Document] = [
+        {**log, "position.offset": {"$lt": position["offset"]}},
+        # A topic that was made anew begins again at offset 0. Within one log the broker's time
+        # tells nothing: it goes back where the clocks of two leaders differ.
+        {"$nor": [log], "position.at": {"$lt": position["at"]}},
     ]
     where = {"_id": document["_id"], "$or": older}
     if not keyed:
         return ReplaceOne(where, document, upsert=True)
-    had: list[Document] = [{"$ifNull": [name, []]} for name in ("$keys", "$formerKeys")]
-    whole = {"$mergeObjects": [{"$literal": document}, {"formerKeys": {"$setUnion": had}}]}
+    had: list[Document] = [{"$ifNull": [name, []]} for name in ("$keys", f"${FORMER}")]
+    whole = {"$mergeObjects": [{"$literal": document}, {FORMER: {"$setUnion": had}}]}
     return UpdateOne(where, [{"$replaceWith": whole}], upsert=True)
 
 
-async def keep(database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys) -> Kept:
+async def keep(
+    database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys, topic_id: str
+) -> Kept:
     """Write *records*, all of one topic; what can't be read is logged and passed over."""
     latest: dict[str, Document] = {}
     deleted: dict[str, str] = {}
     for record in records:
         try:
-            document = reference_document(record, keys)
+            document = reference_document(record, keys, topic_id)
         except Invalid as error:
             _passed_over(record, error)
         else:
@@ -150,10 +157,12 @@ async def keep(database: AsyncDatabase[Document], records: Sequence[Record], key
     writes = [newer(it, keyed=kind.key is None) for it in latest.values()]
     await bulk.write(database[kind.collection], writes)
     metrics.REFERENCES.labels(records[0].topic).inc(len(records))
-    contacts = [it for it in latest.values() if kind.key is None]
+    where = {"_id": {"$in": list(latest)}}
+    found = [it async for it in database[kind.collection].find(where, _LOOKED_AT)]
+    changed = [it for it in found if it.get(FORMER)]
     return Kept(
-        keys=await changed_keys(database[kind.collection], kind, {"_id": {"$in": list(latest)}}),
-        contacts=[it["_id"] for it in contacts],
+        keys=list({key for it in found for key in changed_keys(kind, it)}),
+        changed=[{"_id": it["_id"], "position": it["position"]} for it in changed],
         gone=await _gone(database, deleted if kind.key is None else {}),
     )
 
@@ -164,30 +173,27 @@ async def _gone(database: AsyncDatabase[Document], deleted: Mapping[str, str]) -
     return [
         Gone(
             contact_id=deleted[it["_id"]],
-            keys=frozenset([id_key(deleted[it["_id"]]), *it.get("formerKeys", ())]),
+            keys=frozenset([id_key(deleted[it["_id"]]), *it.get(FORMER, ())]),
             at=it["deletedAt"],
         )
         async for it in database[CONTACTS].find(where)
     ]
 
 
-async def changed_keys(
-    collection: AsyncCollection[Document], kind: Kind, where: Document
-) -> list[str]:
-    """Return the keys, old and new, of what is kept under *where*."""
-    found: set[str] = set()
-    async for document in collection.find(where, {"keys": 1, "formerKeys": 1}):
-        if kind.key is not None:
-            found.add(kind.key(document["_id"]))
-        found.update(document.get("keys", ()), document.get("formerKeys", ()))
-    return list(found)
+def changed_keys(kind: Kind, document: Document) -> set[str]:
+    """Return the keys, old and new, of what is kept in *document*."""
+    own = () if kind.key is None else (kind.key(document["_id"]),)
+    return {*own, *document.get("keys", ()), *document.get(FORMER, ())}
 
 
-async def forget_former(database: AsyncDatabase[Document], ids: Sequence[str]) -> None:
-    """Forget the keys that these contacts had before: what waited for them was looked at."""
-    had = {"_id": {"$in": list(ids)}, "formerKeys.0": {"$exists": True}}
-    if ids:
-        await database[CONTACTS].update_many(had, {"$unset": {"formerKeys": ""}})
+async def forget_former(database: AsyncDatabase[Document], changed: Sequence[Document]) -> None:
+    """
+    Forget the keys that these contacts had before: what waited for them was looked at.
+
+    Unless they changed since: whoever wrote that has yet to look, and needs them.
+    """
+    for some in bulk.portions(changed, bulk.MAX_WRITTEN):
+        await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER: ""}})
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:

@@ -61,11 +61,10 @@ def forgotten(happened: Happened) -> UpdateMany:
         "_id": {"$ne": event.job_id},
         "orderId": event.order_id,
         "registration": event.registration,
-        "at": {"$lte": happened.accepted_at},
         "action": {"$exists": True},
     }
     if happened.kind is EventType.REPLACED:
-        before["enrichment"] = {"$exists": True}
+        before |= {"at": {"$lte": happened.accepted_at}, "enrichment": {"$exists": True}}
     return UpdateMany(before, {"$unset": {"action.language": "", "action.data": ""}})
 
 

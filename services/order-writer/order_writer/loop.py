@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from order_contracts.job import Operation
 from order_runtime.logs import log, told
-from order_runtime.records import Outgoing, Record
+from order_runtime.records import Outgoing, Record, by_weight
 from order_writer import metrics
 from order_writer.announce import announcements
 from order_writer.decode import Log, Unreadable, decode, poisoned
 from order_writer.failures import Kind, kind_of
 from order_writer.fold import Folded, Item, OwnCommandUnreadable
-
-R = TypeVar("R", Record, Outgoing)
 
 ATTEMPTS_ALONE: Final = 5
 CONFLICTS_AT_ONCE: Final = 3
@@ -207,21 +205,6 @@ class Writer:
         if times == 0:
             log().warning("waiting", missing=missing)
         self._source.idle(WAIT_SECONDS[min(times, len(WAIT_SECONDS) - 1)])
-
-
-def by_weight(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
-    """Split *records* into batches of at most *max_bytes*, or of one record."""
-    batch: list[R] = []
-    total = 0
-    for record in records:
-        size = len(record.value or b"")
-        if batch and total + size > max_bytes:
-            yield batch
-            batch, total = [], 0
-        batch.append(record)
-        total += size
-    if batch:
-        yield batch
 
 
 def _count(folded: Folded) -> None:
