@@ -11,7 +11,7 @@ from order_contracts.errors import FieldError
 from order_contracts.integration_log import LogEntry
 from order_contracts.job import Job
 from order_contracts.order import ActionName, Order
-from order_contracts.values import Name, OrderId, Time
+from order_contracts.values import Name, OrderId, Time, at_most
 
 MAX_ROWS = 1_000
 MAX_CHECKED = 5_000
@@ -60,7 +60,7 @@ class Expected(Message):
 
 
 class ExpectedOrders(Message):
-    orders: Annotated[tuple[Expected, ...], Field(max_length=MAX_CHECKED)]
+    orders: Annotated[tuple[Expected, ...], Field(max_length=MAX_CHECKED), at_most(MAX_CHECKED)]
 
 
 class Differing(Message):

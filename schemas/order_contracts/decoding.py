@@ -27,6 +27,10 @@ class Invalid(ValueError):
         self.errors = errors
 
 
+class UnreadableDocument(Exception):
+    """What is at rest was written by another release, or tampered with; says which fields."""
+
+
 def parse(raw: bytes) -> Any:
     """
     Return the JSON value in *raw*, its fractions as Decimal, exactly as they were written.
@@ -65,11 +69,11 @@ def read_announced(model: type[M], raw: bytes) -> M:
 
 
 def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
-    """Return a message from its document in MongoDB; raises Invalid where it was tampered with."""
+    """Return a message from its document in MongoDB; raises UnreadableDocument."""
     try:
         message: M = _adapter(model).validate_python(document, context={"at_rest": True})
     except ValidationError as error:
-        raise Invalid(field_errors(error)) from None
+        raise UnreadableDocument(str(Invalid(field_errors(error)))) from None
     return message
 
 

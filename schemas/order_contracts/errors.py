@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -41,7 +42,9 @@ STATUS: Final = MappingProxyType(
 """The HTTP status of each error code; `/action` answers a VersionMismatch with 404."""
 
 MAX_NAME: Final = 64  # characters of a field's name that a pointer shows
-MAX_LISTED: Final = 100  # errors that a job and a dead letter list; an HTTP answer lists all
+MAX_LISTED: Final = 100  # errors that a job and a dead letter list
+MAX_ANSWERED: Final = 1_000  # that an HTTP answer lists
+MAX_COUNTED: Final = 10_000  # beyond which they are not even looked at, lest that take seconds
 
 
 class FieldError(Message):
@@ -88,15 +91,29 @@ _CODES: Final = MappingProxyType(
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """Return everything that is wrong; messages never repeat the input, which may be personal."""
+    """
+    Return everything that is wrong; messages never repeat the input, which may be personal.
+
+    Of more than 1,000 errors the first are returned, and one that says how many there are; of more
+    than 10,000 only that one.
+    """
+    count = error.error_count()
+    if count > MAX_COUNTED:
+        return (_more(count),)
     details = error.errors(include_url=False)
     places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     # A list whose items are wrong is also reported as too short: nobody needs to read that.
-    return tuple(
+    found = (
         _field_error(detail)
         for detail in details
         if detail["type"] != "too_short" or detail["loc"] not in places
     )
+    listed = tuple(islice(found, MAX_ANSWERED + 1))
+    return listed if len(listed) <= MAX_ANSWERED else (*listed[:-1], _more(count))
+
+
+def _more(count: int) -> FieldError:
+    return FieldError(pointer="", code="TooMany", message=f"Has {count:,} errors; not all listed")
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:

@@ -25,6 +25,7 @@ from order_contracts.values import (
     Text1000,
     Time,
     Url,
+    at_most,
     or_default,
 )
 
@@ -34,10 +35,10 @@ READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registere
 _READ_ONLY: Final[dict[str, JsonValue]] = {"readOnly": True}
 
 AddressField = Annotated[str, StringConstraints(pattern=FIELD_NAME, min_length=1, max_length=64)]
-Address = Annotated[dict[AddressField, Text], Field(max_length=30)]
+Address = Annotated[dict[AddressField, Text], Field(max_length=30), at_most(30)]
 """title, firstname, lastname, street, zipCode, city, countryCode, …: text of up to 255 each."""
 
-Parts = Annotated[tuple[FreeObject, ...], Field(max_length=MAX_PARTS)]
+Parts = Annotated[tuple[FreeObject, ...], Field(max_length=MAX_PARTS), at_most(MAX_PARTS)]
 """Payments, fees and discounts: the platform names no members, so they are kept as they came."""
 
 
@@ -101,7 +102,9 @@ class LineItem(Message):
 
 
 class LineItems(Message):
-    items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_LINES)]
+    items: Annotated[
+        tuple[LineItem, ...], Field(min_length=1, max_length=MAX_LINES), at_most(MAX_LINES)
+    ]
     sub_total: Amount | None = None
 
 
@@ -140,7 +143,7 @@ class Order(Message):
     external_store_id: OptionalName = None
     status: OrderStatus
     external_status: Text | None = None
-    references: Annotated[tuple[Text, ...], Field(max_length=50)] | None = None
+    references: Annotated[tuple[Text, ...], Field(max_length=50), at_most(50)] | None = None
     currency_code: Currency
     total_price: Amount
     """Negative where returns outweigh."""

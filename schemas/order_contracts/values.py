@@ -20,7 +20,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from order_contracts.currencies import CURRENCIES
 
@@ -165,6 +165,19 @@ def or_default(default: object, taken: object) -> BeforeValidator:
     return BeforeValidator(
         lambda value: default if value is None else value, json_schema_input_type=taken
     )
+
+
+def at_most(count: int) -> BeforeValidator:
+    """Refuse what is too long before its items are looked at, of which each may be wrong."""
+
+    def bounded(value: object) -> object:
+        if isinstance(value, list | tuple | dict) and len(value) > count:
+            kind = "Dictionary" if isinstance(value, dict) else "Tuple"
+            said = {"field_type": kind, "max_length": count, "actual_length": len(value)}
+            raise PydanticKnownError("too_long", said)
+        return value
+
+    return BeforeValidator(bounded)
 
 
 def _depth(value: object) -> int:

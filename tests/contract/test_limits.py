@@ -168,6 +168,33 @@ def test_a_thousand_wrong_lines_are_a_thousand_errors() -> None:
     assert len(wrong(lineItems={"items": [line(quantity=0)] * 1000})) == 1000
 
 
+def test_of_more_errors_the_first_are_told_and_how_many_there_are() -> None:
+    told = wrong(**{f"a{number}": 1 for number in range(1_500)})
+    assert len(told) == 1_001
+    assert told[-1] == ("", "TooMany")
+
+
+def test_what_is_wrong_in_too_many_places_is_only_counted() -> None:
+    """To list them would take seconds, in which nobody else is answered."""
+    assert wrong(**{f"a{number}": 1 for number in range(10_001)}) == [("", "TooMany")]
+
+
+@pytest.mark.parametrize(
+    ("deviation", "pointer"),
+    [
+        ({"lineItems": {"items": [{}] * 100_000}}, "/lineItems/items"),
+        ({"references": [1] * 100_000}, "/references"),
+        ({"payments": {"items": [1] * 100_000}}, "/payments/items"),
+        ({"shippingAddress": {f"a{it}": 1 for it in range(20_000)}}, "/shippingAddress"),
+        (of_line(discounts=[1] * 100_000), "/lineItems/items/0/discounts"),
+    ],
+)
+def test_a_list_that_is_too_long_is_one_error_whatever_it_holds(
+    deviation: Json, pointer: str
+) -> None:
+    assert wrong(**deviation) == [(pointer, "TooLong")]
+
+
 def test_a_pointer_escapes_what_it_points_to() -> None:
     assert wrong(**{"a/b~c": 1}) == [("/a~1b~0c", "Unknown")]
 

@@ -9,7 +9,7 @@ import pytest
 from bson import decode, encode
 from hypothesis import given
 
-from order_contracts.decoding import Invalid, parse, read
+from order_contracts.decoding import UnreadableDocument, parse, read
 from order_contracts.order import Order
 from order_runtime.mongo import CODEC
 from order_runtime.orders import LiveOrder, Tombstone, from_document, to_document
@@ -97,6 +97,6 @@ def test_the_action_is_not_kept_with_the_order() -> None:
 def test_a_document_that_was_tampered_with_is_refused() -> None:
     document = to_document("o-1", live(order_body()))
     document["order"]["totalPrice"] = "much"
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(UnreadableDocument, match="/totalPrice") as refused:
         from_document(document)
-    assert ["/totalPrice"] == [error.pointer for error in refused.value.errors]
+    assert "much" not in str(refused.value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from confluent_kafka import Producer
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.records import Record
 from order_writer.source import CommandSource
-from support.builders import order_body
+from support.builders import order_body, unique
 from support.detour import Detour
 from support.stack import RunningStack
 from support.topics import committed, lag, publish, register
@@ -66,6 +67,21 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
             settled = _committed_until_refused(first, second, in_hand, told)
             until(lambda: _committed(stack, first, second, settled), seconds=SECONDS)
     stack.start(WRITER)
+
+
+def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) -> None:
+    """A marker at its end has an offset and is no record; what was aborted is none either."""
+    settings = {"transactional.id": unique("import"), "partitioner": "murmur2_random"}
+    producer = Producer({"bootstrap.servers": stack.kafka, **settings})
+    producer.init_transactions(30)
+    for end in (producer.commit_transaction, producer.abort_transaction):
+        producer.begin_transaction()
+        for _ in range(30):
+            sent = register(order_body())
+            producer.produce(COMMANDS.name, sent.value, sent.key, headers=dict(sent.pairs))
+        end(30)
+
+    until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
 
 
 def _taken(source: CommandSource, in_hand: list[Record]) -> int:

@@ -125,6 +125,7 @@ WRONG = {
     "byte-order-mark": invalid(b"\xef\xbb\xbf{}"),
     "no-rows": Wrong("POST", "/orders/bulk", *INVALID, b"[]", JSON),
     "no-lines": Wrong("POST", "/orders/bulk", *INVALID, b"\n\n", NDJSON),
+    "far-too-many-rows": Wrong("POST", "/orders/bulk", *INVALID, b"x\n" * 4_000_000, NDJSON),
     "too-many-rows": Wrong("POST", "/orders/bulk", *INVALID, b"{}\n" * 1_001, NDJSON),
     "too-many-checked": Wrong(
         "POST",

@@ -27,7 +27,7 @@ from support.place import (
 )
 from support.written import AT, Writer, Written, reference, taken
 
-WRITES_OF_AN_ARRIVAL = 7
+WRITES_OF_AN_ARRIVAL = 6
 CANCEL: Json = {"action": "ConfirmCancellation"}
 
 

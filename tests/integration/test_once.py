@@ -6,8 +6,10 @@ import random
 from collections import Counter
 from uuid import uuid4
 
+from pymongo import MongoClient
+
 from support.api import Api
-from support.builders import order_body, unique
+from support.builders import Json, order_body, unique
 from support.events import log_codes, rejections
 from support.load import post_all
 from support.stack import RunningStack
@@ -55,6 +57,22 @@ def test_the_same_command_three_times_is_one_order_and_one_job(stack: RunningSta
     registered = [event for event in events if header(event, "ce_type") == "OrderRegistered.v1"]
     assert len({header(event, "ce_id") for event in registered}) == 1
     assert Counter(header(event, "ce_type") for event in events)["OrderCommandRejected.v1"] == 0
+
+
+def test_a_command_that_comes_again_when_its_job_is_gone_ends_again(stack: RunningStack) -> None:
+    """Jobs are kept for 30 days, the log's entries for 90: what it says is there already."""
+    api, job_id, later = Api(stack), str(uuid4()), str(uuid4())
+    order_id = unique("monthly")
+    bad = register(order_body(order_id, totalPrice="a lot"), job_id)
+    publish(stack.kafka, [bad])
+    assert api.stored(job_id)["status"] == "Failed"
+    with MongoClient[Json](stack.mongo) as client:
+        client[stack.database]["jobs"].delete_one({"_id": job_id})  # as retention does
+
+    publish(stack.kafka, [bad, register(order_body(order_id), later)])
+
+    assert api.stored(job_id)["status"] == "Failed"
+    assert api.stored(later)["status"] != "Failed"
 
 
 def test_the_id_of_another_command_is_not_applied(stack: RunningStack) -> None:

@@ -143,6 +143,7 @@ async def test_filters_narrow_the_pages(calls: Calls, book: Book) -> None:
         ("continuation", ""),
         ("continuation", "bnVsbA"),
         ("continuation", "WzEsMl0"),
+        ("continuation", "WzFlOTk5OTk5OTk5LCJhIiwwXQ"),  # 1e999999999: no time is so late
     ],
 )
 async def test_a_page_that_cannot_be_is_refused(

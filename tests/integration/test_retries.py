@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pymongo import MongoClient
 
 from support.builders import Json, order_body, unique
 from support.calls import WAIT, Answered, Calls, order_path
@@ -40,6 +41,24 @@ def changed_in_an_alias(job: Json, first: str) -> Json:
     """Give what an alias has of its own."""
     own = ("jobId", "href", "createdAt", "expiresAt")
     return {name: job[name] for name in own} | {"aliasOf": first}
+
+
+async def test_an_alias_whose_first_job_is_past_retention_is_past_it_too(
+    stack: RunningStack, calls: Calls, key: dict[str, str]
+) -> None:
+    """It has nothing of its own to show, least of all that something was applied."""
+    body = order_body()
+    with paused(stack, "order-writer"):
+        first, retry = [(await calls("POST", "/orders", body, key)).job_id for _ in range(2)]
+    await calls.settled([first, retry])
+    with MongoClient[Json](stack.mongo) as client:
+        client[stack.database]["jobs"].delete_one({"_id": first})  # as retention does
+
+    gone = await calls("GET", f"/orders/jobs/{retry}")
+    listed = await calls("GET", f"/orders/jobs?orderId={body['orderId']}")
+
+    assert (gone.status, gone.code) == (410, "JobExpired")
+    assert listed.body["items"] == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -97,7 +97,7 @@ def expected_meaning(job: Expected) -> tuple[object, ...]:
     action = end.action["action"] if end.action else None
     if end.code is not None:
         return "OrderCommandRejected.v1", None, end.code, None
-    changed = end.version is not None or job.operation == ACTION
+    changed = end.version is not None or end.action is not None
     if not changed or end.alias_of is not None:
         return "OrderUnchanged.v1", None, None, action
     return APPLIED[job.operation], end.version, None, action

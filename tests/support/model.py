@@ -144,7 +144,7 @@ def decided(command: Command, order: Stored | None, last: int) -> tuple[End, Sto
     if command.kind == DELETE:
         return End(version=last + 1), None
     if command.kind == ACTION:
-        return End(action=asked(command.body)), order
+        return End(action=None if command.suppressed else asked(command.body)), order
     if command.if_match is None and is_stale(command, order):
         return End(warnings=("StaleChange",)), order
     return changed(command, order, last + 1)

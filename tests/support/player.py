@@ -81,7 +81,6 @@ class Player:
 
     def _new(self, move: Move, number: int) -> Command:
         order_id = self.order_ids[move.order]
-        suppressed = move.suppressed and move.direct and move.kind != ACTION
         key = f"{'kafka' if move.direct else 'http'}/{order_id}/{number}"
         return Command(
             kind=move.kind,
@@ -90,7 +89,7 @@ class Player:
             body=self._body(move, order_id),
             if_match=self._if_match(move, order_id),
             key=key if move.keyed else None,
-            suppressed=suppressed,
+            suppressed=move.suppressed and move.direct,
         )
 
     def _body(self, move: Move, order_id: str) -> Json:

@@ -91,8 +91,7 @@ class Shop:
         command = self.command(order_id)
         job_id = "" if self._rng.random() < 0.05 else self._id()
         self.learn(command.order_id, job_id or "unknown")
-        suppressed = command.kind != ACTION and self._rng.random() < 0.15
-        return replace(command, job_id=job_id, suppressed=suppressed)
+        return replace(command, job_id=job_id, suppressed=self._rng.random() < 0.15)
 
     def _again(self) -> Command:
         """Return a command that was sent before: again, under another id, or with other content."""

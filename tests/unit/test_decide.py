@@ -129,6 +129,13 @@ def test_when_an_order_was_registered_and_by_whom_is_fixed(command: str) -> None
     assert live(changed).registered_by == live(before).registered_by
 
 
+def test_an_action_that_is_suppressed_is_not_asked_for() -> None:
+    """History is imported whole, and mails nobody again."""
+    before = STATES["present"]
+    act = replace(asked(trigger(tag(before)), "job-2"), suppress_actions=True)
+    assert decide(before, act, AT) == (before, Outcome())
+
+
 def test_versions_go_on_over_a_deletion() -> None:
     """So an event of the deleted order is never taken for one of the new."""
     assert STATES["deleted"] == Tombstone(2, AT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from order_runtime.records import Record
 from order_writer.progress import Progress
 from support.commands import record, register
@@ -30,26 +32,39 @@ def test_what_is_settled_is_committed_once_and_past_its_last_record() -> None:
 def test_what_was_refused_is_committed_again_though_nothing_more_comes() -> None:
     made = progress(at(0, 4), at(1, 8))
     made.due()
-    made.refused(0, 5)
+    made.answered(0, 5, refused=True)
     assert made.due() == {0: 5}
 
 
 def test_what_was_refused_goes_with_what_is_settled_next() -> None:
     made = progress(at(0, 4))
     made.due()
-    made.refused(0, 5)
+    made.answered(0, 5, refused=True)
     made.taken([0, 1])
     made.settled([at(1, 8)])
     assert made.due() == {0: 5, 1: 9}
 
 
-def test_a_refusal_that_comes_late_takes_nothing_back() -> None:
-    """Two commits were under way, and only the first was refused."""
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_answer_that_is_not_of_the_last_commit_has_it_committed_again(refused: bool) -> None:
+    """The client may have tried the older one again, so that it came last."""
     made = progress(at(0, 4))
     made.due()
     made.settled([at(0, 5)])
     made.due()
-    made.refused(0, 5)
+    made.answered(0, 5, refused=refused)
+    assert made.due() == {0: 6}
+    made.answered(0, 6, refused=False)
+    assert made.due() == {}
+
+
+def test_what_is_read_and_is_no_record_is_committed_too() -> None:
+    """The end of a transaction has an offset, and nobody is given it."""
+    made = progress(at(0, 4))
+    made.due()
+    made.read_to({0: 6, 1: 3})
+    assert made.due() == {0: 6, 1: 3}
+    made.read_to({0: 6, 1: 3})
     assert made.due() == {}
 
 
@@ -58,7 +73,7 @@ def test_what_is_lost_is_not_committed_any_more() -> None:
     made = progress(at(0, 4), at(1, 8))
     made.given_up([0])
     assert made.due() == {1: 9}
-    made.refused(0, 5)
+    made.answered(0, 5, refused=True)
     assert made.due() == {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,12 +15,12 @@ from gateway.answers import RETRY, answer
 from gateway.jobs import Jobs, answered
 from gateway.links import Links
 from gateway.problems import Refused
-from gateway.reads import Reads
+from gateway.reads import DatabaseUnavailable, Reads
 from gateway.submit import Submission, fingerprint_of
 from gateway.terms import Terms
 from gateway.waiting import Waiting
 from order_contracts.commands import Command
-from order_contracts.job import JobStatus
+from order_contracts.job import Job, JobStatus
 from order_contracts.problem import Receipt
 from order_runtime.job_ids import RANDOM_BITS, Secrets, issue
 from order_runtime.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
@@ -93,13 +94,20 @@ class Acceptance:
 
     async def answer(self, job_id: str, order_id: str, terms: Terms) -> Response:
         """Answer 202, or the job where the caller prefers to wait and it is stored in time."""
-        if terms.wait:
-            document = await self.waiting.stored(job_id, terms.wait)
-            if document is not None:
-                job = await self.jobs.stored(document)
-                assert job.status is not JobStatus.ACCEPTED  # noqa: S101  a stored job has an end
-                applied = {"Preference-Applied": f"wait={terms.wait}", "Location": job.href}
-                return answered(job, applied)
+        job = await self._waited_for(job_id, terms.wait) if terms.wait else None
+        if job is not None:
+            assert job.status is not JobStatus.ACCEPTED  # noqa: S101  a stored job has an end
+            applied = {"Preference-Applied": f"wait={terms.wait}", "Location": job.href}
+            return answered(job, applied)
         href = self.links.job(job_id)
         receipt = Receipt(job_id=job_id, order_id=order_id, href=href)
         return answer(receipt, 202, {"Location": href, **RETRY})
+
+    async def _waited_for(self, job_id: str, seconds: float) -> Job | None:
+        """Return the job once it is stored; None where it isn't in time, or nobody can tell."""
+        document = await self.waiting.stored(job_id, seconds)
+        if document is None:
+            return None
+        with suppress(DatabaseUnavailable):  # what was accepted stays so
+            return await self.jobs.stored(document)
+        return None

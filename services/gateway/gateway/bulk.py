@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -141,18 +142,19 @@ async def _rows(request: Request) -> list[Row]:
     if kind != JSON and kind not in NDJSON:
         raise Refused("UnsupportedMediaType", "Send application/json or application/x-ndjson.")
     content = await body(request, MAX_BULK)
-    rows = list(_lines(content)) if kind in NDJSON else _items(content)
+    found = _lines(content) if kind in NDJSON else _items(content)
+    rows = list(islice(found, MAX_ROWS + 1))
     if not 1 <= len(rows) <= MAX_ROWS:
         message = f"Must have 1 to {MAX_ROWS} orders"
         raise Invalid((FieldError(pointer="", code="OutOfRange", message=message),))
     return rows
 
 
-def _items(content: bytes) -> list[Row]:
+def _items(content: bytes) -> Iterator[Row]:
     value = parse(content)
     if not isinstance(value, list):
         raise Invalid((FieldError(pointer="", code="Invalid", message="Must be an array"),))
-    return [Row(index, item) for index, item in enumerate(value)]
+    return (Row(index, item) for index, item in enumerate(value))
 
 
 def _lines(content: bytes) -> Iterator[Row]:

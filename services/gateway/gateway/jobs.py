@@ -70,13 +70,18 @@ class Jobs:
         return answer(JobList(items=items, links=links(url, query, rows, first, last)))
 
     async def all_shown(self, documents: Sequence[Document], *, there: bool) -> tuple[Job, ...]:
-        """Return the jobs of documents; each alias shows the content of the job it repeats."""
+        """
+        Return the jobs of documents; each alias shows the content of the job it repeats.
+
+        An alias whose first job is past retention has nothing to show, and is left out.
+        """
         first = await self.reads.jobs([row["aliasOf"] for row in documents if "aliasOf" in row])
         return tuple(
             self.shown(first[row["aliasOf"]], there=there, under=row["_id"])
-            if row.get("aliasOf") in first
+            if "aliasOf" in row
             else self.shown(row, there=there)
             for row in documents
+            if "aliasOf" not in row or row["aliasOf"] in first
         )
 
     def shown(self, document: Document, *, there: bool, under: str | None = None) -> Job:
@@ -94,9 +99,15 @@ class Jobs:
         return job.model_copy(update={"job_id": under, "alias_of": document["_id"]})
 
     async def stored(self, document: Document) -> Job:
-        """Return a job that is stored; an alias shows the content of the job it repeats."""
+        """
+        Return a job that is stored; an alias shows the content of the job it repeats.
+
+        Raises Refused where that one is past retention.
+        """
         first = document.get("aliasOf")
-        shown = (await self.reads.job(first) if first else None) or document
+        shown = await self.reads.job(first) if first else document
+        if shown is None:
+            raise _expired()
         order_id = shown.get("orderId")
         there = order_id is not None and await self.reads.exists(order_id)
         return self.shown(shown, there=there, under=document["_id"] if first else None)
@@ -104,7 +115,7 @@ class Jobs:
     async def _job(self, job_id: str) -> Job:
         issued_at = self.secrets.issued_at(job_id)
         if issued_at is not None and issued_at + RETENTION < datetime.now(UTC):
-            raise Refused("JobExpired", "Jobs are kept for 30 days.")
+            raise _expired()
         found = await self.reads.job(job_id)
         if found is not None:
             return await self.stored(found)
@@ -119,6 +130,10 @@ def answered(job: Job, headers: Mapping[str, str] | None = None) -> Response:
         return failed_job(job, job.errors[0]).response(headers)
     retry = RETRY if job.status is JobStatus.ACCEPTED else {}
     return answer(job, headers={**retry, **(headers or {})})
+
+
+def _expired() -> Refused:
+    return Refused("JobExpired", "Jobs are kept for 30 days.")
 
 
 class _Redirect(Choice):

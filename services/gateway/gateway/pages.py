@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from gateway.queries import invalid
 from order_contracts.answers import PageLink
-from order_contracts.decoding import parse
+from order_contracts.decoding import Invalid, parse
 
 T = TypeVar("T")
 
@@ -112,10 +112,21 @@ def _written(place: Place, *, back: bool) -> str:
 
 def _read(token: str) -> tuple[Place, bool]:
     try:
-        milliseconds, row_id, back = parse(
-            urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
-        )
-        place = Place(_EPOCH + timedelta(milliseconds=int(milliseconds)), str(row_id))
-    except (ValueError, TypeError, OverflowError):
-        raise invalid("continuation", "Must be taken from a link as it is") from None
-    return place, bool(back)
+        content = parse(urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
+    except ValueError:
+        raise _not_ours() from None
+    match content:
+        case [int(milliseconds), str(row_id), 0 | 1 as back]:
+            return _place(milliseconds, row_id), bool(back)
+    raise _not_ours()
+
+
+def _place(milliseconds: int, row_id: str) -> Place:
+    try:
+        return Place(_EPOCH + timedelta(milliseconds=milliseconds), row_id)
+    except OverflowError:
+        raise _not_ours() from None
+
+
+def _not_ours() -> Invalid:
+    return invalid("continuation", "Must be taken from a link as it is")

@@ -82,7 +82,7 @@ def event_type(entry: Entry) -> EventType:
     """Return what happened; derived from the ledger, so that a repeat says the same."""
     if entry.failure is not None:
         return EventType.REJECTED
-    applied = entry.version is not None or entry.operation is Operation.ACTION
+    applied = entry.version is not None or entry.action is not None
     if not applied or entry.alias_of is not None:
         return EventType.UNCHANGED
     return _APPLIED[entry.operation]

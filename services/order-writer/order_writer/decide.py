@@ -82,7 +82,7 @@ def _applied_to(
             version = state.version + 1
             return Tombstone(version, now), Outcome(version=version)
         case TriggerOrderAction():
-            return state, _triggered(state, command)
+            return state, _triggered(state, command, asked)
         case _:
             return _change(state, command, asked, now)
 
@@ -201,11 +201,13 @@ def _precondition(state: LiveOrder, asked: Asked) -> Failure | None:
     return failure("VersionMismatch", "The order has another versionTag than If-Match names.")
 
 
-def _triggered(state: LiveOrder, command: TriggerOrderAction) -> Outcome:
+def _triggered(state: LiveOrder, command: TriggerOrderAction, asked: Asked) -> Outcome:
     if command.version_tag != version_tag(state.job_id):
         # The documents answer this 404, not 412: the caller speaks of a version that is gone.
         mismatch = failure("VersionMismatch", "The order has another versionTag.")
         return Outcome(failure=mismatch.model_copy(update={"status": 404}))
+    if asked.suppress_actions:
+        return Outcome()
     action = ActionRequest(action=command.action, language=command.language, data=command.data)
     return Outcome(action=action)
 

@@ -31,15 +31,31 @@ class Progress:
         self._settled |= ends
         self._due |= ends.keys()
 
+    def read_to(self, places: Mapping[int, int]) -> None:
+        """
+        All that was taken is settled, and these partitions are read up to here.
+
+        Further than their last records, where the log holds what is none: the end of a
+        transaction, or what one that was aborted had written.
+        """
+        new = {it: at for it, at in places.items() if at > self._settled.get(it, -1)}
+        self._settled |= new
+        self._due |= new.keys()
+
     def due(self) -> Mapping[int, int]:
         """Return what is to be committed, once: the next record to read of each partition."""
         due = {partition: self._settled[partition] for partition in self._due}
         self._due = set()
         return due
 
-    def refused(self, partition: int, offset: int) -> None:
-        """This was not committed. It is due again, unless more is settled since, or it is lost."""
-        if self._settled.get(partition) == offset:
+    def answered(self, partition: int, offset: int, *, refused: bool) -> None:
+        """
+        This was committed, or not. What is settled is due again, unless this was it, or it is lost.
+
+        Also where an older commit went well: one that the client tried again may have come last.
+        """
+        settled = self._settled.get(partition)
+        if settled is not None and (refused or settled != offset):
             self._due.add(partition)
 
     def given_up(self, partitions: Iterable[int]) -> None:

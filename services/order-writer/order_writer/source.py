@@ -66,9 +66,14 @@ class CommandSource:
         return bool(self._mine)
 
     def take(self, limit: int, wait: float) -> list[Record]:
-        """Return up to *limit* records; waits up to *wait* seconds for the first one."""
+        """
+        Return up to *limit* records; waits up to *wait* seconds for the first one.
+
+        Who takes again has settled what was taken before.
+        """
         first = self._consumer.poll(wait)
         if first is None:
+            self._progress.read_to(self._positions())
             self._commit()
             return []
         rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
@@ -84,6 +89,12 @@ class CommandSource:
         """
         self._progress.settled(records)
         self._commit()
+
+    def _positions(self) -> dict[int, int]:
+        """Return up to where each partition is read; nothing of one that is just beginning."""
+        mine = [TopicPartition(COMMANDS.name, it) for it in self._mine]
+        found = self._consumer.position(mine) if mine else []
+        return {it.partition: it.offset for it in found if it.offset >= 0}
 
     def _commit(self) -> None:
         # Never what is lost: to commit under a membership that is over is fatal.
@@ -104,8 +115,8 @@ class CommandSource:
             names = sorted({why.name() for why in reasons.values()})
             log().warning("offsets not committed", partitions=sorted(reasons), reasons=names)
         for place in offsets:
-            if place.partition in reasons:
-                self._progress.refused(place.partition, place.offset)
+            refused = place.partition in reasons
+            self._progress.answered(place.partition, place.offset, refused=refused)
 
     def idle(self, seconds: float) -> None:
         """Wait, and stay in the group: polls with all partitions paused."""

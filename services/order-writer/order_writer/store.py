@@ -27,6 +27,7 @@ from order_writer.decide import State
 from order_writer.decode import Decoded, Unreadable, weight
 from order_writer.fold import Claim, Folded, Item, fold, is_of
 
+_NEWEST = IndexModel([("at", DESCENDING), ("_id", DESCENDING)])  # how lists are paged
 DAY_SECONDS = 24 * 60 * 60
 TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
 
@@ -55,6 +56,7 @@ class Store:
             [
                 IndexModel("expireAt", expireAfterSeconds=0),
                 IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
+                _NEWEST,
             ]
         )
         self._database[IDEMPOTENCY].create_indexes([IndexModel("expireAt", expireAfterSeconds=0)])
@@ -63,6 +65,7 @@ class Store:
                 IndexModel("at", expireAfterSeconds=KEPT_DAYS * DAY_SECONDS),
                 IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
                 IndexModel([("jobId", ASCENDING)]),
+                _NEWEST,
             ]
         )
 
@@ -136,8 +139,11 @@ class Store:
             claims = [claim_document(claim) for claim in folded.claims]
             self._database[IDEMPOTENCY].insert_many(claims, ordered=False, session=session)
         if folded.log:
+            # Not inserted: entries outlive jobs, and a command that comes again after its job is
+            # gone is decided, and told of, under the same ids.
             entries = [log_document(entry) for entry in folded.log]
-            self._database[INTEGRATION_LOG].insert_many(entries, ordered=False, session=session)
+            writes = [ReplaceOne({"_id": it["_id"]}, it, upsert=True) for it in entries]
+            self._database[INTEGRATION_LOG].bulk_write(writes, ordered=False, session=session)
         for log_id, at in folded.resolved.items():
             self._database[INTEGRATION_LOG].update_one(
                 {"_id": log_id}, {"$set": {"resolvedAt": at}}, session=session

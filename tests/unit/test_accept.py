@@ -1,0 +1,42 @@
+"""What was accepted is answered so, whatever the database does afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from gateway.accept import Acceptance
+from gateway.links import Links
+from gateway.reads import DatabaseUnavailable
+from gateway.terms import Terms
+from order_runtime.job_ids import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Finds every job stored."""
+
+    async def stored(self, job_id: str, seconds: float) -> dict[str, Any]:
+        del seconds
+        return {"_id": job_id}
+
+
+class Away:
+    """Loses the database once the job was found."""
+
+    async def stored(self, document: object) -> None:
+        del document
+        raise DatabaseUnavailable
+
+
+async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back() -> None:
+    nothing = cast("Any", None)
+    links, secrets = Links("http://127.0.0.1:1"), Secrets((b"s" * 32,))
+    acceptance = Acceptance(
+        nothing, nothing, links, secrets, cast("Any", Stored()), cast("Any", Away())
+    )
+
+    answer = await acceptance.answer("job-1", "o-1", Terms(wait=5))
+
+    assert answer.status_code == 202
+    assert answer.headers["location"].endswith("/orders/jobs/job-1")
