@@ -16,7 +16,7 @@ class Problem(Message):
     detail: str
     code: str
     errors: tuple[FieldError, ...] = ()
-    """All errors of a body at once."""
+    """All errors of a body at once; of more than 1,000 the first, and how many there are."""
     job: Job | None = None
     """The job, where it is a failed one that was asked for."""
     job_id: str | None = None
