@@ -11,7 +11,7 @@ import jiter
 from pydantic import TypeAdapter, ValidationError
 
 from order_contracts.base import Message
-from order_contracts.errors import FieldError, field_errors
+from order_contracts.errors import MAX_ANSWERED, FieldError, field_errors
 from order_contracts.order import READ_ONLY, Order
 
 M = TypeVar("M", bound=Message)
@@ -50,9 +50,16 @@ def parse(raw: bytes) -> Any:
     return value
 
 
-def read(model: type[M], value: object, *, strict: bool = False, now: datetime | None = None) -> M:
+def read(
+    model: type[M],
+    value: object,
+    *,
+    strict: bool = False,
+    now: datetime | None = None,
+    most: int = MAX_ANSWERED,
+) -> M:
     """
-    Return *value*, parsed JSON, as a message; raises Invalid with every error.
+    Return *value*, parsed JSON, as a message; raises Invalid with every error, up to *most*.
 
     Strict refuses unknown fields (the gateway); else they are passed over (consumers). Read-only
     fields of an order are ignored, so that what was answered may be edited and sent back. `now`
@@ -60,7 +67,7 @@ def read(model: type[M], value: object, *, strict: bool = False, now: datetime |
     """
     if issubclass(model, Order) and isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in READ_ONLY}
-    return _validated(model, value, strict=strict, now=now)
+    return _validated(model, value, strict=strict, now=now, most=most)
 
 
 def read_announced(model: type[M], raw: bytes) -> M:
@@ -77,7 +84,9 @@ def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
     return message
 
 
-def _validated(model: type[M], value: object, *, strict: bool, now: datetime | None) -> M:
+def _validated(
+    model: type[M], value: object, *, strict: bool, now: datetime | None, most: int = MAX_ANSWERED
+) -> M:
     try:
         message: M = _adapter(model).validate_python(
             value,
@@ -87,7 +96,7 @@ def _validated(model: type[M], value: object, *, strict: bool, now: datetime | N
             by_name=False,
         )
     except ValidationError as error:
-        raise Invalid(field_errors(error)) from None
+        raise Invalid(field_errors(error, most)) from None
     return message
 
 

@@ -90,15 +90,15 @@ _CODES: Final = MappingProxyType(
 )
 
 
-def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+def field_errors(error: ValidationError, most: int = MAX_ANSWERED) -> tuple[FieldError, ...]:
     """
     Return everything that is wrong; messages never repeat the input, which may be personal.
 
-    Of more than 1,000 errors the first are returned, and one that says how many there are; of more
-    than 10,000 only that one.
+    Of more than *most* errors the first are returned, and one that says how many there are; of
+    more than 10,000 only that one.
     """
     count = error.error_count()
-    if count > MAX_COUNTED:
+    if not most or count > MAX_COUNTED:
         return (_more(count),)
     details = error.errors(include_url=False)
     places = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
@@ -108,12 +108,12 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
         for detail in details
         if detail["type"] != "too_short" or detail["loc"] not in places
     )
-    listed = tuple(islice(found, MAX_ANSWERED + 1))
-    return listed if len(listed) <= MAX_ANSWERED else (*listed[:-1], _more(count))
+    listed = tuple(islice(found, most + 1))
+    return listed if len(listed) <= most else (*listed[:-1], _more(count))
 
 
 def _more(count: int) -> FieldError:
-    return FieldError(pointer="", code="TooMany", message=f"Has {count:,} errors; not all listed")
+    return FieldError(pointer="", code="TooMany", message=f"Has {count:,} errors in all")
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:

@@ -10,18 +10,17 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime.records import Record
 from order_writer.source import CommandSource
 from support.builders import order_body, unique
 from support.detour import Detour
 from support.stack import RunningStack
-from support.topics import committed, lag, publish, register
+from support.topics import lag, publish, register
 from support.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
 SECONDS = 120.0  # for what takes a session of ten
-COUNT = 600  # commands: two rebalances' time of committing them one by one
+REBALANCES = 40  # of which one in some falls between a commit and its being heard
 
 
 def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: RunningStack) -> None:
@@ -49,24 +48,48 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     stack: RunningStack,
 ) -> None:
     """
-    One record after the other, of each partition in turn, is committed until another member joins
-    and a commit is refused: news travel slowly, so it names a generation that is over.
+    Members come and go until a commit is refused: news travel slowly, so it names a generation
+    that is over. From then on nothing is published.
     """
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
     stack.kill(WRITER, "TERM")
-    publish(stack.kafka, [register(order_body()) for _ in range(COUNT)])
-    in_hand: list[Record] = []
     with (
         Detour(stack.kafka) as kafka,
         capture_logs() as told,
         closing(CommandSource(kafka.instead_of(stack.kafka), "first")) as first,
     ):
-        until(lambda: _taken(first, in_hand) == COUNT, seconds=SECONDS, of="the backlog")
         kafka.delay = 0.3
-        with closing(CommandSource(stack.kafka, "second")) as second:
-            settled = _committed_until_refused(first, second, in_hand, told)
-            until(lambda: _committed(stack, first, second, settled), seconds=SECONDS)
+        until(lambda: _all_committed(stack, first), seconds=SECONDS)
+        for _ in range(REBALANCES):
+            with closing(CommandSource(stack.kafka, "second")) as second:
+                _load(stack, first, second, told)
+                if _refused(told):
+                    until(lambda: _all_committed(stack, first, second), seconds=SECONDS)
+                    break
     stack.start(WRITER)
+    assert _refused(told), "no commit was refused"
+
+
+def _load(
+    stack: RunningStack, first: CommandSource, second: CommandSource, told: list[EventDict]
+) -> None:
+    """Have one command of each partition settled, again and again, until both have their share."""
+    while not (_refused(told) or (first.assigned and second.assigned)):
+        for partition in range(COMMANDS.partitions):
+            publish(stack.kafka, [register(order_body())], partition=partition)
+        until(lambda: _refused(told) or _all_committed(stack, first, second), seconds=SECONDS)
+
+
+def _refused(told: list[EventDict]) -> bool:
+    return any(it["event"] == "offsets not committed" for it in told)
+
+
+def _all_committed(stack: RunningStack, *sources: CommandSource) -> bool:
+    """Settle what there is; return whether nothing is left to commit."""
+    for source in sources:
+        if records := source.take(1_000, 0.05):
+            source.commit(records)
+    return not lag(stack.kafka, WRITER, COMMANDS.name)
 
 
 def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) -> None:
@@ -82,36 +105,6 @@ def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) ->
         end(30)
 
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
-
-
-def _taken(source: CommandSource, in_hand: list[Record]) -> int:
-    in_hand.extend(source.take(COUNT, 0.1))
-    return len(in_hand)
-
-
-def _committed_until_refused(
-    first: CommandSource, second: CommandSource, records: list[Record], told: list[EventDict]
-) -> dict[int, int]:
-    """Return where each partition goes on after what was settled, committed or not."""
-    settled: dict[int, int] = {}
-    for record in sorted(records, key=lambda it: it.offset):
-        if any(it["event"] == "offsets not committed" for it in told):
-            return settled
-        second.commit(second.take(COUNT, 0.01))
-        first.idle(0.01)
-        first.commit([record])
-        settled[record.partition] = record.offset + 1
-    raise AssertionError("no commit was refused")
-
-
-def _committed(
-    stack: RunningStack, first: CommandSource, second: CommandSource, settled: dict[int, int]
-) -> bool:
-    """Both go on, with nothing to take but what the second was given and the first had begun."""
-    first.take(COUNT, 0.1)
-    second.commit(second.take(COUNT, 0.1))
-    found = committed(stack.kafka, WRITER, COMMANDS.name, settled)
-    return all(found[partition] >= offset for partition, offset in settled.items())
 
 
 def _idle_and_lost(source: CommandSource) -> bool:

@@ -210,6 +210,23 @@ async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_diffe
     assert deletions(place) == [("o-1", order.job_id)]
 
 
+async def test_who_dies_before_noting_an_erasure_and_reads_all_again_still_knows_its_keys(
+    place: Place,
+) -> None:
+    """The contact's older record comes first then, and finds the tombstone's document."""
+    old, gone = contact(email="ann@x.se"), tombstone()
+    await place.knows(old)
+    order = Writer("o-1").register(body("ann@x.se", "Email"))
+    await place.store([order])
+    with suppress(Died):
+        await place.dying([gone], 1)
+
+    await place.knows(old, gone)
+    await place.enrich([taken(order.event)])
+
+    assert deletions(place) == [("o-1", order.job_id)]
+
+
 async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet_to_look(
     place: Place,
 ) -> None:

@@ -147,15 +147,6 @@ def lag(kafka: str, group: str, topic: str) -> int:
         consumer.close()
 
 
-def committed(kafka: str, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    """Return where the group goes on in each partition; 0 where it never committed."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
-    try:
-        return _committed(consumer, topic, partitions)
-    finally:
-        consumer.close()
-
-
 def _committed(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
     asked = [TopicPartition(topic, at) for at in partitions]
     return {it.partition: max(it.offset, 0) for it in consumer.committed(asked, timeout=10)}

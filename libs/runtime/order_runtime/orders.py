@@ -86,7 +86,7 @@ def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
 
 
 def from_document(document: Document) -> LiveOrder | Tombstone:
-    """Return the order of a document; raises Invalid where its content can't be read."""
+    """Return the order of a document; raises UnreadableDocument where its content can't be read."""
     if "deletedAt" in document:
         return Tombstone(document["version"], document["deletedAt"])
     return LiveOrder(

@@ -65,11 +65,11 @@ class Leases:
         while not stop.is_set():
             self._changed.clear()
             wanted = self._assigned | set(busy())
-            before, gone = self._sendable(), set(self._until) - wanted
-            await patiently(lambda wanted=wanted: self._take(wanted))  # type: ignore[misc]
+            gone = set(self._until) - wanted
+            new = await patiently(lambda wanted=wanted: self._take(wanted))  # type: ignore[misc]
             await patiently(lambda gone=gone: self._give_back(gone))  # type: ignore[misc]
             PARTITIONS.set(len(self._until))
-            if self._sendable() - before:
+            if new:
                 taken()
             complete = wanted <= set(self._until) and wanted == self._assigned
             await self._wait(SLACK / RENEWALS if complete else KNOCK, stop)
@@ -88,9 +88,10 @@ class Leases:
             for wait in waits:
                 wait.cancel()
 
-    async def _take(self, wanted: Collection[int]) -> None:
+    async def _take(self, wanted: Collection[int]) -> bool:
+        """Return whether something can be sent now that couldn't a moment ago."""
         if not wanted:
-            return
+            return False
         began = _monotonic()  # before the database looked at its clock: ours ends first
         ours_or_over = {
             "$or": [
@@ -107,10 +108,12 @@ class Leases:
         )
         mine = self._all.find({"_id": {"$in": list(wanted)}, "owner": self._owner}, {"_id": 1})
         held = {document["_id"] async for document in mine}
+        before = self._sendable()
         self._until = {
             **{partition: end for partition, end in self._until.items() if partition not in wanted},
             **dict.fromkeys(held, began + seconds),
         }
+        return bool(self._sendable() - before)
 
     async def _make(self, wanted: Collection[int]) -> None:
         """Make leases that have never been; they are over."""

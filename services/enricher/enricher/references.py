@@ -159,7 +159,10 @@ async def keep(
     metrics.REFERENCES.labels(records[0].topic).inc(len(records))
     where = {"_id": {"$in": list(latest)}}
     found = [it async for it in database[kind.collection].find(where, _LOOKED_AT)]
-    changed = [it for it in found if it.get(FORMER)]
+    # Not those that are newer than what was read here: whoever wrote them has yet to look.
+    changed = [
+        it for it in found if it.get(FORMER) and it["position"] == latest[it["_id"]]["position"]
+    ]
     return Kept(
         keys=list({key for it in found for key in changed_keys(kind, it)}),
         changed=[{"_id": it["_id"], "position": it["position"]} for it in changed],

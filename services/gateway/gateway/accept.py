@@ -20,6 +20,7 @@ from gateway.submit import Submission, fingerprint_of
 from gateway.terms import Terms
 from gateway.waiting import Waiting
 from order_contracts.commands import Command
+from order_contracts.decoding import UnreadableDocument
 from order_contracts.job import Job, JobStatus
 from order_contracts.problem import Receipt
 from order_runtime.job_ids import RANDOM_BITS, Secrets, issue
@@ -108,6 +109,7 @@ class Acceptance:
         document = await self.waiting.stored(job_id, seconds)
         if document is None:
             return None
-        with suppress(DatabaseUnavailable):  # what was accepted stays so
+        # What was accepted stays so, whatever its job has come to since.
+        with suppress(DatabaseUnavailable, UnreadableDocument, Refused):
             return await self.jobs.stored(document)
         return None

@@ -23,13 +23,14 @@ from gateway.terms import Terms, terms_of
 from order_contracts.answers import MAX_ROWS, BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
 from order_contracts.decoding import Invalid, parse
-from order_contracts.errors import STATUS, FieldError
+from order_contracts.errors import MAX_ANSWERED, STATUS, FieldError
 from order_contracts.values import Choice
 from order_runtime.publisher import NotAccepted, OutcomeUnknown, RecordTooLarge
 
 MAX_BULK: Final = 8 * 1024 * 1024
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 BREATH: Final = 50  # rows between two chances for other requests
+MAX_ERRORS: Final = 10_000  # that the answer lists, of all rows; of what is left, their number
 
 
 class Actions(Choice):
@@ -43,6 +44,13 @@ class Row:
     index: int
     value: Any = None
     refusal: BulkRow | None = None
+
+
+@dataclass(slots=True)
+class Room:
+    """How many errors the answer may still list."""
+
+    left: int = MAX_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +69,26 @@ class Bulk:
         return answer(BulkResult(rows=tuple(results)), _status(results))
 
     async def _settled(self, rows: Sequence[Row], terms: Terms, *, suppress: bool) -> list[BulkRow]:
-        now = datetime.now(UTC)
+        now, room = datetime.now(UTC), Room()
         looked: list[asyncio.Task[BulkRow | Submission]] = []
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
                 if row.index % BREATH == 0:
                     await asyncio.sleep(0)
-                look = self._looked_at(row, terms.of_row(row.index), now, suppress=suppress)
+                terms_of_row = terms.of_row(row.index)
+                look = self._looked_at(row, terms_of_row, now, room, suppress=suppress)
                 looked.append(tasks.create_task(look))
         return await self._published([task.result() for task in looked])
 
     async def _looked_at(
-        self, row: Row, terms: Terms, now: datetime, *, suppress: bool
+        self, row: Row, terms: Terms, now: datetime, room: Room, *, suppress: bool
     ) -> BulkRow | Submission:
         """Return the row's command, or its answer where it needs none."""
         if row.refusal is not None:
             return row.refusal
         try:
-            order = command_of(RegisterOrder, row.value, now)
+            most = min(MAX_ANSWERED, room.left)
+            order = command_of(RegisterOrder, row.value, now, most=most)
             if len(order.to_json()) > MAX_BODY:
                 raise too_large(MAX_BODY)
             first = await self.acceptance.first_under(order, terms, suppress=suppress)
@@ -87,6 +97,7 @@ class Bulk:
                 if first is None:
                     return self._exists(row.index, order.order_id, owner)
         except Invalid as error:
+            room.left -= min(len(error.errors), room.left)
             return _invalid(row.index, row.value, error.errors)
         except Refused as error:
             return _refused(row.index, order.order_id, error)

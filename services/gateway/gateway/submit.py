@@ -11,7 +11,7 @@ from order_contracts.base import Message
 from order_contracts.cloudevents import Envelope
 from order_contracts.commands import Command, type_of
 from order_contracts.decoding import Invalid, parse, read
-from order_contracts.errors import FieldError
+from order_contracts.errors import MAX_ANSWERED, FieldError
 from order_contracts.topics import COMMANDS, GATEWAY
 from order_runtime.fingerprints import fingerprint
 from order_runtime.records import Outgoing
@@ -52,9 +52,9 @@ def fingerprint_of(command: Command, terms: Terms, *, suppress: bool = False) ->
     return fingerprint(type_of(type(command)), value, terms.if_match, suppress=suppress)
 
 
-def command_of(model: type[C], value: object, now: datetime) -> C:
-    """Return parsed JSON as a command that names its order itself; raises Invalid."""
-    return read(model, value, strict=True, now=now)
+def command_of(model: type[C], value: object, now: datetime, *, most: int = MAX_ANSWERED) -> C:
+    """Return parsed JSON as a command that names its order itself; raises Invalid, as `read`."""
+    return read(model, value, strict=True, now=now, most=most)
 
 
 def addressed(model: type[C], order_id: str, value: object, now: datetime) -> C:
