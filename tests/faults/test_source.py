@@ -94,15 +94,16 @@ def _all_committed(stack: RunningStack, *sources: CommandSource) -> bool:
 
 def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) -> None:
     """A marker at its end has an offset and is no record; what was aborted is none either."""
-    settings = {"transactional.id": unique("import"), "partitioner": "murmur2_random"}
-    producer = Producer({"bootstrap.servers": stack.kafka, **settings})
-    producer.init_transactions(30)
-    for end in (producer.commit_transaction, producer.abort_transaction):
+    for end in (Producer.commit_transaction, Producer.abort_transaction):
+        settings = {"transactional.id": unique("import"), "partitioner": "murmur2_random"}
+        producer = Producer({"bootstrap.servers": stack.kafka, **settings})
+        producer.init_transactions(30)
         producer.begin_transaction()
         for _ in range(30):
             sent = register(order_body())
             producer.produce(COMMANDS.name, sent.value, sent.key, headers=dict(sent.pairs))
-        end(30)
+        assert producer.flush(30) == 0
+        end(producer, 30)
 
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
 
