@@ -1,7 +1,7 @@
 # Each target does its own set-up: a machine with Python 3.11+ and make is enough.
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
-MEMBERS := schemas libs/runtime services/gateway services/order-writer services/enricher services/action-trigger deploy/local
+MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local
 STAMP := .venv/.installed
 IN := .venv/bin/
 
@@ -41,8 +41,8 @@ check: setup  ## format, lint, types, import laws, generated documents, compatib
 	$(IN)ruff check .
 	$(IN)mypy
 	$(IN)lint-imports
-	$(IN)python -m order_contracts.export schemas --check
-	$(IN)python -m order_contracts.compatibility schemas
+	$(IN)python -m order_contracts.specs.export schemas --check
+	$(IN)python -m order_contracts.specs.compatibility schemas
 	$(IN)pytest -q -n 2 tests/unit tests/contract
 
 format: setup
@@ -50,10 +50,10 @@ format: setup
 	$(IN)ruff check --fix .
 
 schemas: setup  ## write the generated documents
-	$(IN)python -m order_contracts.export schemas
+	$(IN)python -m order_contracts.specs.export schemas
 
 released: setup  ## hold the messages, from now on, to what they are; refused where that breaks what they were
-	$(IN)python -m order_contracts.compatibility schemas --release
+	$(IN)python -m order_contracts.specs.compatibility schemas --release
 
 lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, so any mirror serves it
 	$(UV) lock --quiet --upgrade

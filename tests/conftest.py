@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from support.place import Make, Place, places
-from support.stack import RunningStack, running
+from support.stack.enricher_harness import Make, Place, places
+from support.stack.running_stack import RunningStack, running
 
 SUMMARY = pytest.StashKey[list[str]]()
 MINUTES_BESIDES = 45  # for putting up a cluster, and for what is left to do at the end

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from order_contracts.asyncapi import CARRIED
-from order_contracts.export import messages
+from order_contracts.specs.asyncapi import CARRIED
+from order_contracts.specs.export import messages
 from order_contracts.topics import PUBLIC, Topic
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

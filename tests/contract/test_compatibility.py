@@ -11,13 +11,7 @@ from typing import Any
 
 import pytest
 
-from order_contracts.compatibility import (
-    breaches,
-    broken,
-    changed_examples,
-    main,
-    release,
-)
+from order_contracts.specs.compatibility import breaches, broken, changed_examples, main, release
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 Change = Callable[[Any], object]

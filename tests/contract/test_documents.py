@@ -13,12 +13,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from gateway.app import Parts, calls
-from gateway.links import Links
+from gateway.domain.urls import Links
+from gateway.routes import Parts, calls
 from order_contracts.errors import STATUS
-from order_contracts.examples import NEW_ORDER
-from order_contracts.export import main, stale, write
-from order_contracts.openapi import document
+from order_contracts.specs.examples import NEW_ORDER
+from order_contracts.specs.export import main, stale, write
+from order_contracts.specs.openapi import document
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 

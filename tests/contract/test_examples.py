@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from order_contracts.base import Message
 from order_contracts.decoding import Invalid, parse, read
-from order_contracts.export import messages
+from order_contracts.specs.export import messages
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 EXAMPLES = SCHEMAS / "examples"

@@ -20,15 +20,21 @@ LAYERS, SERVICES, PURE, RULES = CONFIG["contracts"]
 PLANTED = [
     (LAYERS, ["order_contracts.extra -> order_runtime", "order_runtime.extra -> gateway"]),
     (SERVICES, ["enricher.extra -> gateway", "order_stack.extra -> order_writer"]),
-    (PURE, ["order_writer.decide -> time", "order_writer.fold -> order_runtime.mongo"]),
-    (RULES, ["enricher.rules -> logging"]),
+    (
+        PURE,
+        [
+            "order_writer.domain.decide -> time",
+            "order_writer.domain.batch -> order_runtime.mongo.client",
+        ],
+    ),
+    (RULES, ["enricher.domain.rules -> logging"]),
 ]
 """For each law the imports that break it: also at one remove, where the law says so."""
 
 
 def packages(folder: Path) -> None:
     """Make empty modules under all names that the laws speak of, and one adapter."""
-    named = [*CONFIG["root_packages"], "order_runtime.mongo"]
+    named = [*CONFIG["root_packages"], "order_runtime.mongo.client"]
     for law in (PURE, RULES):
         named += law["source_modules"]
     named += [each.partition(" -> ")[0] for _, imports in PLANTED for each in imports]

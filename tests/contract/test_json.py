@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from order_contracts.decoding import parse
-from support.reading import malformed
+from support.stack.reading import malformed
 
 HUGE = b"9" * 5000
 

@@ -9,8 +9,8 @@ import pytest
 from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus
 from order_contracts.decoding import parse, read
 from order_contracts.order import READ_ONLY, Order, order_type
-from support.builders import ABSENT, Json, line, order_body
-from support.reading import order, refusals, wire, wrong
+from support.builders.bodies import ABSENT, Json, line, order_body
+from support.stack.reading import order, refusals, wire, wrong
 
 CONTACT = {"matchKey": "kim", "matchKeyType": "ExternalId"}
 AT = "2025-11-28T10:00:00Z"

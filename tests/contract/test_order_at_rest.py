@@ -11,10 +11,10 @@ from hypothesis import given
 
 from order_contracts.decoding import UnreadableDocument, parse, read
 from order_contracts.order import Order
-from order_runtime.mongo import CODEC
-from order_runtime.orders import LiveOrder, Tombstone, from_document, to_document
-from support.builders import Json, order_body
-from support.properties import NOW, orders
+from order_runtime.documents.orders import LiveOrder, Tombstone, from_document, to_document
+from order_runtime.mongo.client import CODEC
+from support.builders.bodies import Json, order_body
+from support.builders.properties import NOW, orders
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 

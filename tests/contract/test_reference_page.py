@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-from gateway.reference import PAGE, POLICY
+from gateway.api_docs.page import PAGE, POLICY
 from order_contracts.errors import STATUS
-from order_contracts.openapi import document
+from order_contracts.specs.openapi import document
 
 LOADING = {"audio", "base", "embed", "iframe", "img", "link", "object", "script", "video"}
 NOT_OF_A_CALL = {"NotFound", "MethodNotAllowed", "IdReused"}

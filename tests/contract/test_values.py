@@ -11,9 +11,9 @@ import pytest
 from order_contracts.currencies import CURRENCIES
 from order_contracts.decoding import parse, read
 from order_contracts.order import Order
-from support.builders import line, order_body
-from support.properties import seconds_after_now
-from support.reading import order, refusals, spelt, wire, wrong
+from support.builders.bodies import line, order_body
+from support.builders.properties import seconds_after_now
+from support.stack.reading import order, refusals, spelt, wire, wrong
 
 
 def wire_of(message: Order) -> Any:

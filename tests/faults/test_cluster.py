@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from support.api import Api
-from support.builders import order_body
-from support.detour import Detour
-from support.posting import Posting
-from support.stack import CLUSTER, Orders, RunningStack, processes_under, running
-from support.topics import COMMANDS
-from support.wait import until
+from support.builders.bodies import order_body
+from support.faults.tcp_proxy import Detour
+from support.load.posting import Posting
+from support.stack.api import Api
+from support.stack.running_stack import CLUSTER, Orders, RunningStack, processes_under, running
+from support.stack.topics import COMMANDS
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -14,13 +14,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
-from order_stack.leaks import leaks, pattern
-from support.actions import received
-from support.builders import Json, contact_body, matching, order_body, unique
-from support.groups import ends, set_offsets
-from support.stack import RunningStack, running
-from support.topics import Raw, delete, lag, publish, register
-from support.wait import until
+from order_operations.pii_scan import leaks, pattern
+from support.builders.actions import received
+from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.stack.groups import ends, set_offsets
+from support.stack.running_stack import RunningStack, running
+from support.stack.topics import Raw, delete, lag, publish, register
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 
 from order_contracts.topics import ACTIONS
-from order_runtime.mongo import HELD, INTEGRATION_LOG
-from order_runtime.records import Outgoing, Record
-from support.builders import unique
-from support.place import CONFIRM, NOW, Place, Topics, Watched, article, body, contact
-from support.written import Writer, Written, taken
+from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.mongo.client import HELD, INTEGRATION_LOG
+from support.builders.bodies import unique
+from support.builders.writer_fixtures import Writer, Written, taken
+from support.stack.enricher_harness import (
+    CONFIRM,
+    NOW,
+    Place,
+    Topics,
+    Watched,
+    article,
+    body,
+    contact,
+)
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

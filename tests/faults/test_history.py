@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from support.builders import contact_body, matching, unique
-from support.canonical import digest, dump
-from support.groups import rewind
-from support.history import GROUPS, READS, History, collect, quiet
-from support.journal import Journal
-from support.laws import check, told
-from support.stack import RunningStack
-from support.traffic import Mix, astray_of, everything_of, loading, order_ids_of
-from support.wait import until
+from support.builders.bodies import contact_body, matching, unique
+from support.laws.all_laws import check, told
+from support.laws.history import GROUPS, READS, History, collect, quiet
+from support.load.journal import Journal
+from support.load.traffic import Mix, astray_of, everything_of, loading, order_ids_of
+from support.model.canonical import digest, dump
+from support.stack.groups import rewind
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_contracts.topics import ACTIONS
-from order_runtime.mongo import HELD
-from support.builders import unique
-from support.holding import (
+from order_runtime.mongo.client import HELD
+from support.builders.bodies import unique
+from support.builders.writer_fixtures import Writer, Written, taken
+from support.model.held_model import (
     CANCEL,
     CHANGE,
     DELETE,
@@ -23,9 +24,8 @@ from support.holding import (
     Command,
     Order,
 )
-from support.place import DAY, NOW, Make, Place, body, contact, places
-from support.stack import RunningStack
-from support.written import Writer, Written, taken
+from support.stack.enricher_harness import DAY, NOW, Make, Place, body, contact, places
+from support.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

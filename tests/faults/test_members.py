@@ -13,12 +13,12 @@ import pytest
 from pymongo import MongoClient
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
-from support.builders import Json, contact_body, matching, order_body
-from support.groups import members, rebalances, shared
-from support.hooks import body_of
-from support.stack import RunningStack, running
-from support.topics import Raw, lag, publish, register
-from support.wait import until
+from support.builders.bodies import Json, contact_body, matching, order_body
+from support.stack.groups import members, rebalances, shared
+from support.stack.hooks import body_of
+from support.stack.running_stack import RunningStack, running
+from support.stack.topics import Raw, lag, publish, register
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -11,21 +11,21 @@ from random import Random
 
 import pytest
 
-from support.builders import contact_body, matching, unique
-from support.evidence import Evidence
-from support.fault import Fault
-from support.faults_network import DISK, small_disk
-from support.history import collect, hooks_of, quiet, stored_dump
-from support.keeping import differing, kept
-from support.laws import check, told
-from support.matrix import MATRIX
-from support.nemesis import Nemesis
-from support.probe import PARTITIONS, Probe
-from support.rewinding import rewound
-from support.scene import Scene, detoured
-from support.stack import CLUSTER, RunningStack, running
-from support.traffic import Mix, astray_of, loading, order_ids_of
-from support.verdict import faults, promises
+from support.builders.bodies import contact_body, matching, unique
+from support.faults.cluster import Scene, detoured
+from support.faults.failure_artifacts import differing, kept
+from support.faults.fault import Fault
+from support.faults.fault_report import faults, promises
+from support.faults.matrix import MATRIX
+from support.faults.nemesis import Nemesis
+from support.faults.network import DISK, small_disk
+from support.faults.rewinding import rewound
+from support.laws.all_laws import check, told
+from support.laws.evidence import Evidence
+from support.laws.history import collect, hooks_of, quiet, stored_dump
+from support.load.probe import PARTITIONS, Probe
+from support.load.traffic import Mix, astray_of, loading, order_ids_of
+from support.stack.running_stack import CLUSTER, RunningStack, running
 
 pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from order_contracts.topics import ACTIONS, COMMANDS, ENRICHER, EVENTS, TRIGGER, WRITER, Topic
-from support.builders import Json, contact_body, matching, order_body
-from support.groups import delete_until, ends, make_anew, members, set_offsets
-from support.stack import RunningStack, running
-from support.topics import lag, publish, register
-from support.wait import until
+from support.builders.bodies import Json, contact_body, matching, order_body
+from support.stack.groups import delete_until, ends, make_anew, members, set_offsets
+from support.stack.running_stack import RunningStack, running
+from support.stack.topics import lag, publish, register
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 

@@ -16,17 +16,17 @@ from uuid import uuid4
 
 import pytest
 
-from support.builders import Json, contact_body, matching, order_body, unique
-from support.history import behind, collect, open_work, quiet
-from support.journal import Journal
-from support.laws import check, told
-from support.model import DELETE, REGISTER, STATUS, Command
-from support.publishing import Publishing
-from support.seats import Seat, seat_of
-from support.shop import Shop
-from support.spoken import record_of
-from support.stack import RunningStack, running
-from support.wait import until
+from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.laws.all_laws import check, told
+from support.laws.history import behind, collect, open_work, quiet
+from support.load.command_encoders import record_of
+from support.load.journal import Journal
+from support.load.publishing import Publishing
+from support.load.shop import Shop
+from support.model.model import DELETE, REGISTER, STATUS, Command
+from support.stack.process_slot import Seat, seat_of
+from support.stack.running_stack import RunningStack, running
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 

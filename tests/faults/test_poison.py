@@ -18,15 +18,15 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from order_contracts.topics import TOPICS
-from support import poisoned_writer
-from support.api import Api
-from support.builders import Json, order_body
-from support.canonical import different
-from support.events import log_entries
-from support.history import stored_dump
-from support.stack import RunningStack
-from support.topics import header, lag, of_order, publish, read_all, register
-from support.wait import until
+from support.builders.bodies import Json, order_body
+from support.faults import poisoned_writer
+from support.laws.history import stored_dump
+from support.model.canonical import different
+from support.stack.api import Api
+from support.stack.events import log_entries
+from support.stack.running_stack import RunningStack
+from support.stack.topics import header, lag, of_order, publish, read_all, register
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -79,7 +79,7 @@ def poisoned(stack: RunningStack, job_id: str) -> Iterator[None]:
     [part] = [part for part in state["parts"] if part["name"] == "order-writer"]
     environ = {**os.environ, **part["env"], "POISON": job_id}
     environ["PYTHONPATH"] = str(Path(poisoned_writer.__file__).parents[1])
-    argv = [sys.executable, "-m", "support.poisoned_writer"]
+    argv = [sys.executable, "-m", "support.faults.poisoned_writer"]
     process = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL)
     try:
         yield

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.living import REAL_DAY, Day
-from support.stack import RunningStack, running
-from support.wait import until
+from support.stack.day_run import REAL_DAY, Day
+from support.stack.running_stack import RunningStack, running
+from support.stack.wait import until
 
 ENRICHERS = ("enricher-1", "enricher-2")
 

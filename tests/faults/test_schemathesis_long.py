@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.fuzzing import fuzzed
-from support.stack import RunningStack
+from support.builders.fuzzing import fuzzed
+from support.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_200)]
 

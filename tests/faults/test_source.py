@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_writer.source import CommandSource
-from support.builders import order_body, unique
-from support.detour import Detour
-from support.stack import RunningStack
-from support.topics import lag, publish, register
-from support.wait import until
+from order_writer.adapters.kafka_consumer import CommandSource
+from support.builders.bodies import order_body, unique
+from support.faults.tcp_proxy import Detour
+from support.stack.running_stack import RunningStack
+from support.stack.topics import lag, publish, register
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 

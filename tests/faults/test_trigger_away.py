@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from action_trigger.circuit import PROBE_EVERY, THRESHOLD
-from action_trigger.hand import AT_ONCE
-from action_trigger.pace import BURST
-from support.actions import received_ids
-from support.api import Api
-from support.builders import contact_body, matching, order_body
-from support.dispatching import Scene, eventually, now, recorded, scene
-from support.stack import RunningStack
-from support.wait import until
+from action_trigger.adapters.rate_limiter import BURST
+from action_trigger.app.endpoint_queue import AT_ONCE
+from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
+from support.builders.actions import received_ids
+from support.builders.bodies import contact_body, matching, order_body
+from support.stack.api import Api
+from support.stack.dispatching import Scene, eventually, now, recorded, scene
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(600)]
 

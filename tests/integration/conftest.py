@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.builders import Json, contact_body, matching
-from support.calls import Calls
-from support.stack import RunningStack
+from support.builders.bodies import Json, contact_body, matching
+from support.stack.calls import Calls
+from support.stack.running_stack import RunningStack
 
 
 @pytest.fixture

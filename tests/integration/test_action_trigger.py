@@ -12,10 +12,10 @@ from order_contracts.events import ActionDelivered, ActionFailed, OrderAction
 from order_contracts.identity import event_id
 from order_contracts.job import Action
 from order_contracts.topics import ACTIONS_DLQ, DELIVERIES
-from order_runtime.jobs import stages_of
-from order_runtime.mongo import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, Document
-from order_runtime.records import Outgoing
-from support.actions import (
+from order_runtime.documents.jobs import stages_of
+from order_runtime.kafka.records import Outgoing
+from order_runtime.mongo.client import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, Document
+from support.builders.actions import (
     behave,
     documents,
     headers_of,
@@ -29,8 +29,8 @@ from support.actions import (
     records_of,
     until,
 )
-from support.builders import Json, unique
-from support.stack import RunningStack
+from support.builders.bodies import Json, unique
+from support.stack.running_stack import RunningStack
 
 pytestmark = pytest.mark.stack
 

@@ -11,12 +11,12 @@ import psutil
 import pytest
 from confluent_kafka import KafkaException
 
-from support.api import Api
-from support.builders import Json, line, order_body
-from support.load import post_all
-from support.stack import RunningStack, running
-from support.topics import COMMANDS, lag
-from support.wait import until
+from support.builders.bodies import Json, line, order_body
+from support.load.requests import post_all
+from support.stack.api import Api
+from support.stack.running_stack import RunningStack, running
+from support.stack.topics import COMMANDS, lag
+from support.stack.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 

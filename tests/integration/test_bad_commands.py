@@ -13,14 +13,14 @@ import pytest
 from confluent_kafka import Message
 
 from order_contracts.topics import COMMANDS
-from support.api import Api, job_in
-from support.builders import Json, order_body, unique
-from support.docs import PUBLISHING
-from support.events import dead_letters, log_codes_by_job
-from support.publishers import Case, cases
-from support.stack import RunningStack
-from support.topics import header, publish, read_all, register, value
-from support.wait import until
+from support.builders.bodies import Json, order_body, unique
+from support.builders.publishers import Case, cases
+from support.stack.api import Api, job_in
+from support.stack.docs import PUBLISHING
+from support.stack.events import dead_letters, log_codes_by_job
+from support.stack.running_stack import RunningStack
+from support.stack.topics import header, publish, read_all, register, value
+from support.stack.wait import until
 
 TOLD_BY_THE_WRITER = {"CommandRejected", "IdReused", "Misrouted", "StaleChange", "TotalsMismatch"}
 

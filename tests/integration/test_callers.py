@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from support.api import Api
-from support.builders import Json, matching, order_body, unique
-from support.stack import RunningStack
-from support.wait import until
+from support.builders.bodies import Json, matching, order_body, unique
+from support.stack.api import Api
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 SCOPES = ("orders:read", "orders:write", "ops")
 

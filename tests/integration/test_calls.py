@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from support.builders import Json, article_body, contact_body, line, matching, order_body
-from support.calls import WAIT, Answered, Calls, order_path
-from support.cells import Cell, cells
-from support.stack import RunningStack
+from support.builders.bodies import Json, article_body, contact_body, line, matching, order_body
+from support.builders.call_matrix import Cell, cells
+from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.stack.running_stack import RunningStack
 
 CELLS = list(cells())
 AT = "2025-11-28T11:00:00Z"

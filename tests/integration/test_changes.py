@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from support.builders import Json, order_body
-from support.calls import WAIT, Calls, order_path
-from support.pauses import paused
-from support.stack import RunningStack
+from support.builders.bodies import Json, order_body
+from support.faults.pauses import paused
+from support.stack.calls import WAIT, Calls, order_path
+from support.stack.running_stack import RunningStack
 
 EARLY, LATE = "2025-11-28T10:00:00Z", "2025-11-28T11:00:00Z"
 

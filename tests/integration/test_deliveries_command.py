@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from order_contracts.events import OrderAction
-from order_runtime.jobs import stages_of
-from order_runtime.mongo import JOBS
-from support.actions import (
+from order_runtime.documents.jobs import stages_of
+from order_runtime.mongo.client import JOBS
+from support.builders.actions import (
     behave,
     documents,
     message,
@@ -20,10 +20,10 @@ from support.actions import (
     put_jobs,
     received_ids,
 )
-from support.actions import until as seen
-from support.builders import Json
-from support.stack import RunningStack
-from support.wait import until
+from support.builders.actions import until as seen
+from support.builders.bodies import Json
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 pytestmark = pytest.mark.stack
 

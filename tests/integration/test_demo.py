@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.stack import ORDERS, processes_under
+from support.stack.running_stack import ORDERS, processes_under
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -39,7 +39,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    text = resources.files("order_stack").joinpath("sample", "expected.json").read_text()
+    text = resources.files("order_stack.demo").joinpath("sample", "expected.json").read_text()
     figures: dict[str, Any] = json.loads(text)
     return figures
 

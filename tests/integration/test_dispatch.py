@@ -10,21 +10,21 @@ from typing import Any, cast
 
 import pytest
 
-from action_trigger.announce import Announcer
-from action_trigger.circuit import THRESHOLD
-from action_trigger.courier import Courier, HeldBack
-from action_trigger.deliveries import Deliveries
-from action_trigger.delivery import Settled
-from action_trigger.hand import AT_ONCE, WINDOW, Item
-from action_trigger.webhooks import PATIENCE
+from action_trigger.adapters.delivery_store import Deliveries
+from action_trigger.app.delivery_attempt import Courier, HeldBack
+from action_trigger.app.endpoint_queue import AT_ONCE, WINDOW, Item
+from action_trigger.app.outcome_publisher import Announcer
+from action_trigger.domain.circuit_breaker import THRESHOLD
+from action_trigger.domain.delivery import Settled
+from action_trigger.domain.webhooks import PATIENCE
 from order_contracts.identity import event_id
 from order_contracts.order import ActionName
-from order_runtime.deliveries import ENABLED, PAUSED, redacted, replayed
-from order_runtime.jobs import stages_of
-from order_runtime.mongo import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
-from order_runtime.records import Outgoing
-from support.actions import ASKED_AT, headers_sent
-from support.dispatching import (
+from order_runtime.documents.deliveries import ENABLED, PAUSED, redacted, replayed
+from order_runtime.documents.jobs import stages_of
+from order_runtime.kafka.records import Outgoing
+from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
+from support.builders.actions import ASKED_AT, headers_sent
+from support.stack.dispatching import (
     PARTITIONS,
     Scene,
     eventually,
@@ -34,7 +34,7 @@ from support.dispatching import (
     recorded,
     scene,
 )
-from support.stack import RunningStack
+from support.stack.running_stack import RunningStack
 
 pytestmark = pytest.mark.stack
 

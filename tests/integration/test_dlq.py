@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from order_stack.cli import app
-from support.api import Api
-from support.builders import Json, order_body, unique
-from support.events import log_entries
-from support.stack import RunningStack
-from support.topics import Raw, publish, register
-from support.wait import until
+from order_stack.cli.main import app
+from support.builders.bodies import Json, order_body, unique
+from support.stack.api import Api
+from support.stack.events import log_entries
+from support.stack.running_stack import RunningStack
+from support.stack.topics import Raw, publish, register
+from support.stack.wait import until
 
 
 def dlq(stack: RunningStack, *args: str, answer: str | None = None, code: int = 0) -> Result:

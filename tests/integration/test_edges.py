@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from support.api import Api
-from support.builders import Json, order_body
-from support.stack import RunningStack
+from support.builders.bodies import Json, order_body
+from support.stack.api import Api
+from support.stack.running_stack import RunningStack
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 KB = 1024

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from enricher import references
+from enricher.adapters import reference_store
 from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED, EVENTS_DLQ, STORES
-from order_runtime.mongo import HELD, JOBS
-from order_runtime.records import Outgoing, Record
-from support.builders import line
-from support.place import (
+from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.mongo.client import HELD, JOBS
+from support.builders.bodies import line
+from support.builders.writer_fixtures import AT, Writer, Written, reference, taken
+from support.stack.enricher_harness import (
     CONFIRM,
     DAY,
     KEYS,
@@ -26,7 +27,6 @@ from support.place import (
     body,
     contact,
 )
-from support.written import AT, Writer, Written, reference, taken
 
 WRITES_OF_A_BATCH = 10
 
@@ -109,7 +109,7 @@ async def test_a_topic_that_was_made_anew_counts_though_its_offsets_begin_again(
     value = contact(email="new@x.se").value
     first = replace(reference(CONTACTS.name, "c-1", value, at=NOW), offset=0)
 
-    await references.keep(place.database, [first], KEYS, "another topic")
+    await reference_store.keep(place.database, [first], KEYS, "another topic")
 
     [known] = await place.database["contacts"].find().to_list()
     assert "Email:new@x.se" in known["keys"]
@@ -124,7 +124,7 @@ async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what
         for it in ("a", "b")
     ]
 
-    await references.keep(place.database, [*good, bad], KEYS, TOPIC_IDS[STORES.name])
+    await reference_store.keep(place.database, [*good, bad], KEYS, TOPIC_IDS[STORES.name])
 
     [store] = await place.database["stores"].find().to_list()
     assert store["name"] == "b"

@@ -15,12 +15,12 @@ from confluent_kafka import Consumer, TopicPartition
 from pymongo.database import Database
 
 from enricher.__main__ import READ
-from enricher.lag import caught_up
+from enricher.adapters.consumer_lag import caught_up
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, STORES, Topic
-from order_runtime.mongo import CODEC, JOBS, LINKS, ORDERS, Document, client
-from order_runtime.publisher import BatchPublisher
-from order_runtime.records import Outgoing
-from support.builders import (
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.kafka.records import Outgoing
+from order_runtime.mongo.client import CODEC, JOBS, LINKS, ORDERS, Document, client
+from support.builders.bodies import (
     Json,
     article_body,
     contact_body,
@@ -30,9 +30,9 @@ from support.builders import (
     store_body,
     unique,
 )
-from support.pauses import paused
-from support.stack import RunningStack
-from support.written import Writer, Written
+from support.builders.writer_fixtures import Writer, Written
+from support.faults.pauses import paused
+from support.stack.running_stack import RunningStack
 
 MANY = 3_000
 PATIENCE = 60.0  # seconds

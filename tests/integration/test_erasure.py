@@ -8,16 +8,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import encode
 
-from enricher import references
-from enricher.held import held_of
-from enricher.references import Gone
+from enricher.adapters import reference_store
+from enricher.adapters.held_actions import held_of
+from enricher.adapters.reference_store import Gone
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
-from order_runtime.mongo import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
-from order_runtime.mongo import CONTACTS as KNOWN
-from order_runtime.records import Record
-from order_stack.leaks import pattern
-from support.place import CONFIRM, KEYS, NOW, TOPIC_IDS, Died, Make, Place, article, body, contact
-from support.written import AT, Writer, reference, taken
+from order_operations.pii_scan import pattern
+from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
+from order_runtime.mongo.client import CONTACTS as KNOWN
+from support.builders.writer_fixtures import AT, Writer, reference, taken
+from support.stack.enricher_harness import (
+    CONFIRM,
+    KEYS,
+    NOW,
+    TOPIC_IDS,
+    Died,
+    Make,
+    Place,
+    article,
+    body,
+    contact,
+)
 
 LATER = AT + timedelta(minutes=2)
 SOON = AT + timedelta(seconds=30)
@@ -231,12 +242,12 @@ async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet
     place: Place,
 ) -> None:
     await place.keeps(contact(email="ann@x.se"))
-    kept = await references.keep(
+    kept = await reference_store.keep(
         place.database, [contact(email="new@x.se")], KEYS, TOPIC_IDS[CONTACTS.name]
     )
     await place.keeps(tombstone())
 
-    await references.forget_former(place.database, kept.changed)
+    await reference_store.forget_former(place.database, kept.changed)
 
     [gone] = await place.database[KNOWN].find().to_list()
     assert {"Email:ann@x.se", "Email:new@x.se"} <= set(gone["formerKeys"])

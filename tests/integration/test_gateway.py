@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from support.api import Api
-from support.builders import ABSENT, line, order_body, unique
-from support.load import post_all
-from support.stack import RunningStack
-from support.wait import until
+from support.builders.bodies import ABSENT, line, order_body, unique
+from support.load.requests import post_all
+from support.stack.api import Api
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from support.builders import order_body
-from support.gateways import Gateway, another_gateway
-from support.stack import RunningStack
-from support.wait import until
+from support.builders.bodies import order_body
+from support.stack.gateways import Gateway, another_gateway
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 ACCEPTED = "ordermill_gateway_accepted_total"
 SECONDS = 15

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from enricher import metrics
-from enricher.sweep import GRACE, Sweep
+from enricher.app.sweeper import GRACE, Sweep
 from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED
-from order_runtime.mongo import HELD, INTEGRATION_LOG, LINKS
-from support.builders import Json, line
-from support.place import (
+from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS
+from support.builders.bodies import Json, line
+from support.builders.writer_fixtures import AT, Writer, Written, reference, taken
+from support.stack.enricher_harness import (
     CONFIRM,
     DAY,
     NOW,
@@ -25,7 +26,6 @@ from support.place import (
     mortal,
     store,
 )
-from support.written import AT, Writer, Written, reference, taken
 
 WRITES_OF_AN_ARRIVAL = 6
 CANCEL: Json = {"action": "ConfirmCancellation"}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from order_contracts.calls import BASE, CALLS
-from support.docs import HTTP_API, Shell, blocks, prepared
-from support.stack import RunningStack
+from order_contracts.specs.calls import BASE, CALLS
+from support.stack.docs import HTTP_API, Shell, blocks, prepared
+from support.stack.running_stack import RunningStack
 
 SETUP = "The examples"
 HEADINGS = re.findall(r"^## ((?:GET|POST|PUT|DELETE) .*)$", HTTP_API.read_text(), re.MULTILINE)

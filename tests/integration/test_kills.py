@@ -16,13 +16,13 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from support.api import Api
-from support.builders import Json, article_body, contact_body, line, matching, order_body
-from support.hooks import body_of
-from support.load import Answer, post_all
-from support.stack import RunningStack
-from support.topics import lag
-from support.wait import until
+from support.builders.bodies import Json, article_body, contact_body, line, matching, order_body
+from support.load.requests import Answer, post_all
+from support.stack.api import Api
+from support.stack.hooks import body_of
+from support.stack.running_stack import RunningStack
+from support.stack.topics import lag
+from support.stack.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 

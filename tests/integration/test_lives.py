@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from confluent_kafka import Message
 
-from support.api import Api
-from support.builders import contact_body, matching, order_body
-from support.pauses import paused
-from support.stack import RunningStack
-from support.topics import Raw, delete, header, lag, of_order, publish, read_all, register
-from support.wait import until
+from support.builders.bodies import contact_body, matching, order_body
+from support.faults.pauses import paused
+from support.stack.api import Api
+from support.stack.running_stack import RunningStack
+from support.stack.topics import Raw, delete, header, lag, of_order, publish, read_all, register
+from support.stack.wait import until
 
 
 def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(

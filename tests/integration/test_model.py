@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from support.builders import Json
-from support.calls import Calls
-from support.fates import contact_of, fate
-from support.hooks import body_of
-from support.model import READ_ONLY, tag_of
-from support.moves import Move, moves
-from support.player import Player
-from support.stack import RunningStack
+from support.builders.bodies import Json
+from support.model.command_sequences import Move, moves
+from support.model.expected_outcomes import contact_of, fate
+from support.model.model import READ_ONLY, tag_of
+from support.model.player import Player
+from support.stack.calls import Calls
+from support.stack.hooks import body_of
+from support.stack.running_stack import RunningStack
 
 pytestmark = pytest.mark.timeout(240)
 

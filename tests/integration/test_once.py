@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from support.api import Api
-from support.builders import Json, order_body, unique
-from support.events import log_codes, rejections
-from support.load import post_all
-from support.stack import RunningStack
-from support.topics import delete, header, of_order, publish, read_all, register, value
+from support.builders.bodies import Json, order_body, unique
+from support.load.requests import post_all
+from support.stack.api import Api
+from support.stack.events import log_codes, rejections
+from support.stack.running_stack import RunningStack
+from support.stack.topics import delete, header, of_order, publish, read_all, register, value
 
 
 def test_of_ten_concurrent_registrations_each_order_exists_once(stack: RunningStack) -> None:

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from support.builders import Json, contact_body, matching, order_body, unique
-from support.calls import WAIT, Answered, Calls, order_path
-from support.stack import RunningStack
+from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.stack.running_stack import RunningStack
 
 ORDERS, BULK, PAGE = 2_000, 500, 100
 

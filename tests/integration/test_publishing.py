@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from order_contracts.topics import COMMANDS
-from order_runtime.partitioning import partition_of
-from support.api import Api
-from support.builders import order_body, unique
-from support.docs import PUBLISHING, blocks
-from support.events import log_codes
-from support.stack import RunningStack
-from support.topics import publish, register
+from order_runtime.kafka.partitioning import partition_of
+from support.builders.bodies import order_body, unique
+from support.stack.api import Api
+from support.stack.docs import PUBLISHING, blocks
+from support.stack.events import log_codes
+from support.stack.running_stack import RunningStack
+from support.stack.topics import publish, register
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from support.api import settled
-from support.builders import Json
-from support.docs import README, Shell, blocks, prepared
-from support.stack import RunningStack
-from support.wait import until
+from support.builders.bodies import Json
+from support.stack.api import settled
+from support.stack.docs import README, Shell, blocks, prepared
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from support.day import day, write
-from support.living import REAL_DAY, Day
-from support.stack import RunningStack
+from support.builders.day import day, write
+from support.stack.day_run import REAL_DAY, Day
+from support.stack.running_stack import RunningStack
 
 SEED = 20_101_201
 

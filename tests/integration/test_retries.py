@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pymongo import MongoClient
 
-from support.builders import Json, order_body, unique
-from support.calls import WAIT, Answered, Calls, order_path
-from support.pauses import paused
-from support.stack import RunningStack
+from support.builders.bodies import Json, order_body, unique
+from support.faults.pauses import paused
+from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.stack.running_stack import RunningStack
 
 
 @pytest.fixture

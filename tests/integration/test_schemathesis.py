@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.fuzzing import fuzzed
-from support.stack import RunningStack
+from support.builders.fuzzing import fuzzed
+from support.stack.running_stack import RunningStack
 
 
 def test_made_up_requests_are_answered_as_documented(stack: RunningStack, tmp_path: Path) -> None:

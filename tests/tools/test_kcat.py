@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from support.api import Api
-from support.builders import Json, unique
-from support.docs import PUBLISHING, README, Shell, blocks, prepared
-from support.events import log_codes, rejections
-from support.stack import RunningStack
-from support.topics import lag
-from support.wait import until
+from support.builders.bodies import Json, unique
+from support.stack.api import Api
+from support.stack.docs import PUBLISHING, README, Shell, blocks, prepared
+from support.stack.events import log_codes, rejections
+from support.stack.running_stack import RunningStack
+from support.stack.topics import lag
+from support.stack.wait import until
 
 pytestmark = pytest.mark.tools
 

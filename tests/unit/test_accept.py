@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gateway.accept import Acceptance
-from gateway.links import Links
-from gateway.reads import DatabaseUnavailable
-from gateway.terms import Terms
-from order_runtime.job_ids import Secrets
+from gateway.adapters.read_store import DatabaseUnavailable
+from gateway.app.command_acceptance import Acceptance
+from gateway.domain.request_terms import Terms
+from gateway.domain.urls import Links
+from order_runtime.auth.job_ids import Secrets
 
 
 @dataclass(frozen=True, slots=True)

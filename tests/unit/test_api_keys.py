@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_runtime.api_keys import DEFAULT_RATE, SCOPES, KeyFile
+from order_runtime.auth.api_keys import DEFAULT_RATE, SCOPES, KeyFile
 
 READ = frozenset({"orders:read"})
 

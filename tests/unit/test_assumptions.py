@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from order_contracts.topics import COMMANDS, CONTACTS, ENRICHED, TOPICS, WRITER
-from order_runtime.assumptions import (
+from order_runtime.startup.requirements import (
     Described,
     Server,
     server_doubts,

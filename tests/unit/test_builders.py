@@ -8,7 +8,7 @@ import pytest
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.order import Order
 from order_contracts.reference import Article, Contact, Store
-from support.builders import (
+from support.builders.bodies import (
     ABSENT,
     article_body,
     contact_body,

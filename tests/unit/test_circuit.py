@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from action_trigger.circuit import CLOSED, PROBE_EVERY, THRESHOLD, Circuit
+from action_trigger.domain.circuit_breaker import CLOSED, PROBE_EVERY, THRESHOLD, Circuit
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from gateway.coalesce import MAX_KEYS, Coalesced
+from gateway.adapters.batch_loader import MAX_KEYS, Coalesced
 
 LIMIT = 5.0  # seconds
 

@@ -10,7 +10,7 @@ import pytest
 
 from order_contracts.decoding import parse, read
 from order_contracts.order import Order
-from support.day import Day, day, write
+from support.builders.day import Day, day, write
 
 SEEDS = (1, 2, 3)
 

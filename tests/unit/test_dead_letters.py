@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from order_runtime.dead_letters import MAX_REASON, PREFIX, NotReplayable, dead_letter, replayed
-from order_runtime.records import Outgoing, Record
-from support.commands import AT
+from order_runtime.kafka.dead_letters import (
+    MAX_REASON,
+    PREFIX,
+    NotReplayable,
+    dead_letter,
+    replayed,
+)
+from order_runtime.kafka.records import Outgoing, Record
+from support.builders.commands import AT
 
 HEADERS = (("ce_id", b"job-1"), ("b3", b"\xff"), ("empty", None))
 RECORD = Record("orders.commands", 3, 42, AT, b"\xff", b"{", HEADERS)

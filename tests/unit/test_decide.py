@@ -12,10 +12,10 @@ import pytest
 from order_contracts.cloudevents import Meant
 from order_contracts.commands import Command, RegisterOrder
 from order_contracts.identity import version_tag
-from order_runtime.orders import LiveOrder, Tombstone
-from order_writer.decide import MAX_ORDER_BYTES, Asked, Outcome, State, decide
-from support.builders import Json, line
-from support.commands import (
+from order_runtime.documents.orders import LiveOrder, Tombstone
+from order_writer.domain.decide import MAX_ORDER_BYTES, Asked, Outcome, State, decide
+from support.builders.bodies import Json, line
+from support.builders.commands import (
     AT,
     change_delivery,
     change_status,

@@ -9,17 +9,11 @@ import pytest
 
 from order_contracts.cloudevents import Meant
 from order_contracts.topics import MIB
-from order_runtime.job_ids import Secrets, issue
-from order_runtime.records import Record
-from order_writer.decode import (
-    Decoded,
-    Log,
-    Unreadable,
-    decode,
-    poisoned,
-)
-from support.builders import ABSENT, order_body
-from support.commands import AT, PARTITIONS, READS, delete, later, raw, record, register
+from order_runtime.auth.job_ids import Secrets, issue
+from order_runtime.kafka.records import Record
+from order_writer.domain.decode import Decoded, Log, Unreadable, decode, poisoned
+from support.builders.bodies import ABSENT, order_body
+from support.builders.commands import AT, PARTITIONS, READS, delete, later, raw, record, register
 
 SECRETS = Secrets([b"s" * 32])
 OWN = Log("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.detour import Detour, names, renamed
+from support.faults.tcp_proxy import Detour, names, renamed
 
 REPLACED = names({20001: 40001, 20002: 40002})
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from action_trigger.addresses import is_private
-from action_trigger.endpoints import BadEndpoints, Endpoint, endpoints, text_of
+from action_trigger.adapters.endpoint_config import BadEndpoints, Endpoint, endpoints, text_of
+from action_trigger.adapters.ssrf_guard import is_private
 from order_contracts.order import ActionName
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

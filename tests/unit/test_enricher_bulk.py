@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from enricher import bulk
-from order_runtime.mongo import Document
+from enricher.adapters import bulk_writes
+from order_runtime.mongo.client import Document
 
 
 class Portions:
@@ -25,15 +25,21 @@ class Portions:
 async def test_a_large_write_goes_out_in_portions() -> None:
     """One that exceeds the time of an operation would be tried again for ever."""
     collection = Portions()
-    writes = [bulk.once({"_id": number}) for number in range(2 * bulk.MAX_WRITTEN + 1)]
+    writes = [
+        bulk_writes.once({"_id": number}) for number in range(2 * bulk_writes.MAX_WRITTEN + 1)
+    ]
 
-    await bulk.write(cast("AsyncCollection[Document]", collection), writes)
+    await bulk_writes.write(cast("AsyncCollection[Document]", collection), writes)
 
-    assert [len(it) for it in collection.given] == [bulk.MAX_WRITTEN, bulk.MAX_WRITTEN, 1]
+    assert [len(it) for it in collection.given] == [
+        bulk_writes.MAX_WRITTEN,
+        bulk_writes.MAX_WRITTEN,
+        1,
+    ]
     assert [it for portion in collection.given for it in portion] == writes
 
 
 async def test_nothing_to_write_asks_nothing() -> None:
     collection = Portions()
-    await bulk.write(cast("AsyncCollection[Document]", collection), [])
+    await bulk_writes.write(cast("AsyncCollection[Document]", collection), [])
     assert collection.given == []

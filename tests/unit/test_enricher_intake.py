@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from enricher.app import settle
-from order_runtime.records import Record
+from enricher.adapters.kafka_consumer import settle
+from order_runtime.kafka.records import Record
 
 
 @dataclass

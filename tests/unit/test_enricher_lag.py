@@ -2,7 +2,7 @@
 
 import pytest
 
-from enricher.lag import passed
+from enricher.adapters.consumer_lag import passed
 
 PLACE = ("orders.events", 0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from enricher.matching import AMBIGUOUS, MISSING, Keys, KnownContact, matched
+from enricher.domain.contact_matching import AMBIGUOUS, MISSING, Keys, KnownContact, matched
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
 

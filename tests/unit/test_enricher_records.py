@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from enricher.arrivals import runs
-from enricher.decode import Unreadable, happened
-from enricher.matching import Keys
-from enricher.references import reference_document
+from enricher.adapters.reference_store import reference_document
+from enricher.app.reference_handler import runs
+from enricher.domain.contact_matching import Keys
+from enricher.domain.decode import Unreadable, happened
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
-from order_runtime.records import Record
-from support.builders import Json, article_body, contact_body, order_body, store_body
-from support.written import AT, Writer, reference, taken
+from order_runtime.kafka.records import Record
+from support.builders.bodies import Json, article_body, contact_body, order_body, store_body
+from support.builders.writer_fixtures import AT, Writer, reference, taken
 
 EVENT = taken(Writer("o-1").register(order_body("o-1")).event)
 

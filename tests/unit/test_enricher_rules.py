@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from enricher.agreement import as_agreed
-from enricher.decision import NOTHING, Agreed, Decision, Facts, Happened, Link, Stored, Window
-from enricher.decode import happened
-from enricher.matching import Keys, KnownContact
-from enricher.rules import decide
-from enricher.world import stored_of
+from enricher.adapters.batch_snapshot import stored_of
+from enricher.adapters.commitment_store import as_agreed
+from enricher.domain.contact_matching import Keys, KnownContact
+from enricher.domain.decode import happened
+from enricher.domain.model import NOTHING, Agreed, Decision, Facts, Happened, Link, Stored, Window
+from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import MatchKeyType
-from support.builders import Json, line, order_body
-from support.written import AT, Writer, Written, taken
+from support.builders.bodies import Json, line, order_body
+from support.builders.writer_fixtures import AT, Writer, Written, taken
 
 CONTACT = KnownContact("c-1", "Member", "sv")
 FACTS = Facts(

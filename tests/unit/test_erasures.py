@@ -8,10 +8,10 @@ import pytest
 from bson import encode
 
 from order_contracts.topics import TOPICS
-from order_runtime.erasures import Erasure
-from order_stack.erasing import ages_out
-from order_stack.leaks import pattern
-from order_stack.privacy import identifiers
+from order_operations.contact_data import identifiers
+from order_operations.contact_erasure import ages_out
+from order_operations.pii_scan import pattern
+from order_runtime.documents.erasures import Erasure
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -14,12 +14,12 @@ from order_contracts.commands import Command
 from order_contracts.identity import version_tag
 from order_contracts.job import Operation
 from order_contracts.topics import MIB
-from order_runtime.orders import LiveOrder
-from order_runtime.records import Outgoing, Record
-from order_writer.announce import announcements
-from order_writer.decode import decode, poisoned
-from support.builders import order_body
-from support.commands import (
+from order_runtime.documents.orders import LiveOrder
+from order_runtime.kafka.records import Outgoing, Record
+from order_writer.domain.decode import decode, poisoned
+from order_writer.domain.events import announcements
+from support.builders.bodies import order_body
+from support.builders.commands import (
     AT,
     READS,
     change_status,
@@ -31,7 +31,7 @@ from support.commands import (
     replace_order,
     trigger,
 )
-from support.fakes import MemoryLedger, ids_of
+from support.stack.fakes import MemoryLedger, ids_of
 
 
 def applied(ledger: MemoryLedger, *records: Record) -> list[Outgoing]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_contracts.identity import JOB_ID, action_id, derived, event_id, version_tag
-from order_runtime.job_ids import LAST_MILLISECOND, RANDOM_BITS, Secrets, issue
+from order_runtime.auth.job_ids import LAST_MILLISECOND, RANDOM_BITS, Secrets, issue
 
 NEW, OLD, FOREIGN = b"n" * 32, b"o" * 32, b"f" * 32
 MILLISECONDS = 1_764_324_000_123

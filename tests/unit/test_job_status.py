@@ -21,7 +21,14 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionName, ActionRequest
-from order_runtime.jobs import Entry, accepted, entry_document, entry_of, job_of, stages_of
+from order_runtime.documents.jobs import (
+    Entry,
+    accepted,
+    entry_document,
+    entry_of,
+    job_of,
+    stages_of,
+)
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 HREF = "https://orders.example.com/api/v3/orders/jobs/job-1"

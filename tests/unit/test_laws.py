@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from support.builders import Json, contact_body, line, matching, order_body
-from support.history import History, Hook
-from support.ideal import Ideal
-from support.journal import MARK, Call, Fault, Publication
-from support.laws import LAWS, check, told
-from support.model import ACTION, DELETE, REGISTER, STATUS, Command, tag_of
-from support.records import Record
-from support.spoken import record_of
-from support.topics import COMMANDS
-from support.wire import derived
+from support.builders.bodies import Json, contact_body, line, matching, order_body
+from support.laws.all_laws import LAWS, check, told
+from support.laws.history import History, Hook
+from support.laws.records import Record
+from support.load.command_encoders import record_of
+from support.load.journal import MARK, Call, Fault, Publication
+from support.model.faultless_history import Ideal
+from support.model.log_reader import derived
+from support.model.model import ACTION, DELETE, REGISTER, STATUS, Command, tag_of
+from support.stack.topics import COMMANDS
 
 ANN, BOB = contact_body("ann"), contact_body("bob")
 NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves

@@ -8,10 +8,7 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
-from order_runtime.dead_letters import dead_letter
-from order_runtime.records import Outgoing, Record
-from order_stack.cli import app
-from order_stack.letters import (
+from order_operations.dead_letter_view import (
     DROPPED,
     OPEN,
     Letter,
@@ -25,7 +22,10 @@ from order_stack.letters import (
     printable,
     shown,
 )
-from support.commands import AT, raw
+from order_runtime.kafka.dead_letters import dead_letter
+from order_runtime.kafka.records import Outgoing, Record
+from order_stack.cli.main import app
+from support.builders.commands import AT, raw
 
 SECRET = b'{"person": "kim@example.com"}'
 SENT = dead_letter(

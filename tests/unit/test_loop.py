@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
-from order_runtime.job_ids import Secrets, issue
-from order_runtime.records import Outgoing, Record, by_weight
-from order_writer.decode import Log, Unreadable
-from order_writer.fold import Item, OwnCommandUnreadable
-from order_writer.loop import (
+from order_runtime.auth.job_ids import Secrets, issue
+from order_runtime.kafka.records import Outgoing, Record, by_weight
+from order_writer.app.batch_processor import (
     ATTEMPTS_ALONE,
     CONFLICTS_AT_ONCE,
     TRIES_TOGETHER,
@@ -22,8 +20,10 @@ from order_writer.loop import (
     Ledger,
     Writer,
 )
-from support.commands import READS, change_status, raw, record, register
-from support.fakes import (
+from order_writer.domain.batch import Item, OwnCommandUnreadable
+from order_writer.domain.decode import Log, Unreadable
+from support.builders.commands import READS, change_status, raw, record, register
+from support.stack.fakes import (
     Diary,
     Drained,
     FailingLedger,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from random import Random
 
-from support.evidence import Evidence, Violation
-from support.history import History
-from support.laws import LAWS
-from support.matrix import MATRIX
-from support.nemesis import Struck, drawn
-from support.topics import COMMANDS
-from support.verdict import PROMISES, faults, promises
+from support.faults.fault_report import PROMISES, faults, promises
+from support.faults.matrix import MATRIX
+from support.faults.nemesis import Struck, drawn
+from support.laws.all_laws import LAWS
+from support.laws.evidence import Evidence, Violation
+from support.laws.history import History
+from support.stack.topics import COMMANDS
 
 
 def test_every_fault_comes_before_any_comes_again() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from order_runtime.offsets import lost
+from order_runtime.kafka.offsets import lost
 
 
 @pytest.mark.parametrize("goes_on", [5, 7, 9])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from action_trigger.pace import BURST, Pace
+from action_trigger.adapters.rate_limiter import BURST, Pace
 
 RATE = 50.0
 

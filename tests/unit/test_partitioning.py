@@ -7,7 +7,7 @@ from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_runtime.partitioning import murmur2, partition_of
+from order_runtime.kafka.partitioning import murmur2, partition_of
 
 OF_JAVA = {
     b"21": -973932308,

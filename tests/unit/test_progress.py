@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from order_runtime.records import Record
-from order_writer.progress import Progress
-from support.commands import record, register
+from order_runtime.kafka.records import Record
+from order_writer.domain.offset_tracker import Progress
+from support.builders.commands import record, register
 
 
 def at(partition: int, offset: int) -> Record:

@@ -10,7 +10,7 @@ from order_contracts.decoding import Invalid, parse, read
 from order_contracts.order import LineType, Order, order_type
 from order_contracts.reference import Article, Contact, Store
 
-SAMPLE = files("order_stack") / "sample"
+SAMPLE = files("order_stack.demo") / "sample"
 
 
 def rows(name: str) -> list[Any]:

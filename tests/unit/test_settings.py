@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.settings import Settings as GatewaySettings
-from order_runtime.settings import ServiceSettings, load, secret_list
+from order_runtime.process.settings import ServiceSettings, load, secret_list
 from order_writer.settings import Settings as WriterSettings
 
 WRITER = {

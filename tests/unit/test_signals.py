@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from order_runtime.signals import before
+from order_runtime.process.signals import before
 
 
 async def test_work_that_ends_first_is_done() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from order_stack.cli import app
-from order_stack.deliveries import Wanted
+from order_operations.deliveries import Wanted
+from order_stack.cli.main import app
 
 
 @pytest.mark.parametrize(

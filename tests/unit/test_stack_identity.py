@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from order_runtime.api_keys import KeyFile
-from order_stack import broker, identity, jars, mongo
+from order_runtime.auth.api_keys import KeyFile
+from order_stack.cluster import identity, jars, kafka_brokers, mongo_servers
+from order_stack.cluster.topology import Topology
 from order_stack.problems import PortTaken, StackProblem
-from order_stack.topology import Topology
 
 ONE = Topology()
 
@@ -40,13 +40,13 @@ def test_the_stacks_own_key_has_every_scope_and_no_limit(tmp_path: Path) -> None
 
 
 def test_a_cluster_id_is_none_that_looks_like_an_option() -> None:
-    ids = {broker.new_cluster_id() for _ in range(500)}
+    ids = {kafka_brokers.new_cluster_id() for _ in range(500)}
     assert len(ids) == 500
     assert not any(it.startswith("-") or len(it) != 22 for it in ids)
 
 
 def test_every_jar_is_locked_by_its_hash() -> None:
-    lock = jars.locked(resources.files("order_stack").joinpath(jars.LOCK).read_text())
+    lock = jars.locked(resources.files("order_stack.cluster").joinpath(jars.LOCK).read_text())
     assert "org.apache.kafka:kafka_2.13:4.3.1" in lock
     assert all(len(digest) == 64 for digest in lock.values())
 
@@ -54,10 +54,10 @@ def test_every_jar_is_locked_by_its_hash() -> None:
 def test_the_users_mongod_comes_before_any_other(tmp_path: Path) -> None:
     (tmp_path / "mongod").touch(mode=0o755)
     environ = {"PATH": str(tmp_path)}
-    assert mongo.binary(environ) == tmp_path / "mongod"
-    assert mongo.binary({**environ, "ORDERS_MONGOD": "/mine"}) == Path("/mine")
+    assert mongo_servers.binary(environ) == tmp_path / "mongod"
+    assert mongo_servers.binary({**environ, "ORDERS_MONGOD": "/mine"}) == Path("/mine")
 
 
 def test_a_mongod_that_does_not_run_is_a_sentence() -> None:
     with pytest.raises(StackProblem, match="ORDERS_MONGOD"):
-        mongo.check(Path("/bin/false"))
+        mongo_servers.check(Path("/bin/false"))

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from order_stack import ports
+from order_stack.cluster import ports
 from order_stack.problems import PortTaken, StackProblem
 
 

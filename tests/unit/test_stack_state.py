@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from order_stack import processes, state
-from order_stack.parts import Part, Probe, Stack
+from order_stack.cluster import state
+from order_stack.cluster.parts import Part, Probe, Stack
 from order_stack.problems import StackProblem
+from order_stack.supervision import processes
 
 
 def part(tmp_path: Path, *code: str) -> Part:

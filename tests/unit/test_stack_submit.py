@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from order_stack import submit
-from order_stack.gateway_client import Answer, Patience, connected
-from order_stack.submit import Outcome
+from order_stack.demo import submit
+from order_stack.demo.gateway_client import Answer, Patience, connected
+from order_stack.demo.submit import Outcome
 
 IMPATIENT = Patience(tries=3, first_pause=0.001)
 

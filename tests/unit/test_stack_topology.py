@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from order_stack import broker, identity, lifecycle, mongo, services, topology
-from order_stack.mongo_client import serves
-from order_stack.parts import Part, Probe
+from order_operations.mongo_client import serves
+from order_stack.cluster import identity, kafka_brokers, mongo_servers, services, topology
+from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.services import Backends
+from order_stack.cluster.topology import ONE_OF_EACH, Topology
 from order_stack.problems import StackProblem
-from order_stack.services import Backends
-from order_stack.topology import ONE_OF_EACH, Topology
+from order_stack.supervision import lifecycle
 
 CLUSTER = Topology(brokers=3, mongo_members=3, gateways=2, writers=2, enrichers=2, triggers=2)
 
@@ -62,9 +63,9 @@ def test_data_belongs_to_the_numbers_it_was_made_with(tmp_path: Path) -> None:
 
 def test_everybody_knows_every_broker_and_every_member(tmp_path: Path) -> None:
     own = identity.fresh(tmp_path, CLUSTER)
-    brokers = broker.brokers(CLUSTER, own.ports, tmp_path)
-    members = mongo.members(CLUSTER, own.ports, tmp_path)
-    backends = Backends(broker.bootstrap(brokers), mongo.uri(members))
+    brokers = kafka_brokers.brokers(CLUSTER, own.ports, tmp_path)
+    members = mongo_servers.members(CLUSTER, own.ports, tmp_path)
+    backends = Backends(kafka_brokers.bootstrap(brokers), mongo_servers.uri(members))
     assert [it.folder.name for it in brokers] == ["kafka-1", "kafka-2", "kafka-3"]
     assert [it.node for it in brokers] == [1, 2, 3]
     assert all(it.address in backends.kafka for it in brokers)

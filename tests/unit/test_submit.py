@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 
-from gateway.links import Links
-from gateway.submit import Submission, addressed, command_of, fingerprint_of
-from gateway.terms import Terms
+from gateway.domain.command_record import Submission, addressed, command_of, fingerprint_of
+from gateway.domain.request_terms import Terms
+from gateway.domain.urls import Links
 from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, RegisterOrder
 from order_contracts.decoding import Invalid
-from order_runtime.partitioning import partition_of
-from order_runtime.records import Record
-from order_writer.decode import Decoded, decode
-from support.builders import Json, order_body
-from support.commands import PARTITIONS, READS, change_delivery
-from support.properties import NOW, orders
-from support.reading import wire
+from order_runtime.kafka.partitioning import partition_of
+from order_runtime.kafka.records import Record
+from order_writer.domain.decode import Decoded, decode
+from support.builders.bodies import Json, order_body
+from support.builders.commands import PARTITIONS, READS, change_delivery
+from support.builders.properties import NOW, orders
+from support.stack.reading import wire
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

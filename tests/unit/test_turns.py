@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from action_trigger.delivery import Head
-from action_trigger.turns import LOOK_AGAIN, PRECEDENCE, wait_for_turn
+from action_trigger.domain.delivery import Head
+from action_trigger.domain.ordering import LOOK_AGAIN, PRECEDENCE, wait_for_turn
 from order_contracts.order import ActionName
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)

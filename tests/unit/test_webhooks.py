@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from action_trigger.webhooks import (
+from action_trigger.domain.webhooks import (
     JITTER,
     LONGEST_WISH,
     PATIENCE,
@@ -28,7 +28,7 @@ from action_trigger.webhooks import (
     outcome,
     signed,
 )
-from support.actions import ASKED_AT, order_action
+from support.builders.actions import ASKED_AT, order_action
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
 MIDDLE = 0.5  # no jitter

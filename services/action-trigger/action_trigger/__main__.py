@@ -11,28 +11,34 @@ from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from action_trigger.announce import Announcer
-from action_trigger.consume import Assignment, Recorder, consume
-from action_trigger.courier import Chance, Courier
-from action_trigger.deliveries import Deliveries
-from action_trigger.dispatch import Dispatcher
-from action_trigger.endpoints import NAMES, BadEndpoints, Endpoints, endpoints, text_of
-from action_trigger.gates import Gates
-from action_trigger.hand import Hand
-from action_trigger.leases import Leases
-from action_trigger.routing import Routing
-from action_trigger.sender import session
+from action_trigger.adapters.delivery_store import Deliveries
+from action_trigger.adapters.endpoint_config import (
+    NAMES,
+    BadEndpoints,
+    Endpoints,
+    endpoints,
+    text_of,
+)
+from action_trigger.adapters.endpoint_state import Gates
+from action_trigger.adapters.http_sender import session
+from action_trigger.adapters.kafka_consumer import Assignment, Recorder, consume
+from action_trigger.adapters.partition_leases import Leases
+from action_trigger.app.delivery_attempt import Chance, Courier
+from action_trigger.app.dispatcher import Dispatcher
+from action_trigger.app.endpoint_queue import Hand
+from action_trigger.app.endpoint_reload import Routing
+from action_trigger.app.outcome_publisher import Announcer
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
-from order_runtime import health, logs
-from order_runtime.assumptions import Described
-from order_runtime.endings import CannotGoOn
-from order_runtime.examine import examined
-from order_runtime.mongo import async_client
-from order_runtime.patience import patiently
-from order_runtime.publisher import Publisher
-from order_runtime.settings import load, refuse
-from order_runtime.signals import async_stop_event, before
+from order_runtime.kafka.publisher import Publisher
+from order_runtime.mongo.client import async_client
+from order_runtime.process import health, logs
+from order_runtime.process.errors import CannotGoOn
+from order_runtime.process.retry import patiently
+from order_runtime.process.settings import load, refuse
+from order_runtime.process.signals import async_stop_event, before
+from order_runtime.startup.preflight import examined
+from order_runtime.startup.requirements import Described
 
 GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
 LAST_WORDS: Final = 3.0  # seconds to tell of what they became

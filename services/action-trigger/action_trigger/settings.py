@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from order_runtime.erasures import SHORTEST
-from order_runtime.settings import ServiceSettings
+from order_runtime.documents.erasures import SHORTEST
+from order_runtime.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

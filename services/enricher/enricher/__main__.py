@@ -11,26 +11,28 @@ from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher import held, lag, links, metrics, pending, references
-from enricher.app import Handle, Intake
-from enricher.arrivals import Arrivals
-from enricher.enrich import Enrich, Terms
-from enricher.erase import Erase
-from enricher.matching import Keys
+from enricher import metrics
+from enricher.adapters import consumer_lag, held_actions, links, reference_store, unfinished_jobs
+from enricher.adapters.kafka_consumer import Handle, Intake
+from enricher.app.contact_erasure import Erase
+from enricher.app.event_handler import Enrich, Terms
+from enricher.app.reconciler import Tend
+from enricher.app.reference_handler import Arrivals
+from enricher.app.sweeper import Sweep
+from enricher.domain.contact_matching import Keys
 from enricher.settings import Settings
-from enricher.sweep import Sweep
-from enricher.tend import Tend
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
-from order_runtime import erased, health, logs
-from order_runtime.assumptions import Described
-from order_runtime.endings import CannotGoOn
-from order_runtime.examine import examined
-from order_runtime.mongo import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
-from order_runtime.patience import patiently
-from order_runtime.publisher import Publisher
-from order_runtime.records import Record
-from order_runtime.settings import load
-from order_runtime.signals import async_stop_event, before
+from order_runtime.kafka.publisher import Publisher
+from order_runtime.kafka.records import Record
+from order_runtime.mongo import erasure_store
+from order_runtime.mongo.client import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
+from order_runtime.process import health, logs
+from order_runtime.process.errors import CannotGoOn
+from order_runtime.process.retry import patiently
+from order_runtime.process.settings import load
+from order_runtime.process.signals import async_stop_event, before
+from order_runtime.startup.preflight import examined
+from order_runtime.startup.requirements import Described
 
 READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 CRASHED: Final = 70  # exit status
@@ -76,7 +78,7 @@ def handlers(enrich: Enrich, arrivals: Arrivals) -> dict[str, Handle]:
     async def reference(records: Sequence[Record]) -> None:
         await patiently(lambda: arrivals(records, datetime.now(UTC)), metrics.RETRIES.inc)
 
-    return {EVENTS.name: events, **dict.fromkeys(references.KINDS, reference)}
+    return {EVENTS.name: events, **dict.fromkeys(reference_store.KINDS, reference)}
 
 
 async def prepared(
@@ -89,20 +91,20 @@ async def prepared(
     """
     topics = await examined(settings.kafka, settings.mongo, ENRICHER)
     await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
-    await patiently(lambda: erased.same_secret(database[ERASURES], keys.secret))
+    await patiently(lambda: erasure_store.same_secret(database[ERASURES], keys.secret))
     return topics
 
 
 async def caught_up(kafka: str, since: datetime) -> bool:
-    return await asyncio.to_thread(lag.caught_up, kafka, READ, since)
+    return await asyncio.to_thread(consumer_lag.caught_up, kafka, READ, since)
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await references.ensure_indexes(database)
+    await reference_store.ensure_indexes(database)
     await links.ensure_indexes(database[LINKS])
-    await held.ensure_indexes(database[HELD])
-    await erased.ensure_indexes(database[ERASURES])
-    await pending.ensure_indexes(database[JOBS])
+    await held_actions.ensure_indexes(database[HELD])
+    await erasure_store.ensure_indexes(database[ERASURES])
+    await unfinished_jobs.ensure_indexes(database[JOBS])
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from datetime import timedelta
 import phonenumbers
 from pydantic import Field, field_validator
 
-from order_runtime.erasures import SHORTEST
-from order_runtime.settings import ServiceSettings
+from order_runtime.documents.erasures import SHORTEST
+from order_runtime.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

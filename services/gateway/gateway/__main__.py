@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import uvloop
 
-from gateway.app import Parts, create_app
-from gateway.links import Links
-from gateway.reads import TIMEOUT_MS, Reads
-from gateway.server import Server
+from gateway.adapters.read_store import TIMEOUT_MS, Reads
+from gateway.domain.urls import Links
+from gateway.http.server import Server
+from gateway.routes import Parts, create_app
 from gateway.settings import Settings
 from order_contracts.topics import GATEWAY
-from order_runtime import health, logs
-from order_runtime.api_keys import KeyFile
-from order_runtime.job_ids import Secrets
-from order_runtime.mongo import async_client
-from order_runtime.publisher import Publisher
-from order_runtime.settings import load, secret_list
-from order_runtime.signals import async_stop_event
+from order_runtime.auth.api_keys import KeyFile
+from order_runtime.auth.job_ids import Secrets
+from order_runtime.kafka.publisher import Publisher
+from order_runtime.mongo.client import async_client
+from order_runtime.process import health, logs
+from order_runtime.process.settings import load, secret_list
+from order_runtime.process.signals import async_stop_event
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
 KAFKA_TIMEOUT_MS = 3_000

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from order_runtime.settings import ServiceSettings, secret_list
+from order_runtime.process.settings import ServiceSettings, secret_list
 
 MIN_SECRET: Final = 32  # characters
 

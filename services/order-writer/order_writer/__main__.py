@@ -12,20 +12,20 @@ from confluent_kafka import KafkaException
 from pymongo.errors import ConnectionFailure
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime import health, logs
-from order_runtime.endings import CannotGoOn
-from order_runtime.examine import database_examined, topics_examined
-from order_runtime.job_ids import Secrets
-from order_runtime.mongo import client
-from order_runtime.publisher import BatchPublisher
-from order_runtime.settings import load, secret_list
-from order_runtime.signals import stop_event
-from order_writer.decode import Log
-from order_writer.fold import OwnCommandUnreadable
-from order_writer.loop import EverythingFails, Writer
+from order_runtime.auth.job_ids import Secrets
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.mongo.client import client
+from order_runtime.process import health, logs
+from order_runtime.process.errors import CannotGoOn
+from order_runtime.process.settings import load, secret_list
+from order_runtime.process.signals import stop_event
+from order_runtime.startup.preflight import database_examined, topics_examined
+from order_writer.adapters.kafka_consumer import CommandSource
+from order_writer.adapters.mongo_store import Store
+from order_writer.app.batch_processor import EverythingFails, Writer
+from order_writer.domain.batch import OwnCommandUnreadable
+from order_writer.domain.decode import Log
 from order_writer.settings import Settings
-from order_writer.source import CommandSource
-from order_writer.store import Store
 
 T = TypeVar("T")
 

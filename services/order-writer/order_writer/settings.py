@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from order_runtime.settings import ServiceSettings
+from order_runtime.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from action_trigger.consume import Assignment, consume
+from action_trigger.adapters.kafka_consumer import Assignment, consume
 from action_trigger.settings import Settings
-from order_runtime.records import Record
-from order_runtime.settings import load
+from order_runtime.kafka.records import Record
+from order_runtime.process.settings import load
 
 
 class Later:

@@ -19,21 +19,21 @@ from pymongo.client_session import ClientSession
 
 from order_contracts.commands import RegisterOrder
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime.examine import topics_examined
-from order_runtime.jobs import Entry, entry_document
-from order_runtime.mongo import JOBS, client
-from order_runtime.orders import LiveOrder, Tombstone
-from order_runtime.publisher import BatchPublisher
-from order_runtime.records import Record
-from order_runtime.settings import load
-from order_runtime.signals import stop_event
-from order_writer.decide import State
-from order_writer.decode import Decoded, Log
-from order_writer.fold import Folded, Item
-from order_writer.loop import Writer
+from order_runtime.documents.jobs import Entry, entry_document
+from order_runtime.documents.orders import LiveOrder, Tombstone
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import JOBS, client
+from order_runtime.process.settings import load
+from order_runtime.process.signals import stop_event
+from order_runtime.startup.preflight import topics_examined
+from order_writer.adapters.kafka_consumer import CommandSource
+from order_writer.adapters.mongo_store import Store
+from order_writer.app.batch_processor import Writer
+from order_writer.domain.batch import Folded, Item
+from order_writer.domain.decide import State
+from order_writer.domain.decode import Decoded, Log
 from order_writer.settings import Settings
-from order_writer.source import CommandSource
-from order_writer.store import Store
 
 
 class CommitsFirst(CommandSource):

@@ -1,0 +1,1 @@
+"""The orders command: what may be typed, and how results are printed."""

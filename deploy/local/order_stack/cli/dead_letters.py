@@ -1,0 +1,228 @@
+"""The commands for dead letters: list them, look at one, send them again, set them aside."""
+
+# ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
+# ruff: noqa: PLR0913, PLR0917  each argument is an option of the command
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from order_operations import dead_letter_view
+from order_operations.dead_letter_view import Letter, Wanted
+from order_stack.cli.options import JsonOption, NameOption, err, out, print_json, time_of
+from order_stack.cluster import state
+from order_stack.problems import StackProblem
+
+if TYPE_CHECKING:
+    from order_operations.dead_letters import Letters
+
+MANY = 10  # letters, beyond which is asked
+
+dlq_app = typer.Typer(
+    no_args_is_help=True, help="Dead letters: what could not be read, applied or delivered."
+)
+
+PlacesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[PLACE…]", help="TOPIC/PARTITION/OFFSET, as listed.")
+]
+TopicOption = Annotated[
+    list[str] | None, typer.Option("--topic", help="orders.commands, .events or .actions.")
+]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="The code of the reason.")]
+KeyOption = Annotated[str | None, typer.Option("--key", help="The record's key, an orderId.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on (RFC 3339).")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time (RFC 3339).")]
+KafkaOption = Annotated[
+    str | None, typer.Option("--kafka", help="This broker (host:port) instead of a stack's.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which, and do nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", help=f"Don't ask, also above {MANY}.")]
+
+
+@dlq_app.command("list")
+def list_letters(
+    topic: TopicOption = None,
+    reason: ReasonOption = None,
+    key: KeyOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that were replayed or dropped.")
+    ] = False,
+    name: NameOption = "default",
+    kafka: KafkaOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List dead letters, the oldest first; nothing of what they hold but the key."""
+    wanted = _wanted(None, topic, reason, key, since, until, handled=everything)
+    _print(_box(name, kafka).selected(wanted), as_json=as_json)
+
+
+@dlq_app.command("show")
+def show_letter(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="TOPIC/PARTITION/OFFSET.")],
+    value: Annotated[
+        bool, typer.Option("--value", help="Print the original bytes instead, personal data too.")
+    ] = False,
+    name: NameOption = "default",
+    kafka: KafkaOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the headers of one dead letter, or its original bytes."""
+    wanted, box = _wanted([place], None), _box(name, kafka)
+    [where] = wanted.places
+    record = box.record_at(where)
+    if value:
+        sys.stdout.buffer.write(record.value or b"")
+        return
+    [letter] = box.selected(wanted)
+    told = dead_letter_view.shown(letter)
+    headers = [[header, dead_letter_view.printable(text)] for header, text in record.headers]
+    if as_json:
+        print_json({**told, "headers": headers})
+    else:
+        out().print(_pairs([*told.items(), *headers]))
+
+
+@dlq_app.command("replay")
+def replay(
+    places: PlacesArgument = None,
+    topic: TopicOption = None,
+    reason: ReasonOption = None,
+    key: KeyOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    name: NameOption = "default",
+    kafka: KafkaOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send open dead letters to the topic they came from; exit code 1 where some can't be."""
+    wanted = _chosen(places, topic, reason, key, since, until)
+    box = _box(name, kafka)
+    chosen = box.selected(wanted)
+    if dry_run:
+        _print(chosen, as_json=as_json)
+        return
+    _confirm("Replay", chosen, yes=yes)
+    told = track(
+        box.replay(chosen), "Replaying", len(chosen), console=err(), disable=not _on_terminal()
+    )
+    failed = {str(place): why for place, why in told if why is not None}
+    done = len(chosen) - len(failed)
+    if as_json:
+        print_json({"replayed": done, "failed": failed})
+    else:
+        out().print(f"{done} replayed.")
+        for place, why in failed.items():
+            err().print(Text(f"{place} can't be replayed: {why}."))
+    if failed:
+        raise typer.Exit(1)
+
+
+@dlq_app.command("drop")
+def drop(
+    places: PlacesArgument = None,
+    topic: TopicOption = None,
+    reason: ReasonOption = None,
+    key: KeyOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    name: NameOption = "default",
+    kafka: KafkaOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set open dead letters aside: no longer listed, and deleted when their time is over."""
+    wanted = _chosen(places, topic, reason, key, since, until)
+    box = _box(name, kafka)
+    chosen = box.selected(wanted)
+    if dry_run:
+        _print(chosen, as_json=as_json)
+        return
+    _confirm("Drop", chosen, yes=yes)
+    box.drop(chosen)
+    if as_json:
+        print_json({"dropped": len(chosen)})
+    else:
+        out().print(f"{len(chosen)} dropped; Kafka deletes each 14 days after it came.")
+
+
+def _box(name: str, kafka: str | None) -> Letters:
+    from order_operations.dead_letters import Letters
+
+    return Letters(kafka or state.known(name)[0].kafka)
+
+
+def _chosen(
+    places: list[str] | None,
+    topic: list[str] | None,
+    reason: str | None,
+    key: str | None,
+    since: str | None,
+    until: str | None,
+) -> Wanted:
+    """Return which letters are to be acted on; all of them only if that is said."""
+    if not any((places, topic, reason, key, since, until)):
+        raise StackProblem("Say which: places as `orders dlq list` shows them, or a filter.")
+    return _wanted(places, topic, reason, key, since, until)
+
+
+def _wanted(
+    places: list[str] | None,
+    topic: list[str] | None,
+    reason: str | None = None,
+    key: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    *,
+    handled: bool = False,
+) -> Wanted:
+    if places and any((topic, reason, key, since, until)):
+        raise StackProblem("Name places, or give a filter; not both.")
+    try:
+        named = frozenset(dead_letter_view.place(text) for text in places or ())
+        topics = dead_letter_view.topics({place.topic for place in named} or topic or ())
+        after, before = time_of(since), time_of(until)
+    except ValueError as error:
+        raise StackProblem(str(error)) from error
+    return Wanted(topics, named, reason, key, after, before, handled)
+
+
+def _confirm(verb: str, chosen: Sequence[Letter], *, yes: bool) -> None:
+    if len(chosen) > MANY and not yes:
+        typer.confirm(f"{verb} {len(chosen)} dead letters?", abort=True, err=True)
+
+
+def _on_terminal() -> bool:
+    return err().is_terminal
+
+
+def _print(found: Sequence[Letter], *, as_json: bool) -> None:
+    rows = [dead_letter_view.shown(letter) for letter in found]
+    if as_json:
+        print_json(rows)
+        return
+    drawn = Table(box=None, pad_edge=False)
+    columns = ("place", "at", "state", "reason", "key", "message")
+    for column in columns:
+        drawn.add_column(column, no_wrap=column in {"place", "at"}, overflow="fold")
+    for row in rows:
+        drawn.add_row(*[Text(row[column]) for column in columns])
+    out().print(drawn if rows else "No dead letters.")
+
+
+def _pairs(rows: Sequence[Sequence[object]]) -> Table:
+    drawn = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows:
+        drawn.add_row(Text(str(name)), Text("" if value is None else str(value)))
+    return drawn

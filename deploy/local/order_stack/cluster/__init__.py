@@ -1,0 +1,1 @@
+"""What an embedded stack consists of: brokers, mongods, services, ports and folders."""

@@ -1,0 +1,77 @@
+"""What makes a data directory this stack's own: its ports, cluster id, keys and secrets."""
+
+from __future__ import annotations
+
+import base64
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from order_runtime.auth.api_keys import SCOPES, KeyFile
+from order_stack.cluster import kafka_brokers, ports
+from order_stack.cluster.state import write_privately
+from order_stack.cluster.topology import ONE_OF_EACH, Topology
+from order_stack.problems import StackProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    Written once into the data directory.
+
+    A broker's quorum and a replica set carry their own addresses in their data, and old jobs
+    verify with the secret they were issued under: so a data directory keeps all of these.
+    """
+
+    ports: dict[str, int]
+    cluster: str
+    apikey: str
+    job_secret: str
+    webhook_secret: str
+    erasure_secret: str
+    topology: Topology = ONE_OF_EACH
+
+
+_IDENTITY = TypeAdapter(Identity)
+
+
+def keys_file(data: Path) -> Path:
+    return data / "keys.json"
+
+
+def remembered(
+    data: Path, topology: Topology, free: Callable[[int], bool] = ports.is_free
+) -> Identity | None:
+    """Return the identity of a data directory that was used before; its ports must be free."""
+    file = data / "identity.json"
+    try:
+        identity = _IDENTITY.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise StackProblem(f"{file} is damaged; use another --data directory.") from error
+    if identity.topology != topology:
+        raise StackProblem(
+            f"{data} holds the data of {identity.topology}; pass these numbers, or use another "
+            "--data directory."
+        )
+    ports.check(identity.ports.values(), free)
+    return identity
+
+
+def fresh(data: Path, topology: Topology) -> Identity:
+    identity = Identity(
+        ports=ports.choose(topology.ports, random.SystemRandom()),
+        cluster=kafka_brokers.new_cluster_id(),
+        apikey=KeyFile(keys_file(data)).new("stack", SCOPES, None),
+        job_secret=secrets.token_hex(32),
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        erasure_secret=secrets.token_hex(32),
+        topology=topology,
+    )
+    write_privately(data / "identity.json", _IDENTITY.dump_json(identity, indent=2))
+    return identity

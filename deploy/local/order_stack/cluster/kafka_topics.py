@@ -1,0 +1,60 @@
+"""A Kafka cluster as its clients see it: that it is the right one, and has the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import ClusterMetadata, NewTopic
+
+from order_contracts.topics import Topic
+from order_operations.kafka_client import admin, cluster_id
+from order_stack.cluster.topology import in_sync, replicas
+from order_stack.problems import StackProblem
+
+TOPIC_SECONDS = 30.0
+
+
+def verify(bootstrap: str, expected: str) -> None:
+    """Make sure that the brokers that answer are those that were formatted, before writing."""
+    found = cluster_id(bootstrap, TOPIC_SECONDS)
+    if found != expected:
+        raise StackProblem(
+            f"At {bootstrap} answers another Kafka cluster ({found}) than this stack's; "
+            "nothing was written. Stop that one, or start this stack again."
+        )
+
+
+def reach(bootstrap: str) -> None:
+    if cluster_id(bootstrap, TOPIC_SECONDS / 3) is None:
+        raise StackProblem(f"No Kafka broker answers at {bootstrap}; check --kafka.")
+
+
+def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Create what is missing; a topic that exists must have its partitions, keys depend on it."""
+    client = admin(bootstrap)
+    try:
+        seen: ClusterMetadata = client.list_topics(timeout=TOPIC_SECONDS)
+        existing = seen.topics
+        missing = [_new(it, len(seen.brokers)) for it in topics if it.name not in existing]
+        created = client.create_topics(missing, operation_timeout=TOPIC_SECONDS) if missing else {}
+        for future in created.values():
+            future.result(TOPIC_SECONDS)
+    except (KafkaException, TimeoutError) as error:
+        raise StackProblem(f"The topics can't be created at {bootstrap}: {error}.") from error
+    for topic in topics:
+        if topic.name in existing and len(existing[topic.name].partitions) != topic.partitions:
+            raise StackProblem(
+                f"Topic {topic.name} at {bootstrap} has {len(existing[topic.name].partitions)} "
+                f"partitions and must have {topic.partitions}; use another cluster, because "
+                "adding partitions breaks the order of a key."
+            )
+
+
+def _new(topic: Topic, brokers: int) -> NewTopic:
+    return NewTopic(
+        topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=replicas(brokers),
+        config={**topic.config, "min.insync.replicas": str(in_sync(brokers))},
+    )

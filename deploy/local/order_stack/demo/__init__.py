@@ -1,0 +1,1 @@
+"""The demo: sample orders, the webhook receiver, and a report."""

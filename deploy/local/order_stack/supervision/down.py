@@ -1,0 +1,32 @@
+"""Stop a stack: those who write first, then what they write to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from order_stack.cluster import state
+from order_stack.cluster.parts import Stack
+from order_stack.supervision import processes
+
+
+def stop_all(stack: Stack, folder: Path) -> None:
+    processes.stop(stack.of_kind("service"), folder)
+    processes.stop(stack.of_kind("receiver"), folder)
+    # A directory that is thrown away needs no orderly shutdown of what wrote it.
+    how: processes.Signal = "TERM" if stack.keep_data else "KILL"
+    processes.stop(stack.of_kind("mongod", "broker"), folder, how)
+
+
+def take_down(stack: Stack, folder: Path) -> None:
+    """Stop every process; remove all but a data directory that the caller chose."""
+    stop_all(stack, folder)
+    if not stack.keep_data:
+        shutil.rmtree(stack.data, ignore_errors=True)
+    state.forget(folder)
+
+
+def down(name: str) -> None:
+    stack, folder = state.known(name)
+    with state.claimed(folder):
+        take_down(stack, folder)

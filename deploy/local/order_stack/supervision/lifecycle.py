@@ -1,0 +1,69 @@
+"""Kill, stop, wake and start single parts of a running stack; nothing restarts by itself."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from order_stack.cluster.parts import Part, Stack
+from order_stack.problems import StackProblem
+from order_stack.supervision import processes
+from order_stack.supervision.probes import wait_for
+from order_stack.supervision.processes import Signal
+
+SECONDS_TO_GO = 30.0
+SECONDS_TO_STOP = 5.0
+SECONDS_TO_START = 120.0
+
+
+def named(stack: Stack, name: str) -> Part:
+    part = stack.part(name)
+    if part is None:
+        there = ", ".join(part.name for part in stack.parts)
+        raise StackProblem(f"Stack {stack.name!r} has no part {name!r}; it has {there}.")
+    return part
+
+
+def kill(part: Part, folder: Path, how: Signal) -> None:
+    """Send the signal and return when it has had its effect."""
+    process = processes.find(part, folder)
+    if process is None:
+        raise StackProblem(f"{part.name} isn't running; `orders start {part.name}` starts it.")
+    processes.send(process, how)
+    if how in ("KILL", "TERM") and not processes.gone(part, folder, SECONDS_TO_GO):
+        raise StackProblem(
+            f"{part.name} is still there {SECONDS_TO_GO:.0f} s after SIG{how}; "
+            f"`orders kill {part.name}` ends it at once. Its log: {part.log}"
+        )
+    if how == "STOP":
+        _await_stopped(process, part)
+
+
+def _await_stopped(process: psutil.Process, part: Part) -> None:
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while process.status() != psutil.STATUS_STOPPED:
+        if time.monotonic() > deadline:
+            raise StackProblem(f"{part.name} did not stop; its log: {part.log}")
+        time.sleep(processes.TICK)
+
+
+def changed(part: Part, settings: Sequence[str]) -> Part:
+    """Return the part with other settings, each as NAME=VALUE."""
+    for setting in settings:
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", setting, re.DOTALL):
+            raise StackProblem(f"--set takes NAME=VALUE, not {setting!r}.")
+    pairs = (setting.partition("=") for setting in settings)
+    return replace(part, env={**part.env, **{name: value for name, _, value in pairs}})
+
+
+def start(part: Part, folder: Path, *, wait: bool) -> None:
+    """Start it; return when it lives, or with *wait* when it is ready."""
+    if processes.find(part, folder):
+        raise StackProblem(f"{part.name} is running already; `orders kill {part.name}` ends it.")
+    processes.start(part, folder)
+    wait_for([part], folder, lambda it: it.ready if wait else it.live, SECONDS_TO_START)

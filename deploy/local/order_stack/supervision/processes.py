@@ -1,0 +1,141 @@
+"""Start, find, signal and stop the processes of a stack, and never anybody else's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import TypeAdapter
+
+from order_stack.cluster.parts import Part
+from order_stack.cluster.state import write_privately
+from order_stack.problems import StackProblem
+
+Signal = Literal["KILL", "STOP", "CONT", "TERM"]
+
+TICK = 0.05  # seconds between two looks at a process
+GRACE = 20.0  # seconds a process has to stop by itself
+SAME_START = 0.5  # seconds by which the system's clock may blur a process's start
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A process for good: a pid is used again one day, but not with the same start."""
+
+    pid: int
+    at: float
+
+
+_BIRTH = TypeAdapter(Birth)
+
+
+def _record(part: Part, folder: Path) -> Path:
+    return folder / "pids" / f"{part.name}.json"
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment without settings that are meant for other processes."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("ORDERMILL_", "ORDERS_"))
+    }
+
+
+def find(part: Part, folder: Path) -> psutil.Process | None:
+    """Return the part's process if it lives, also while it is stopped by a signal."""
+    try:
+        birth = _BIRTH.validate_json(_record(part, folder).read_bytes())
+    except FileNotFoundError:
+        return None
+    _reap(birth.pid)
+    try:
+        process = psutil.Process(birth.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process if abs(process.create_time() - birth.at) < SAME_START else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _reap(pid: int) -> None:
+    """Let a dead child of ours go; for anybody else's process this does nothing."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def start(part: Part, folder: Path) -> None:
+    """Start the part in a session of its own, so that it outlives the terminal."""
+    Path(part.log).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _record(part, folder).parent.mkdir(exist_ok=True)
+    try:
+        with Path(part.log).open("ab") as log:
+            child = subprocess.Popen(
+                part.argv,
+                env={**inherited(os.environ), **part.env},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StackProblem(
+            f"{part.name} can't be started: {part.argv[0]}: {error.strerror}."
+        ) from error
+    birth = Birth(child.pid, psutil.Process(child.pid).create_time())
+    write_privately(_record(part, folder), _BIRTH.dump_json(birth))
+
+
+def send(process: psutil.Process, name: Signal) -> None:
+    """Send a signal; one that is to end a stopped process wakes it first, so that it can."""
+    try:
+        process.send_signal(signal.Signals[f"SIG{name}"])
+        if name == "TERM":
+            process.send_signal(signal.SIGCONT)
+    except psutil.NoSuchProcess:
+        return
+
+
+def gone(part: Part, folder: Path, seconds: float) -> bool:
+    """Wait until the part has no process any more."""
+    deadline = time.monotonic() + seconds
+    while find(part, folder) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(TICK)
+    return True
+
+
+def stop(parts: Iterable[Part], folder: Path, how: Signal = "TERM") -> None:
+    """Stop all of them at once; what hasn't gone in time is killed with its children."""
+    running = [(part, process) for part in parts if (process := find(part, folder))]
+    for _, process in running:
+        send(process, how)
+    deadline = time.monotonic() + GRACE
+    for part, process in running:
+        if not gone(part, folder, max(0.0, deadline - time.monotonic())):
+            _kill_session(process)
+            gone(part, folder, GRACE)
+
+
+def _kill_session(process: psutil.Process) -> None:
+    if not process.is_running():
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def alive(parts: Sequence[Part], folder: Path) -> bool:
+    return any(find(part, folder) for part in parts)

@@ -1,0 +1,1 @@
+"""Documents at rest: their shapes, and the updates that several services share. Pure."""

@@ -1,0 +1,1 @@
+"""Kafka: records, dead letters, partitions, offsets and publishing."""

@@ -1,0 +1,73 @@
+"""
+Dead letters: the original bytes, with the reason and the origin in Kafka Connect's headers.
+
+There and back: `dead_letter` makes one, `replayed` makes of it the record that is sent again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from order_runtime.kafka.records import Outgoing, Record
+
+PREFIX: Final = "__connect.errors."
+JOB: Final = f"{PREFIX}job.id"
+SUFFIX: Final = ".dlq"
+REPLAY: Final = "orders-replay"
+MAX_REASON: Final = 4_000  # characters
+
+
+class NotReplayable(ValueError):
+    """A dead letter whose headers don't tell where it came from; says what is wrong with them."""
+
+
+def dead_letter(
+    record: Record, *, service: str, code: str, reason: str, job_id: str | None = None
+) -> Outgoing:
+    """
+    Return *record* for the dead-letter topic of the topic it came from.
+
+    *reason* must not repeat what the record holds: a header is read in dashboards. *job_id* is
+    the job that failed with it, which a replay has to name.
+    """
+    why = {
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "connector.name": service,
+        "exception.class.name": code,
+        "exception.message": reason[:MAX_REASON],
+    }
+    told = [(PREFIX + name, text.encode()) for name, text in why.items()]
+    if job_id is not None:
+        told.append((JOB, job_id.encode()))
+    # A record that was replayed and failed again tells of its last failure only.
+    kept = tuple(pair for pair in record.headers if not pair[0].startswith(PREFIX))
+    return Outgoing(f"{record.topic}{SUFFIX}", record.key, record.value, kept + tuple(told))
+
+
+def replayed(letter: Record) -> Outgoing:
+    """
+    Return what *letter* was, for the topic it came from; raises NotReplayable.
+
+    Key, value and headers are the original ones; `orders-replay` says what it repeats: the job
+    that failed with it, or, where it had none, the letter's own place. Its partition is that of
+    its key, whichever it was on.
+    """
+    told = dict(letter.headers)
+    origin = letter.topic.removesuffix(SUFFIX)
+    if origin == letter.topic or told.get(f"{PREFIX}topic") != origin.encode():
+        raise NotReplayable(f"The header {PREFIX}topic doesn't name the topic it came from")
+    repeats = told.get(JOB) or f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
+    return Outgoing(
+        origin, letter.key, letter.value, (*original_headers(letter), (REPLAY, repeats))
+    )
+
+
+def original_headers(letter: Record) -> tuple[tuple[str, bytes | None], ...]:
+    """Return the headers that the sender gave: neither the reason nor an earlier replay's."""
+    return tuple(
+        pair
+        for pair in letter.headers
+        if not pair[0].startswith(PREFIX) and pair[0].lower() != REPLAY
+    )

@@ -1,0 +1,184 @@
+"""Publishing to Kafka: idempotent, acknowledged by all replicas, partitioned as Java does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from order_runtime.kafka.records import Outgoing
+
+MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
+LOGGER: Final = logging.getLogger("kafka")
+FOREVER_MS: Final = 0  # as librdkafka says it
+
+
+class NotAccepted(Exception):
+    """The record was never handed to Kafka."""
+
+
+class RecordTooLarge(Exception):
+    """The broker refused the record for its size; it was not stored."""
+
+
+class OutcomeUnknown(Exception):
+    """The record was handed over and no answer came in time: it may still be stored."""
+
+
+def _config(kafka: str, client_id: str, *, linger_ms: float, timeout_ms: int) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": kafka,
+        "client.id": client_id,
+        "acks": "all",
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "linger.ms": linger_ms,
+        "message.timeout.ms": timeout_ms,
+        "reconnect.backoff.max.ms": 1_000,
+        "topic.metadata.propagation.max.ms": 1_000,
+        "queue.buffering.max.kbytes": 64 * 1024,
+    }
+
+
+class BatchPublisher:
+    """For a service that runs in one thread: hand over a batch, wait for every acknowledgement."""
+
+    def __init__(self, kafka: str, client_id: str) -> None:
+        # Never times out by itself: an event that isn't announced holds back the commit instead.
+        config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
+        self._producer = Producer(config, logger=LOGGER)
+
+    def publish_all(self, records: Sequence[Outgoing], patience: float) -> bool:
+        """
+        Publish *records* in order; return whether all are acknowledged within *patience* seconds.
+
+        Call `flushed` until it says so before anything is committed. Raises KafkaException for
+        a record that can't be stored.
+        """
+        self._failed: list[KafkaError] = []
+        for record in records:
+            self._hand_over(record)
+        return self.flushed(patience)
+
+    def flushed(self, patience: float) -> bool:
+        """Wait up to *patience* seconds; return whether nothing is left to acknowledge."""
+        left: int = self._producer.flush(patience)
+        if self._failed:
+            raise KafkaException(self._failed[0])
+        return left == 0
+
+    def _hand_over(self, record: Outgoing) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    key=record.key,
+                    value=record.value,
+                    headers=list(record.headers),
+                    on_delivery=self._delivered,
+                )
+            except BufferError:  # the queue is full: let some of it leave
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failed.append(error)
+
+
+class Publisher:
+    """
+    For a service that runs an event loop: `await publish(record)` until the broker has it.
+
+    librdkafka calls back in a thread of ours, which wakes the loop once for all that came in.
+    """
+
+    def __init__(
+        self, kafka: str, client_id: str, *, linger_ms: float = 1, timeout_ms: int = FOREVER_MS
+    ) -> None:
+        config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
+        self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)
+        self._acknowledged: deque[tuple[asyncio.Future[None], KafkaError | None]] = deque()
+        self._waking = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="kafka-acks", daemon=True)
+        self.broken = False
+        """Whether the producer met an error it can't recover from: the process must be replaced."""
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self._producer.flush, 5)
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def hand_over(self, record: Outgoing) -> asyncio.Future[None]:
+        """
+        Queue *record*; return a future that is done when the broker has it.
+
+        Records of one key are stored in the order they are handed over. The future fails with
+        OutcomeUnknown or RecordTooLarge. Raises NotAccepted where the queue is full.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        try:
+            self._producer.produce(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+                on_delivery=lambda error, _: self._answered(future, error),
+            )
+        except (BufferError, KafkaException) as error:
+            raise NotAccepted(str(error)) from error
+        return future
+
+    async def publish(self, record: Outgoing) -> None:
+        """Publish *record* and wait for the acknowledgement; raises as `hand_over` does."""
+        await self.hand_over(record)
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> None:
+        """Publish *records* in order and wait for all; the first failure is raised."""
+        await asyncio.gather(*[self.hand_over(record) for record in records])
+
+    def _error(self, error: KafkaError) -> None:
+        self.broken = self.broken or error.fatal()
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(0.2)
+
+    def _answered(self, future: asyncio.Future[None], error: KafkaError | None) -> None:
+        self._acknowledged.append((future, error))
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._waking = False  # before draining: what comes in meanwhile wakes us again
+        while self._acknowledged:
+            future, error = self._acknowledged.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                future.set_exception(RecordTooLarge(error.name()))
+            else:
+                future.set_exception(OutcomeUnknown(error.name()))

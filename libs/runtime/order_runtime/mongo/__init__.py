@@ -1,0 +1,1 @@
+"""MongoDB: clients, collection names and the store of erasures."""

@@ -1,0 +1,60 @@
+"""
+Erasures at rest.
+
+One document for each key of an erased contact, `_id` its hash. Kept for longer than the topics keep
+what could bring the contact back, and no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from order_runtime.documents.document import Document
+from order_runtime.documents.erasures import KEPT, Erasure, hashed
+from order_runtime.process.errors import AssumptionBroken
+
+_KEPT_MS: Final = KEPT // timedelta(milliseconds=1)
+
+
+def noted(key_hash: str, at: datetime) -> UpdateOne:
+    """
+    Return the write that notes an erasure; the latest counts, and when it was first seen.
+
+    By the database's clock, at the moment from which everybody sees it: who notes it may have
+    slept since it read its own. Not before it was published, though Kafka's clock may be ahead.
+    """
+    later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
+    fields: dict[str, Any] = {
+        "at": {"$max": ["$at", at]},
+        "seen": {"$cond": [later, {"$max": ["$$NOW", at]}, "$seen"]},
+        "expireAt": {"$cond": [later, {"$add": ["$$NOW", _KEPT_MS]}, "$expireAt"]},
+    }
+    return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)
+
+
+async def found(erasures: AsyncCollection[Document], hashes: Collection[str]) -> dict[str, Erasure]:
+    """Return those of these hashes that were erased."""
+    if not hashes:
+        return {}
+    documents = erasures.find({"_id": {"$in": list(hashes)}})
+    return {it["_id"]: Erasure(it["at"], it["seen"]) async for it in documents}
+
+
+async def same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:
+    """Raise AssumptionBroken where another secret was used before: nobody would be known again."""
+    check = {"$setOnInsert": {"check": hashed(secret, "check")}}
+    await erasures.update_one({"_id": "secret"}, check, upsert=True)
+    if not await erasures.find_one({"_id": "secret", "check": hashed(secret, "check")}):
+        raise AssumptionBroken(
+            "ORDERMILL_ERASURE_SECRET is not the one that erased contacts are known by. Give the"
+            " enricher and the action-trigger the one that they had."
+        )
+
+
+async def ensure_indexes(erasures: AsyncCollection[Document]) -> None:
+    await erasures.create_index("expireAt", expireAfterSeconds=0)

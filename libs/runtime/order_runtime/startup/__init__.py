@@ -1,0 +1,1 @@
+"""Checks at start: whether Kafka and MongoDB are what a service requires."""

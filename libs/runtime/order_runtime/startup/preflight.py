@@ -1,0 +1,126 @@
+"""Looks at Kafka and MongoDB when a service starts: are they what it relies on?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, TopicDescription
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from order_contracts.topics import Topic
+from order_runtime.kafka.offsets import begin
+from order_runtime.mongo.client import Document, client
+from order_runtime.process.errors import AssumptionBroken
+from order_runtime.process.logs import log
+from order_runtime.process.retry import patiently
+from order_runtime.startup.requirements import (
+    Described,
+    Server,
+    server_doubts,
+    server_faults,
+    topic_doubts,
+    topic_faults,
+    topics_of,
+)
+
+TIMEOUT: Final = 10.0  # seconds
+PAUSE: Final = 1.0  # seconds between two questions to a Kafka that is away
+_DENIED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+
+
+def topics_examined(kafka: str, service: str) -> Mapping[str, Described]:
+    """
+    Return the topics that *service* reads or writes, by name, as the broker has them.
+
+    Raises AssumptionBroken with a sentence for each setting that breaks the contract, OffsetsLost
+    as `begin` does, and KafkaException where Kafka or a topic isn't there. A broker that doesn't
+    let us see the settings is only warned of.
+    """
+    topics = topics_of(service)
+    found = _described(kafka, topics)
+    _refuse([it for topic in topics for it in topic_faults(topic, found[topic.name])])
+    _warn((it, name) for name, described in found.items() for it in topic_doubts(described))
+    begin(kafka, service, [topic.name for topic in topics if service in topic.readers])
+    return found
+
+
+def database_examined(mongo: MongoClient[Document]) -> None:
+    """Raise AssumptionBroken where *mongo* can't do what we need; PyMongoError where it's away."""
+    hello = mongo.admin.command("hello")
+    server = Server(hello, _transaction_seconds(mongo))
+    _refuse(list(server_faults(server)))
+    _warn((it, "MongoDB") for it in server_doubts(server, datetime.now(UTC).replace(tzinfo=None)))
+
+
+async def examined(kafka: str, mongo: str, service: str) -> Mapping[str, Described]:
+    """
+    Examine both, for a service that runs an event loop; waits for Kafka where it is away.
+
+    Returns what `topics_examined` does.
+    """
+    with client(mongo, service) as connected:
+        await patiently(lambda: asyncio.to_thread(database_examined, connected))
+    while True:
+        try:
+            return await asyncio.to_thread(topics_examined, kafka, service)
+        except KafkaException as error:
+            log().warning("waiting for Kafka", reason=error.args[0].str(), seconds=PAUSE)
+            await asyncio.sleep(PAUSE)
+
+
+def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, Described]:
+    names = [topic.name for topic in topics]
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    found = admin.describe_topics(TopicCollection(names), request_timeout=TIMEOUT)
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    configs = admin.describe_configs(resources, request_timeout=TIMEOUT)
+    answers = {resource.name: future for resource, future in configs.items()}
+    return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
+
+
+def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> Described:
+    replicas = [len(partition.replicas) for partition in description.partitions]
+    return Described(str(description.topic_id), len(replicas), min(replicas, default=0), config)
+
+
+def _settings(answer: Future[dict[str, ConfigEntry]]) -> dict[str, str] | None:
+    try:
+        return {name: entry.value for name, entry in answer.result().items()}
+    except KafkaException as error:
+        if error.args[0].code() in _DENIED:
+            return None
+        raise
+
+
+def _transaction_seconds(mongo: MongoClient[Document]) -> int | None:
+    try:
+        found = mongo.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
+    except OperationFailure:  # not everybody may ask, and a router doesn't know
+        return None
+    return int(found["transactionLifetimeLimitSeconds"])
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise AssumptionBroken(" ".join(faults))
+
+
+def _warn(doubts: Iterable[tuple[str, str]]) -> None:
+    """Say each doubt once, with the names of all that it is about."""
+    about = defaultdict[str, list[str]](list)
+    for doubt, name in doubts:
+        about[doubt].append(name)
+    for doubt, names in about.items():
+        log().warning("set riskily", doubt=doubt, names=names)

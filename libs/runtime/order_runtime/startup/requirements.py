@@ -1,0 +1,118 @@
+"""What a service relies on of its topics and of MongoDB, and a sentence for each that isn't so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from order_contracts.topics import PUBLIC, TOPICS, Topic
+from order_runtime.documents.jobs import RETENTION
+
+SIX: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVersion
+TRANSACTION_SECONDS: Final = 10
+SKEW: Final = timedelta(minutes=1)
+_AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms"})
+_LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A topic as the broker has it; a topic that was deleted and made again has another id."""
+
+    id: str
+    partitions: int
+    replicas: int
+    """Of the partition that has the fewest."""
+    config: Mapping[str, str] | None
+    """None where we may not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A MongoDB server: what it answers to `hello`, and how long a transaction may last."""
+
+    hello: Mapping[str, Any]
+    transaction_seconds: int | None
+    """None where we may not know."""
+
+
+def topics_of(service: str) -> tuple[Topic, ...]:
+    """Return the topics that *service* reads or writes."""
+    return tuple(topic for topic in TOPICS if service in topic.readers | topic.writers)
+
+
+def topic_faults(topic: Topic, found: Described) -> Iterator[str]:
+    """Yield what makes it impossible to keep the contract on this topic."""
+    if found.partitions != topic.partitions:
+        yield (
+            f"{topic.name} has {found.partitions} partitions, needed: {topic.partitions};"
+            " another number breaks the order of what has the same key."
+        )
+    if found.config is None:
+        return
+    for name, needed in topic.config.items():
+        value = found.config.get(name, "not set")
+        if name in _AT_LEAST and _milliseconds(value) >= int(needed):
+            continue
+        if value != needed:
+            least = "at least " if name in _AT_LEAST else ""
+            yield f"{topic.name}: {name} is {value}, needed: {least}{needed}."
+    if _outlives_jobs(topic, found.config):
+        yield (
+            f"{topic.name}: retention.ms is {found.config['retention.ms']}, needed: less than"
+            f" {_LEDGER_MS}; a job is forgotten then, and its command would be applied again."
+        )
+
+
+def topic_doubts(found: Described) -> Iterator[str]:
+    """Yield what is allowed and risky; a stack of one broker has no other choice."""
+    if found.config is None:
+        yield "The broker doesn't tell the settings; nobody compared them."
+        return
+    in_sync = int(found.config.get("min.insync.replicas", 1))
+    if found.replicas < 2 or in_sync < 2:
+        yield (
+            f"Replicas are {found.replicas} and min.insync.replicas {in_sync}: a broker that is"
+            " lost may take acknowledged records along."
+        )
+    elif in_sync >= found.replicas:
+        yield f"Replicas and min.insync.replicas are {in_sync}: no broker may be away."
+
+
+def server_faults(server: Server) -> Iterator[str]:
+    """Yield what makes it impossible to apply commands in transactions."""
+    if "setName" not in server.hello and server.hello.get("msg") != "isdbgrid":
+        yield "MongoDB is not a replica set, needed: one, of a single member at least."
+    version = server.hello.get("maxWireVersion", 0)
+    if version < SIX:
+        yield f"MongoDB's wire version is {version}, needed: at least {SIX}, which is MongoDB 6.0."
+
+
+def server_doubts(server: Server, now: datetime) -> Iterator[str]:
+    """Yield what makes things slow or hard to understand, but not wrong."""
+    seconds = server.transaction_seconds
+    if seconds is not None and seconds > TRANSACTION_SECONDS:
+        yield (
+            f"transactionLifetimeLimitSeconds is {seconds}, better: {TRANSACTION_SECONDS};"
+            " for so long a killed order-writer keeps its orders locked."
+        )
+    skew = abs(server.hello["localTime"] - now)
+    if skew > SKEW:
+        yield f"The clock and ours are {skew.total_seconds():.0f} s apart."
+
+
+def _outlives_jobs(topic: Topic, config: Mapping[str, str]) -> bool:
+    """Return whether records that we read, or may replay, are kept longer than their jobs."""
+    if topic.retention_ms is None or topic.readers == {PUBLIC}:
+        return False
+    return _milliseconds(config.get("retention.ms", "0")) >= _LEDGER_MS
+
+
+def _milliseconds(value: str) -> float:
+    """Return a time as brokers write it; -1 is for ever."""
+    try:
+        return float("inf") if value == "-1" else float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""Documents generated from the contract, and the check that a change breaks none of them."""

@@ -1,0 +1,146 @@
+"""
+A delivery at rest: its document, and what an attempt changes of it.
+
+`contactId`, `body`, `record` and `attempts[].answer` may hold personal data, and nothing else
+here; what replays and erases is in `order_runtime.documents.deliveries`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bson import Binary
+from pymongo import UpdateOne
+
+from action_trigger.domain.delivery import Attempt, Head, Recorded, Settled
+from action_trigger.domain.webhooks import Delivered, Disabled, Failed, Outcome, Retry
+from order_contracts.order import ActionName
+from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
+from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import Document
+
+
+def new(item: Recorded, now: datetime) -> Document:
+    record = item.record
+    document = {
+        "_id": item.action_id,
+        "jobId": item.job_id,
+        "orderId": item.order_id,
+        "partition": record.partition,
+        "offset": record.offset,
+        "action": str(item.action),
+        "contactId": item.contact_id,
+        "registeredAt": item.registered_at,
+        "acceptedAt": item.accepted_at,
+        "body": item.body,
+        "size": len(item.body),
+        "state": PENDING,
+        "attempts": [],
+        "scheduled": 0,
+        "dueAt": now,
+        "createdAt": now,
+        "startedAt": now,
+        # For the dead letter, which holds the original bytes.
+        "record": {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "at": record.at,
+            "key": _binary(record.key),
+            "value": _binary(record.value),
+            "headers": [[name, _binary(value)] for name, value in record.headers],
+        },
+    }
+    return document | ({"traceparent": item.traceparent} if item.traceparent else {})
+
+
+def unsent(item: Recorded, now: datetime) -> Document:
+    """Return what is kept of an action whose contact was erased before it was recorded."""
+    kept = {name: it for name, it in new(item, now).items() if name not in {"contactId", "record"}}
+    return kept | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
+
+
+def _binary(value: bytes | None) -> Binary | None:
+    return None if value is None else Binary(value)
+
+
+def record_of(document: Document) -> Record:
+    headers = tuple((name, value) for name, value in document["headers"])
+    return Record(**(document | {"headers": headers}))
+
+
+def head_of(document: Document) -> Head:
+    return Head(
+        id=document["_id"],
+        order_id=document["orderId"],
+        partition=document["partition"],
+        offset=document["offset"],
+        action=ActionName(document["action"]),
+        size=document["size"],
+        attempts=len(document["attempts"]),
+        scheduled=document["scheduled"],
+        due_at=document["dueAt"],
+        created_at=document["createdAt"],
+        started_at=document["startedAt"],
+    )
+
+
+def update_of(attempt: Attempt) -> UpdateOne:
+    """
+    Set the attempt at its own index, so that a repeat after a lost answer adds no second.
+
+    A 410 is about the endpoint: the delivery waits for it with the schedule it had.
+    """
+    head = attempt.head
+    tried: dict[str, Any] = {
+        "at": attempt.at,
+        "outcome": type(attempt.outcome).__name__.lower(),
+        "durationMs": round(attempt.duration.total_seconds() * 1000),
+        "status": attempt.status,
+        "answer": attempt.answer,
+    }
+    fields = {
+        f"attempts.{head.attempts}": tried,
+        **_consequence(attempt.outcome, head.scheduled, attempt.at + attempt.duration),
+    }
+    return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
+
+
+def given_up(head: Head, reason: str, now: datetime) -> UpdateOne:
+    """End a delivery without another attempt."""
+    fields = _consequence(Failed(reason), head.scheduled, now)
+    return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
+
+
+def _consequence(outcome: Outcome, scheduled: int, now: datetime) -> dict[str, Any]:
+    match outcome:
+        case Retry(at):
+            return {"scheduled": scheduled + 1, "dueAt": at}
+        case Disabled():
+            return {}
+        case Failed(reason):
+            return {"state": FAILED, "reason": reason, **_ended(now)}
+        case Delivered():
+            return {"state": DELIVERED, **_ended(now)}
+
+
+def _ended(now: datetime) -> dict[str, Any]:
+    return {"since": now, "announced": False, "expireAt": now + RETENTION}
+
+
+def settled_of(document: Document) -> Settled:
+    attempts = document["attempts"]
+    return Settled(
+        id=document["_id"],
+        job_id=document["jobId"],
+        order_id=document["orderId"],
+        action=ActionName(document["action"]),
+        state=document["state"],
+        attempts=len(attempts),
+        status=attempts[-1]["status"] if attempts else None,
+        reason=document.get("reason"),
+        at=document["since"],
+        round=document.get("round", 0),
+        traceparent=document.get("traceparent"),
+    )

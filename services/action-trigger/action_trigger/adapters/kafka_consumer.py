@@ -1,0 +1,177 @@
+"""Takes actions from Kafka into the deliveries: recorded first, committed last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from action_trigger import metrics
+from action_trigger.adapters.delivery_store import Deliveries
+from action_trigger.domain.decode import Unreadable, decoded
+from action_trigger.domain.delivery import Recorded
+from order_contracts.topics import ACTIONS, TRIGGER
+from order_runtime.kafka.dead_letters import dead_letter
+from order_runtime.kafka.offsets import WHAT_TO_DO
+from order_runtime.kafka.publisher import Publisher
+from order_runtime.kafka.records import Record
+from order_runtime.process.errors import OffsetsLost
+from order_runtime.process.logs import log
+from order_runtime.process.retry import LONGEST, patiently
+
+BATCH: Final = 500  # records
+BATCH_MS: Final = 500  # to wait for the first of them
+PAUSE: Final = 1.0  # seconds before Kafka is tried again
+DAY_MS: Final = 24 * 60 * 60 * 1000
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What Kafka gives us, told on at once."""
+
+    def __init__(self, tell: Callable[[Collection[int]], None]) -> None:
+        self._tell = tell
+        self.ready = False
+
+    def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        del revoked  # all of them, in this protocol
+        self._tell(())
+
+    def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        partitions = sorted(place.partition for place in assigned)
+        self._tell(partitions)
+        self.ready = True
+        log().info("partitions assigned", partitions=partitions)
+
+
+class Recorder:
+    """Records batches: deliveries for what can be read, dead letters for the rest."""
+
+    def __init__(
+        self, deliveries: Deliveries, publisher: Publisher, recorded: Callable[[], None]
+    ) -> None:
+        self._deliveries = deliveries
+        self._publisher = publisher
+        self._recorded = recorded
+
+    async def record(self, records: Sequence[Record], now: datetime) -> None:
+        """Return when all of it is durable; to do it twice is harmless."""
+        read = [decoded(record) for record in records]
+        actions = [item for item in read if isinstance(item, Recorded)]
+        if actions:
+            await patiently(lambda: self._deliveries.record(actions, now))
+            metrics.RECORDED.inc(len(actions))
+            self._recorded()
+        unreadable = [item for item in read if isinstance(item, Unreadable)]
+        if unreadable:
+            await self._bury(unreadable)
+
+    async def _bury(self, unreadable: Sequence[Unreadable]) -> None:
+        for record, reason in ((item.record, item.reason) for item in unreadable):
+            letter = dead_letter(record, service=TRIGGER, code="ValidationFailed", reason=reason)
+            await self._publisher.publish(letter)  # one at a time, because they may be large
+            metrics.UNREADABLE.inc()
+            place = {"partition": record.partition, "offset": record.offset}
+            log().warning("unreadable action", **place, reason=reason)
+
+
+async def consume(
+    kafka: str, instance: str, assignment: Assignment, recorder: Recorder, stop: asyncio.Event
+) -> None:
+    """Run until *stop*; raises OffsetsLost, and whatever nobody knows how to wait out."""
+    async with _consumer(kafka, instance, assignment) as consumer:
+        while not stop.is_set():
+            try:
+                found = await consumer.getmany(timeout_ms=BATCH_MS, max_records=BATCH)
+            except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+                raise OffsetsLost(f"{error}. {WHAT_TO_DO}") from error
+            except KafkaError as error:
+                await _wait_out(error)
+                continue
+            records = [_record(item) for batch in found.values() for item in batch]
+            if not records:
+                continue
+            # Effects first, offsets last: swapped, a crash in between would lose actions.
+            await recorder.record(records, datetime.now(UTC))
+            await _commit(consumer, {place: batch[-1].offset + 1 for place, batch in found.items()})
+
+
+@asynccontextmanager
+async def _consumer(
+    kafka: str, instance: str, assignment: Assignment
+) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        client_id=instance,
+        group_id=TRIGGER,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        # A topic that is deleted is left; one that is made anew is met within this time.
+        metadata_max_age_ms=30_000,
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=1_000,  # by which members learn that one came or left
+        # While MongoDB is away a batch waits, and the group must not take that for death.
+        max_poll_interval_ms=DAY_MS,
+        retry_backoff_ms=500,
+        rebalance_timeout_ms=30_000,
+        fetch_max_bytes=32 * 1024 * 1024,
+    )
+    consumer.subscribe([ACTIONS.name], listener=assignment)
+    try:
+        await _start(consumer)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _start(consumer: AIOKafkaConsumer) -> None:
+    delay = PAUSE
+    while True:
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            log().warning("waiting for Kafka", seconds=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST)
+        else:
+            return
+
+
+async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
+    try:
+        await consumer.commit(offsets)
+    except (CommitFailedError, IllegalStateError) as error:
+        # Another worker has them now: it meets the same ids.
+        log().warning("offsets not committed", reason=type(error).__name__)
+    except KafkaError as error:
+        await _wait_out(error)
+
+
+async def _wait_out(error: KafkaError) -> None:
+    if not error.retriable:
+        raise error
+    log().warning("waiting for Kafka", error=type(error).__name__, seconds=PAUSE)
+    await asyncio.sleep(PAUSE)
+
+
+def _record(item: Any) -> Record:
+    return Record(
+        topic=item.topic,
+        partition=item.partition,
+        offset=item.offset,
+        at=datetime.fromtimestamp(item.timestamp / 1000, UTC),
+        key=item.key,
+        value=item.value,
+        headers=tuple(item.headers),
+    )

@@ -1,0 +1,53 @@
+"""From a record of `orders.actions` to a delivery. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from action_trigger.domain.delivery import Recorded
+from action_trigger.domain.webhooks import body
+from order_contracts.cloudevents import BadHeaders, read_headers
+from order_contracts.decoding import Invalid, read_announced
+from order_contracts.events import OrderAction
+from order_runtime.kafka.dead_letters import REPLAY
+from order_runtime.kafka.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    record: Record
+    reason: str
+
+
+def decoded(record: Record) -> Recorded | Unreadable:
+    """Return the action in *record*, or why there is none to be read."""
+    try:
+        headers = read_headers(record.headers)
+        if headers.get("ce_type") != OrderAction.TYPE:
+            return Unreadable(record, f"The header ce_type is not {OrderAction.TYPE}")
+        action = read_announced(OrderAction, record.value or b"")
+    except (BadHeaders, Invalid) as error:
+        return Unreadable(record, str(error))
+    accepted_at = _asked_at(headers.get("ce_time"), record.at)
+    return Recorded(
+        action_id=action.action_id,
+        job_id=action.job_id,
+        order_id=action.order_id,
+        action=action.action,
+        contact_id=action.contact_id,
+        registered_at=action.order.registered_at or accepted_at,
+        accepted_at=accepted_at,
+        body=body(action, accepted_at),
+        record=record,
+        traceparent=headers.get("traceparent"),
+        replay=REPLAY in headers,
+    )
+
+
+def _asked_at(text: str | None, otherwise: datetime) -> datetime:
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        return otherwise
+    return at.astimezone(UTC) if at.tzinfo else otherwise

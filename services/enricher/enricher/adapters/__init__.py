@@ -1,0 +1,1 @@
+"""Kafka, MongoDB and HTTP: everything that reaches outside the process."""

@@ -1,0 +1,111 @@
+"""Links: which contact an order belongs to, and what it lacks; written by the enricher alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pymongo import DeleteOne, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from enricher.adapters.bulk_writes import portions
+from enricher.domain.model import Link
+from order_contracts.decoding import at_rest
+from order_contracts.events import Missing
+from order_runtime.mongo.client import Document
+
+_WAITING: Final = {"waitsFor": {"$exists": True}}
+
+
+def link_document(link: Link) -> Document:
+    document: Document = {
+        "_id": link.order_id,
+        "jobId": link.job_id,
+        "contactVersion": link.contact_version,
+        "contactId": link.contact_id,
+        "registeredAt": link.registered_at,
+        "missing": [missing.model_dump() for missing in link.missing],
+    }
+    # Left out where nothing is missing: the index on it is sparse.
+    return document | ({"waitsFor": list(link.waits_for)} if link.waits_for else {})
+
+
+def link_of(document: Document) -> Link:
+    return Link(
+        order_id=document["_id"],
+        job_id=document["jobId"],
+        contact_version=document["contactVersion"],
+        contact_id=document["contactId"],
+        registered_at=document["registeredAt"],
+        missing=tuple(at_rest(Missing, missing) for missing in document["missing"]),
+        waits_for=tuple(document.get("waitsFor", ())),
+    )
+
+
+def newer(link: Link) -> ReplaceOne[Document]:
+    """
+    Return the write of *link*, which never overwrites a link of a later version.
+
+    Where there is one, the upsert ends in a duplicate key: to be passed over.
+    """
+    older = {"_id": link.order_id, "contactVersion": {"$lt": link.contact_version}}
+    return ReplaceOne(older, link_document(link), upsert=True)
+
+
+def healed(was: Link, link: Link) -> ReplaceOne[Document]:
+    """Return the write of *link* in the place of *was*, unless that has changed by now."""
+    return ReplaceOne(_unchanged(was), link_document(link))
+
+
+def gone(was: Link) -> DeleteOne:
+    """Return the removal of the link of an order that is gone, unless it has changed by now."""
+    return DeleteOne(_unchanged(was))
+
+
+def _unchanged(was: Link) -> Document:
+    waits_for = list(was.waits_for) if was.waits_for else {"$exists": False}
+    return {"_id": was.order_id, "contactVersion": was.contact_version, "waitsFor": waits_for}
+
+
+async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> list[str]:
+    """Return the orders that any of these keys would mend."""
+    found: set[str] = set()
+    for portion in portions(keys):
+        waiting = links.find({"waitsFor": {"$in": portion}}, {"_id": 1})
+        found.update([document["_id"] async for document in waiting])
+    return list(found)
+
+
+async def linked_to(links: AsyncCollection[Document], contact_id: str) -> list[str]:
+    """Return the orders that are linked to this contact."""
+    found = links.find({"contactId": contact_id}, {"_id": 1})
+    return [document["_id"] async for document in found]
+
+
+async def after(
+    links: AsyncCollection[Document], order_id: str, limit: int
+) -> list[tuple[str, str]]:
+    """Return the orders that come after *order_id*, each as (its place, orderId)."""
+    found = links.find({"_id": {"$gt": order_id}}, {"_id": 1}).sort("_id").limit(limit)
+    return [(document["_id"], document["_id"]) async for document in found]
+
+
+async def waiting_after(
+    links: AsyncCollection[Document], job_id: str, limit: int
+) -> list[tuple[str, str]]:
+    """Return the orders that wait for something, by the job that made them wait: their place."""
+    where = {**_WAITING, "jobId": {"$gt": job_id}}
+    found = links.find(where, {"jobId": 1}, hint="waiting").sort("jobId").limit(limit)
+    return [(document["jobId"], document["_id"]) async for document in found]
+
+
+async def links_of(links: AsyncCollection[Document], order_ids: Iterable[str]) -> dict[str, Link]:
+    """Return the links that exist, by orderId."""
+    found = links.find({"_id": {"$in": list(order_ids)}})
+    return {document["_id"]: link_of(document) async for document in found}
+
+
+async def ensure_indexes(links: AsyncCollection[Document]) -> None:
+    await links.create_index([("contactId", 1), ("registeredAt", -1), ("_id", -1)])
+    await links.create_index("waitsFor", sparse=True)
+    await links.create_index("jobId", name="waiting", partialFilterExpression=_WAITING)

@@ -1,0 +1,80 @@
+"""Jobs whose enrichment is due: found by partial indexes, and made events of again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from pymongo import IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher.domain.model import Happened
+from order_contracts.events import EventType, OrderEvent
+from order_contracts.job import Operation
+from order_runtime.documents.jobs import Entry, entry_of
+from order_runtime.documents.orders import LiveOrder, from_document
+from order_runtime.mongo.client import JOBS, ORDERS, Document
+
+_HAPPENED: Final = {
+    Operation.REGISTER: EventType.REGISTERED,
+    Operation.REPLACE: EventType.REPLACED,
+    Operation.CHANGE_STATUS: EventType.STATUS_CHANGED,
+    Operation.CHANGE_DELIVERY: EventType.DELIVERY_CHANGED,
+    Operation.ACTION: EventType.ACTION_REQUESTED,
+}
+_CONNECTING: Final = [str(Operation.REGISTER), str(Operation.REPLACE)]
+# Equal to null is the one way in which a partial index knows what isn't there.
+_DUE: Final[Mapping[str, Document]] = {
+    "connecting": {
+        "enrichment": None,
+        "version": {"$exists": True},
+        "operation": {"$in": _CONNECTING},
+    },
+    "acting": {"enrichment": None, "action": {"$exists": True}},
+}
+
+
+async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
+    await jobs.create_indexes(
+        [IndexModel("at", name=name, partialFilterExpression=due) for name, due in _DUE.items()]
+    )
+
+
+async def due(jobs: AsyncCollection[Document], before: datetime, limit: int) -> list[str]:
+    """Return jobs of commands from *before* whose event was not handled yet, the oldest first."""
+    found: dict[str, None] = {}
+    for name, where in _DUE.items():
+        old = jobs.find({**where, "at": {"$lt": before}}, {"_id": 1}, hint=name)
+        found |= {it["_id"]: None async for it in old.sort("at").limit(limit)}
+    return list(found)
+
+
+async def events_of(database: AsyncDatabase[Document], job_ids: Iterable[str]) -> list[Happened]:
+    """Return the events of these jobs, as the order-writer would announce them now."""
+    jobs = database[JOBS].find({"_id": {"$in": list(job_ids)}}).sort([("at", 1), ("version", 1)])
+    entries = [entry_of(document) async for document in jobs]
+    order_ids = list({it.order_id for it in entries})
+    orders = database[ORDERS].find({"_id": {"$in": order_ids}})
+    stored = {document["_id"]: from_document(document) async for document in orders}
+    live = {key: it for key, it in stored.items() if isinstance(it, LiveOrder)}
+    return list(_events(entries, live))
+
+
+def _events(entries: Sequence[Entry], orders: Mapping[str, LiveOrder]) -> Iterator[Happened]:
+    for it in entries:
+        order_id = it.order_id or ""
+        order, kind = orders.get(order_id), _HAPPENED.get(it.operation)
+        if kind is None:
+            continue
+        event = OrderEvent(
+            job_id=it.job_id,
+            order_id=order_id,
+            version=it.version,
+            order_version=order.version if order else None,
+            registration=it.registration,
+            order=order.view() if order else None,
+            action=it.action,
+        )
+        yield Happened(kind, event, it.at)

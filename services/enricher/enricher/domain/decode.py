@@ -1,0 +1,40 @@
+"""From records of `orders.events` to what happened, or to the reason why they can't be read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from enricher.domain.model import Happened
+from order_contracts.cloudevents import BadHeaders, read_headers
+from order_contracts.decoding import Invalid, read_announced
+from order_contracts.events import EventType, OrderEvent
+from order_runtime.kafka.records import Record
+
+
+class Unreadable(ValueError):
+    """A record that is no event of an order; says why, without repeating what it holds."""
+
+
+def happened(record: Record) -> Happened:
+    """Return the event in *record*; raises Unreadable."""
+    try:
+        headers = read_headers(record.headers)
+        event = read_announced(OrderEvent, record.value or b"")
+        kind = EventType(headers["ce_type"])
+    except (BadHeaders, Invalid) as error:
+        raise Unreadable(str(error)) from None
+    except KeyError as error:
+        raise Unreadable(f"The header {error.args[0]} is missing") from None
+    except ValueError:
+        raise Unreadable("The header ce_type names no event of an order") from None
+    accepted_at = _time(headers.get("ce_time")) or record.at
+    return Happened(kind, event, accepted_at, headers.get("traceparent"))
+
+
+def _time(text: str | None) -> datetime | None:
+    """Return when the command was accepted, if the writer said it in a way that can be read."""
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else None

@@ -1,0 +1,87 @@
+"""The enricher's messages as records, under ids derived from the job they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from enricher.domain.model import Decision, Happened, Held, Life, Link
+from enricher.domain.rules import enriched
+from order_contracts.cloudevents import Envelope, Meant
+from order_contracts.commands import DeleteOrder, type_of
+from order_contracts.events import OrderAction, OrderEnriched
+from order_contracts.identity import derived, event_id
+from order_contracts.topics import ACTIONS, COMMANDS, ENRICHED, ENRICHER, Topic
+from order_runtime.kafka.records import Outgoing
+
+
+def announcements(happened: Happened, decision: Decision) -> Iterator[Outgoing]:
+    """Yield what *decision* has to tell; a repeat tells the same under the same ids."""
+    job_id, at = happened.event.job_id, happened.accepted_at
+    if decision.enriched is not None:
+        message_id = event_id(job_id, OrderEnriched.TYPE)
+        yield _record(ENRICHED, decision.enriched, message_id, at, happened.traceparent)
+    if decision.fire is not None:
+        message_id = event_id(job_id, OrderAction.TYPE)
+        yield _record(ACTIONS, decision.fire, message_id, at, happened.traceparent)
+
+
+def healed(link: Link, now: datetime) -> Outgoing:
+    """
+    Return the news of a link that got better.
+
+    Its id is derived from what is told: who has seen that the contact was missing takes this for
+    news, and who has seen this takes a repeat for one.
+    """
+    parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
+    message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
+    return _record(ENRICHED, enriched(link), message_id, now)
+
+
+def deletion(life: Life, at: datetime) -> Outgoing:
+    """
+    Return the command that deletes an order of an erased contact, if it is that order still.
+
+    The order-writer deletes nothing of a later life of the orderId, nor once it is another's.
+    """
+    envelope = Envelope(
+        id=derived("erasure", life.order_id, life.registration, life.since),
+        source=f"/{ENRICHER}",
+        type=type_of(DeleteOrder),
+        time=at,
+        subject=life.order_id,
+        meant=Meant(life.registration, life.since),
+    )
+    command = DeleteOrder(order_id=life.order_id)
+    return Outgoing(COMMANDS.name, life.order_id.encode(), command.to_json(), envelope.headers())
+
+
+def fired(held: Held) -> Outgoing:
+    """Return an action that was held, under the id that it would have had at once."""
+    message_id = event_id(held.job_id, OrderAction.TYPE)
+    headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()
+    return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, headers)
+
+
+def _record(
+    topic: Topic,
+    message: OrderEnriched | OrderAction,
+    message_id: str,
+    at: datetime,
+    traceparent: str | None = None,
+) -> Outgoing:
+    envelope = _envelope(message.TYPE, message_id, message.order_id, at, traceparent)
+    return Outgoing(topic.name, message.order_id.encode(), message.to_json(), envelope.headers())
+
+
+def _envelope(
+    kind: str, message_id: str, order_id: str, at: datetime, traceparent: str | None = None
+) -> Envelope:
+    return Envelope(
+        id=message_id,
+        source=f"/{ENRICHER}",
+        type=kind,
+        time=at,
+        subject=order_id,
+        traceparent=traceparent,
+    )

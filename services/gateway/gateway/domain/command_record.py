@@ -1,0 +1,78 @@
+"""From a request's body to the record that asks for it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from gateway.domain.request_terms import Terms
+from order_contracts.base import Message
+from order_contracts.cloudevents import Envelope
+from order_contracts.commands import Command, type_of
+from order_contracts.decoding import Invalid, parse, read
+from order_contracts.errors import MAX_ANSWERED, FieldError
+from order_contracts.topics import COMMANDS, GATEWAY
+from order_runtime.documents.fingerprints import fingerprint
+from order_runtime.kafka.records import Outgoing
+
+C = TypeVar("C", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A command that was found valid, under the job id it was given."""
+
+    job_id: str
+    command: Command
+    at: datetime
+    terms: Terms
+    suppress_actions: bool = False
+
+    def record(self) -> Outgoing:
+        """Return the command as it goes to Kafka: in its canonical spelling, keyed by orderId."""
+        envelope = Envelope(
+            id=self.job_id,
+            source=f"/{GATEWAY}",
+            type=type_of(type(self.command)),
+            time=self.at,
+            subject=self.command.order_id,
+            traceparent=self.terms.traceparent,
+            if_match=self.terms.if_match,
+            idempotency_key=self.terms.idempotency_key,
+            suppress_actions=self.suppress_actions,
+        )
+        key = self.command.order_id.encode()
+        return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())
+
+
+def fingerprint_of(command: Command, terms: Terms, *, suppress: bool = False) -> str:
+    """Return the fingerprint that the order-writer will find for this command."""
+    value = parse(command.to_json())
+    return fingerprint(type_of(type(command)), value, terms.if_match, suppress=suppress)
+
+
+def command_of(model: type[C], value: object, now: datetime, *, most: int = MAX_ANSWERED) -> C:
+    """Return parsed JSON as a command that names its order itself; raises Invalid, as `read`."""
+    return read(model, value, strict=True, now=now, most=most)
+
+
+def addressed(model: type[C], order_id: str, value: object, now: datetime) -> C:
+    """
+    Return parsed JSON as a command to the order that the path names.
+
+    The body may name it too; raises Invalid where it names another.
+    """
+    if not isinstance(value, dict):
+        return read(model, value, strict=True, now=now)
+    named = value.get("orderId")
+    message = "Must equal the orderId of the path, or be absent"
+    other = FieldError(pointer="/orderId", code="Invalid", message=message)
+    wrong = () if named is None or named == order_id else (other,)
+    try:
+        command = read(model, value | {"orderId": order_id}, strict=True, now=now)
+    except Invalid as error:
+        raise Invalid((*wrong, *error.errors)) from None
+    if wrong:
+        raise Invalid(wrong)
+    return command

@@ -1,0 +1,48 @@
+"""Rate limits: each key may ask so often a second, in each gateway process."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from functools import cache
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from gateway.http.problems import Refused
+from order_runtime.auth.api_keys import ApiKey
+
+
+class Rates:
+    """Counts the requests of each key over the last second."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, key: ApiKey) -> Mapping[str, str]:
+        """Count a request; return the headers that tell of the limit, or raise Refused."""
+        if key.rate is None:
+            return {}
+        item = _per_second(key.rate)
+        allowed = self._limiter.hit(item, key.id)
+        window = self._limiter.get_window_stats(item, key.id)
+        reset = max(0, math.ceil(window.reset_time - time.time()))
+        headers = {
+            "RateLimit-Limit": str(key.rate),
+            "RateLimit-Remaining": str(max(0, window.remaining)),
+            "RateLimit-Reset": str(reset),
+        }
+        if not allowed:
+            raise Refused(
+                "RateLimited",
+                f"This key may ask {key.rate} times a second.",
+                headers={**headers, "Retry-After": str(max(1, reset))},
+            )
+        return headers
+
+
+@cache
+def _per_second(rate: int) -> RateLimitItem:
+    return RateLimitItemPerSecond(rate)

@@ -1,0 +1,47 @@
+"""What a failure of MongoDB means for a batch: wait, try again, or look at it in parts."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from pymongo.errors import (
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from order_runtime.process.retry import transient
+
+_WRITE_CONFLICT: Final = 112
+_DUPLICATE_KEY: Final = 11_000
+
+
+class Kind(Enum):
+    AWAY = auto()  # MongoDB is not there, or has no primary: wait for it
+    SLOW = auto()  # it is there, and didn't answer in time: a smaller batch may do
+    CONFLICT = auto()  # another writer was faster: read the ledger again
+    OTHER = auto()
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what *error* asks for."""
+    if not isinstance(error, PyMongoError):
+        return Kind.OTHER
+    if transient(error):
+        slow = error.timeout and not isinstance(error, ServerSelectionTimeoutError)
+        return Kind.SLOW if slow else Kind.AWAY
+    if _is_conflict(error):
+        return Kind.CONFLICT
+    return Kind.OTHER
+
+
+def _is_conflict(error: PyMongoError) -> bool:
+    if isinstance(error, DuplicateKeyError) or error.has_error_label("TransientTransactionError"):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    details = error.details or {}
+    codes = {error.code, *(row.get("code") for row in details.get("writeErrors", ()))}
+    return bool(codes & {_WRITE_CONFLICT, _DUPLICATE_KEY})

@@ -1,0 +1,1 @@
+"""Decisions and values: pure functions of their arguments, time included."""

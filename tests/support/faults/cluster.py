@@ -1,0 +1,110 @@
+"""
+A cluster under test, and what may be done to its processes.
+
+The first of each service has Kafka and MongoDB behind detours, so that its network can fail.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from confluent_kafka.admin import AdminClient
+
+from support.faults.tcp_proxy import Detour
+from support.laws.history import TOPICS
+from support.load.journal import Journal
+from support.load.traffic import Mix
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
+
+SERVICES: Final = ("gateway", "order-writer", "enricher", "action-trigger")
+KAFKA: Final = "Kafka"
+MONGODB: Final = "MongoDB"
+BROKERS: Final = ("broker-1", "broker-2", "broker-3")
+MONGODS: Final = ("mongod-1", "mongod-2", "mongod-3")
+SECONDS: Final = 240.0  # for what takes seconds on a machine that does nothing else
+
+
+@dataclass
+class Scene:
+    stack: RunningStack
+    mix: Mix
+    rng: Random
+    disk: Path | None = None
+    """A small file system of its own under `broker-3`; None where mounting isn't permitted."""
+    journal: Journal = field(default_factory=Journal)
+    detours: dict[tuple[str, str], Detour] = field(default_factory=dict)
+    fallen: list[str] = field(default_factory=list)
+    """Parts that ended although nobody killed them, each with what was broken then."""
+
+    def one_of(self, service: str) -> str:
+        return f"{service}-{self.rng.choice((1, 2))}"
+
+    def kill(self, *names: str, signal: str = "KILL") -> None:
+        self._each(names, lambda name: self.stack.kill(name, signal))
+
+    def start(self, *names: str) -> None:
+        """Start them side by side: of several brokers none is ready alone."""
+        self._each(names, lambda name: self.stack.start(name, wait=True, **self._settings(name)))
+
+    def mend(self, broken: str) -> None:
+        """Wait until all is as it was; what ended by itself is noted, and started."""
+        if gone := [part["name"] for part in self.parts() if part["pid"] is None]:
+            self.fallen += [f"{name}: {broken}" for name in gone]
+            self.start(*gone)
+        until(self._is_whole, seconds=SECONDS, of="all parts ready, all replicas in sync")
+
+    def parts(self) -> list[dict[str, Any]]:
+        seen = self.stack.status()
+        return [*seen["services"], *seen["parts"]]
+
+    def hold(self, seconds: float) -> None:
+        """Let a fault last."""
+        threading.Event().wait(seconds)
+
+    def _is_whole(self) -> bool:
+        return all(part["ready"] for part in self.parts()) and in_sync(self.stack.kafka)
+
+    def _settings(self, name: str) -> Mapping[str, str]:
+        service, _, number = name.rpartition("-")
+        if number != "1" or (service, KAFKA) not in self.detours:
+            return {}
+        kafka, mongo = self.detours[service, KAFKA], self.detours[service, MONGODB]
+        return {
+            "ORDERMILL_KAFKA": kafka.instead_of(self.stack.kafka),
+            "ORDERMILL_MONGO": mongo.instead_of(self.stack.mongo),
+        }
+
+    def _each(self, names: tuple[str, ...], do: Any) -> None:
+        with ThreadPoolExecutor(max(len(names), 1)) as pool:
+            for done in [pool.submit(do, name) for name in names]:
+                done.result()
+
+
+@contextmanager
+def detoured(scene: Scene) -> Iterator[Scene]:
+    """Lead the first of each service over detours; they are killed before these end."""
+    first = tuple(f"{service}-1" for service in SERVICES)
+    with ExitStack() as detours:
+        for service in SERVICES:
+            for backend, where in ((KAFKA, scene.stack.kafka), (MONGODB, scene.stack.mongo)):
+                scene.detours[service, backend] = detours.enter_context(Detour(where))
+        scene.kill(*first, signal="TERM")
+        scene.start(*first)
+        yield scene
+        alive = {part["name"] for part in scene.parts() if part["pid"] is not None}
+        scene.kill(*alive.intersection(first))
+
+
+def in_sync(kafka: str) -> bool:
+    """Tell whether every partition has all its replicas."""
+    seen = AdminClient({"bootstrap.servers": kafka, "log_level": 0}).list_topics(timeout=30)
+    partitions = (it for topic in TOPICS for it in seen.topics[topic].partitions.values())
+    return all(len(it.isrs) == len(it.replicas) for it in partitions)

@@ -1,0 +1,83 @@
+"""What a run of faults showed: each fault with what it took, and each promise with its breaches."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Final
+
+from support.faults.nemesis import Struck
+from support.laws.actions import explained
+from support.laws.calls import accepted
+from support.laws.evidence import Evidence, Violation
+from support.model.log_reader import ENRICHER
+from support.stack.topics import COMMANDS
+
+PROMISES: Final[Mapping[str, frozenset[str]]] = {
+    "lost": frozenset(
+        {
+            "what_kafka_acknowledged_is_in_the_log",
+            "what_was_accepted_is_in_the_log",
+            "every_command_has_one_job",
+        }
+    ),
+    "doubled": frozenset(
+        {
+            "what_got_no_answer_is_one_command_at_most",
+            "only_one_order_is_ever_created",
+            "every_command_is_applied_once",
+        }
+    ),
+    "out of order": frozenset({"versions_only_grow", "no_order_goes_back_in_version"}),
+    "jobs without end": frozenset({"every_job_ends_as_the_model_says", "every_order_is_looked_at"}),
+    "webhooks lost": frozenset({"every_due_action_was_delivered"}),
+    "webhooks twice, unexplained": frozenset({"an_action_comes_twice_only_after_a_fault"}),
+}
+"""The laws that a promise stands for; all the others are counted together."""
+OTHERS: Final = "other laws broken"
+
+
+def faults(struck: Sequence[Struck], spared: Mapping[str, str]) -> Iterator[str]:
+    """Give the lines about the faults: how often, and seconds to recover."""
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    for it in struck:
+        times[it.name].append(it.recovered)
+    yield f"{'fault':<44}{'times':>6}{'median s':>10}{'worst s':>10}"
+    for name, seconds in times.items():
+        yield f"{name:<44}{len(seconds):>6}{median(seconds):>10.1f}{max(seconds):>10.1f}"
+    for name, why in spared.items():
+        if name not in times:
+            yield f"{name:<44}  not injected: {why}"
+
+
+def promises(evidence: Evidence, violations: Sequence[Violation]) -> Iterator[str]:
+    """Give the lines about what was promised."""
+    yield from (f"{name:<44}{count:>6}" for name, count in accepted_of(evidence).items())
+    broken = Counter(_promise(it.law) for it in violations)
+    yield from (f"{name:<44}{broken[name]:>6}" for name in (*PROMISES, OTHERS))
+    twice = [hooks for hooks in evidence.hooks.values() if len(hooks) > 1]
+    owing = sum(explained(hooks, evidence.history.faults) for hooks in twice)
+    yield f"{'webhooks more than once':<44}{len(twice):>6}, {owing} of them across a fault"
+
+
+def accepted_of(evidence: Evidence) -> dict[str, int]:
+    history = evidence.history
+    began = min((it.at for it in history.records[COMMANDS]), default=0)
+    published = [it for it in history.publications if it.topic == COMMANDS and it.place]
+    return {
+        "commands accepted over HTTP": sum(len(list(accepted(it))) for it in history.calls),
+        "commands published directly": len(published),
+        "records in orders.commands": len(history.records[COMMANDS]),
+        "jobs": len(evidence.jobs),
+        "webhooks received": len(history.hooks),
+        "contacts that came late": sum(it.since > began for it in evidence.people),
+        "contacts erased": sum(it.erased_at is not None for it in evidence.people),
+        "orders deleted with them": sum(
+            it.read.record.header("ce_source") == ENRICHER for it in evidence.replay.jobs.values()
+        ),
+    }
+
+
+def _promise(law: str) -> str:
+    return next((name for name, laws in PROMISES.items() if law in laws), OTHERS)

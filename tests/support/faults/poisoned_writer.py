@@ -1,0 +1,46 @@
+"""
+An order-writer that fails at one command for a reason nobody knows: run by tests as a process.
+
+The real one in all else. POISON names the command by its `ce_id`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.mongo.client import client
+from order_runtime.process import logs
+from order_runtime.process.settings import load
+from order_runtime.process.signals import stop_event
+from order_runtime.startup.preflight import topics_examined
+from order_writer.__main__ import TIMEOUT_MS
+from order_writer.adapters.kafka_consumer import CommandSource
+from order_writer.adapters.mongo_store import Store
+from order_writer.app.batch_processor import Writer
+from order_writer.domain.decode import Log
+from order_writer.settings import Settings
+
+
+def issued(job_id: str) -> bool:
+    """Fail where the real one asks whether a gateway issued the poison's id: amid decoding."""
+    if job_id == os.environ["POISON"]:
+        raise RuntimeError("planted")
+    return False
+
+
+def main() -> None:
+    settings, stop = load(Settings), stop_event()
+    logs.configure(WRITER, settings.instance, settings.log_level)
+    topic = topics_examined(settings.kafka, WRITER)[COMMANDS.name]
+    store = Store(client(settings.mongo, WRITER, TIMEOUT_MS), settings.database, 2**24)
+    store.prepare()
+    source = CommandSource(settings.kafka, settings.instance)
+    sink = BatchPublisher(settings.kafka, settings.instance)
+    Writer(source, store, sink, Log(topic.id, topic.partitions, issued), stop).run(100, 2**24)
+    source.close()
+
+
+if __name__ == "__main__":
+    main()

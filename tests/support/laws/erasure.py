@@ -1,0 +1,95 @@
+"""Erased contacts: what was theirs is gone and stays so, and nobody else's is. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from support.laws.actions import acting
+from support.laws.evidence import Evidence, Finding, Person
+from support.model.expected_outcomes import connects, contact_of
+from support.model.log_reader import ENRICHER
+from support.model.model import Stored
+
+SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may be on its way
+
+
+def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Finding]:
+    """None that was registered, and came to mean it, before it was erased."""
+    for order_id in evidence.replay.model.history.keys() - evidence.replay.unordered:
+        order = evidence.replay.model.order(order_id)
+        person = evidence.erased.get(contact_of(order.content)) if order else None
+        if order and person and _is_older(evidence, order_id, order, person):
+            yield Finding("its contact was erased", order_id, order.owner)
+
+
+def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[Finding]:
+    """Whatever the enricher deleted was of an erased contact since before it was erased."""
+    for job in evidence.expected():
+        deleted = job.read.record.header("ce_source") == ENRICHER and job.end.version is not None
+        if not deleted or job.read.command is None or job.step is None:
+            continue
+        steps = evidence.replay.model.history[str(job.order_id)]
+        order = steps[steps.index(job.step) - 1].after
+        person = evidence.erased.get(contact_of(order.content)) if order else None
+        if order is None or person is None or _at(evidence, order.owner) > erased_at(person):
+            yield Finding("its contact was not erased", job.order_id, job.job_id)
+
+
+def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
+    """No document holds a key of an erased contact, but of orders that came to mean it later."""
+    spelt = {text: person for (_, text), person in evidence.erased.items()}
+    if not spelt:
+        return
+    longest_first = sorted(spelt, key=len, reverse=True)
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
+    again = _came_again(evidence)
+    for collection, documents in evidence.history.documents.items():
+        for document in documents:
+            order_id = document.get("orderId") or document["_id"]
+            for text in set(pattern.findall(json.dumps(document, default=str))):
+                if (order_id, spelt[text].contact_id) not in again:
+                    yield Finding(f"{text} is in {collection} {document['_id']}", order_id)
+
+
+def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator[Finding]:
+    """What orders from before the erasure asked for is sent soon after it, or never."""
+    for job, _ in acting(evidence):
+        order = job.step.after if job.step else None
+        person = evidence.erased.get(contact_of(order.content)) if order else None
+        if order is None or person is None:
+            continue
+        if not _is_older(evidence, str(job.order_id), order, person):
+            continue
+        for hook in evidence.hooks.get(evidence.action_of(job), ()):
+            if hook.at > erased_at(person) / 1000 + SENT_WITHIN:
+                yield Finding(f"webhook {hook.id} of an erased contact", job.order_id, job.job_id)
+
+
+def erased_at(person: Person) -> int:
+    assert person.erased_at is not None
+    return person.erased_at
+
+
+def _is_older(evidence: Evidence, order_id: str, order: Stored, person: Person) -> bool:
+    """Whether the order came to mean this contact before it was erased."""
+    steps = evidence.replay.model.history[order_id]
+    since = next(_at(evidence, it.command.job_id) for it in steps if it.end.version == order.since)
+    return since <= erased_at(person)
+
+
+def _at(evidence: Evidence, job_id: str) -> int:
+    return evidence.replay.jobs[job_id].read.record.at
+
+
+def _came_again(evidence: Evidence) -> set[tuple[str, str]]:
+    """Return the orders and erased contacts of commands that came after the erasure."""
+    found = set[tuple[str, str]]()
+    for order_id, steps in evidence.replay.model.history.items():
+        for step in steps:
+            order = step.after if connects(step) else None
+            person = evidence.erased.get(contact_of(order.content)) if order else None
+            if person and _at(evidence, step.command.job_id) > erased_at(person):
+                found.add((order_id, person.contact_id))
+    return found

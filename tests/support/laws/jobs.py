@@ -1,0 +1,168 @@
+"""The ledger against the log: one job a command, ended as the model says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from support.builders.bodies import Json
+from support.laws.calls import accepted, answers
+from support.laws.evidence import Evidence, Finding
+from support.model.model import DELETE, REGISTER
+from support.model.replay import Expected
+
+
+def every_command_has_one_job(evidence: Evidence) -> Iterator[Finding]:
+    """Whoever sent it and whatever it holds; and there is no job without a command."""
+    for job in evidence.replay.jobs.values():
+        if job.job_id not in evidence.jobs:
+            yield Finding(f"no job for {job.read.record.place}", job.order_id, job.job_id)
+    for job_id, document in evidence.jobs.items():
+        if job_id not in evidence.replay.jobs:
+            yield Finding("a job without a command", document.get("orderId"), job_id)
+
+
+def only_one_order_is_ever_created(evidence: Evidence) -> Iterator[Finding]:
+    """Between two deletions one registration of an orderId succeeds."""
+    alive: dict[str, str] = {}
+    for job, _ in _done(evidence):
+        order_id = str(job.order_id)
+        if job.operation == DELETE and job.end.version is not None:
+            alive.pop(order_id, None)
+        elif job.operation == REGISTER:
+            if order_id in alive:
+                said = f"registered at {job.read.record.place}, and by job {alive[order_id]}"
+                yield Finding(said, order_id, job.job_id)
+            alive[order_id] = job.job_id
+
+
+def versions_only_grow(evidence: Evidence) -> Iterator[Finding]:
+    """In the order of the log, over deletion and the next registration."""
+    last: dict[str, int] = {}
+    for job, document in _done(evidence):
+        version = document.get("version")
+        if version is None:
+            continue
+        order_id = str(job.order_id)
+        if version <= last.get(order_id, 0):
+            said = f"version {version} at {job.read.record.place} after {last[order_id]}"
+            yield Finding(said, order_id, job.job_id)
+        last[order_id] = version
+
+
+def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
+    """The version that a job made is the model's, and the order stands at the last one."""
+    for job, document in evidence.both():
+        if document.get("version") != job.end.version:
+            said = f"version {document.get('version')}, not {job.end.version}"
+            yield Finding(said, job.order_id, job.job_id)
+    for order_id in _ordered(evidence):
+        stored = evidence.orders.get(order_id, {}).get("version", 0)
+        if stored != (right := evidence.replay.model.version(order_id)):
+            yield Finding(f"the order is at version {stored}, not {right}", order_id)
+
+
+def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding]:
+    """A 409 names the job that registered the order, in its job as at the door."""
+    owners: dict[str, set[str]] = {}
+    for job, _ in _done(evidence):
+        if job.operation == REGISTER:
+            owners.setdefault(str(job.order_id), set()).add(job.job_id)
+    for job, document in evidence.both():
+        if job.end.code == "OrderExists":
+            detail = document.get("failure", {}).get("detail", "")
+            if not any(owner in detail for owner in owners.get(str(job.order_id), ())):
+                yield Finding(f"names nobody: {detail}", job.order_id, job.job_id)
+    for call in evidence.history.calls:
+        for order_id, answer in answers(call):
+            refused = answer["status"] == 409 and "job" not in answer
+            unknown = answer.get("jobId") not in owners.get(order_id, ())
+            if refused and unknown and order_id not in evidence.replay.unordered:
+                yield Finding(f"409 names {answer.get('jobId')}", order_id)
+
+
+def every_job_ends_as_the_model_says(evidence: Evidence) -> Iterator[Finding]:
+    for job, document in evidence.both():
+        found, right = end_of(document), expected_end(job)
+        wrong = [name for name in right if found[name] != right[name]]
+        if wrong:
+            said = ", ".join(f"{name} {found[name]!r}, not {right[name]!r}" for name in wrong)
+            yield Finding(f"{said} at {job.read.record.place}", job.order_id, job.job_id)
+
+
+def an_idempotency_key_belongs_to_its_first_command(evidence: Evidence) -> Iterator[Finding]:
+    first = {key: it.job_id for key, it in evidence.replay.model.keys.items()}
+    found = {it["_id"]: it["jobId"] for it in evidence.history.documents.get("idempotency", ())}
+    for key in first.keys() | found.keys():
+        if first.get(key) != found.get(key):
+            job_id = first.get(key) or found[key]
+            job = evidence.replay.jobs.get(job_id)
+            if job is None or job.order_id not in evidence.replay.unordered:
+                said = f"key of {found.get(key)}, not {first.get(key)}"
+                yield Finding(said, job.order_id if job else None, job_id)
+
+
+def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
+    """A caller that waited was told the end that the job still has."""
+    for call in evidence.history.calls:
+        for order_id, answer in answers(call):
+            told = answer.get("job") or (answer if answer["status"] == 200 else None)
+            if told is None or order_id in evidence.replay.unordered or "rows" in call.answer:
+                continue
+            job = evidence.replay.jobs.get(told["jobId"])
+            if job is not None and _failure_told(told) != _failure_shown(evidence, job):
+                yield Finding(f"told {_failure_told(told)}", order_id, told["jobId"])
+        for order_id, job_id in accepted(call):
+            job = evidence.replay.jobs.get(job_id)
+            if job is not None and job.operation != call.kind:
+                yield Finding(f"asked {call.kind}, got {job.operation}", order_id, job_id)
+
+
+def end_of(document: Json) -> Json:
+    """Return what a job document says of its end, in the model's words."""
+    failure, action = document.get("failure"), document.get("action")
+    return {
+        "operation": document["operation"],
+        "order": document.get("orderId"),
+        "failure": failure and (failure["code"], failure["status"]),
+        "warnings": tuple(it["code"] for it in document.get("warnings", ())),
+        "alias": document.get("aliasOf"),
+        "action": action and action["action"],
+        "undecoded": document.get("undecoded", False),
+    }
+
+
+def expected_end(job: Expected) -> Json:
+    end = job.end
+    return {
+        "operation": job.operation,
+        "order": job.order_id,
+        "failure": end.code and (end.code, end.status),
+        "warnings": end.warnings,
+        "alias": end.alias_of,
+        "action": end.action and end.action["action"],
+        "undecoded": job.read.command is None,
+    }
+
+
+def _done(evidence: Evidence) -> Iterator[tuple[Expected, Json]]:
+    """Give the jobs that did something, as their documents say, in the order of the log."""
+    for job, document in evidence.both():
+        if "failure" not in document and "aliasOf" not in document and job.order_id is not None:
+            yield job, document
+
+
+def _ordered(evidence: Evidence) -> set[str]:
+    known = evidence.orders.keys() | evidence.replay.model.history.keys()
+    return known - evidence.replay.unordered
+
+
+def _failure_told(job: Json) -> str | None:
+    """Return the code of the storage failure; a missing contact is none, it comes later."""
+    codes = [error["code"] for error in job.get("errors") or ()]
+    return next((code for code in codes if code != "ContactMissing"), None)
+
+
+def _failure_shown(evidence: Evidence, job: Expected) -> str | None:
+    """Return the code that the job shows: an alias shows what it repeats."""
+    shown = evidence.replay.jobs.get(job.end.alias_of or "", job)
+    return shown.end.code

@@ -1,0 +1,62 @@
+"""The orders in MongoDB against those that the model gets from the log. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from support.builders.bodies import Json
+from support.laws.evidence import Evidence, Finding
+from support.model.canonical import canonical
+from support.model.model import Model, Stored, tag_of
+
+
+def the_stored_orders_are_the_models(evidence: Evidence) -> Iterator[Finding]:
+    """At most one live order an orderId, the model's; a deleted one has left its version alone."""
+    model = evidence.replay.model
+    known = evidence.orders.keys() | model.history.keys()
+    for order_id in known - evidence.replay.unordered:
+        found, right = stored(evidence.orders.get(order_id)), held(model, order_id)
+        if found != right:
+            names = found.keys() | right.keys()
+            wrong = sorted(name for name in names if found.get(name) != right.get(name))
+            said = ", ".join(f"{name} {found.get(name)}, not {right.get(name)}" for name in wrong)
+            yield Finding(said, order_id)
+
+
+def stored(document: Json | None) -> Json:
+    """Return an order's document in its canonical form; nothing where there is no order."""
+    if document is None:
+        return {}
+    if "deletedAt" in document:
+        return {"version": document["version"], "deleted": True}
+    return {
+        "version": document["version"],
+        "connected": document["contactVersion"],
+        "owner": document["registeredBy"],
+        "tag": tag_of(document["jobId"]),
+        "content": canonical(document["order"]),
+    }
+
+
+def held(model: Model, order_id: str) -> Json:
+    """Return the model's order in the same form."""
+    version, order = model.version(order_id), model.order(order_id)
+    if order is None:
+        return {"version": version, "deleted": True} if version else {}
+    return {
+        "version": version,
+        "connected": order.connected,
+        "owner": order.owner,
+        "tag": order.tag,
+        "content": content_of(order),
+    }
+
+
+def content_of(order: Stored) -> Json:
+    found: Json = canonical(order.content)
+    return found
+
+
+def all_held(model: Model) -> Mapping[str, Json]:
+    """Return all orders of the model: what the database is to hold."""
+    return {order_id: held(model, order_id) for order_id in model.history}

@@ -1,0 +1,61 @@
+"""A command as its caller says it: as a request of the Orders API, or as a record. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, Command
+from support.stack.calls import order_path
+from support.stack.topics import Raw
+
+CALLS = {
+    REGISTER: ("POST", None),
+    REPLACE: ("PUT", ""),
+    DELETE: ("DELETE", ""),
+    STATUS: ("POST", "change-status"),
+    DELIVERY: ("POST", "change-delivery"),
+    ACTION: ("POST", "action"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any = None
+
+
+def request_of(command: Command, *, wait: int | None = None) -> Request:
+    method, call = CALLS[command.kind]
+    headers = {
+        "if-match": command.if_match,
+        "idempotency-key": command.key,
+        "prefer": None if wait is None else f"wait={wait}",
+    }
+    return Request(
+        method,
+        "/orders" if call is None else order_path(command.order_id, call),
+        {name: text for name, text in headers.items() if text is not None},
+        None if command.kind == DELETE else command.body,
+    )
+
+
+def record_of(command: Command) -> Raw:
+    headers = {
+        "ce_id": command.job_id,
+        "ce_source": "/tests",
+        "ce_type": f"{command.kind}.v1",
+        "ce_ifmatch": command.if_match,
+        "ce_idempotencykey": command.key,
+        "ce_actions": "suppress" if command.suppressed else None,
+        "ce_registration": command.registration,
+        "ce_contactsince": None if command.since is None else str(command.since),
+    }
+    return Raw(
+        command.order_id,
+        json.dumps({**command.body, "orderId": command.order_id}).encode(),
+        {name: text for name, text in headers.items() if text},
+    )

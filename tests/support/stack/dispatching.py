@@ -1,0 +1,244 @@
+"""The dispatcher on a real MongoDB, and a real HTTP server that behaves as badly as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import REGISTRY
+from pymongo import AsyncMongoClient
+
+from action_trigger.adapters.delivery_store import Deliveries
+from action_trigger.adapters.endpoint_config import NAMES, endpoints
+from action_trigger.adapters.endpoint_state import Gates
+from action_trigger.adapters.http_sender import session
+from action_trigger.adapters.partition_leases import Leases
+from action_trigger.app.delivery_attempt import Chance, Courier
+from action_trigger.app.dispatcher import Dispatcher
+from action_trigger.app.endpoint_queue import Hand
+from action_trigger.app.endpoint_reload import Routing
+from action_trigger.domain.decode import decoded
+from action_trigger.domain.delivery import Recorded
+from order_contracts.order import ActionName
+from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, Document, async_client
+from support.builders.actions import ASKED_AT, message, order_action
+from support.builders.bodies import unique
+
+PARTITIONS = range(12)
+LUCKLESS = 6  # so that no action fails for good
+CONFIG = """
+allow_private_addresses = true
+[default]
+url = "http://127.0.0.1:{port}/hook"
+secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+timeout_seconds = {timeout}
+[default.headers]
+Authorization = "Bearer open-sesame"
+From = "{owner}"
+[actions.Custom]
+url = "http://127.0.0.1:{port}/slow"
+"""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Trigger:
+    """Answers 204, or as it is told; hangs for ever where it is told to."""
+
+    hangs: bool = False
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends what hangs."""
+    status: int = 204
+    fails: float = 0.0
+    """Which part of the posts is answered 500 at random; no action's more than LUCKLESS times."""
+    seen: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+    """Answered 2xx."""
+    senders: set[str] = field(default_factory=set)
+    signatures: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each post came, by the monotonic clock."""
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        action_id = request.headers["webhook-id"]
+        self.seen[action_id] += 1
+        self.senders.add(request.headers["From"])
+        self.signatures.append(request.headers["webhook-signature"])
+        self.times.append(time.monotonic())
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self._hang() if self.hangs and request.path == "/slow" else None
+        finally:
+            self.at_once -= 1
+        if self.status == 302:
+            raise web.HTTPFound("/elsewhere")
+        unlucky = random.random() < self.fails and self.seen[action_id] <= LUCKLESS
+        status = 500 if unlucky else self.status
+        self.taken[action_id] += status < 300
+        text = f"You sent {request.headers['Authorization']}. " + "x" * 10_000
+        return web.Response(status=status, text=text)
+
+    async def _hang(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await self.released.wait()
+
+
+def gauge(name: str, endpoint: str) -> float | None:
+    """Return what the action-trigger says of an endpoint."""
+    return REGISTRY.get_sample_value(f"ordermill_action_trigger_{name}", {"endpoint": endpoint})
+
+
+@asynccontextmanager
+async def playing(trigger: Trigger) -> AsyncIterator[int]:
+    """Serve *trigger* on a port of its own, which is given."""
+    app = web.Application()
+    app.router.add_post("/{path:.*}", trigger.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A database of its own, and a trigger."""
+
+    mongo: AsyncMongoClient[Document]
+    database: str
+    deliveries: Deliveries
+    trigger: Trigger
+    port: int
+    dispatchers: list[Dispatcher] = field(default_factory=list)
+
+    async def record(self, *items: Recorded, at: datetime | None = None) -> None:
+        await self.deliveries.record(items, at or now())
+        for dispatcher in self.dispatchers:
+            dispatcher.wake()
+
+    async def document(self, item: Recorded) -> Document:
+        found = await self.mongo[self.database][ACTION_DELIVERIES].find_one({"_id": item.action_id})
+        assert found is not None
+        return found
+
+    async def states(self) -> Counter[str]:
+        everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"state": 1})
+        return Counter([item["state"] async for item in everything])
+
+    async def attempts(self) -> int:
+        """Return how many attempts are recorded, of all deliveries."""
+        everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"attempts": 1})
+        return sum([len(item["attempts"]) async for item in everything])
+
+    async def settle(self, wanted: dict[str, int], seconds: float = 20) -> None:
+        async def look() -> bool:
+            return await self.states() == wanted
+
+        await eventually(look, seconds)
+
+    async def move(self, name: str, state: str) -> None:
+        """Do to an endpoint what an operator does."""
+        await self.mongo[self.database][ENDPOINTS].update_one(
+            {"_id": name}, {"$set": {"state": state, "since": now(), "by": "operator"}}, upsert=True
+        )
+
+    def config(self, *, owner: str = "one", patience: float = 15) -> str:
+        return CONFIG.format(port=self.port, timeout=patience, owner=owner)
+
+    @asynccontextmanager
+    async def dispatching(
+        self,
+        *,
+        owner: str = "one",
+        partitions: Collection[int] = PARTITIONS,
+        config: str | None = None,
+        clock: Callable[[], datetime] = now,
+        file: Path | None = None,
+        wrapped: Callable[[Courier], Courier] = lambda it: it,
+    ) -> AsyncIterator[Dispatcher]:
+        """Run a dispatcher as the process does, until the body is done."""
+        text = config or self.config(owner=owner)
+        said, stop = endpoints(text), asyncio.Event()
+        leases = Leases(self.mongo, self.database, owner, said.longest_timeout)
+        gates = Gates(self.mongo, self.database)
+        async with AsyncExitStack() as clean_up:
+            http = await clean_up.enter_async_context(session(allow_private_addresses=True))
+            hands = [Hand(name) for name in NAMES]
+            routing = Routing(hands, {True: http}, leases, gates)
+            chance = Chance(clock, random.random)
+            courier = Courier(self.deliveries, leases, gates, chance, lambda: None)
+            dispatcher = Dispatcher(self.deliveries, leases, gates, hands, wrapped(courier))
+            leases.assign(partitions)
+            await routing.use(said)
+            works = [
+                leases.keep(courier.busy, dispatcher.wake, stop),
+                gates.watch(dispatcher.moved, stop),
+                dispatcher.run(stop),
+                *([routing.follow(file, text, stop)] if file else []),
+            ]
+            tasks = [asyncio.create_task(work) for work in works]
+            self.dispatchers.append(dispatcher)
+            try:
+                yield dispatcher
+            finally:
+                self.dispatchers.remove(dispatcher)
+                stop.set()
+                _, slow = await asyncio.wait(tasks, timeout=1)
+                for task in slow:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+
+@asynccontextmanager
+async def scene(mongo: str) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as clean_up:
+        client = await clean_up.enter_async_context(async_client(mongo, "test"))
+        database = unique("dispatch")
+        deliveries, trigger = Deliveries(client, database, b"secret"), Trigger()
+        await deliveries.ensure_indexes()
+        clean_up.push_async_callback(client.drop_database, database)
+        port = await clean_up.enter_async_context(playing(trigger))
+        yield Scene(client, database, deliveries, trigger, port)
+
+
+def recorded(count: int, action: ActionName = ActionName.CONFIRM_ORDER) -> list[Recorded]:
+    return [readable(number, action) for number in range(count)]
+
+
+def of_one_order(count: int) -> list[Recorded]:
+    return [readable(12 * number, ActionName.CUSTOM, "o-1") for number in range(count)]
+
+
+def readable(offset: int, action: ActionName, order_id: str | None = None) -> Recorded:
+    sent = message(order_action(order_id, action))
+    found = decoded(
+        Record(sent.topic, offset % 12, offset, ASKED_AT, sent.key, sent.value, sent.headers)
+    )
+    assert isinstance(found, Recorded)
+    return found
+
+
+async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            if await look():
+                return
+            await asyncio.sleep(0.02)

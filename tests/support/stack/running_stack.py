@@ -1,0 +1,178 @@
+"""A real stack for tests, driven through the `orders` command like any user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+
+from support.stack.wait import until
+
+ORDERS = Path(sys.executable).with_name("orders")
+DATABASE = "ordermill"
+SECONDS = 110.0  # for one command; below the limit of a test, so that its own words are seen
+
+
+CLUSTER = (
+    *("--brokers", "3", "--mongo-members", "3", "--gateways", "2"),
+    *("--writers", "2", "--enrichers", "2", "--triggers", "2"),
+)
+"""What `orders up` is told for a stack of which any one process may die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The `orders` command on one stack, in a state folder of its own."""
+
+    name: str
+    home: Path
+
+    def run(
+        self,
+        *args: str,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `orders ARGS --name …`; with *check* a failure says what the command said."""
+        done = subprocess.run(
+            self.argv(*args),
+            env=self.environ(env),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"orders {' '.join(args)}: {done.stderr}\n{self.log_tails()}")
+        return done
+
+    def argv(self, *args: str) -> list[str]:
+        return [str(ORDERS), *args, "--name", self.name]
+
+    def environ(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**os.environ, "ORDERS_HOME": str(self.home), **(extra or {})}
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return found
+
+    def log_tails(self) -> str:
+        """Return the end of each log, for whoever has to find out why."""
+        logs = sorted((self.home / self.name / "logs").glob("*.log"))
+        return "\n".join(
+            f"== {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """Where everything of a running stack is, and what may be done to it."""
+
+    command: Orders
+    name: str
+    gateways: tuple[str, ...]
+    apikey: str
+    kafka: str
+    mongo: str
+    receiver: str
+    database: str = DATABASE
+
+    @property
+    def gateway(self) -> str:
+        return self.gateways[0]
+
+    def orders(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.command.run(*args, check=check)
+
+    def status(self) -> dict[str, Any]:
+        return self.command.status()
+
+    def kill(self, service: str, signal: str = "KILL") -> None:
+        self.orders("kill", service, "--signal", signal)
+
+    def start(self, service: str, *, wait: bool = True, **settings: str) -> None:
+        """Start a part; *settings* are its environment's, for this start only."""
+        changed = (arg for name, value in settings.items() for arg in ("--set", f"{name}={value}"))
+        self.orders("start", service, "--wait" if wait else "--no-wait", *changed)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process of a part; None while it has none."""
+        found: int | None = self.part(name)["pid"]
+        return found
+
+    def leader_of(self, topic: str, partition: int = 0) -> str:
+        """Return the name of the broker that leads the partition."""
+        seen = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0}).list_topics(
+            topic, timeout=30
+        )
+        leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
+        return self._at(f"{leader.host}:{leader.port}")
+
+    def coordinator_of(self, group: str) -> str:
+        """Return the name of the broker that a consumer group answers to."""
+        client = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
+        node = client.describe_consumer_groups([group])[group].result(30).coordinator
+        return self._at(f"{node.host}:{node.port}")
+
+    def primary(self) -> str:
+        """Return the name of the mongod that takes writes, once there is one."""
+        with MongoClient[dict[str, Any]](self.mongo, serverSelectionTimeoutMS=30_000) as client:
+            host, port = until(lambda: client.primary, of="a primary")
+        return self._at(f"{host}:{port}")
+
+    def _at(self, address: str) -> str:
+        names = {part.get("address"): part["name"] for part in self.status()["parts"]}
+        found: str = names[address]
+        return found
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return a service's or part's entry of the status as it is now."""
+        seen = self.status()
+        both: list[dict[str, Any]] = [*seen["services"], *seen["parts"]]
+        return next(item for item in both if item["name"] == name)
+
+
+@contextmanager
+def running(
+    home: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = SECONDS
+) -> Iterator[RunningStack]:
+    """Put a stack up, under a name that nobody else has, and down again whatever happens."""
+    command = Orders(f"test-{uuid4().hex[:8]}", home)
+    try:
+        up = command.run("up", "--detach", "--json", *args, env=env, seconds=seconds)
+        seen = json.loads(up.stdout)
+        yield RunningStack(
+            command,
+            command.name,
+            gateways=tuple(seen["gateways"]),
+            apikey=seen["apikey"],
+            kafka=seen["kafka"],
+            mongo=seen["mongo"],
+            receiver=seen["receiver"],
+        )
+    finally:
+        command.run("down", check=False)
+
+
+def processes_under(home: Path) -> list[psutil.Process]:
+    """Return the processes of all stacks under a state folder: each works in its stack's own."""
+    return [process for process in psutil.process_iter() if _works_under(process, home)]
+
+
+def _works_under(process: psutil.Process, home: Path) -> bool:
+    try:
+        return Path(process.cwd()).is_relative_to(home)
+    except (psutil.Error, OSError):
+        return False
