@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from support.stack.enricher_harness import Make, Place, places
+from support.stack.enricher_harness import EnricherHarness, MakeHarness, harnesses
 from support.stack.running_stack import RunningStack, running
 
 SUMMARY = pytest.StashKey[list[str]]()
@@ -47,14 +47,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 @pytest.fixture
-async def make(stack: RunningStack) -> AsyncIterator[Make]:
+async def make(stack: RunningStack) -> AsyncIterator[MakeHarness]:
     """Make places, and remove them after the test."""
-    async with places(stack.mongo) as made:
+    async with harnesses(stack.mongo) as made:
         yield made
 
 
 @pytest.fixture
-async def place(make: Make) -> Place:
+async def place(make: MakeHarness) -> EnricherHarness:
     return await make()
 
 

@@ -21,7 +21,7 @@ class BadHeaders(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class DeleteGuard:
     """The order that a deletion is about: of another one, nothing is deleted."""
 
     registration: str | None = None
@@ -30,7 +30,7 @@ class Meant:
     """The version at which it got its contact."""
 
 
-ANY: Final = Meant()
+UNGUARDED: Final = DeleteGuard()
 """Whichever there is."""
 
 
@@ -47,7 +47,7 @@ class Envelope:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
-    meant: Meant = ANY
+    guard: DeleteGuard = UNGUARDED
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
@@ -63,8 +63,8 @@ class Envelope:
             "ce_ifmatch": self.if_match,
             "ce_idempotencykey": self.idempotency_key,
             "ce_actions": SUPPRESS if self.suppress_actions else None,
-            "ce_registration": self.meant.registration,
-            "ce_contactsince": None if self.meant.since is None else str(self.meant.since),
+            "ce_registration": self.guard.registration,
+            "ce_contactsince": None if self.guard.since is None else str(self.guard.since),
         }
         return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
 

@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from gateway.domain.urls import Links
-from gateway.routes import Parts, calls
+from gateway.domain.urls import Urls
+from gateway.routes import Dependencies, calls
 from order_contracts.errors import STATUS
 from order_contracts.specs.examples import NEW_ORDER
 from order_contracts.specs.export import main, stale, write
@@ -27,11 +27,11 @@ def openapi() -> Any:
     return json.loads(document())
 
 
-def parts() -> Parts:
+def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs_by_id=None)
-    links = Links("https://orders.example.com")
-    return Parts(nothing, nothing, nothing, links, nothing, leaving=lambda: False)
+    links = Urls("https://orders.example.com")
+    return Dependencies(nothing, nothing, nothing, links, nothing, leaving=lambda: False)
 
 
 @pytest.fixture

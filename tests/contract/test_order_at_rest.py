@@ -11,7 +11,7 @@ from hypothesis import given
 
 from order_contracts.decoding import UnreadableDocument, parse, read
 from order_contracts.order import Order
-from order_runtime.documents.orders import LiveOrder, Tombstone, from_document, to_document
+from order_runtime.documents.orders import LiveOrder, Tombstone, order_document, order_of
 from order_runtime.mongo.client import CODEC
 from support.builders.bodies import Json, order_body
 from support.builders.properties import NOW, orders
@@ -35,7 +35,7 @@ def live(body: Json) -> LiveOrder:
 
 
 def at_rest_and_back(state: LiveOrder | Tombstone) -> LiveOrder | Tombstone:
-    return from_document(decode(encode(to_document("o-1", state), codec_options=CODEC), CODEC))
+    return order_of(decode(encode(order_document("o-1", state), codec_options=CODEC), CODEC))
 
 
 @given(orders())
@@ -89,14 +89,14 @@ def test_the_action_is_not_kept_with_the_order() -> None:
     stored = live(order_body())
     asked = read(Order, parse(json.dumps(order_body(orderAction={"action": "Custom"})).encode()))
     state = LiveOrder(asked, 1, 1, 1, AT, "job", "job", AT, AT)
-    assert "order_action" not in to_document("o-1", state)["order"]
+    assert "order_action" not in order_document("o-1", state)["order"]
     assert state.view().order_action is None
     assert stored.view().order_type == "Purchase"
 
 
 def test_a_document_that_was_tampered_with_is_refused() -> None:
-    document = to_document("o-1", live(order_body()))
+    document = order_document("o-1", live(order_body()))
     document["order"]["totalPrice"] = "much"
     with pytest.raises(UnreadableDocument, match="/totalPrice") as refused:
-        from_document(document)
+        order_of(document)
     assert "much" not in str(refused.value)

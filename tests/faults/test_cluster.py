@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from support.builders.bodies import order_body
-from support.faults.tcp_proxy import Detour
+from support.faults.tcp_proxy import TcpProxy
 from support.load.posting import Posting
 from support.stack.api import Api
 from support.stack.running_stack import CLUSTER, Orders, RunningStack, processes_under, running
@@ -78,7 +78,7 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
     """The only writer has Kafka and MongoDB behind a detour: it is late, and loses nothing."""
     cluster.kill("order-writer-2")
     cluster.kill("order-writer-1")
-    with Detour(cluster.kafka) as kafka, Detour(cluster.mongo) as mongo:
+    with TcpProxy(cluster.kafka) as kafka, TcpProxy(cluster.mongo) as mongo:
         cluster.start(
             "order-writer-1",
             ORDERMILL_KAFKA=kafka.instead_of(cluster.kafka),

@@ -11,11 +11,11 @@ from order_contracts.topics import ACTIONS
 from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG
 from support.builders.bodies import unique
-from support.builders.writer_fixtures import Writer, Written, taken
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand, taken
 from support.stack.enricher_harness import (
     CONFIRM,
     NOW,
-    Place,
+    EnricherHarness,
     Topics,
     Watched,
     article,
@@ -59,10 +59,12 @@ class PausingTopics(Topics):
 class Race:
     """One order that waits for its contact, and something that happens to it at the same time."""
 
-    def __init__(self, place: Place, outdate: Callable[[Writer], Written]) -> None:
+    def __init__(
+        self, place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
+    ) -> None:
         self.place = place
         self.key = unique("contact")
-        self.writer = Writer(unique("order"))
+        self.writer = WriterFixture(unique("order"))
         self.order = self.writer.register(body(self.key), CONFIRM)
         self.later = outdate(self.writer)
 
@@ -84,9 +86,9 @@ class Race:
     async def arrived(self) -> None:
         await self.place.knows(contact(self.key))
 
-    def paused(self, pauses: Pauses) -> tuple[Place, Any]:
+    def paused(self, pauses: Pauses) -> tuple[EnricherHarness, Any]:
         topics = PausingTopics(self.place.topics, pauses)
-        slow = Place(self.place.database, topics)
+        slow = EnricherHarness(self.place.database, topics)
         return slow, Watched(self.place.database, pauses.before)
 
     async def ended_once(self) -> None:
@@ -102,7 +104,7 @@ class Race:
             assert (held["state"], "untoldSince" in held) == (action, False)
 
 
-OUTDATING: dict[str, Callable[[Writer], Written]] = {
+OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
     "replaced": lambda writer: writer.replace(body("nobody-else")),
     "cancelled": lambda writer: writer.cancel(),
@@ -112,7 +114,7 @@ OUTDATING: dict[str, Callable[[Writer], Written]] = {
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_contact_arrives_while_its_order_moves_on(
-    place: Place, outdate: Callable[[Writer], Written]
+    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
     """The order moves on, and its event is handled, before each call of the arrival."""
     await place.knows(article())
@@ -130,7 +132,7 @@ async def test_a_contact_arrives_while_its_order_moves_on(
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
-    place: Place, outdate: Callable[[Writer], Written]
+    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
     await place.knows(article())
     for at in range(CALLS):
@@ -148,7 +150,7 @@ async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_an_order_moves_on_while_its_contact_arrives(
-    place: Place, outdate: Callable[[Writer], Written]
+    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
     """The contact arrives, and is handled, before each call of the later event."""
     await place.knows(article())
@@ -175,8 +177,8 @@ ARRIVING: dict[str, Callable[[Race], Awaitable[None]]] = {
 @pytest.mark.parametrize("after", ARRIVING.values(), ids=ARRIVING)
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_worker_wakes_when_another_one_has_done_its_work(
-    place: Place,
-    outdate: Callable[[Writer], Written],
+    place: EnricherHarness,
+    outdate: Callable[[WriterFixture], WrittenCommand],
     before: Callable[[Race], Awaitable[None]],
     after: Callable[[Race], Awaitable[None]],
 ) -> None:
@@ -204,11 +206,11 @@ async def test_a_worker_wakes_when_another_one_has_done_its_work(
 
 
 @pytest.mark.parametrize("first", ["order", "contact"])
-async def test_a_contact_and_its_order_come_together(place: Place, first: str) -> None:
+async def test_a_contact_and_its_order_come_together(place: EnricherHarness, first: str) -> None:
     """Whichever comes second sees the first: the order is linked, and its action fires once."""
     await place.knows(article())
     for at in range(CALLS):
-        writer, key = Writer(unique("order")), unique("contact")
+        writer, key = WriterFixture(unique("order")), unique("contact")
         order = writer.register(body(key), CONFIRM)
         await place.store([order])
         record = taken(order.event)
@@ -220,7 +222,7 @@ async def test_a_contact_and_its_order_come_together(place: Place, first: str) -
             await place.enrich([record])
 
         pauses = Pauses(at, arrives if first == "order" else comes)
-        slow = Place(place.database, PausingTopics(place.topics, pauses))
+        slow = EnricherHarness(place.database, PausingTopics(place.topics, pauses))
         database = Watched(place.database, pauses.before)
         if first == "order":
             await slow.enriching(database)([record], NOW)

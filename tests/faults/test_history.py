@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.builders.bodies import contact_body, matching, unique
-from support.laws.all_laws import check, told
+from support.laws.all_laws import check, report
 from support.laws.history import GROUPS, READS, History, collect, quiet
 from support.load.journal import Journal
 from support.load.traffic import Mix, astray_of, everything_of, loading, order_ids_of
@@ -82,5 +82,5 @@ def at_rest(stack: RunningStack, mix: Mix, journal: Journal) -> History:
     quiet(stack, everything_of(mix))
     history = collect(stack, journal).of(everything_of(mix))
     violations = check(history)
-    assert not violations, told(violations)
+    assert not violations, report(violations)
     return history

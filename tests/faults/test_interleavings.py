@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from order_contracts.topics import ACTIONS
 from order_runtime.mongo.client import HELD
 from support.builders.bodies import unique
-from support.builders.writer_fixtures import Writer, Written, taken
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand, taken
 from support.model.held_model import (
     CANCEL,
     CHANGE,
@@ -24,7 +24,15 @@ from support.model.held_model import (
     Command,
     Order,
 )
-from support.stack.enricher_harness import DAY, NOW, Make, Place, body, contact, places
+from support.stack.enricher_harness import (
+    DAY,
+    NOW,
+    EnricherHarness,
+    MakeHarness,
+    body,
+    contact,
+    harnesses,
+)
 from support.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -66,7 +74,7 @@ def _steps(draw: st.DrawFn, commands: int) -> list[str]:
     return steps
 
 
-def written(writer: Writer, command: Command, key: str) -> Written:
+def written(writer: WriterFixture, command: Command, key: str) -> WrittenCommand:
     action = {"action": command.action} if command.action else None
     match command.kind:
         case "register":
@@ -83,10 +91,10 @@ def written(writer: Writer, command: Command, key: str) -> Written:
             return writer.delete()
 
 
-async def lived(place: Place, course: Course) -> None:
+async def lived(place: EnricherHarness, course: Course) -> None:
     """Live through *course* on the real database, and compare it with the model."""
-    key, writer = unique("contact"), Writer(unique("order"))
-    order, jobs = Order(course.window_is_open), list[Written]()
+    key, writer = unique("contact"), WriterFixture(unique("order"))
+    order, jobs = Order(course.window_is_open), list[WrittenCommand]()
     place.topics.records.clear()
     # The window is over for whoever looks when the contact comes, and for nobody before.
     late = NOW if course.window_is_open else NOW + DAY
@@ -104,7 +112,7 @@ async def lived(place: Place, course: Course) -> None:
     await agrees(place, order, jobs)
 
 
-async def agrees(place: Place, order: Order, jobs: list[Written]) -> None:
+async def agrees(place: EnricherHarness, order: Order, jobs: list[WrittenCommand]) -> None:
     ends = {jobs[version - 1].job_id: end for version, end in order.ends.items()}
     acted = [it for it in jobs if "action" in it.job]
     assert {it.job_id: (await place.stages(it))[1] for it in acted} == ends
@@ -116,14 +124,14 @@ async def agrees(place: Place, order: Order, jobs: list[Written]) -> None:
     assert await place.database[HELD].count_documents(waits) == 0
 
 
-async def end(made: AbstractAsyncContextManager[Make]) -> None:
+async def end(made: AbstractAsyncContextManager[MakeHarness]) -> None:
     await made.__aexit__(None, None, None)
 
 
 def test_any_interleaving_ends_as_the_contract_says(stack: RunningStack) -> None:
-    made = places(stack.mongo)
+    made = harnesses(stack.mongo)
 
-    async def begin() -> Place:
+    async def begin() -> EnricherHarness:
         return await (await made.__aenter__())()
 
     with asyncio.Runner() as loop:

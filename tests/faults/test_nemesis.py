@@ -12,15 +12,15 @@ from random import Random
 import pytest
 
 from support.builders.bodies import contact_body, matching, unique
-from support.faults.cluster import Scene, detoured
-from support.faults.failure_artifacts import differing, kept
+from support.faults.cluster import FaultCluster, through_proxies
+from support.faults.failure_artifacts import differing, failure_artifacts
 from support.faults.fault import Fault
 from support.faults.fault_report import faults, promises
 from support.faults.matrix import MATRIX
 from support.faults.nemesis import Nemesis
 from support.faults.network import DISK, small_disk
 from support.faults.rewinding import rewound
-from support.laws.all_laws import check, told
+from support.laws.all_laws import check, report
 from support.laws.evidence import Evidence
 from support.laws.history import collect, hooks_of, quiet, stored_dump
 from support.load.probe import PARTITIONS, Probe
@@ -54,7 +54,9 @@ def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, seed: int, minutes: float | None, summary: list[str]) -> Iterator[Scene]:
+def scene(
+    tmp_path: Path, seed: int, minutes: float | None, summary: list[str]
+) -> Iterator[FaultCluster]:
     data = tmp_path / "data"
     with ExitStack() as all_of_it:
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
@@ -62,7 +64,7 @@ def scene(tmp_path: Path, seed: int, minutes: float | None, summary: list[str]) 
         stack = all_of_it.enter_context(up)
         mix = _mix(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
         summary.append(f"seed {seed}")
-        yield all_of_it.enter_context(detoured(Scene(stack, mix, Random(seed), disk)))
+        yield all_of_it.enter_context(through_proxies(FaultCluster(stack, mix, Random(seed), disk)))
 
 
 def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> Mix:
@@ -92,7 +94,11 @@ def passing_in(minutes: float) -> int:
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(
-    scene: Scene, matrix: Sequence[Fault], minutes: float | None, seed: int, summary: list[str]
+    scene: FaultCluster,
+    matrix: Sequence[Fault],
+    minutes: float | None,
+    seed: int,
+    summary: list[str],
 ) -> None:
     """
     And when all consumers read everything again, nothing changes and nobody is told anything.
@@ -101,7 +107,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     probe = Probe(stack, scene.journal, scene.mix.contacts[0])
     nemesis = Nemesis(scene, probe, every=EVERY if minutes else 0.0)
     print(f"\nseed {seed}")
-    with kept(folder, scene):
+    with failure_artifacts(folder, scene):
         try:
             with loading(stack, scene.mix, scene.journal):
                 nemesis.strike(matrix, 60 * (minutes or SHORT))
@@ -112,7 +118,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
         violations = check(history)
         summary.extend(promises(Evidence(history), violations))
         summary.append(f"parts that ended by themselves: {', '.join(scene.fallen) or 'none'}")
-        assert not violations, told(violations)
+        assert not violations, report(violations)
         before, hooks = stored_dump(stack), len(history.hooks)
         with rewound(scene):
             pass

@@ -17,14 +17,14 @@ from uuid import uuid4
 import pytest
 
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
-from support.laws.all_laws import check, told
+from support.laws.all_laws import check, report
 from support.laws.history import behind, collect, open_work, quiet
 from support.load.command_encoders import record_of
 from support.load.journal import Journal
 from support.load.publishing import Publishing
 from support.load.shop import Shop
 from support.model.model import DELETE, REGISTER, STATUS, Command
-from support.stack.process_slot import Seat, seat_of
+from support.stack.process_slot import ProcessSlot, process_slot
 from support.stack.running_stack import RunningStack, running
 from support.stack.wait import until
 
@@ -74,15 +74,15 @@ def known(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json
 
 
 @pytest.fixture(scope="module")
-def seat(stack: RunningStack) -> Iterator[Seat]:
+def seat(stack: RunningStack) -> Iterator[ProcessSlot]:
     """The order-writer's; it is empty when a test begins."""
-    with seat_of(stack, "order-writer", BATCH_COMMANDS="20") as found:
+    with process_slot(stack, "order-writer", BATCH_COMMANDS="20") as found:
         yield found
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_that_dies_at_any_step_breaks_no_law(
-    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path, step: str
+    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
     A backlog of all commands, repeats and bad records; the writer dies at one step of its batch.
@@ -102,12 +102,12 @@ def test_a_writer_that_dies_at_any_step_breaks_no_law(
 
     quiet(stack, order_ids)
     violations = check(collect(stack, journal).of(order_ids))
-    assert not violations, told(violations)
+    assert not violations, report(violations)
 
 
 @pytest.mark.parametrize("step", ENRICHER_STEPS)
 def test_an_enricher_that_dies_at_any_step_breaks_no_law(
-    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path, step: str
+    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
     It dies with what the orders were in hand; until it is back they are replaced and deleted.
@@ -116,7 +116,7 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
     journal, order_ids = Journal(), [unique("dying") for _ in range(20)]
     publishing = Publishing(stack.kafka, journal)
     shop = Shop(Random(step), order_ids, [known])
-    with seat_of(stack, "enricher") as enricher:
+    with process_slot(stack, "enricher") as enricher:
         for order_id in order_ids:
             publishing.send(record_of(replace(shop.command(order_id, REGISTER), job_id=order_id)))
         assert publishing.flush() == 0
@@ -132,18 +132,18 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
             quiet(stack, order_ids)
 
     violations = check(collect(stack, journal).of(order_ids))
-    assert not violations, told(violations)
+    assert not violations, report(violations)
 
 
 def test_an_action_that_was_fired_is_not_called_dropped(
-    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path
+    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path
 ) -> None:
     """
     The enricher dies once the action is on its way; before it is back the order is deleted.
     """
     story = Story(stack, known, seat)
     seat.take("order_writer")
-    with seat_of(stack, "enricher") as enricher:
+    with process_slot(stack, "enricher") as enricher:
         story.publish(story.registration())
         dead = str(tmp_path / "dead")
         enricher.take("faults.planted.dying", "enricher", "before update jobs", dead)
@@ -155,7 +155,7 @@ def test_an_action_that_was_fired_is_not_called_dropped(
 
 
 def test_committing_before_the_effects_is_found(
-    stack: RunningStack, known: Json, seat: Seat
+    stack: RunningStack, known: Json, seat: ProcessSlot
 ) -> None:
     story = Story(stack, known, seat)
     seat.leave()
@@ -168,7 +168,7 @@ def test_committing_before_the_effects_is_found(
 
 
 def test_applying_a_known_command_again_is_found(
-    stack: RunningStack, known: Json, seat: Seat
+    stack: RunningStack, known: Json, seat: ProcessSlot
 ) -> None:
     story = Story(stack, known, seat)
     change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
@@ -181,7 +181,7 @@ def test_applying_a_known_command_again_is_found(
 
 
 def test_not_announcing_a_repeat_again_is_found(
-    stack: RunningStack, known: Json, seat: Seat, tmp_path: Path
+    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path
 ) -> None:
     """The crash falls between storing and announcing; whoever comes after skips what is stored."""
     story = Story(stack, known, seat)
@@ -196,7 +196,7 @@ def test_not_announcing_a_repeat_again_is_found(
 
 
 def test_overwriting_an_order_that_exists_is_found(
-    stack: RunningStack, known: Json, seat: Seat
+    stack: RunningStack, known: Json, seat: ProcessSlot
 ) -> None:
     story = Story(stack, known, seat)
     seat.take("faults.planted.writer", "overwrites")
@@ -207,7 +207,9 @@ def test_overwriting_an_order_that_exists_is_found(
     assert story.broken() == {"only_one_order_is_ever_created"}
 
 
-def test_versions_that_begin_anew_are_found(stack: RunningStack, known: Json, seat: Seat) -> None:
+def test_versions_that_begin_anew_are_found(
+    stack: RunningStack, known: Json, seat: ProcessSlot
+) -> None:
     story = Story(stack, known, seat)
     seat.take("faults.planted.writer", "begins-anew")
     deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
@@ -219,11 +221,11 @@ def test_versions_that_begin_anew_are_found(stack: RunningStack, known: Json, se
 
 
 def test_acknowledging_an_action_before_it_is_recorded_is_found(
-    stack: RunningStack, known: Json, seat: Seat
+    stack: RunningStack, known: Json, seat: ProcessSlot
 ) -> None:
     story = Story(stack, known, seat)
     seat.take("order_writer")
-    with seat_of(stack, "action-trigger") as trigger:
+    with process_slot(stack, "action-trigger") as trigger:
         trigger.take("faults.planted.trigger")
         story.publish(story.registration())
         story.caught_up()
@@ -232,7 +234,7 @@ def test_acknowledging_an_action_before_it_is_recorded_is_found(
 
 
 def test_the_same_stories_without_a_bug_break_no_law(
-    stack: RunningStack, known: Json, seat: Seat
+    stack: RunningStack, known: Json, seat: ProcessSlot
 ) -> None:
     story = Story(stack, known, seat)
     seat.take("order_writer")
@@ -251,7 +253,7 @@ COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 class Story:
     """One order, from its registration with an action on, and which laws its history breaks."""
 
-    def __init__(self, stack: RunningStack, known: Json, seat: Seat) -> None:
+    def __init__(self, stack: RunningStack, known: Json, seat: ProcessSlot) -> None:
         self._stack, self._seat = stack, seat
         self._journal = Journal()
         self._publishing = Publishing(stack.kafka, self._journal)
@@ -278,5 +280,5 @@ class Story:
         own = self._order_id
         until(lambda: open_work(self._stack, [own], ["deliveries"]) is None, of="deliveries")
         violations = check(collect(self._stack, self._journal).of([self._order_id]))
-        print(told(violations))
+        print(report(violations))
         return {it.law for it in violations}

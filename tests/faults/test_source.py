@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_writer.adapters.kafka_consumer import CommandSource
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from support.builders.bodies import order_body, unique
-from support.faults.tcp_proxy import Detour
+from support.faults.tcp_proxy import TcpProxy
 from support.stack.running_stack import RunningStack
 from support.stack.topics import lag, publish, register
 from support.stack.wait import until
@@ -29,8 +29,8 @@ def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: Running
     is silent for longer than a session. The client keeps a partition paused that it gives up.
     """
     stack.kill(WRITER, "TERM")
-    with Detour(stack.kafka) as kafka:
-        source = CommandSource(kafka.instead_of(stack.kafka), "waiting")
+    with TcpProxy(stack.kafka) as kafka:
+        source = KafkaCommandSource(kafka.instead_of(stack.kafka), "waiting")
         try:
             until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
             kafka.hole()
@@ -54,14 +54,14 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
     stack.kill(WRITER, "TERM")
     with (
-        Detour(stack.kafka) as kafka,
+        TcpProxy(stack.kafka) as kafka,
         capture_logs() as told,
-        closing(CommandSource(kafka.instead_of(stack.kafka), "first")) as first,
+        closing(KafkaCommandSource(kafka.instead_of(stack.kafka), "first")) as first,
     ):
         kafka.delay = 0.3
         until(lambda: _all_committed(stack, first), seconds=SECONDS)
         for _ in range(REBALANCES):
-            with closing(CommandSource(stack.kafka, "second")) as second:
+            with closing(KafkaCommandSource(stack.kafka, "second")) as second:
                 _load(stack, first, second, told)
                 if _refused(told):
                     until(lambda: _all_committed(stack, first, second), seconds=SECONDS)
@@ -71,7 +71,10 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
 
 
 def _load(
-    stack: RunningStack, first: CommandSource, second: CommandSource, told: list[EventDict]
+    stack: RunningStack,
+    first: KafkaCommandSource,
+    second: KafkaCommandSource,
+    told: list[EventDict],
 ) -> None:
     """Have one command of each partition settled, again and again, until both have their share."""
     while not (_refused(told) or (first.assigned and second.assigned)):
@@ -84,7 +87,7 @@ def _refused(told: list[EventDict]) -> bool:
     return any(it["event"] == "offsets not committed" for it in told)
 
 
-def _all_committed(stack: RunningStack, *sources: CommandSource) -> bool:
+def _all_committed(stack: RunningStack, *sources: KafkaCommandSource) -> bool:
     """Settle what there is; return whether nothing is left to commit."""
     for source in sources:
         if records := source.take(1_000, 0.05):
@@ -108,6 +111,6 @@ def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) ->
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
 
 
-def _idle_and_lost(source: CommandSource) -> bool:
+def _idle_and_lost(source: KafkaCommandSource) -> bool:
     source.idle(0.1)
     return not source.assigned

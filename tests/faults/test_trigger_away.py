@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from action_trigger.adapters.rate_limiter import BURST
-from action_trigger.app.endpoint_queue import AT_ONCE
+from action_trigger.app.endpoint_queue import MAX_IN_FLIGHT
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
 from support.builders.actions import received_ids
 from support.builders.bodies import contact_body, matching, order_body
 from support.stack.api import Api
-from support.stack.dispatching import Scene, eventually, now, recorded, scene
+from support.stack.dispatching import DispatchHarness, dispatch_harness, eventually, now, recorded
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -27,12 +27,14 @@ A_MINUTE = 20  # actions that come in
 
 
 @pytest.fixture
-async def here(stack: RunningStack) -> AsyncIterator[Scene]:
-    async with scene(stack.mongo) as made:
+async def here(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
+    async with dispatch_harness(stack.mongo) as made:
         yield made
 
 
-async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(here: Scene) -> None:
+async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
+    here: DispatchHarness,
+) -> None:
     """The clock is ours, the receiver real; an hour at least, in which it is asked each minute."""
     here.trigger.status, offset = 503, timedelta()
     items = recorded(MINUTES * A_MINUTE)
@@ -53,7 +55,7 @@ async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(her
             await eventually(lambda: asked(minute + 1))  # noqa: B023
         assert await here.states() == {"pending": len(items)}
         assert offset >= timedelta(hours=1)
-        assert here.trigger.seen.total() <= THRESHOLD + AT_ONCE + offset / PROBE_EVERY
+        assert here.trigger.seen.total() <= THRESHOLD + MAX_IN_FLIGHT + offset / PROBE_EVERY
 
         here.trigger.status, here.trigger.times = 204, []
         offset += timedelta(hours=6)

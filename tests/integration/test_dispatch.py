@@ -10,29 +10,29 @@ from typing import Any, cast
 
 import pytest
 
-from action_trigger.adapters.delivery_store import Deliveries
-from action_trigger.app.delivery_attempt import Courier, HeldBack
-from action_trigger.app.endpoint_queue import AT_ONCE, WINDOW, Item
-from action_trigger.app.outcome_publisher import Announcer
+from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
+from action_trigger.app.endpoint_queue import MAX_IN_FLIGHT, MAX_QUEUED, QueuedDelivery
+from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.domain.circuit_breaker import THRESHOLD
-from action_trigger.domain.delivery import Settled
-from action_trigger.domain.webhooks import PATIENCE
+from action_trigger.domain.delivery import EndedDelivery
+from action_trigger.domain.webhooks import RETRY_PERIOD
 from order_contracts.identity import event_id
 from order_contracts.order import ActionName
-from order_runtime.documents.deliveries import ENABLED, PAUSED, redacted, replayed
+from order_runtime.documents.deliveries import ENABLED, PAUSED, redaction_update, replay_update
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
 from support.builders.actions import ASKED_AT, headers_sent
 from support.stack.dispatching import (
     PARTITIONS,
-    Scene,
+    DispatchHarness,
+    dispatch_harness,
     eventually,
     gauge,
     now,
     of_one_order,
     recorded,
-    scene,
 )
 from support.stack.running_stack import RunningStack
 
@@ -40,37 +40,37 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def here(stack: RunningStack) -> AsyncIterator[Scene]:
-    async with scene(stack.mongo) as made:
+async def here(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
+    async with dispatch_harness(stack.mongo) as made:
         yield made
 
 
-async def test_an_endpoint_that_hangs_does_not_slow_the_others(here: Scene) -> None:
+async def test_an_endpoint_that_hangs_does_not_slow_the_others(here: DispatchHarness) -> None:
     """More than a whole hand hangs, so that waiting behind it would be seen."""
     here.trigger.hangs = True
-    await here.record(*recorded(WINDOW + 50, ActionName.CUSTOM))
+    await here.record(*recorded(MAX_QUEUED + 50, ActionName.CUSTOM))
     await here.record(*recorded(200))
     async with here.dispatching():
-        await here.settle({"pending": WINDOW + 50, "delivered": 200}, 10)
-        assert here.trigger.at_once == AT_ONCE
+        await here.settle({"pending": MAX_QUEUED + 50, "delivered": 200}, 10)
+        assert here.trigger.at_once == MAX_IN_FLIGHT
 
 
-async def test_each_is_sent_once_and_no_more_at_once_than_agreed(here: Scene) -> None:
+async def test_each_is_sent_once_and_no_more_at_once_than_agreed(here: DispatchHarness) -> None:
     await here.record(*recorded(1_500))
     async with here.dispatching():
         await here.settle({"delivered": 1_500}, 60)
     assert set(here.trigger.seen.values()) == {1}
-    assert here.trigger.most_at_once <= AT_ONCE
+    assert here.trigger.most_at_once <= MAX_IN_FLIGHT
 
 
-async def test_a_timeout_is_recorded_and_tried_again(here: Scene) -> None:
+async def test_a_timeout_is_recorded_and_tried_again(here: DispatchHarness) -> None:
     here.trigger.hangs = True
     (one,) = recorded(1, ActionName.CUSTOM)
     await here.record(one)
 
     async def tried() -> bool:
-        (head,) = await here.deliveries.pending_of([one.order_id])
-        return head.attempts == 1
+        (delivery,) = await here.deliveries.pending_of([one.order_id])
+        return delivery.attempts == 1
 
     async with here.dispatching(config=here.config(patience=0.3)):
         await eventually(tried)
@@ -82,7 +82,7 @@ async def test_a_timeout_is_recorded_and_tried_again(here: Scene) -> None:
 
 
 async def test_a_redirect_is_not_followed_and_an_answer_is_kept_without_secrets(
-    here: Scene,
+    here: DispatchHarness,
 ) -> None:
     here.trigger.status = 302
     (one,) = recorded(1)
@@ -102,7 +102,7 @@ async def test_a_redirect_is_not_followed_and_an_answer_is_kept_without_secrets(
 
 
 async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
-    here: Scene,
+    here: DispatchHarness,
 ) -> None:
     here.trigger.status = 410
     gone, queued = recorded(2)
@@ -125,12 +125,14 @@ async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
     assert document["scheduled"] == 0
 
 
-async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(here: Scene) -> None:
+async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(
+    here: DispatchHarness,
+) -> None:
     here.trigger.hangs = True
-    await here.record(*recorded(AT_ONCE + 20, ActionName.CUSTOM))
+    await here.record(*recorded(MAX_IN_FLIGHT + 20, ActionName.CUSTOM))
 
     async def all_busy() -> bool:
-        return here.trigger.at_once == AT_ONCE
+        return here.trigger.at_once == MAX_IN_FLIGHT
 
     async with here.dispatching():
         await eventually(all_busy)
@@ -138,9 +140,9 @@ async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(here
         await eventually(lambda: _told("endpoint_enabled", "Custom", 0))
         here.trigger.hangs = False
         here.trigger.released.set()
-        await here.settle({"delivered": AT_ONCE, "pending": 20})
+        await here.settle({"delivered": MAX_IN_FLIGHT, "pending": 20})
         await here.move("Custom", ENABLED)
-        await here.settle({"delivered": AT_ONCE + 20})
+        await here.settle({"delivered": MAX_IN_FLIGHT + 20})
 
 
 async def _told(name: str, endpoint: str, value: float) -> bool:
@@ -148,7 +150,7 @@ async def _told(name: str, endpoint: str, value: float) -> bool:
 
 
 async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answers(
-    here: Scene,
+    here: DispatchHarness,
 ) -> None:
     here.trigger.status = 503
     began, waited = now(), timedelta()
@@ -158,7 +160,7 @@ async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answ
         await eventually(lambda: _told("circuit_open", "default", 1))
         await eventually(lambda: _seen(here, THRESHOLD))
         burnt = here.trigger.seen.total()
-        assert burnt <= THRESHOLD + AT_ONCE
+        assert burnt <= THRESHOLD + MAX_IN_FLIGHT
         for probe in range(1, 4):
             waited = timedelta(seconds=31 * probe)
             dispatcher.wake()
@@ -169,13 +171,15 @@ async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answ
         await here.settle({"delivered": 300}, 30)
 
 
-async def _seen(here: Scene, count: int) -> bool:
+async def _seen(here: DispatchHarness, count: int) -> bool:
     """Whether that many posts came, and the answer to each is recorded: only then may time pass."""
     seen = here.trigger.seen.total()
     return seen >= count and await here.attempts() == seen
 
 
-async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(here: Scene) -> None:
+async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(
+    here: DispatchHarness,
+) -> None:
     here.trigger.status = 503
     began, waited = now(), timedelta()
     await here.record(*recorded(60), at=began)
@@ -183,7 +187,7 @@ async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(her
     async with here.dispatching(clock=lambda: began + waited) as dispatcher:
         await eventually(lambda: _told("circuit_open", "default", 1))
         await eventually(lambda: _seen(here, THRESHOLD))
-        waited = PATIENCE + timedelta(minutes=1)
+        waited = RETRY_PERIOD + timedelta(minutes=1)
         dispatcher.wake()  # a probe, which fails too
         await eventually(lambda: _failed(here, 1))
         dispatcher.wake()
@@ -191,11 +195,13 @@ async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(her
     assert sum(here.trigger.seen.values()) < 60
 
 
-async def _failed(here: Scene, count: int) -> bool:
+async def _failed(here: DispatchHarness, count: int) -> bool:
     return (await here.states())["failed"] >= count
 
 
-async def test_a_third_that_is_answered_500_is_recorded_delivered_once_each(here: Scene) -> None:
+async def test_a_third_that_is_answered_500_is_recorded_delivered_once_each(
+    here: DispatchHarness,
+) -> None:
     here.trigger.fails = 0.3
     items, began = recorded(200), now()
     waited = timedelta()
@@ -214,7 +220,7 @@ async def test_a_third_that_is_answered_500_is_recorded_delivered_once_each(here
     assert sum(here.trigger.seen.values()) > 200
 
 
-async def test_a_secret_is_rotated_without_a_restart(here: Scene, tmp_path: Path) -> None:
+async def test_a_secret_is_rotated_without_a_restart(here: DispatchHarness, tmp_path: Path) -> None:
     file, old = tmp_path / "webhooks.toml", here.config()
     file.write_text(old)
 
@@ -233,27 +239,27 @@ async def test_a_secret_is_rotated_without_a_restart(here: Scene, tmp_path: Path
         await here.settle({"delivered": await _all(here)})
 
 
-async def _all(here: Scene) -> int:
+async def _all(here: DispatchHarness) -> int:
     return (await here.states()).total()
 
 
-async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(here: Scene) -> None:
+async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(here: DispatchHarness) -> None:
     items = recorded(5)
     config = here.config().replace("[default]", "[default]\nrate = 1")
     everything = here.mongo[here.database][ACTION_DELIVERIES]
     await here.record(*items)
     async with here.dispatching(config=config):
         await eventually(lambda: _seen(here, 1))
-        await everything.update_one({"_id": items[-1].action_id}, redacted(now()))
+        await everything.update_one({"_id": items[-1].action_id}, redaction_update(now()))
         await here.settle({"delivered": 4, "dropped": 1})
     assert here.trigger.seen[items[-1].action_id] == 0
 
 
-async def test_what_was_erased_is_dropped_and_not_sent(here: Scene) -> None:
+async def test_what_was_erased_is_dropped_and_not_sent(here: DispatchHarness) -> None:
     (one,) = recorded(1)
     await here.record(one)
     everything = here.mongo[here.database][ACTION_DELIVERIES]
-    await everything.update_many({"orderId": one.order_id}, redacted(now()))
+    await everything.update_many({"orderId": one.order_id}, redaction_update(now()))
     async with here.dispatching():
         await here.record(*recorded(1))
         await here.settle({"dropped": 1, "delivered": 1})
@@ -264,7 +270,7 @@ async def test_what_was_erased_is_dropped_and_not_sent(here: Scene) -> None:
     assert document["announced"] is False
 
 
-async def test_nothing_is_sent_while_another_holds_the_lease(here: Scene) -> None:
+async def test_nothing_is_sent_while_another_holds_the_lease(here: DispatchHarness) -> None:
     """Two workers believe that a partition is theirs, as around a rebalance."""
 
     async def held() -> bool:
@@ -286,29 +292,29 @@ async def test_nothing_is_sent_while_another_holds_the_lease(here: Scene) -> Non
 class Doubting:
     """A courier that finds the lease too short, once, and renewed when it is asked again."""
 
-    def __init__(self, courier: Courier) -> None:
-        self._courier = courier
+    def __init__(self, attempt_runner: AttemptRunner) -> None:
+        self._attempt_runner = attempt_runner
         self._doubts = True
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._courier, name)
+        return getattr(self._attempt_runner, name)
 
-    async def deliver(self, item: Item) -> Any:
+    async def deliver(self, item: QueuedDelivery) -> Any:
         if self._doubts:
             self._doubts = False
             return HeldBack()
-        return await self._courier.deliver(item)
+        return await self._attempt_runner.deliver(item)
 
 
-async def test_nothing_overtakes_what_was_held_back_for_a_moment(here: Scene) -> None:
+async def test_nothing_overtakes_what_was_held_back_for_a_moment(here: DispatchHarness) -> None:
     items = of_one_order(3)
     await here.record(*items)
-    async with here.dispatching(wrapped=lambda it: cast("Courier", Doubting(it))):
+    async with here.dispatching(wrapped=lambda it: cast("AttemptRunner", Doubting(it))):
         await here.settle({"delivered": 3}, 10)
     assert list(here.trigger.seen) == [item.action_id for item in items]
 
 
-async def test_a_worker_that_told_too_late_takes_nothing_back(here: Scene) -> None:
+async def test_a_worker_that_told_too_late_takes_nothing_back(here: DispatchHarness) -> None:
     """It slept with a failure to tell of; meanwhile that was replayed, and told as delivered."""
     (one,) = recorded(1)
     database = here.mongo[here.database]
@@ -319,15 +325,19 @@ async def test_a_worker_that_told_too_late_takes_nothing_back(here: Scene) -> No
         await here.settle({"failed": 1})
     slept = [replace(it) for it in await here.deliveries.unannounced(PARTITIONS, 10)]
     broker = Broker()
-    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
-    await announcer.tell()
+    outcome_publisher = OutcomePublisher(
+        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+    )
+    await outcome_publisher.tell()
     here.trigger.status = 204
-    await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replayed(now()))
+    await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replay_update(now()))
     async with here.dispatching():
         await here.settle({"delivered": 1})
-    await announcer.tell()
+    await outcome_publisher.tell()
 
-    late = Announcer(here.mongo, here.database, _remembering(slept), broker, lambda: PARTITIONS)
+    late = OutcomePublisher(
+        here.mongo, here.database, _remembering(slept), broker, lambda: PARTITIONS
+    )
     await late.tell()
 
     job = await database[JOBS].find_one({"_id": one.job_id})
@@ -336,23 +346,23 @@ async def test_a_worker_that_told_too_late_takes_nothing_back(here: Scene) -> No
     assert await database[INTEGRATION_LOG].count_documents({"resolvedAt": {"$exists": False}}) == 0
 
 
-def _remembering(settled: Sequence[Settled]) -> Deliveries:
-    return cast("Deliveries", Remembering(settled))
+def _remembering(settled: Sequence[EndedDelivery]) -> DeliveryStore:
+    return cast("DeliveryStore", Remembering(settled))
 
 
 class Remembering:
     """Deliveries as a worker read them before it slept."""
 
-    def __init__(self, settled: Sequence[Settled]) -> None:
+    def __init__(self, settled: Sequence[EndedDelivery]) -> None:
         self._settled = settled
 
-    async def unannounced(self, _: Collection[int], __: int) -> Sequence[Settled]:
+    async def unannounced(self, _: Collection[int], __: int) -> Sequence[EndedDelivery]:
         return self._settled
 
     async def original(self, _: str) -> None:
         return None
 
-    async def announced(self, _: Sequence[Settled]) -> None:
+    async def announced(self, _: Sequence[EndedDelivery]) -> None:
         """It would find them told already."""
 
 
@@ -372,19 +382,23 @@ class Broker:
             raise ConnectionAbortedError
 
 
-async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(here: Scene) -> None:
+async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
+    here: DispatchHarness,
+) -> None:
     (one,) = recorded(1)
     await here.mongo[here.database][JOBS].insert_one({"_id": one.job_id})
     await here.record(one)
     async with here.dispatching():
         await here.settle({"delivered": 1})
     broker = Broker(deaf=True)
-    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
+    outcome_publisher = OutcomePublisher(
+        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+    )
     with pytest.raises(ConnectionAbortedError):
-        await announcer.tell()
+        await outcome_publisher.tell()
     broker.deaf = False
-    assert await announcer.tell() == 1
-    assert await announcer.tell() == 0
+    assert await outcome_publisher.tell() == 1
+    assert await outcome_publisher.tell() == 0
     first, again = broker.taken
     assert first == again
     job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
@@ -392,7 +406,9 @@ async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(here: Sc
     assert job["delivery"]["state"] == "delivered"
 
 
-async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(here: Scene) -> None:
+async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(
+    here: DispatchHarness,
+) -> None:
     """Whoever drops ids it has seen must not lose the second failure."""
     (one,) = recorded(1)
     await here.mongo[here.database][JOBS].insert_one(
@@ -400,11 +416,13 @@ async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(he
     )
     await here.record(one)
     broker = Broker()
-    announcer = Announcer(here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS)
+    outcome_publisher = OutcomePublisher(
+        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+    )
     stages, open_entries = [], []
 
     async def tell() -> None:
-        await announcer.tell()
+        await outcome_publisher.tell()
         job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
         assert job is not None
         stages.append(str(stages_of(job).action))
@@ -418,7 +436,7 @@ async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(he
             await here.settle({ends: 1})
         await tell()
         everything = here.mongo[here.database][ACTION_DELIVERIES]
-        await everything.update_one({"_id": one.action_id}, replayed(now()))
+        await everything.update_one({"_id": one.action_id}, replay_update(now()))
         await tell()
     assert stages == ["failed", "pending", "failed", "pending", "delivered", "pending"]
     assert open_entries == [1, 1, 1, 1, 0, 0]
@@ -427,7 +445,7 @@ async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(he
     assert told[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
 
 
-async def test_a_duplicate_changes_nothing_of_what_is_there(here: Scene) -> None:
+async def test_a_duplicate_changes_nothing_of_what_is_there(here: DispatchHarness) -> None:
     known, new = recorded(2)
     await here.record(known, at=ASKED_AT)
     await here.record(replace(known, body="{}"), new)
@@ -436,7 +454,7 @@ async def test_a_duplicate_changes_nothing_of_what_is_there(here: Scene) -> None
 
 
 async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_only_once(
-    here: Scene,
+    here: DispatchHarness,
 ) -> None:
     here.trigger.status = 400
     failed, delivered = recorded(2)
@@ -459,5 +477,5 @@ async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_on
     assert here.trigger.seen == {failed.action_id: 2, delivered.action_id: 1}
 
 
-async def _attempts(here: Scene, action_id: str, count: int) -> bool:
+async def _attempts(here: DispatchHarness, action_id: str, count: int) -> bool:
     return here.trigger.seen[action_id] >= count

@@ -13,16 +13,16 @@ from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED, EVENTS_DLQ, STOR
 from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import HELD, JOBS
 from support.builders.bodies import line
-from support.builders.writer_fixtures import AT, Writer, Written, reference, taken
+from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, reference, taken
 from support.stack.enricher_harness import (
     CONFIRM,
     DAY,
     KEYS,
     NOW,
     TOPIC_IDS,
-    Died,
-    Make,
-    Place,
+    EnricherHarness,
+    MakeHarness,
+    WorkerDied,
     article,
     body,
     contact,
@@ -33,9 +33,11 @@ WRITES_OF_A_BATCH = 10
 KNOWN = (contact(), article())
 
 
-async def test_an_order_is_connected_checked_and_its_action_requested(place: Place) -> None:
+async def test_an_order_is_connected_checked_and_its_action_requested(
+    place: EnricherHarness,
+) -> None:
     await place.knows(contact(email="Ann@example.com"), article())
-    order = Writer("o-1").register(body("ann@EXAMPLE.com", "Email"), CONFIRM)
+    order = WriterFixture("o-1").register(body("ann@EXAMPLE.com", "Email"), CONFIRM)
 
     await place.handle(order)
 
@@ -50,8 +52,12 @@ async def test_an_order_is_connected_checked_and_its_action_requested(place: Pla
     assert action["data"] == CONFIRM["data"]
 
 
-async def test_what_is_missing_is_said_in_the_log_and_the_action_held(place: Place) -> None:
-    order = Writer("o-1").register(body("ann@x.se", "Email", externalStoreId="shop"), CONFIRM)
+async def test_what_is_missing_is_said_in_the_log_and_the_action_held(
+    place: EnricherHarness,
+) -> None:
+    order = WriterFixture("o-1").register(
+        body("ann@x.se", "Email", externalStoreId="shop"), CONFIRM
+    )
 
     await place.handle(order)
 
@@ -67,9 +73,9 @@ async def test_what_is_missing_is_said_in_the_log_and_the_action_held(place: Pla
     assert place.topics.on(ACTIONS.name) == []
 
 
-async def test_a_contact_that_was_deleted_is_unknown(place: Place) -> None:
+async def test_a_contact_that_was_deleted_is_unknown(place: EnricherHarness) -> None:
     await place.knows(contact(), article(), reference(CONTACTS.name, "c-1", None))
-    order = Writer("o-1").register(body())
+    order = WriterFixture("o-1").register(body())
 
     await place.handle(order)
 
@@ -77,7 +83,7 @@ async def test_a_contact_that_was_deleted_is_unknown(place: Place) -> None:
 
 
 async def test_an_older_reference_never_overwrites_a_newer_one_nor_resurrects(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """A topic read again from its start gives old values first."""
     old, new, gone = contact(email="old@x.se"), contact(email="new@x.se"), contact("c-2")
@@ -93,7 +99,7 @@ async def test_an_older_reference_never_overwrites_a_newer_one_nor_resurrects(
 
 
 async def test_the_later_in_the_log_counts_although_the_brokers_clock_went_back(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """Another broker leads the partition, and its clock is behind."""
     await place.knows(contact(), reference(CONTACTS.name, "c-1", None, at=AT - timedelta(hours=1)))
@@ -103,20 +109,20 @@ async def test_the_later_in_the_log_counts_although_the_brokers_clock_went_back(
 
 
 async def test_a_topic_that_was_made_anew_counts_though_its_offsets_begin_again(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.knows(contact(email="old@x.se"))
     value = contact(email="new@x.se").value
     first = replace(reference(CONTACTS.name, "c-1", value, at=NOW), offset=0)
 
-    await reference_store.keep(place.database, [first], KEYS, "another topic")
+    await reference_store.store_references(place.database, [first], KEYS, "another topic")
 
     [known] = await place.database["contacts"].find().to_list()
     assert "Email:new@x.se" in known["keys"]
 
 
 async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what_is_none(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     bad = reference(STORES.name, "s-1", b"{")
     good = [
@@ -124,15 +130,17 @@ async def test_a_batch_of_references_keeps_the_last_of_each_and_passes_over_what
         for it in ("a", "b")
     ]
 
-    await reference_store.keep(place.database, [*good, bad], KEYS, TOPIC_IDS[STORES.name])
+    await reference_store.store_references(
+        place.database, [*good, bad], KEYS, TOPIC_IDS[STORES.name]
+    )
 
     [store] = await place.database["stores"].find().to_list()
     assert store["name"] == "b"
 
 
-async def test_an_event_that_is_twice_in_a_batch_is_decided_once(place: Place) -> None:
+async def test_an_event_that_is_twice_in_a_batch_is_decided_once(place: EnricherHarness) -> None:
     """First its order was replaced already, then the replacement's link is there to be used."""
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     await place.handle(writer.register(body("c-2")))
     changed, replaced = writer.change(CONFIRM), writer.replace(body("c-2"))
     await place.store([changed, replaced])
@@ -143,7 +151,9 @@ async def test_an_event_that_is_twice_in_a_batch_is_decided_once(place: Place) -
     assert await place.database[HELD].count_documents({}) == 0
 
 
-async def test_a_replay_from_the_start_changes_nothing_and_says_nothing_new(place: Place) -> None:
+async def test_a_replay_from_the_start_changes_nothing_and_says_nothing_new(
+    place: EnricherHarness,
+) -> None:
     """Even though contact and articles are known by now that weren't the first time."""
     day = Day.of_every_kind()
     await day.happens(place)
@@ -160,7 +170,7 @@ async def test_a_replay_from_the_start_changes_nothing_and_says_nothing_new(plac
 
 @pytest.mark.parametrize("writes", range(WRITES_OF_A_BATCH + 1))
 async def test_a_crash_between_any_two_writes_loses_neither_message_nor_effect(
-    make: Make, writes: int
+    make: MakeHarness, writes: int
 ) -> None:
     """The batch is read again, and ends as if nothing had happened."""
     calm, stormy, day = await make(), await make(), Day.of_every_kind()
@@ -173,7 +183,7 @@ async def test_a_crash_between_any_two_writes_loses_neither_message_nor_effect(
     assert set(stormy.topics.ids()) == set(calm.topics.ids())
 
 
-async def test_a_crash_instead_of_publishing_loses_no_message(make: Make) -> None:
+async def test_a_crash_instead_of_publishing_loses_no_message(make: MakeHarness) -> None:
     calm, stormy, day = await make(), await make(), Day.of_every_kind()
     await day.happens(calm)
 
@@ -185,14 +195,14 @@ async def test_a_crash_instead_of_publishing_loses_no_message(make: Make) -> Non
 
 
 async def test_what_was_held_before_a_crash_fires_once_where_its_contact_came_meanwhile(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """The log never names a contact as missing that its own order is linked to."""
-    order = Writer("o-1").register(body("c-2", lines=[line(sku="cup")]), CONFIRM)
+    order = WriterFixture("o-1").register(body("c-2", lines=[line(sku="cup")]), CONFIRM)
     await place.store([order])
     record = taken(order.event)
     place.topics.dies_at = 1
-    with pytest.raises(Died):
+    with pytest.raises(WorkerDied):
         await place.enrich([record])
 
     await place.knows(contact("c-2"), article("cup"))
@@ -203,8 +213,8 @@ async def test_what_was_held_before_a_crash_fires_once_where_its_contact_came_me
     assert await place.codes() == []
 
 
-async def test_a_deletion_removes_the_link_and_drops_what_was_held(place: Place) -> None:
-    writer = Writer("o-1")
+async def test_a_deletion_removes_the_link_and_drops_what_was_held(place: EnricherHarness) -> None:
+    writer = WriterFixture("o-1")
     order = writer.register(body("nobody"), CONFIRM)
     await place.handle(order)
 
@@ -218,9 +228,11 @@ async def test_a_deletion_removes_the_link_and_drops_what_was_held(place: Place)
     assert ("ActionDropped", None) in await place.codes()
 
 
-async def test_a_replacement_drops_what_was_held_for_the_order_before_it(place: Place) -> None:
+async def test_a_replacement_drops_what_was_held_for_the_order_before_it(
+    place: EnricherHarness,
+) -> None:
     await place.knows(contact(), article())
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body("nobody"), CONFIRM)
     await place.handle(first)
 
@@ -232,10 +244,10 @@ async def test_a_replacement_drops_what_was_held_for_the_order_before_it(place: 
 
 
 async def test_the_late_event_of_a_former_life_touches_nothing_of_the_present_one(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.knows(contact(), contact("c-2"), article())
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first, deleted = writer.register(body(), CONFIRM), writer.delete()
     second = writer.register(body("c-2"))
     await place.store([first, deleted])
@@ -251,9 +263,9 @@ async def test_the_late_event_of_a_former_life_touches_nothing_of_the_present_on
 
 
 async def test_the_late_deletion_of_a_former_life_drops_nothing_of_the_present_one(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first, deleted = writer.register(body("nobody")), writer.delete()
     second = writer.register(body("nobody"), CONFIRM)
     await place.store([first, deleted])
@@ -264,9 +276,9 @@ async def test_the_late_deletion_of_a_former_life_drops_nothing_of_the_present_o
     assert await place.stages(second) == ("contactMissing", "held")
 
 
-async def test_an_action_follows_the_link_that_its_own_batch_made(place: Place) -> None:
+async def test_an_action_follows_the_link_that_its_own_batch_made(place: EnricherHarness) -> None:
     await place.knows(contact(), article())
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     registered, asked = writer.register(body()), writer.ask(CONFIRM)
 
     await place.handle(registered, asked)
@@ -275,10 +287,10 @@ async def test_an_action_follows_the_link_that_its_own_batch_made(place: Place) 
 
 
 async def test_what_is_no_event_becomes_a_dead_letter_and_the_others_are_handled(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.knows(contact(), article())
-    order = Writer("o-1").register(body())
+    order = WriterFixture("o-1").register(body())
     await place.store([order])
     bad = taken(Outgoing("orders.events", b"o-2", b"{"))
 
@@ -289,9 +301,9 @@ async def test_what_is_no_event_becomes_a_dead_letter_and_the_others_are_handled
     assert (letter.key, letter.value) == (b"o-2", b"{")
 
 
-async def test_a_job_that_is_past_its_retention_is_not_made_again(place: Place) -> None:
+async def test_a_job_that_is_past_its_retention_is_not_made_again(place: EnricherHarness) -> None:
     await place.knows(contact(), article())
-    order = Writer("o-1").register(body())
+    order = WriterFixture("o-1").register(body())
     await place.store([order])
     await place.database[JOBS].delete_one({"_id": order.job_id})
 
@@ -304,13 +316,13 @@ async def test_a_job_that_is_past_its_retention_is_not_made_again(place: Place) 
 class Day:
     """Two batches of events in which everything happens that can happen to an order."""
 
-    first: list[Written]
-    second: list[Written]
+    first: list[WrittenCommand]
+    second: list[WrittenCommand]
     records: list[Record] = field(default_factory=list)
 
     @classmethod
     def of_every_kind(cls) -> Day:
-        acted, replaced, deleted, late = (Writer(f"o-{it}") for it in range(4))
+        acted, replaced, deleted, late = (WriterFixture(f"o-{it}") for it in range(4))
         missing = body("c-2", lines=[line(sku="cup")], externalStoreId="shop")
         first = [
             acted.register(body(), CONFIRM),
@@ -329,7 +341,7 @@ class Day:
         day.records = [taken(it.event) for it in (*first, *second)]
         return day
 
-    async def happens(self, place: Place, *, dying: int | None = None) -> bool:
+    async def happens(self, place: EnricherHarness, *, dying: int | None = None) -> bool:
         """Let it happen; return whether the second batch had to be handled twice."""
         await place.knows(*KNOWN)
         await place.store(self.first)
@@ -338,7 +350,7 @@ class Day:
         batch = self.records[len(self.first) :]
         try:
             await place.enrich(batch, dying=dying)
-        except Died:
+        except WorkerDied:
             await place.enrich(batch)
             return True
         return False

@@ -30,7 +30,7 @@ from support.builders.bodies import (
     store_body,
     unique,
 )
-from support.builders.writer_fixtures import Writer, Written
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand
 from support.faults.pauses import paused
 from support.stack.running_stack import RunningStack
 
@@ -59,18 +59,18 @@ def reference(topic: Topic, key: str, body: Json) -> Outgoing:
     return Outgoing(topic.name, key.encode(), json.dumps(body).encode())
 
 
-def registered(count: int, contact: Json, sku: str) -> list[Written]:
+def registered(count: int, contact: Json, sku: str) -> list[WrittenCommand]:
     body = order_body(contact=matching(contact), lines=[line(sku=sku)])
     now = datetime.now(UTC).replace(microsecond=0)
-    return [Writer(unique("order"), at=now).register(body) for _ in range(count)]
+    return [WriterFixture(unique("order"), at=now).register(body) for _ in range(count)]
 
 
-def store(database: Database[Document], written: Sequence[Written]) -> None:
+def store(database: Database[Document], written: Sequence[WrittenCommand]) -> None:
     database[ORDERS].insert_many([it.order for it in written])
     database[JOBS].insert_many([it.job for it in written])
 
 
-def enriched(database: Database[Document], written: Sequence[Written]) -> int:
+def enriched(database: Database[Document], written: Sequence[WrittenCommand]) -> int:
     ids = {"$in": [it.job_id for it in written]}
     return database[JOBS].count_documents({"_id": ids, "enrichment.state": "done"})
 

@@ -10,21 +10,21 @@ from bson import encode
 
 from enricher.adapters import reference_store
 from enricher.adapters.held_actions import held_of
-from enricher.adapters.reference_store import Gone
+from enricher.adapters.reference_store import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo.client import CONTACTS as KNOWN
-from support.builders.writer_fixtures import AT, Writer, reference, taken
+from support.builders.writer_fixtures import AT, WriterFixture, reference, taken
 from support.stack.enricher_harness import (
     CONFIRM,
     KEYS,
     NOW,
     TOPIC_IDS,
-    Died,
-    Make,
-    Place,
+    EnricherHarness,
+    MakeHarness,
+    WorkerDied,
     article,
     body,
     contact,
@@ -45,13 +45,13 @@ def again() -> Record:
     return reference(CONTACTS.name, "c-1", contact().value, at=LATER)
 
 
-def later(writer: Writer) -> Writer:
+def later(writer: WriterFixture) -> WriterFixture:
     """Return *writer*, whose commands are accepted after the tombstone from now on."""
     writer.at = LATER
     return writer
 
 
-def deletions(place: Place) -> list[tuple[str, str]]:
+def deletions(place: EnricherHarness) -> list[tuple[str, str]]:
     """Return what was asked to be deleted, each as orderId and registration."""
     asked = [it for it in place.topics.records if it.topic == COMMANDS.name]
     return [
@@ -60,7 +60,7 @@ def deletions(place: Place) -> list[tuple[str, str]]:
     ]
 
 
-async def holding(place: Place, *identifiers: str) -> list[str]:
+async def holding(place: EnricherHarness, *identifiers: str) -> list[str]:
     """Return the collections of the enricher's that hold one of these."""
     sought = pattern(identifiers)
     names = (KNOWN, LINKS, HELD, ERASURES, JOBS, ACTION_DELIVERIES, "integration_log")
@@ -73,15 +73,15 @@ async def holding(place: Place, *identifiers: str) -> list[str]:
 
 
 async def test_its_orders_are_deleted_linked_ones_and_those_that_wait_for_a_key(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.knows(contact(email="ann@x.se"))
-    linked = Writer("o-1").register(body())
+    linked = WriterFixture("o-1").register(body())
     await place.handle(linked)
     await place.knows(contact("c-2", email="bob@x.se"))
-    other = Writer("o-2").register(body("bob@x.se", "Email"))
+    other = WriterFixture("o-2").register(body("bob@x.se", "Email"))
     # Of another type: it waits, although a contact has its key.
-    waiting = Writer("o-3").register(
+    waiting = WriterFixture("o-3").register(
         {**body(), "contact": {**body("ann@x.se", "Email")["contact"], "contactType": "B2B"}}
     )
     await place.knows(contact(email="ann@x.se", contactType="Member"))
@@ -95,9 +95,9 @@ async def test_its_orders_are_deleted_linked_ones_and_those_that_wait_for_a_key(
     assert await place.link("o-2") is not None
 
 
-async def test_nothing_names_it_afterwards(place: Place) -> None:
+async def test_nothing_names_it_afterwards(place: EnricherHarness) -> None:
     await place.knows(contact(email="ann@x.se"), article())
-    linked, waits = Writer("o-1"), Writer("o-2")
+    linked, waits = WriterFixture("o-1"), WriterFixture("o-2")
     await place.handle(linked.register(body("ann@x.se", "Email"), SECRETIVE))
     await place.handle(waits.register(body("old@x.se", "Email"), SECRETIVE))
     assert await holding(place, "ann@x.se") != []
@@ -113,9 +113,9 @@ async def test_nothing_names_it_afterwards(place: Place) -> None:
     assert held_of(held).action.data is None
 
 
-async def test_a_command_in_flight_is_met_when_its_event_comes(place: Place) -> None:
+async def test_a_command_in_flight_is_met_when_its_event_comes(place: EnricherHarness) -> None:
     await place.knows(contact(email="ann@x.se"), article(), tombstone())
-    order = Writer("o-1").register(body("ann@x.se", "Email"), CONFIRM)
+    order = WriterFixture("o-1").register(body("ann@x.se", "Email"), CONFIRM)
 
     await place.handle(order)
 
@@ -125,9 +125,9 @@ async def test_a_command_in_flight_is_met_when_its_event_comes(place: Place) -> 
     assert await place.database[HELD].count_documents({}) == 0
 
 
-async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: Place) -> None:
+async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: EnricherHarness) -> None:
     await place.knows(contact(), tombstone())
-    order = later(Writer("o-1")).register(body(), CONFIRM)
+    order = later(WriterFixture("o-1")).register(body(), CONFIRM)
 
     await place.handle(order)
     assert await place.stages(order) == ("contactMissing", "held")
@@ -138,11 +138,11 @@ async def test_what_is_accepted_after_the_erasure_is_a_new_relation(place: Place
 
 
 async def test_a_contact_that_came_again_keeps_its_new_orders_through_a_replay(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     records = [contact(), tombstone(), again()]
     await place.knows(*records)
-    order = later(Writer("o-1")).register(body())
+    order = later(WriterFixture("o-1")).register(body())
     await place.handle(order)
 
     await place.knows(*records)
@@ -155,10 +155,10 @@ async def test_a_contact_that_came_again_keeps_its_new_orders_through_a_replay(
     assert link["contactId"] == "c-1"
 
 
-async def test_an_order_that_now_means_another_contact_is_that_ones(place: Place) -> None:
+async def test_an_order_that_now_means_another_contact_is_that_ones(place: EnricherHarness) -> None:
     """Two contacts shared a key; the order was nobody's."""
     await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
-    await place.handle(Writer("o-1").register(body("ann@x.se", "Email")))
+    await place.handle(WriterFixture("o-1").register(body("ann@x.se", "Email")))
 
     await place.knows(tombstone("c-1"))
 
@@ -169,7 +169,7 @@ async def test_an_order_that_now_means_another_contact_is_that_ones(place: Place
 
 
 async def test_an_order_that_was_replaced_for_a_living_contact_by_now_is_not_deleted(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """
     Its first event is handled late. The key that it has now was the erased contact's, too, and
@@ -177,7 +177,7 @@ async def test_an_order_that_was_replaced_for_a_living_contact_by_now_is_not_del
     """
     await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
     await place.knows(contact("c-3"))
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first, moved = writer.register(body("c-3")), writer.replace(body("ann@x.se", "Email"))
     await place.store([first, moved])
     await place.knows(tombstone("c-1"))
@@ -192,13 +192,13 @@ async def test_an_order_that_was_replaced_for_a_living_contact_by_now_is_not_del
 
 
 async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_deleted(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """Its link was written by a worker that had read both contacts, after the first look."""
     await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
-    await place.handle(Writer("o-1").register(body("ann@x.se", "Email")))
+    await place.handle(WriterFixture("o-1").register(body("ann@x.se", "Email")))
     await place.keeps(tombstone("c-1"))
-    gone = Gone("c-1", frozenset({"ContactId:c-1", "Email:ann@x.se"}), SOON)
+    gone = DeletedContact("c-1", frozenset({"ContactId:c-1", "Email:ann@x.se"}), SOON)
 
     await place.erase().all_of([gone], NOW)
 
@@ -206,12 +206,12 @@ async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_del
 
 
 async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_differ(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """The database's is behind that of the broker: it sees the tombstone before it was there."""
     await place.knows(contact())
     ahead = datetime.now(UTC) + timedelta(days=1)
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     writer.at = ahead
     order = writer.register(body())
     await place.handle(order)
@@ -222,14 +222,14 @@ async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_diffe
 
 
 async def test_who_dies_before_noting_an_erasure_and_reads_all_again_still_knows_its_keys(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """The contact's older record comes first then, and finds the tombstone's document."""
     old, gone = contact(email="ann@x.se"), tombstone()
     await place.knows(old)
-    order = Writer("o-1").register(body("ann@x.se", "Email"))
+    order = WriterFixture("o-1").register(body("ann@x.se", "Email"))
     await place.store([order])
-    with suppress(Died):
+    with suppress(WorkerDied):
         await place.dying([gone], 1)
 
     await place.knows(old, gone)
@@ -239,10 +239,10 @@ async def test_who_dies_before_noting_an_erasure_and_reads_all_again_still_knows
 
 
 async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet_to_look(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.keeps(contact(email="ann@x.se"))
-    kept = await reference_store.keep(
+    kept = await reference_store.store_references(
         place.database, [contact(email="new@x.se")], KEYS, TOPIC_IDS[CONTACTS.name]
     )
     await place.keeps(tombstone())
@@ -253,8 +253,8 @@ async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet
     assert {"Email:ann@x.se", "Email:new@x.se"} <= set(gone["formerKeys"])
 
 
-async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:
-    writer = Writer("o-1")
+async def test_all_topics_read_again_bring_nothing_back(place: EnricherHarness) -> None:
+    writer = WriterFixture("o-1")
     records = [contact(email="ann@x.se"), article(), tombstone()]
     await place.knows(*records[:2])
     orders = [writer.register(body("ann@x.se", "Email"), SECRETIVE)]
@@ -273,10 +273,10 @@ async def test_all_topics_read_again_bring_nothing_back(place: Place) -> None:
 
 
 async def test_an_older_order_is_deleted_although_it_is_replaced_for_the_same_contact_afterwards(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     await place.knows(contact("c-1"))
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body("c-1"))
     await place.handle(first)
     moved = later(writer).replace(body("c-1"))
@@ -289,10 +289,12 @@ async def test_an_older_order_is_deleted_although_it_is_replaced_for_the_same_co
     assert deletions(place) == [("o-1", first.job_id)]
 
 
-async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place: Place) -> None:
+async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(
+    place: EnricherHarness,
+) -> None:
     """It was accepted when the erasure had been seen: a new relation of an older order."""
     await place.knows(contact("c-1"), contact("c-2"))
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body("c-2"))
     await place.handle(first)
     await place.knows(tombstone("c-1"))
@@ -307,9 +309,9 @@ async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(place:
     assert await place.link("o-1") is not None
 
 
-async def test_an_order_that_was_replaced_for_another_contact_stays(place: Place) -> None:
+async def test_an_order_that_was_replaced_for_another_contact_stays(place: EnricherHarness) -> None:
     await place.knows(contact("c-1"), contact("c-2"))
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first, second = writer.register(body("c-1"), SECRETIVE), writer.replace(body("c-2"))
     await place.handle(first)
     await place.handle(second)
@@ -321,7 +323,9 @@ async def test_an_order_that_was_replaced_for_another_contact_stays(place: Place
     assert await holding(place, "ann@x.se") == []
 
 
-async def test_deliveries_are_redacted_and_what_was_not_sent_is_dropped(place: Place) -> None:
+async def test_deliveries_are_redacted_and_what_was_not_sent_is_dropped(
+    place: EnricherHarness,
+) -> None:
     await place.knows(contact())
     times = {"registeredAt": AT, "acceptedAt": AT}
     sent = {"contactId": "c-1", **times, "body": "c-1", "record": {}, "attempts": []}
@@ -347,11 +351,11 @@ async def test_deliveries_are_redacted_and_what_was_not_sent_is_dropped(place: P
 
 
 async def test_a_batch_that_deletes_a_contact_and_brings_it_again_erases_what_was(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """An enricher that was away reads both at once."""
     await place.knows(contact())
-    order = Writer("o-1").register(body())
+    order = WriterFixture("o-1").register(body())
     await place.handle(order)
 
     await place.arrive([tombstone(), again()])
@@ -361,15 +365,17 @@ async def test_a_batch_that_deletes_a_contact_and_brings_it_again_erases_what_wa
 
 
 @pytest.mark.parametrize("writes", range(8))
-async def test_a_crash_between_any_two_writes_erases_all_the_same(make: Make, writes: int) -> None:
+async def test_a_crash_between_any_two_writes_erases_all_the_same(
+    make: MakeHarness, writes: int
+) -> None:
     place = await make()
     await place.knows(contact(email="ann@x.se"))
-    linked, waits = (Writer(it).register(body()) for it in ("o-1", "o-2"))
+    linked, waits = (WriterFixture(it).register(body()) for it in ("o-1", "o-2"))
     await place.handle(linked, waits)
-    await place.store([orders := Writer("o-3").register(body("ann@x.se", "Email"))])
+    await place.store([orders := WriterFixture("o-3").register(body("ann@x.se", "Email"))])
     gone = tombstone()
 
-    with suppress(Died):
+    with suppress(WorkerDied):
         await place.dying([gone], writes)
     await place.knows(gone)
     await place.enrich([taken(orders.event)])

@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from enricher import metrics
-from enricher.app.sweeper import GRACE, Sweep
+from enricher.app.sweeper import GRACE, Sweeper
 from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS
 from support.builders.bodies import Json, line
-from support.builders.writer_fixtures import AT, Writer, Written, reference, taken
+from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, reference, taken
 from support.stack.enricher_harness import (
     CONFIRM,
     DAY,
     NOW,
-    Died,
-    Make,
-    Place,
+    EnricherHarness,
+    MakeHarness,
+    WorkerDied,
     article,
     body,
     contact,
@@ -31,19 +31,21 @@ WRITES_OF_AN_ARRIVAL = 6
 CANCEL: Json = {"action": "ConfirmCancellation"}
 
 
-def waiting(order_id: str = "o-1", action: Json | None = CONFIRM) -> tuple[Writer, Written]:
+def waiting(
+    order_id: str = "o-1", action: Json | None = CONFIRM
+) -> tuple[WriterFixture, WrittenCommand]:
     """Return an order whose contact, article and store are all still to come."""
-    writer = Writer(order_id)
+    writer = WriterFixture(order_id)
     lacking = body("ann@x.se", "Email", externalStoreId="shop", language="sv")
     return writer, writer.register(lacking, action)
 
 
-async def state(place: Place, written: Written) -> str | None:
+async def state(place: EnricherHarness, written: WrittenCommand) -> str | None:
     held = await place.database[HELD].find_one({"jobId": written.job_id})
     return held["state"] if held else None
 
 
-async def test_a_contact_that_arrives_later_heals_its_order(place: Place) -> None:
+async def test_a_contact_that_arrives_later_heals_its_order(place: EnricherHarness) -> None:
     _, order = waiting()
     await place.handle(order)
 
@@ -64,7 +66,9 @@ async def test_a_contact_that_arrives_later_heals_its_order(place: Place) -> Non
     assert len(set(place.topics.ids())) == 3
 
 
-async def test_an_article_and_a_store_that_arrive_later_close_their_entries(place: Place) -> None:
+async def test_an_article_and_a_store_that_arrive_later_close_their_entries(
+    place: EnricherHarness,
+) -> None:
     _, order = waiting(action=None)
     await place.handle(order)
 
@@ -82,7 +86,7 @@ async def test_an_article_and_a_store_that_arrive_later_close_their_entries(plac
 
 
 async def test_all_jobs_that_lacked_the_contact_are_completed_but_a_triggered_action(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     """It was answered: failed, and whoever asked may ask again."""
     writer, order = waiting()
@@ -100,7 +104,7 @@ async def test_all_jobs_that_lacked_the_contact_are_completed_but_a_triggered_ac
     assert await place.codes() == [("ArticleMissing", "mug"), ("StoreMissing", "shop")]
 
 
-OUTDATING: dict[str, Callable[[Writer], Written]] = {
+OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
     "replaced": lambda writer: writer.replace(body("ann@x.se", "Email")),
     "cancelled": lambda writer: writer.cancel(),
@@ -111,7 +115,7 @@ OUTDATING: dict[str, Callable[[Writer], Written]] = {
 @pytest.mark.parametrize("handled", [True, False], ids=["seen", "not-seen-yet"])
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_held_action_is_dropped_if_its_order_moved_on(
-    place: Place, outdate: Callable[[Writer], Written], handled: bool
+    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand], handled: bool
 ) -> None:
     """Whether the enricher has heard of it or not: what is stored decides."""
     writer, order = waiting()
@@ -131,7 +135,7 @@ async def test_a_held_action_is_dropped_if_its_order_moved_on(
     assert fired == ([later.job_id] if "action" in later.job else [])
 
 
-async def test_the_action_of_a_cancellation_itself_fires(place: Place) -> None:
+async def test_the_action_of_a_cancellation_itself_fires(place: EnricherHarness) -> None:
     writer, order = waiting(action=None)
     cancelled = writer.cancel(CANCEL)
     await place.handle(order, cancelled)
@@ -141,8 +145,10 @@ async def test_the_action_of_a_cancellation_itself_fires(place: Place) -> None:
     assert await place.stages(cancelled) == ("done", "fired")
 
 
-async def test_an_order_that_was_registered_as_cancelled_fires_its_action(place: Place) -> None:
-    order = Writer("o-1").register(body("ann@x.se", "Email", status="Cancelled"), CANCEL)
+async def test_an_order_that_was_registered_as_cancelled_fires_its_action(
+    place: EnricherHarness,
+) -> None:
+    order = WriterFixture("o-1").register(body("ann@x.se", "Email", status="Cancelled"), CANCEL)
     await place.handle(order)
 
     await place.knows(contact(email="ann@x.se"))
@@ -150,7 +156,7 @@ async def test_an_order_that_was_registered_as_cancelled_fires_its_action(place:
     assert await place.stages(order) == ("done", "fired")
 
 
-async def test_custom_actions_are_the_same_only_with_the_same_data(place: Place) -> None:
+async def test_custom_actions_are_the_same_only_with_the_same_data(place: EnricherHarness) -> None:
     writer, order = waiting(action={"action": "Custom", "data": {"step": 1}})
     other = writer.change({"action": "Custom", "data": {"step": 2}})
     await place.handle(order, other)
@@ -160,7 +166,9 @@ async def test_custom_actions_are_the_same_only_with_the_same_data(place: Place)
     assert [await state(place, it) for it in (order, other)] == ["fired", "fired"]
 
 
-async def test_after_the_window_the_order_heals_and_its_action_is_dropped(place: Place) -> None:
+async def test_after_the_window_the_order_heals_and_its_action_is_dropped(
+    place: EnricherHarness,
+) -> None:
     _, order = waiting()
     await place.handle(order)
 
@@ -172,7 +180,7 @@ async def test_after_the_window_the_order_heals_and_its_action_is_dropped(place:
 
 @pytest.mark.parametrize("handled", [True, False], ids=["seen", "not-seen-yet"])
 async def test_deleting_creating_the_contact_and_registering_again_fires_one_action(
-    place: Place, handled: bool
+    place: EnricherHarness, handled: bool
 ) -> None:
     """The documented way out; the contact may be seen before the deletion is."""
     writer, first = waiting()
@@ -193,7 +201,7 @@ async def test_deleting_creating_the_contact_and_registering_again_fires_one_act
     assert await place.stages(second) == ("done", "fired")
 
 
-async def test_a_deletion_leaves_no_entry_open(place: Place) -> None:
+async def test_a_deletion_leaves_no_entry_open(place: EnricherHarness) -> None:
     writer, order = waiting(action=None)
     await place.handle(order)
 
@@ -202,7 +210,7 @@ async def test_a_deletion_leaves_no_entry_open(place: Place) -> None:
     assert await place.codes() == []
 
 
-async def test_a_replacement_closes_what_it_mends(place: Place) -> None:
+async def test_a_replacement_closes_what_it_mends(place: EnricherHarness) -> None:
     await place.knows(contact(), article())
     writer, order = waiting(action=None)
     await place.handle(order)
@@ -213,7 +221,7 @@ async def test_a_replacement_closes_what_it_mends(place: Place) -> None:
 
 
 @pytest.mark.parametrize("ends", ["deleted", "renamed"])
-async def test_an_ambiguity_that_ends_heals(place: Place, ends: str) -> None:
+async def test_an_ambiguity_that_ends_heals(place: EnricherHarness, ends: str) -> None:
     """What a contact is known by no more is looked at as well."""
     await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
     _, order = waiting()
@@ -228,7 +236,9 @@ async def test_an_ambiguity_that_ends_heals(place: Place, ends: str) -> None:
     assert await place.database["contacts"].count_documents({"formerKeys": "Email:ann@x.se"}) == 0
 
 
-async def test_a_missing_contact_that_turns_out_to_be_two_is_said_to_be(place: Place) -> None:
+async def test_a_missing_contact_that_turns_out_to_be_two_is_said_to_be(
+    place: EnricherHarness,
+) -> None:
     _, order = waiting()
     await place.handle(order)
     await place.keeps(contact("c-1", email="ann@x.se"))
@@ -240,7 +250,7 @@ async def test_a_missing_contact_that_turns_out_to_be_two_is_said_to_be(place: P
     assert await place.stages(order) == ("contactMissing", "held")
 
 
-async def test_what_is_linked_stays_linked(place: Place) -> None:
+async def test_what_is_linked_stays_linked(place: EnricherHarness) -> None:
     """A contact that changes its keys, or gets a namesake, keeps the orders that it has."""
     await place.knows(contact(email="ann@x.se"))
     _, order = waiting()
@@ -254,7 +264,7 @@ async def test_what_is_linked_stays_linked(place: Place) -> None:
     assert link["contactId"] == "c-1"
 
 
-async def test_a_contact_of_another_type_heals_nothing(place: Place) -> None:
+async def test_a_contact_of_another_type_heals_nothing(place: EnricherHarness) -> None:
     _, order = waiting()
     await place.handle(order)
 
@@ -265,7 +275,7 @@ async def test_a_contact_of_another_type_heals_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize("writes", range(WRITES_OF_AN_ARRIVAL + 1))
 async def test_a_crash_between_any_two_writes_of_an_arrival_loses_nothing(
-    make: Make, writes: int
+    make: MakeHarness, writes: int
 ) -> None:
     calm, stormy = await make(), await make()
     _, order = waiting()
@@ -276,7 +286,7 @@ async def test_a_crash_between_any_two_writes_of_an_arrival_loses_nothing(
 
     dies = writes < WRITES_OF_AN_ARRIVAL
     if dies:
-        with pytest.raises(Died):
+        with pytest.raises(WorkerDied):
             await stormy.knows(arrived, database=mortal(stormy.database, writes))
     await stormy.knows(arrived)
 
@@ -301,11 +311,11 @@ async def no(_: datetime) -> bool:
     return False
 
 
-def sweep_of(place: Place, caught_up: Callable[[datetime], object] = yes) -> Sweep:
-    return Sweep(place.database, place.enriching(), place.tend(), caught_up)  # type: ignore[arg-type]
+def sweep_of(place: EnricherHarness, caught_up: Callable[[datetime], object] = yes) -> Sweeper:
+    return Sweeper(place.database, place.enriching(), place.tend(), caught_up)  # type: ignore[arg-type]
 
 
-async def twice(sweep: Sweep, now: datetime = NOW + timedelta(hours=1)) -> float:
+async def twice(sweep: Sweeper, now: datetime = NOW + timedelta(hours=1)) -> float:
     """Sweep, and again when what is seen may be called lost; return how much was repaired."""
     before = repaired()
     await sweep(now)
@@ -314,7 +324,7 @@ async def twice(sweep: Sweep, now: datetime = NOW + timedelta(hours=1)) -> float
     return repaired() - before
 
 
-async def test_the_sweep_drops_what_was_held_too_long(place: Place) -> None:
+async def test_the_sweep_drops_what_was_held_too_long(place: EnricherHarness) -> None:
     _, order = waiting()
     await place.handle(order)
     before = repaired()
@@ -326,9 +336,9 @@ async def test_the_sweep_drops_what_was_held_too_long(place: Place) -> None:
     assert repaired() == before
 
 
-async def test_the_sweep_finds_nothing_in_a_healthy_system(place: Place) -> None:
+async def test_the_sweep_finds_nothing_in_a_healthy_system(place: EnricherHarness) -> None:
     _, held = waiting("o-1")
-    linked, gone = Writer("o-2"), Writer("o-3")
+    linked, gone = WriterFixture("o-2"), WriterFixture("o-3")
     await place.knows(contact())
     await place.handle(held, linked.register(body(lines=[line(sku="cup")]), CONFIRM))
     await place.handle(gone.register(body()), gone.delete(), linked.change())
@@ -339,9 +349,9 @@ async def test_the_sweep_finds_nothing_in_a_healthy_system(place: Place) -> None
     assert await place.dump() == before
 
 
-async def test_the_sweep_does_what_a_lost_event_would_have_done(place: Place) -> None:
+async def test_the_sweep_does_what_a_lost_event_would_have_done(place: EnricherHarness) -> None:
     await place.knows(contact(), article())
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     order, changed = writer.register(body(), CONFIRM), writer.change(CONFIRM)
     await place.store([order, changed])
 
@@ -353,12 +363,12 @@ async def test_the_sweep_does_what_a_lost_event_would_have_done(place: Place) ->
 
 
 async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead_worker_began(
-    place: Place,
+    place: EnricherHarness,
 ) -> None:
     orders = [waiting(f"o-{number}")[1] for number in range(2)]
     await place.handle(*orders)
     await place.keeps(contact(email="ann@x.se"))
-    with pytest.raises(Died):
+    with pytest.raises(WorkerDied):
         await place.tend(mortal(place.database, 2))(["o-1"], NOW)
 
     assert await sweep_and_again(place) > 0
@@ -367,16 +377,16 @@ async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead
     assert len({it["actionId"] for it in place.topics.on(ACTIONS.name)}) == 2  # one of them again
 
 
-async def sweep_and_again(place: Place) -> float:
+async def sweep_and_again(place: EnricherHarness) -> float:
     sweep, before, now = sweep_of(place), repaired(), NOW + timedelta(hours=1)
     await sweep(now)
     await sweep(now + GRACE)
     return repaired() - before
 
 
-async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(place: Place) -> None:
+async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(place: EnricherHarness) -> None:
     await place.knows(contact(), article())
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     await place.handle(writer.register(body()))
     await place.store([writer.delete()])
 
@@ -385,8 +395,10 @@ async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(place: Place)
     assert await place.database[LINKS].count_documents({}) == 0
 
 
-async def test_the_sweep_repairs_nothing_while_the_enricher_is_behind(place: Place) -> None:
+async def test_the_sweep_repairs_nothing_while_the_enricher_is_behind(
+    place: EnricherHarness,
+) -> None:
     await place.knows(contact(), article())
-    await place.store([Writer("o-1").register(body())])
+    await place.store([WriterFixture("o-1").register(body())])
 
     assert await twice(sweep_of(place, no)) == 0

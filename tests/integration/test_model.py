@@ -16,7 +16,7 @@ from pymongo import MongoClient
 
 from support.builders.bodies import Json
 from support.model.command_sequences import Move, moves
-from support.model.expected_outcomes import contact_of, fate
+from support.model.expected_outcomes import contact_of, expected_outcome
 from support.model.model import READ_ONLY, tag_of
 from support.model.player import Player
 from support.stack.calls import Calls
@@ -79,7 +79,7 @@ def check_job(player: Player, job_id: str, job: Json) -> None:
     """A job is where its fate allows; an alias shows the content of the job it repeats."""
     alias_of = player.model.jobs[job_id].end.alias_of
     shown = player.model.jobs[alias_of or job_id]
-    end, allowed = shown.end, fate(player.model, player.contacts, job_id)
+    end, allowed = shown.end, expected_outcome(player.model, player.contacts, job_id)
     lacking = end.code is None and job["status"] in {"Failed", "CompletedWithErrors"}
     codes = ["ContactMissing"] if lacking else [end.code] if end.code else []
     assert job["status"] in allowed.statuses, told(player, job)

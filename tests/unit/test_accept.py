@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gateway.adapters.read_store import DatabaseUnavailable
-from gateway.app.command_acceptance import Acceptance
-from gateway.domain.request_terms import Terms
-from gateway.domain.urls import Links
-from order_runtime.auth.job_ids import Secrets
+from gateway.app.command_acceptance import CommandAcceptance
+from gateway.domain.request_terms import RequestTerms
+from gateway.domain.urls import Urls
+from order_runtime.auth.job_ids import JobIdSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Away:
 
 async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back() -> None:
     nothing = cast("Any", None)
-    links, secrets = Links("http://127.0.0.1:1"), Secrets((b"s" * 32,))
-    acceptance = Acceptance(
+    links, secrets = Urls("http://127.0.0.1:1"), JobIdSecrets((b"s" * 32,))
+    acceptance = CommandAcceptance(
         nothing, nothing, links, secrets, cast("Any", Stored()), cast("Any", Away())
     )
 
-    answer = await acceptance.answer("job-1", "o-1", Terms(wait=5))
+    answer = await acceptance.answer("job-1", "o-1", RequestTerms(wait=5))
 
     assert answer.status_code == 202
     assert answer.headers["location"].endswith("/orders/jobs/job-1")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from gateway.adapters.batch_loader import MAX_KEYS, Coalesced
+from gateway.adapters.batch_loader import MAX_KEYS, BatchLoader
 
 LIMIT = 5.0  # seconds
 
@@ -43,7 +43,7 @@ async def settle() -> None:
 async def test_a_hundred_callers_are_few_queries() -> None:
     database = Database()
     database.stored = {f"o-{n}": f"job-{n}" for n in range(100)}
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     found = await asyncio.gather(*[look.get(f"o-{n}") for n in range(100)])
     assert found == [f"job-{n}" for n in range(100)]
     assert len(database.queries) == 1
@@ -51,7 +51,7 @@ async def test_a_hundred_callers_are_few_queries() -> None:
 
 async def test_callers_of_one_key_share_its_answer() -> None:
     database = Database()
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     await asyncio.gather(*[look.get("o-1") for _ in range(50)])
     assert database.queries == [["o-1"]]
 
@@ -59,7 +59,7 @@ async def test_callers_of_one_key_share_its_answer() -> None:
 async def test_a_query_that_answers_began_after_its_caller_asked() -> None:
     """Else what was written just before would be missed: a 409 that never comes."""
     database = Database(at_once=False)
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     early = asyncio.create_task(look.get("o-1"))
     await asyncio.wait_for(database.began.wait(), LIMIT)
     database.stored["o-1"] = "job-1"
@@ -75,7 +75,7 @@ async def test_a_query_that_answers_began_after_its_caller_asked() -> None:
 
 async def test_all_who_ask_during_a_query_are_in_the_next() -> None:
     database = Database(at_once=False)
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     first = asyncio.create_task(look.get("first"))
     await asyncio.wait_for(database.began.wait(), LIMIT)
     others = [asyncio.create_task(look.get(f"o-{n}")) for n in range(99)]
@@ -88,7 +88,7 @@ async def test_all_who_ask_during_a_query_are_in_the_next() -> None:
 async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     database = Database(at_once=False)
     database.stored["o-1"] = "job-1"
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     leaving, staying, other = (asyncio.create_task(look.get(key)) for key in ("o-1", "o-1", "o-2"))
     await asyncio.wait_for(database.began.wait(), LIMIT)
     leaving.cancel()
@@ -102,7 +102,7 @@ async def test_a_caller_that_leaves_takes_nobody_along() -> None:
 async def test_an_error_reaches_all_who_asked_and_nobody_later() -> None:
     database = Database()
     database.error = ConnectionError("away")
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     outcomes = await asyncio.gather(
         *[look.get(f"o-{n % 3}") for n in range(9)], return_exceptions=True
     )
@@ -113,6 +113,6 @@ async def test_an_error_reaches_all_who_asked_and_nobody_later() -> None:
 
 async def test_a_query_is_bounded() -> None:
     database = Database()
-    look = Coalesced(database.find)
+    look = BatchLoader(database.find)
     await asyncio.gather(*[look.get(str(n)) for n in range(MAX_KEYS + 1)])
     assert [len(keys) for keys in database.queries] == [MAX_KEYS, 1]

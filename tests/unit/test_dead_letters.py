@@ -9,7 +9,7 @@ from order_runtime.kafka.dead_letters import (
     PREFIX,
     NotReplayable,
     dead_letter,
-    replayed,
+    replay_of,
 )
 from order_runtime.kafka.records import Outgoing, Record
 from support.builders.commands import AT
@@ -66,20 +66,20 @@ def read_back(sent: Outgoing) -> Record:
 
 def test_a_replay_is_the_original_record_and_names_its_job() -> None:
     letter = dead_letter(RECORD, service="w", code="C", reason="r", job_id="job-1")
-    sent = replayed(read_back(letter))
+    sent = replay_of(read_back(letter))
     assert (sent.topic, sent.key, sent.value) == (RECORD.topic, RECORD.key, RECORD.value)
     assert sent.headers == (*HEADERS, ("orders-replay", b"job-1"))
 
 
 def test_a_replay_that_fails_and_is_replayed_again_says_so_once() -> None:
     first = dead_letter(RECORD, service="w", code="C", reason="r", job_id="job-1")
-    again = replayed(read_back(first))
+    again = replay_of(read_back(first))
     second = dead_letter(read_back(again), service="w", code="C", reason="r", job_id="job-1")
-    assert replayed(read_back(second)) == again
+    assert replay_of(read_back(second)) == again
 
 
 def test_without_a_job_a_replay_names_the_place_of_its_letter() -> None:
-    assert replayed(read_back(letter())).headers[-1] == (
+    assert replay_of(read_back(letter())).headers[-1] == (
         "orders-replay",
         b"orders.commands.dlq/7/8",
     )
@@ -99,6 +99,6 @@ def test_a_letter_that_does_not_tell_its_origin_can_not_be_replayed(
 ) -> None:
     """Nobody may have a record sent where he likes by writing into a dead-letter topic."""
     with pytest.raises(NotReplayable, match="topic"):
-        replayed(Record("orders.commands.dlq", 0, 0, AT, None, None, headers))
+        replay_of(Record("orders.commands.dlq", 0, 0, AT, None, None, headers))
     with pytest.raises(NotReplayable, match="topic"):
-        replayed(RECORD)
+        replay_of(RECORD)

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
-from order_contracts.cloudevents import Meant
+from order_contracts.cloudevents import DeleteGuard
 from order_contracts.commands import Command, RegisterOrder
 from order_contracts.identity import version_tag
 from order_runtime.documents.orders import LiveOrder, Tombstone
-from order_writer.domain.decide import MAX_ORDER_BYTES, Asked, Outcome, State, decide
+from order_writer.domain.decide import (
+    MAX_ORDER_BYTES,
+    CommandOutcome,
+    CommandRequest,
+    OrderState,
+    decide,
+)
 from support.builders.bodies import Json, line
 from support.builders.commands import (
     AT,
@@ -29,11 +35,11 @@ from support.builders.commands import (
 ACTION = {"action": "ConfirmOrder"}
 
 
-def asked(command: Command, job_id: str = "job", **more: Any) -> Asked:
-    return Asked(command, job_id, size=len(command.to_json()), **more)
+def asked(command: Command, job_id: str = "job", **more: Any) -> CommandRequest:
+    return CommandRequest(command, job_id, size=len(command.to_json()), **more)
 
 
-def after(state: State, *commands: Command, now: datetime = AT) -> State:
+def after(state: OrderState, *commands: Command, now: datetime = AT) -> OrderState:
     """Return what *commands*, none of which may fail, make of *state*."""
     for number, command in enumerate(commands):
         state, outcome = decide(state, asked(command, f"before-{number}"), now)
@@ -41,26 +47,26 @@ def after(state: State, *commands: Command, now: datetime = AT) -> State:
     return state
 
 
-def code(outcome: Outcome) -> str | None:
+def code(outcome: CommandOutcome) -> str | None:
     return outcome.failure.code if outcome.failure else None
 
 
-def live(state: State) -> LiveOrder:
+def live(state: OrderState) -> LiveOrder:
     assert isinstance(state, LiveOrder)
     return state
 
 
-def tag(state: State) -> str:
+def tag(state: OrderState) -> str:
     return version_tag(live(state).job_id)
 
 
-STATES: Mapping[str, State] = {
+STATES: Mapping[str, OrderState] = {
     "absent": None,
     "present": after(None, register()),
     "deleted": after(None, register(), delete()),
     "again": after(None, register(), delete(), register()),
 }
-COMMANDS: Mapping[str, Callable[[State], Command]] = {
+COMMANDS: Mapping[str, Callable[[OrderState], Command]] = {
     "register": lambda _: register(),
     "replace": lambda _: replace_order(),
     "delete": lambda _: delete(),
@@ -133,7 +139,7 @@ def test_an_action_that_is_suppressed_is_not_asked_for() -> None:
     """History is imported whole, and mails nobody again."""
     before = STATES["present"]
     act = replace(asked(trigger(tag(before)), "job-2"), suppress_actions=True)
-    assert decide(before, act, AT) == (before, Outcome())
+    assert decide(before, act, AT) == (before, CommandOutcome())
 
 
 def test_versions_go_on_over_a_deletion() -> None:
@@ -381,7 +387,7 @@ def test_an_order_may_be_as_large_as_768_kilobytes() -> None:
     [(None, register(**TOO_LARGE)), (STATES["present"], replace_order(**TOO_LARGE))],
     ids=["register", "replace"],
 )
-def test_a_larger_order_is_refused(before: State, command: Command) -> None:
+def test_a_larger_order_is_refused(before: OrderState, command: Command) -> None:
     next_state, outcome = decide(before, asked(command), AT)
     assert outcome.failure is not None
     assert (outcome.failure.code, outcome.failure.status) == ("TooLarge", 413)
@@ -392,7 +398,7 @@ def test_numbers_that_are_longer_in_our_spelling_are_measured_so() -> None:
     """1e14 has four characters and becomes fifteen digits."""
     free = {"a": [10**14] * 1000}
     command = register(lines=[line(extraData=free)] * 60)
-    sent = Asked(command, "job", size=len(command.to_json()) * 4 // 15)
+    sent = CommandRequest(command, "job", size=len(command.to_json()) * 4 // 15)
     assert sent.size < MAX_ORDER_BYTES // 2
     assert code(decide(None, sent, AT)[1]) == "TooLarge"
 
@@ -410,27 +416,29 @@ def test_small_changes_cannot_add_up_to_too_large_an_order() -> None:
 def test_a_deletion_of_one_life_deletes_nothing_of_another(name: str, *, deleted: bool) -> None:
     """Whoever asks for it saw an order that may have been deleted and registered again."""
     before = STATES[name]
-    meant = live(STATES["present"]).registered_by
+    guard = live(STATES["present"]).registered_by
 
-    state, outcome = decide(before, asked(delete(), meant=Meant(meant)), AT)
+    state, outcome = decide(before, asked(delete(), guard=DeleteGuard(guard)), AT)
 
     assert isinstance(state, Tombstone) is deleted
-    assert outcome == (Outcome(version=state.version) if deleted and state else Outcome())
+    assert outcome == (
+        CommandOutcome(version=state.version) if deleted and state else CommandOutcome()
+    )
 
 
 def test_a_deletion_of_a_life_that_is_over_leaves_the_next_one_and_does_not_fail() -> None:
     again = STATES["again"]
 
-    other = asked(delete(), meant=Meant("another"))
-    assert decide(again, other, AT) == (again, Outcome())
-    assert decide(STATES["deleted"], other, AT) == (STATES["deleted"], Outcome())
+    other = asked(delete(), guard=DeleteGuard("another"))
+    assert decide(again, other, AT) == (again, CommandOutcome())
+    assert decide(STATES["deleted"], other, AT) == (STATES["deleted"], CommandOutcome())
 
 
 def test_a_deletion_of_one_contacts_order_leaves_it_to_the_next() -> None:
     ann, bob = ({"matchKey": name, "matchKeyType": "ContactId"} for name in ("ann", "bob"))
     first = after(None, register(contact=ann))
-    seen = asked(delete(), meant=Meant(live(first).registered_by, live(first).contact_since))
+    seen = asked(delete(), guard=DeleteGuard(live(first).registered_by, live(first).contact_since))
     same, another = (after(first, replace_order(contact=it)) for it in (ann, bob))
 
     assert isinstance(decide(same, seen, AT)[0], Tombstone)
-    assert decide(another, seen, AT) == (another, Outcome())
+    assert decide(another, seen, AT) == (another, CommandOutcome())

@@ -7,30 +7,36 @@ from dataclasses import replace
 
 import pytest
 
-from order_contracts.cloudevents import Meant
+from order_contracts.cloudevents import DeleteGuard
 from order_contracts.topics import MIB
-from order_runtime.auth.job_ids import Secrets, issue
+from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import Decoded, Log, Unreadable, decode, poisoned
+from order_writer.domain.decode import (
+    DecodedCommand,
+    TopicInfo,
+    UnreadableCommand,
+    decode,
+    poison_command,
+)
 from support.builders.bodies import ABSENT, order_body
 from support.builders.commands import AT, PARTITIONS, READS, delete, later, raw, record, register
 
-SECRETS = Secrets([b"s" * 32])
-OWN = Log("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
-ISSUED = issue(int(AT.timestamp() * 1000), 5, SECRETS.newest_first[0])
+SECRETS = JobIdSecrets([b"s" * 32])
+OWN = TopicInfo("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
+ISSUED = issue_job_id(int(AT.timestamp() * 1000), 5, SECRETS.newest_first[0])
 GOOD = register().to_json()
 
 
-def unreadable(sent: Record, reads: Log = READS) -> Unreadable:
+def unreadable(sent: Record, reads: TopicInfo = READS) -> UnreadableCommand:
     item = decode(sent, reads)
-    assert isinstance(item, Unreadable)
+    assert isinstance(item, UnreadableCommand)
     assert (item.failure.code, item.failure.status) == ("ValidationFailed", 400)
     return item
 
 
-def decoded(sent: Record, reads: Log = READS) -> Decoded:
+def decoded(sent: Record, reads: TopicInfo = READS) -> DecodedCommand:
     item = decode(sent, reads)
-    assert isinstance(item, Decoded)
+    assert isinstance(item, DecodedCommand)
     return item
 
 
@@ -95,7 +101,7 @@ def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) 
 def test_an_id_that_no_link_can_hold_is_refused(job_id: bytes) -> None:
     """Its job is found under the id of its position."""
     item = unreadable(raw(GOOD, headers=header("ce_id", job_id)))
-    assert item.job_id == item.spare_id
+    assert item.job_id == item.fallback_job_id
     assert "ce_id" in item.failure.detail
 
 
@@ -128,7 +134,7 @@ def test_what_only_compression_made_small_enough_is_refused(
 ) -> None:
     """Under the id that its sender knows."""
     item = decode(raw(value, key, job_id="job-1", headers=headers), READS)
-    assert isinstance(item, Unreadable)
+    assert isinstance(item, UnreadableCommand)
     assert (item.failure.code, item.failure.status, item.job_id) == ("TooLarge", 413, "job-1")
 
 
@@ -186,13 +192,13 @@ def test_what_came_with_the_command_is_kept() -> None:
 
 def test_which_life_is_meant_is_kept_of_a_deletion_and_refused_elsewhere() -> None:
     """Passed over, it would change an order that wasn't meant."""
-    for named, meant in (
-        (header("ce_registration", b"job-1"), Meant("job-1")),
-        (header("ce_contactsince", b"3"), Meant(since=3)),
+    for named, guard in (
+        (header("ce_registration", b"job-1"), DeleteGuard("job-1")),
+        (header("ce_contactsince", b"3"), DeleteGuard(since=3)),
     ):
         item = decoded(replace(record(delete()), headers=(*record(delete()).headers, *named)))
 
-        assert item.meant == meant
+        assert item.guard == guard
         assert "DeleteOrder alone" in unreadable(raw(GOOD, headers=named)).failure.detail
 
 
@@ -234,9 +240,9 @@ def test_somebody_elses_unreadable_command_stops_nobody() -> None:
 
 @pytest.mark.parametrize("sent", [raw(GOOD, job_id="job-1"), raw(b"{", None), raw(None, b"\xff")])
 def test_any_record_can_be_refused_as_poison(sent: Record) -> None:
-    item = poisoned(sent, READS)
+    item = poison_command(sent, READS)
     assert (item.failure.code, item.failure.status) == ("InternalError", 500)
-    assert item.job_id in {"job-1", item.spare_id}
+    assert item.job_id in {"job-1", item.fallback_job_id}
 
 
 def test_a_header_with_and_without_a_value_is_refused_like_any_garbage() -> None:
@@ -250,7 +256,7 @@ def test_poison_that_fails_amid_decoding_keeps_the_id_of_its_sender() -> None:
     def broken(_: str) -> bool:
         raise RuntimeError("nobody knows why")
 
-    item = poisoned(raw(GOOD, job_id="job-1"), replace(READS, issued=broken))
+    item = poison_command(raw(GOOD, job_id="job-1"), replace(READS, issued=broken))
     assert (item.job_id, item.order_id) == ("job-1", "o-1")
 
 

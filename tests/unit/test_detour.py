@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.faults.tcp_proxy import Detour, names, renamed
+from support.faults.tcp_proxy import TcpProxy, names, renamed
 
 REPLACED = names({20001: 40001, 20002: 40002})
 
@@ -42,14 +42,14 @@ def _connected(address: str) -> socket.socket:
 
 
 def test_who_takes_the_detour_never_hears_of_the_straight_way(server: str) -> None:
-    with Detour(server) as detour, _connected(detour.instead_of(server)) as client:
+    with TcpProxy(server) as detour, _connected(detour.instead_of(server)) as client:
         client.sendall(b"who are you?")
         assert client.recv(100).decode() == f"I am {detour.instead_of(server)}, not 1"
     assert detour.instead_of(f"mongodb://{server}/?replicaSet=rs0") != server
 
 
 def test_nothing_passes_a_hole_until_it_is_opened(server: str) -> None:
-    with Detour(server) as detour, _connected(detour.instead_of(server)) as client:
+    with TcpProxy(server) as detour, _connected(detour.instead_of(server)) as client:
         detour.hole()
         client.sendall(b"who are you?")
         client.settimeout(0.2)
@@ -61,7 +61,7 @@ def test_nothing_passes_a_hole_until_it_is_opened(server: str) -> None:
 
 
 def test_a_reset_breaks_connections_and_new_ones_may_be_made(server: str) -> None:
-    with Detour(server) as detour:
+    with TcpProxy(server) as detour:
         with _connected(detour.instead_of(server)) as client:
             client.sendall(b"who are you?")
             assert client.recv(100)

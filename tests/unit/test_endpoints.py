@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from action_trigger.adapters.endpoint_config import BadEndpoints, Endpoint, endpoints, text_of
+from action_trigger.adapters.endpoint_config import (
+    Endpoint,
+    EndpointConfigError,
+    parse_endpoints,
+    read_config,
+)
 from action_trigger.adapters.ssrf_guard import is_private
 from order_contracts.order import ActionName
 
@@ -16,12 +21,12 @@ DEFAULT = f'[default]\nurl = "https://trigger.example/hook"\nsecrets = ["{SECRET
 
 
 def endpoint_of(text: str, action: ActionName) -> Endpoint:
-    (found,) = [route.endpoint for route in endpoints(text).routes if action in route.actions]
+    (found,) = [route.endpoint for route in parse_endpoints(text).routes if action in route.actions]
     return found
 
 
 def test_every_action_goes_to_the_default() -> None:
-    (route,) = endpoints(DEFAULT).routes
+    (route,) = parse_endpoints(DEFAULT).routes
     assert set(route.actions) == set(ActionName)
     assert route.endpoint.keys == (SECRET,)
     assert route.endpoint.timeout_seconds == 15
@@ -68,8 +73,8 @@ def test_several_secrets_may_sign_and_headers_go_along() -> None:
     ],
 )
 def test_a_bad_file_is_one_sentence_that_names_the_key_and_no_value(text: str, key: str) -> None:
-    with pytest.raises(BadEndpoints) as refused:
-        endpoints(text)
+    with pytest.raises(EndpointConfigError) as refused:
+        parse_endpoints(text)
     said = str(refused.value)
     assert key in said
     assert "\n" not in said
@@ -78,21 +83,21 @@ def test_a_bad_file_is_one_sentence_that_names_the_key_and_no_value(text: str, k
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadEndpoints, match="can't be read"):
-        text_of(tmp_path / "none.toml")
+    with pytest.raises(EndpointConfigError, match="can't be read"):
+        read_config(tmp_path / "none.toml")
 
 
 def test_a_private_address_is_refused_unless_it_is_allowed() -> None:
     private = DEFAULT.replace("trigger.example", "[::ffff:10.0.0.8]")
-    with pytest.raises(BadEndpoints, match="allow_private_addresses"):
-        endpoints(private)
-    assert endpoints("allow_private_addresses = true\n" + private).allow_private_addresses
+    with pytest.raises(EndpointConfigError, match="allow_private_addresses"):
+        parse_endpoints(private)
+    assert parse_endpoints("allow_private_addresses = true\n" + private).allow_private_addresses
 
 
 def test_no_secret_is_in_a_repr() -> None:
     text = DEFAULT + '[default.headers]\nAuthorization = "Bearer x"\n'
-    assert SECRET not in repr(endpoints(text))
-    assert "Bearer" not in repr(endpoints(text))
+    assert SECRET not in repr(parse_endpoints(text))
+    assert "Bearer" not in repr(parse_endpoints(text))
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,11 @@ async def test_a_large_write_goes_out_in_portions() -> None:
     """One that exceeds the time of an operation would be tried again for ever."""
     collection = Portions()
     writes = [
-        bulk_writes.once({"_id": number}) for number in range(2 * bulk_writes.MAX_WRITTEN + 1)
+        bulk_writes.insert_once({"_id": number})
+        for number in range(2 * bulk_writes.MAX_WRITTEN + 1)
     ]
 
-    await bulk_writes.write(cast("AsyncCollection[Document]", collection), writes)
+    await bulk_writes.bulk_write(cast("AsyncCollection[Document]", collection), writes)
 
     assert [len(it) for it in collection.given] == [
         bulk_writes.MAX_WRITTEN,
@@ -41,5 +42,5 @@ async def test_a_large_write_goes_out_in_portions() -> None:
 
 async def test_nothing_to_write_asks_nothing() -> None:
     collection = Portions()
-    await bulk_writes.write(cast("AsyncCollection[Document]", collection), [])
+    await bulk_writes.bulk_write(cast("AsyncCollection[Document]", collection), [])
     assert collection.given == []

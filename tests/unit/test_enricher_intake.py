@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from enricher.adapters.kafka_consumer import settle
+from enricher.adapters.kafka_consumer import handle_and_ack
 from order_runtime.kafka.records import Record
 
 
@@ -40,7 +40,7 @@ async def test_what_was_not_handled_is_not_acknowledged() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await settle([Event(done)], breaks)
+        await handle_and_ack([Event(done)], breaks)
 
     assert done == []
 
@@ -51,6 +51,6 @@ async def test_effects_come_first_and_the_acknowledgement_last() -> None:
     async def handle(records: Sequence[Record]) -> None:
         done.append(f"{records[0].offset} at {records[0].at.isoformat(timespec='milliseconds')}")
 
-    await settle([Event(done)], handle)
+    await handle_and_ack([Event(done)], handle)
 
     assert done == ["7 at 2025-11-28T10:00:00.123+00:00", "acknowledged"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from enricher.adapters.consumer_lag import passed
+from enricher.adapters.consumer_lag import is_past
 
 PLACE = ("orders.events", 0)
 
@@ -21,10 +21,10 @@ PLACE = ("orders.events", 0)
 def test_the_age_of_what_is_left_decides(
     committed: int, later: int, end: int, through: bool
 ) -> None:
-    assert passed({PLACE: committed}, {PLACE: later}, {PLACE: end}) is through
+    assert is_past({PLACE: committed}, {PLACE: later}, {PLACE: end}) is through
 
 
 def test_one_partition_that_is_behind_is_enough() -> None:
     other = ("orders.events", 1)
 
-    assert not passed({PLACE: 5, other: 0}, {PLACE: -1, other: -1}, {PLACE: 5, other: 5})
+    assert not is_past({PLACE: 5, other: 0}, {PLACE: -1, other: -1}, {PLACE: 5, other: 5})

@@ -2,12 +2,18 @@
 
 import pytest
 
-from enricher.domain.contact_matching import AMBIGUOUS, MISSING, Keys, KnownContact, matched
+from enricher.domain.contact_matching import (
+    AMBIGUOUS,
+    MISSING,
+    ContactKeys,
+    KnownContact,
+    match_contact,
+)
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
 
-KEYS = Keys(b"secret")
-BRITISH = Keys(b"secret", "GB")
+KEYS = ContactKeys(b"secret")
+BRITISH = ContactKeys(b"secret", "GB")
 
 
 def asking(kind: MatchKeyType, key: str, contact_type: str = "Member") -> ContactKey:
@@ -91,4 +97,4 @@ def test_the_one_contact_that_fits_is_chosen(
     """Two that fit are not guessed between."""
     contact = asking(MatchKeyType.EXTERNAL_ID, "12433", contact_type)
 
-    assert matched(contact, known) == found
+    assert match_contact(contact, known) == found

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from enricher.adapters.reference_store import reference_document
-from enricher.app.reference_handler import runs
-from enricher.domain.contact_matching import Keys
-from enricher.domain.decode import Unreadable, happened
+from enricher.app.reference_handler import split_at_deletions
+from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.decode import UnreadableEvent, received_event
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_runtime.kafka.records import Record
 from support.builders.bodies import Json, article_body, contact_body, order_body, store_body
-from support.builders.writer_fixtures import AT, Writer, reference, taken
+from support.builders.writer_fixtures import AT, WriterFixture, reference, taken
 
-EVENT = taken(Writer("o-1").register(order_body("o-1")).event)
+EVENT = taken(WriterFixture("o-1").register(order_body("o-1")).event)
 
 
 def without(name: str) -> Headers:
@@ -25,14 +25,14 @@ def without(name: str) -> Headers:
 
 
 def test_an_event_tells_what_happened_and_when_its_command_was_accepted() -> None:
-    event = happened(EVENT)
+    event = received_event(EVENT)
 
     assert (event.kind, event.accepted_at) == (EventType.REGISTERED, AT)
     assert event.event.order_id == "o-1"
 
 
 def test_without_a_time_of_its_own_an_event_has_the_brokers() -> None:
-    assert happened(replace(EVENT, headers=without("ce_time"))).accepted_at == EVENT.at
+    assert received_event(replace(EVENT, headers=without("ce_time"))).accepted_at == EVENT.at
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_without_a_time_of_its_own_an_event_has_the_brokers() -> None:
     ],
 )
 def test_what_is_no_event_is_refused_with_a_reason(record: Record, reason: str) -> None:
-    with pytest.raises(Unreadable, match=reason) as refused:
-        happened(record)
+    with pytest.raises(UnreadableEvent, match=reason) as refused:
+        received_event(record)
 
     assert "Anna" not in str(refused.value)
 
@@ -74,7 +74,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     """More fields than the contract's are passed over, so that they are never kept."""
     record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
 
-    document = reference_document(record, Keys(b"secret"), "topic")
+    document = reference_document(record, ContactKeys(b"secret"), "topic")
 
     assert document.get("contactId", document["_id"]) == key
     assert document["position"] == position_of(record)
@@ -84,7 +84,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
     record = reference(STORES.name, "shop", None)
 
-    assert reference_document(record, Keys(b"secret"), "topic") == {
+    assert reference_document(record, ContactKeys(b"secret"), "topic") == {
         "_id": "shop",
         "deletedAt": record.at,
         "position": position_of(record),
@@ -95,10 +95,10 @@ def test_a_contacts_deletion_leaves_what_only_who_has_the_secret_knows_again() -
     gone = reference(CONTACTS.name, "c-1", None)
     there = reference(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
 
-    document = reference_document(gone, Keys(b"secret"), "topic")
+    document = reference_document(gone, ContactKeys(b"secret"), "topic")
 
-    assert document["_id"] == reference_document(there, Keys(b"secret"), "topic")["_id"]
-    assert document["_id"] != reference_document(gone, Keys(b"another"), "topic")["_id"]
+    assert document["_id"] == reference_document(there, ContactKeys(b"secret"), "topic")["_id"]
+    assert document["_id"] != reference_document(gone, ContactKeys(b"another"), "topic")["_id"]
     assert "c-1" not in str(document)
 
 
@@ -121,7 +121,7 @@ def test_a_deletion_shares_its_stretch_with_nothing_about_the_same_contact(
 
     found = [
         " ".join(f"{'' if it.value else '-'}{(it.key or b'').decode()}" for it in run)
-        for run in runs(records)
+        for run in split_at_deletions(records)
     ]
 
     assert found == cut
@@ -140,6 +140,6 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
     key: str, value: bytes, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason) as refused:
-        reference_document(reference(CONTACTS.name, key, value), Keys(b"secret"), "topic")
+        reference_document(reference(CONTACTS.name, key, value), ContactKeys(b"secret"), "topic")
 
     assert "anna" not in str(refused.value).lower()

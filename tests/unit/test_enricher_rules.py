@@ -5,27 +5,36 @@ from datetime import timedelta
 
 import pytest
 
-from enricher.adapters.batch_snapshot import stored_of
-from enricher.adapters.commitment_store import as_agreed
-from enricher.domain.contact_matching import Keys, KnownContact
-from enricher.domain.decode import happened
-from enricher.domain.model import NOTHING, Agreed, Decision, Facts, Happened, Link, Stored, Window
+from enricher.adapters.batch_snapshot import stored_order_of
+from enricher.adapters.commitment_store import apply_commitment
+from enricher.domain.contact_matching import ContactKeys, KnownContact
+from enricher.domain.decode import received_event
+from enricher.domain.model import (
+    NO_EFFECT,
+    Commitment,
+    ContactLink,
+    Decision,
+    HoldWindow,
+    ReceivedEvent,
+    ReferenceFacts,
+    StoredOrder,
+)
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import MatchKeyType
 from support.builders.bodies import Json, line, order_body
-from support.builders.writer_fixtures import AT, Writer, Written, taken
+from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, taken
 
 CONTACT = KnownContact("c-1", "Member", "sv")
-FACTS = Facts(
+FACTS = ReferenceFacts(
     contacts={"ExternalId:12433": [CONTACT], "ContactId:c-1": [CONTACT]},
     articles=frozenset({"mug"}),
     stores=frozenset({"shop"}),
-    keys=Keys(b"secret"),
+    keys=ContactKeys(b"secret"),
 )
 NOBODY = replace(FACTS, contacts={})
-WINDOW = Window(AT + timedelta(minutes=1), timedelta(hours=24))
+WINDOW = HoldWindow(AT + timedelta(minutes=1), timedelta(hours=24))
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"gift": True}}
 
 
@@ -36,20 +45,24 @@ def body(**deviations: object) -> Json:
     )
 
 
-def read(written: Written) -> Happened:
-    return happened(taken(written.event))
+def read(written: WrittenCommand) -> ReceivedEvent:
+    return received_event(taken(written.event))
 
 
-def stored(written: Written) -> Stored | None:
-    return None if "deletedAt" in written.order else stored_of(written.order)
+def stored(written: WrittenCommand) -> StoredOrder | None:
+    return None if "deletedAt" in written.order else stored_order_of(written.order)
 
 
-def seen(written: Written, *, now: Written | None = None, link: Link | None = None) -> Decision:
+def seen(
+    written: WrittenCommand, *, now: WrittenCommand | None = None, link: ContactLink | None = None
+) -> Decision:
     """Decide on an event while the order is as *now* left it."""
     return decide(read(written), stored(now or written), link, FACTS, WINDOW)
 
 
-def alone(written: Written, facts: Facts = NOBODY, window: Window = WINDOW) -> Decision:
+def alone(
+    written: WrittenCommand, facts: ReferenceFacts = NOBODY, window: HoldWindow = WINDOW
+) -> Decision:
     return decide(read(written), stored(written), None, facts, window)
 
 
@@ -58,7 +71,7 @@ def logged(decision: Decision) -> list[tuple[str, str]]:
 
 
 def test_a_known_contact_is_linked_and_the_action_fires() -> None:
-    decision = seen(Writer("o-1").register(body(), CONFIRM))
+    decision = seen(WriterFixture("o-1").register(body(), CONFIRM))
 
     assert (decision.enrichment, decision.action) == (Enrichment.DONE, Action.FIRED)
     assert decision.link is not None
@@ -73,7 +86,7 @@ def test_a_known_contact_is_linked_and_the_action_fires() -> None:
 
 
 def test_without_an_action_nothing_fires() -> None:
-    decision = seen(Writer("o-1").register(body()))
+    decision = seen(WriterFixture("o-1").register(body()))
 
     assert (decision.enrichment, decision.action, decision.fire) == (Enrichment.DONE, None, None)
 
@@ -88,14 +101,14 @@ def test_the_language_is_the_actions_else_the_orders_else_the_contacts(
     action = {**CONFIRM, "language": of_action} if of_action else CONFIRM
     order = body(language=of_order) if of_order else body()
 
-    decision = seen(Writer("o-1").register(order, action))
+    decision = seen(WriterFixture("o-1").register(order, action))
 
     assert decision.fire is not None
     assert decision.fire.language == chosen
 
 
 def test_a_missing_contact_is_logged_without_its_key_and_the_action_is_held() -> None:
-    written = Writer("o-1").register(body(), CONFIRM)
+    written = WriterFixture("o-1").register(body(), CONFIRM)
 
     decision = alone(written)
 
@@ -116,8 +129,8 @@ def test_a_missing_contact_is_logged_without_its_key_and_the_action_is_held() ->
         pytest.param(replace(WINDOW, now=AT + timedelta(hours=24)), id="the-window-is-over"),
     ],
 )
-def test_an_action_that_may_not_wait_is_dropped(window: Window) -> None:
-    decision = alone(Writer("o-1").register(body(), CONFIRM), window=window)
+def test_an_action_that_may_not_wait_is_dropped(window: HoldWindow) -> None:
+    decision = alone(WriterFixture("o-1").register(body(), CONFIRM), window=window)
 
     assert (decision.action, decision.hold) == (Action.DROPPED, None)
     assert ("ActionDropped", "") in logged(decision)
@@ -126,7 +139,7 @@ def test_an_action_that_may_not_wait_is_dropped(window: Window) -> None:
 def test_two_contacts_with_the_key_are_not_chosen_between() -> None:
     two = replace(FACTS, contacts={"ExternalId:12433": [CONTACT, KnownContact("c-2")]})
 
-    decision = alone(Writer("o-1").register(body()), two)
+    decision = alone(WriterFixture("o-1").register(body()), two)
 
     assert decision.enrichment is Enrichment.CONTACT_MISSING
     assert logged(decision) == [("ContactAmbiguous", MatchKeyType.EXTERNAL_ID)]
@@ -136,7 +149,7 @@ def test_missing_articles_and_stores_are_told_once_each_and_the_job_is_done() ->
     lines = [line(sku="cup"), line(sku="mug"), line(sku="cup"), line(sku="pot")]
     order = {**body(), "lineItems": {"items": lines}, "externalStoreId": "elsewhere"}
 
-    decision = seen(Writer("o-1").register(order))
+    decision = seen(WriterFixture("o-1").register(order))
 
     assert decision.enrichment is Enrichment.DONE
     assert logged(decision) == [
@@ -152,7 +165,7 @@ def test_missing_articles_and_stores_are_told_once_each_and_the_job_is_done() ->
 
 def test_a_decision_that_was_made_stands_whatever_is_known_today() -> None:
     """So a replay, or a repeat after a crash, says what was said the first time."""
-    written = Writer("o-1").register(body(), CONFIRM)
+    written = WriterFixture("o-1").register(body(), CONFIRM)
     first = alone(written)
 
     again = decide(read(written), stored(written), first.link, FACTS, WINDOW)
@@ -161,7 +174,7 @@ def test_a_decision_that_was_made_stands_whatever_is_known_today() -> None:
 
 
 def test_an_order_that_was_replaced_meanwhile_still_fires_its_action() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
 
     decision = seen(first, now=writer.replace(body()))
@@ -171,7 +184,7 @@ def test_an_order_that_was_replaced_meanwhile_still_fires_its_action() -> None:
 
 
 def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
 
     decision = seen(first, now=writer.delete())
@@ -183,8 +196,10 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
 
 def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone() -> None:
     """It may have been sent; sending it again changes nothing."""
-    writer = Writer("o-1")
-    first = replace(read(writer.register(body(), CONFIRM)), agreed=Agreed(Action.FIRED, "c-1"))
+    writer = WriterFixture("o-1")
+    first = replace(
+        read(writer.register(body(), CONFIRM)), commitment=Commitment(Action.FIRED, "c-1")
+    )
 
     decision = decide(first, stored(writer.delete()), None, FACTS, WINDOW)
 
@@ -194,7 +209,7 @@ def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone()
 
 def test_a_former_life_is_not_taken_for_the_present_one() -> None:
     """The order exists, but it is another than the one that the event tells of."""
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
     deleted = writer.delete()
     second = writer.register(body())
@@ -204,11 +219,11 @@ def test_a_former_life_is_not_taken_for_the_present_one() -> None:
 
     assert (late.enrichment, late.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
     assert (late.link, late.fire) == (None, None)
-    assert seen(deleted, now=second, link=link) == NOTHING
+    assert seen(deleted, now=second, link=link) == NO_EFFECT
 
 
 def test_a_replacement_is_linked_anew() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = seen(writer.register(body()))
 
     decision = seen(writer.replace(body(), CONFIRM), link=first.link)
@@ -220,7 +235,7 @@ def test_a_replacement_is_linked_anew() -> None:
 
 @pytest.mark.parametrize("asked", [False, True], ids=["change", "action"])
 def test_an_action_on_a_linked_order_fires(asked: bool) -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
     written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
 
@@ -237,7 +252,7 @@ def test_without_a_contact_a_change_holds_its_action_and_a_request_fails(
     asked: bool, action: Action
 ) -> None:
     """Even if the contact has come by now: what waits is healed, not judged anew."""
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     link = alone(writer.register(body())).link
     written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
 
@@ -250,7 +265,7 @@ def test_without_a_contact_a_change_holds_its_action_and_a_request_fails(
 def test_an_action_on_an_order_whose_replacement_is_still_to_come_fires_by_its_own_contact() -> (
     None
 ):
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
     changed = writer.change(CONFIRM)
 
@@ -260,27 +275,27 @@ def test_an_action_on_an_order_whose_replacement_is_still_to_come_fires_by_its_o
 
 
 def test_a_change_without_an_action_connects_nothing() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
 
-    assert seen(writer.change(), link=link) == NOTHING
+    assert seen(writer.change(), link=link) == NO_EFFECT
 
 
 @pytest.mark.parametrize("kind", [EventType.UNCHANGED, EventType.REJECTED])
 def test_what_changed_nothing_connects_nothing(kind: EventType) -> None:
-    event = replace(read(Writer("o-1").register(body(), CONFIRM)), kind=kind)
+    event = replace(read(WriterFixture("o-1").register(body(), CONFIRM)), kind=kind)
 
-    assert decide(event, None, None, FACTS, WINDOW) == NOTHING
+    assert decide(event, None, None, FACTS, WINDOW) == NO_EFFECT
 
 
 def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
     """Who looks after held actions may have fired or dropped it already."""
-    written = Writer("o-1").register(body(), CONFIRM)
-    event = replace(read(written), agreed=Agreed(Action.HELD))
+    written = WriterFixture("o-1").register(body(), CONFIRM)
+    event = replace(read(written), commitment=Commitment(Action.HELD))
 
     fires, drops = seen(written), alone(written, window=replace(WINDOW, hold_for=timedelta(0)))
 
-    for decision in (as_agreed(event, it, None, FACTS, WINDOW) for it in (fires, drops)):
+    for decision in (apply_commitment(event, it, None, FACTS, WINDOW) for it in (fires, drops)):
         assert (decision.action, decision.fire) == (Action.HELD, None)
         assert decision.hold is not None
         assert decision.hold.contact_version == 1
@@ -288,13 +303,14 @@ def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
 
 
 def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first, change = writer.register(body()), writer.change(CONFIRM)
     link, later = seen(first).link, seen(writer.replace(body())).link
-    event = replace(read(change), agreed=Agreed(Action.HELD))
+    event = replace(read(change), commitment=Commitment(Action.HELD))
 
     decisions = [
-        as_agreed(event, seen(change, link=it), it, FACTS, WINDOW) for it in (link, later, None)
+        apply_commitment(event, seen(change, link=it), it, FACTS, WINDOW)
+        for it in (link, later, None)
     ]
 
     holds = [it.hold for it in decisions]
@@ -302,23 +318,23 @@ def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed(
 
 
 @pytest.mark.parametrize("facts", [FACTS, NOBODY])
-def test_what_was_agreed_to_be_dropped_is_dropped(facts: Facts) -> None:
-    written = Writer("o-1").register(body(), CONFIRM)
-    event = replace(read(written), agreed=Agreed(Action.DROPPED))
+def test_what_was_agreed_to_be_dropped_is_dropped(facts: ReferenceFacts) -> None:
+    written = WriterFixture("o-1").register(body(), CONFIRM)
+    event = replace(read(written), commitment=Commitment(Action.DROPPED))
 
-    decision = as_agreed(event, alone(written, facts), None, FACTS, WINDOW)
+    decision = apply_commitment(event, alone(written, facts), None, FACTS, WINDOW)
 
     assert (decision.action, decision.fire, decision.hold) == (Action.DROPPED, None, None)
     assert ("ActionDropped", "") in logged(decision)
 
 
 def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -> None:
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
     triggered = writer.ask(CONFIRM)
-    event = replace(read(triggered), agreed=Agreed(Action.DROPPED))
+    event = replace(read(triggered), commitment=Commitment(Action.DROPPED))
 
-    decision = as_agreed(event, seen(triggered, link=link), link, FACTS, WINDOW)
+    decision = apply_commitment(event, seen(triggered, link=link), link, FACTS, WINDOW)
 
     assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.DROPPED)
     assert logged(decision) == [("ContactMissing", "ExternalId")]
@@ -327,14 +343,14 @@ def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -
 @pytest.mark.parametrize("kind", ["embedded", "triggered"])
 def test_what_was_agreed_to_be_fired_is_fired_for_that_contact(kind: str) -> None:
     """Its key may mean nobody by now, and its order may have been replaced."""
-    writer = Writer("o-1")
+    writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
     asked = first if kind == "embedded" else writer.ask(CONFIRM)
     later = writer.replace(body())
-    event = replace(read(asked), agreed=Agreed(Action.FIRED, "c-7"))
+    event = replace(read(asked), commitment=Commitment(Action.FIRED, "c-7"))
 
     today = decide(event, stored(later), None, NOBODY, WINDOW)
-    decision = as_agreed(event, today, None, NOBODY, WINDOW)
+    decision = apply_commitment(event, today, None, NOBODY, WINDOW)
 
     assert today.action is Action.DROPPED
     assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)

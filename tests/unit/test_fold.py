@@ -16,8 +16,8 @@ from order_contracts.job import Operation
 from order_contracts.topics import MIB
 from order_runtime.documents.orders import LiveOrder
 from order_runtime.kafka.records import Outgoing, Record
-from order_writer.domain.decode import decode, poisoned
-from order_writer.domain.events import announcements
+from order_writer.domain.decode import decode, poison_command
+from order_writer.domain.events import outgoing_records
 from support.builders.bodies import order_body
 from support.builders.commands import (
     AT,
@@ -36,7 +36,7 @@ from support.stack.fakes import MemoryLedger, ids_of
 
 def applied(ledger: MemoryLedger, *records: Record) -> list[Outgoing]:
     """Apply *records* as one batch; return what is announced."""
-    return list(announcements(ledger.apply([decode(each, READS) for each in records])))
+    return list(outgoing_records(ledger.apply([decode(each, READS) for each in records])))
 
 
 def codes(ledger: MemoryLedger) -> dict[str, str | None]:
@@ -56,7 +56,7 @@ def again(sent: Record) -> Record:
 
 BODY = order_body("o-1")
 REGISTER = record(register(), "job-1")
-SPARE = decode(REGISTER, READS).spare_id
+SPARE = decode(REGISTER, READS).fallback_job_id
 
 
 def test_commands_of_one_batch_build_on_each_other() -> None:
@@ -110,7 +110,7 @@ def test_the_same_id_for_another_command_is_refused_under_a_derived_id() -> None
     ledger = MemoryLedger()
     other = record(register("o-2"), "job-1")
     applied(ledger, REGISTER, other)
-    spare = decode(other, READS).spare_id
+    spare = decode(other, READS).fallback_job_id
     assert codes(ledger) == {"job-1": None, spare: "IdReused"}
     assert log_codes(ledger) == [("IdReused", spare)]
     assert set(ledger.orders) == {"o-1"}
@@ -265,7 +265,7 @@ def replay(sent: Record, job_id: str, seconds: float = 600) -> Record:
 
 def poison(ledger: MemoryLedger, sent: Record) -> None:
     """Refuse a good command, as a writer does in which it fails for a reason nobody knows."""
-    ledger.apply([poisoned(sent, READS)])
+    ledger.apply([poison_command(sent, READS)])
 
 
 AHEAD = register(createdAt=later(400).isoformat()).to_json()
@@ -315,7 +315,7 @@ def test_a_command_that_was_refused_as_poison_is_settled_by_its_replay() -> None
 def test_a_writer_that_reads_more_than_the_last_one_takes_a_refused_record_for_known() -> None:
     """Without a replay it stays refused: no second job is made of it."""
     ledger = MemoryLedger()
-    ledger.apply([replace(poisoned(REGISTER, READS), fingerprint="of its bytes")])
+    ledger.apply([replace(poison_command(REGISTER, READS), fingerprint="of its bytes")])
     applied(ledger, REGISTER)
     assert codes(ledger) == {"job-1": "InternalError"}
 

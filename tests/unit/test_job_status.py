@@ -22,8 +22,8 @@ from order_contracts.job import (
 )
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.documents.jobs import (
-    Entry,
-    accepted,
+    LedgerEntry,
+    accepted_job,
     entry_document,
     entry_of,
     job_of,
@@ -39,12 +39,12 @@ ALL = [
 ]
 
 
-def entry(operation: Operation = Operation.REGISTER, **fields: Any) -> Entry:
+def entry(operation: Operation = Operation.REGISTER, **fields: Any) -> LedgerEntry:
     known: dict[str, Any] = {"version": 1} | fields
-    return Entry("job-1", "o-1", operation, fingerprint="f", at=AT, **known)
+    return LedgerEntry("job-1", "o-1", operation, fingerprint="f", at=AT, **known)
 
 
-def stages(of: Entry, **written: Any) -> tuple[str, str, str]:
+def stages(of: LedgerEntry, **written: Any) -> tuple[str, str, str]:
     """Return the stages of a job on which others have `written`."""
     found = stages_of(entry_document(of) | written)
     return (found.storage, found.enrichment, found.action)
@@ -163,7 +163,7 @@ def test_a_job_that_failed_has_no_version() -> None:
 
 
 def test_before_it_is_applied_only_so_much_is_known() -> None:
-    job = accepted("job-1", created_at=AT, href=HREF)
+    job = accepted_job("job-1", created_at=AT, href=HREF)
     fields = {name for name, value in job if value is not None}
     assert fields == {"job_id", "status", "created_at", "expires_at", "href"}
 

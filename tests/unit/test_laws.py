@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from support.builders.bodies import Json, contact_body, line, matching, order_body
-from support.laws.all_laws import LAWS, check, told
+from support.laws.all_laws import LAWS, check, report
 from support.laws.history import History, Hook
 from support.laws.records import Record
 from support.load.command_encoders import record_of
 from support.load.journal import MARK, Call, Fault, Publication
-from support.model.faultless_history import Ideal
+from support.model.faultless_history import FaultlessHistory
 from support.model.log_reader import derived
 from support.model.model import ACTION, DELETE, REGISTER, STATUS, Command, tag_of
 from support.stack.topics import COMMANDS
@@ -87,7 +87,9 @@ def good() -> History:
         Publication(f"m-{it.offset}", COMMANDS, it.key, it.value, (), 0.0, (0, it.offset))
         for it in log[2:-1]
     ]
-    return Ideal(log, [ANN, BOB], ["mug"], {"bob": ERASED_AT}).history(calls, publications)
+    return FaultlessHistory(log, [ANN, BOB], ["mug"], {"bob": ERASED_AT}).history(
+        calls, publications
+    )
 
 
 ERASED_AT = NOW + 10_000
@@ -96,13 +98,13 @@ EXISTS = [{"code": "OrderExists"}]
 
 def test_a_good_history_breaks_no_law() -> None:
     violations = check(good())
-    assert not violations, told(violations)
+    assert not violations, report(violations)
 
 
 def test_a_contact_may_come_when_its_orders_are_there_already() -> None:
     late = [replace(it, at=NOW + 5_000) for it in good().records[CONTACTS]]
     violations = check(with_records(good(), CONTACTS, late))
-    assert not violations, told(violations)
+    assert not violations, report(violations)
 
 
 Spoil = Callable[[History], History]
@@ -240,9 +242,9 @@ def a_webhook_with_a_wrong_signature(history: History) -> History:
 
 @breaks("no_order_of_an_erased_contact_is_left")
 def another_contact_is_erased_as_well(history: History) -> History:
-    told = history.records[CONTACTS]
-    tombstone = replace(told[-1], key=b"ann", offset=2_000)
-    return with_records(history, CONTACTS, [*told, tombstone])
+    report = history.records[CONTACTS]
+    tombstone = replace(report[-1], key=b"ann", offset=2_000)
+    return with_records(history, CONTACTS, [*report, tombstone])
 
 
 @breaks("only_orders_of_erased_contacts_are_deleted")
@@ -252,8 +254,8 @@ def nobody_is_erased(history: History) -> History:
 
 @breaks("only_orders_of_erased_contacts_are_deleted")
 def it_was_a_later_life_of_the_order(history: History) -> History:
-    told = history.records[CONTACTS]
-    return with_records(history, CONTACTS, [*told[:-1], replace(told[-1], at=NOW)])
+    report = history.records[CONTACTS]
+    return with_records(history, CONTACTS, [*report[:-1], replace(report[-1], at=NOW)])
 
 
 @breaks("no_action_of_an_erased_contact_is_sent_later")
@@ -373,4 +375,4 @@ def test_what_breaks_a_law_is_found_under_its_name(law: str) -> None:
     assert SPOILT[law], "a law that was never seen to fail"
     for spoil in SPOILT[law]:
         violations = check(spoil(good()))
-        assert {it.law for it in violations} == {law}, told(violations)
+        assert {it.law for it in violations} == {law}, report(violations)

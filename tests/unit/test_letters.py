@@ -12,15 +12,15 @@ from order_operations.dead_letter_view import (
     DROPPED,
     OPEN,
     Letter,
-    Place,
-    Wanted,
+    LetterFilter,
+    LetterPosition,
     letter_of,
     mark,
     mark_of,
     marked,
-    place,
     printable,
     shown,
+    shown_position,
 )
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
@@ -62,27 +62,27 @@ def test_a_letter_whose_headers_are_broken_is_listed_too() -> None:
 @pytest.mark.parametrize(
     ("wanted", "meant"),
     [
-        (Wanted(), True),
-        (Wanted(reason="ValidationFailed", key="o-1"), True),
-        (Wanted(reason="Unreadable"), False),
-        (Wanted(key="o-2"), False),
-        (Wanted(since=AT), True),
-        (Wanted(since=AT + timedelta(seconds=1)), False),
-        (Wanted(until=AT), False),
-        (Wanted(until=AT + timedelta(seconds=1)), True),
-        (Wanted(places=frozenset({LETTER.place})), True),
-        (Wanted(places=frozenset({replace(LETTER.place, offset=8)})), False),
+        (LetterFilter(), True),
+        (LetterFilter(reason="ValidationFailed", key="o-1"), True),
+        (LetterFilter(reason="Unreadable"), False),
+        (LetterFilter(key="o-2"), False),
+        (LetterFilter(since=AT), True),
+        (LetterFilter(since=AT + timedelta(seconds=1)), False),
+        (LetterFilter(until=AT), False),
+        (LetterFilter(until=AT + timedelta(seconds=1)), True),
+        (LetterFilter(positions=frozenset({LETTER.position})), True),
+        (LetterFilter(positions=frozenset({replace(LETTER.position, offset=8)})), False),
     ],
 )
-def test_what_is_given_bounds_what_is_meant(wanted: Wanted, *, meant: bool) -> None:
+def test_what_is_given_bounds_what_is_meant(wanted: LetterFilter, *, meant: bool) -> None:
     assert wanted.means(LETTER) is meant
 
 
 def test_what_was_handled_is_meant_only_if_it_is_named_or_asked_for() -> None:
     done = replace(LETTER, state=DROPPED)
-    assert not Wanted().means(done)
-    assert Wanted(handled=True).means(done)
-    assert Wanted(places=frozenset({done.place})).means(done)
+    assert not LetterFilter().means(done)
+    assert LetterFilter(handled=True).means(done)
+    assert LetterFilter(positions=frozenset({done.position})).means(done)
 
 
 def state_after(letter: Letter, *marks: Outgoing) -> str:
@@ -96,7 +96,7 @@ def test_a_mark_is_of_one_letter() -> None:
     """Not of its neighbour, nor of what lies there when the topic was made anew."""
     dropped = mark(LETTER, DROPPED, AT)
     assert state_after(LETTER, dropped) == DROPPED
-    assert state_after(replace(LETTER, place=Place(SENT.topic, 3, 8)), dropped) == OPEN
+    assert state_after(replace(LETTER, position=LetterPosition(SENT.topic, 3, 8)), dropped) == OPEN
     assert state_after(replace(LETTER, at=AT + timedelta(days=1)), dropped) == OPEN
 
 
@@ -114,7 +114,7 @@ def test_a_key_can_not_steer_the_terminal(text: bytes | None, seen: str) -> None
 
 
 def test_a_place_is_read_as_it_is_written() -> None:
-    assert place(str(LETTER.place)) == LETTER.place
+    assert shown_position(str(LETTER.position)) == LETTER.position
 
 
 @pytest.mark.parametrize(

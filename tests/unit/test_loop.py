@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
-from order_runtime.auth.job_ids import Secrets, issue
-from order_runtime.kafka.records import Outgoing, Record, by_weight
+from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
+from order_runtime.kafka.records import Outgoing, Record, split_by_size
 from order_writer.app.batch_processor import (
     ATTEMPTS_ALONE,
     CONFLICTS_AT_ONCE,
     TRIES_TOGETHER,
+    BatchProcessor,
     EverythingFails,
     Ledger,
-    Writer,
 )
-from order_writer.domain.batch import Item, OwnCommandUnreadable
-from order_writer.domain.decode import Log, Unreadable
+from order_writer.domain.batch import BatchItem, OwnCommandUnreadable
+from order_writer.domain.decode import TopicInfo, UnreadableCommand
 from support.builders.commands import READS, change_status, raw, record, register
 from support.stack.fakes import (
     Diary,
@@ -33,7 +33,7 @@ from support.stack.fakes import (
     MemorySource,
 )
 
-Failing = Callable[[Sequence[Item]], Exception | None]
+Failing = Callable[[Sequence[BatchItem]], Exception | None]
 
 
 def commands(count: int) -> list[Record]:
@@ -47,7 +47,7 @@ class Parts:
     records: list[Record]
     diary: Diary = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
-    reads: Log = READS
+    reads: TopicInfo = READS
 
     def __post_init__(self) -> None:
         self.source = MemorySource(self.records, self.diary)
@@ -62,7 +62,7 @@ class Parts:
 
     def run(self, batch: int = 100) -> None:
         """Run until the log is read to its end, or the writer stops by itself."""
-        writer = Writer(self.source, self.ledger, self.sink, self.reads, self.stop)
+        writer = BatchProcessor(self.source, self.ledger, self.sink, self.reads, self.stop)
         try:
             writer.run(batch, 1024 * 1024)
         except Drained:
@@ -88,8 +88,8 @@ def times(count: int, error: Callable[[], Exception]) -> Failing:
 def whenever(*job_ids: str) -> Failing:
     """Fail as long as one of these commands, not yet refused, is in the batch."""
 
-    def failing(items: Sequence[Item]) -> Exception | None:
-        hit = any(i.job_id in job_ids for i in items if not isinstance(i, Unreadable))
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
+        hit = any(i.job_id in job_ids for i in items if not isinstance(i, UnreadableCommand))
         return RuntimeError("nobody knows why") if hit else None
 
     return failing
@@ -216,9 +216,9 @@ def test_a_refusal_tells_what_is_stored_of_its_order() -> None:
 def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> None:
     parts = Parts(commands(2))
 
-    def failing(items: Sequence[Item]) -> Exception | None:
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
         bad = [item for item in items if item.job_id == "job-1"]
-        seen = any(not (isinstance(item, Unreadable) and item.blind) for item in bad)
+        seen = any(not (isinstance(item, UnreadableCommand) and item.blind) for item in bad)
         return RuntimeError("nobody knows why") if seen else None
 
     parts.failing(failing)
@@ -242,7 +242,7 @@ def test_one_that_goes_well_at_a_later_attempt_counts_as_well() -> None:
     parts = Parts(commands(4))
     tries = iter(range(2))  # alone: the first and the second attempt fail
 
-    def failing(items: Sequence[Item]) -> Exception | None:
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
         if len(items) == 1 and items[0].job_id == "job-2" and next(tries, None) is not None:
             return RuntimeError()
         return RuntimeError() if len(items) > 1 else whenever("job-0", "job-1", "job-3")(items)
@@ -270,7 +270,7 @@ def test_a_batch_that_the_database_never_finishes_in_time_is_halved() -> None:
     parts = Parts(commands(2))
     patient = [0]
 
-    def slow(items: Sequence[Item]) -> Exception | None:
+    def slow(items: Sequence[BatchItem]) -> Exception | None:
         patient[0] += len(items) == 1
         return NetworkTimeout("timed out") if len(items) > 1 or patient[0] < 9 else None
 
@@ -345,9 +345,9 @@ def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
     assert (parts.diary, parts.source.committed) == (["apply", "publish", "idle"], 0)
 
 
-SECRETS = Secrets([b"s" * 32])
-OWN_ID = issue(1_764_324_000_000, 1, SECRETS.newest_first[0])
-READS_OWN = Log("topic-1", 12, lambda job_id: SECRETS.issued_at(job_id) is not None)
+SECRETS = JobIdSecrets([b"s" * 32])
+OWN_ID = issue_job_id(1_764_324_000_000, 1, SECRETS.newest_first[0])
+READS_OWN = TopicInfo("topic-1", 12, lambda job_id: SECRETS.issued_at(job_id) is not None)
 
 
 def own_garbage() -> Record:
@@ -400,5 +400,5 @@ def test_a_garbage_record_holds_nobody_up() -> None:
 )
 def test_a_batch_is_bounded_by_its_weight(sizes: list[int], batches: list[list[int]]) -> None:
     """One record always goes, however heavy."""
-    split = by_weight([raw(b"x" * size) for size in sizes], max_bytes=10)
+    split = split_by_size([raw(b"x" * size) for size in sizes], max_bytes=10)
     assert [[len(each.value or b"") for each in batch] for batch in split] == batches

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from action_trigger.adapters.rate_limiter import BURST, Pace
+from action_trigger.adapters.rate_limiter import BURST, RateLimiter
 
 RATE = 50.0
 
 
 async def test_it_is_never_faster_than_the_rate() -> None:
-    pace, clock = Pace(RATE), asyncio.get_running_loop().time
+    pace, clock = RateLimiter(RATE), asyncio.get_running_loop().time
     began, count = clock(), 20
     await asyncio.gather(*(pace.keep(lambda: True) for _ in range(count)))
     assert clock() - began >= (count - 1 - BURST * RATE) / RATE
@@ -18,11 +18,11 @@ async def test_it_is_never_faster_than_the_rate() -> None:
 
 async def test_a_rate_below_one_a_second_lets_the_first_go_at_once() -> None:
     async with asyncio.timeout(5):
-        await Pace(0.01).keep(lambda: True)
+        await RateLimiter(0.01).keep(lambda: True)
 
 
 async def test_who_is_not_wanted_any_more_does_not_wait() -> None:
-    pace = Pace(0.01)
+    pace = RateLimiter(0.01)
     await pace.keep(lambda: True)
     async with asyncio.timeout(5):
         await asyncio.gather(*(pace.keep(lambda: False) for _ in range(32)))

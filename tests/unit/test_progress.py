@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from order_runtime.kafka.records import Record
-from order_writer.domain.offset_tracker import Progress
+from order_writer.domain.offset_tracker import OffsetTracker
 from support.builders.commands import record, register
 
 
@@ -15,9 +15,9 @@ def at(partition: int, offset: int) -> Record:
     return replace(record(register("o-1"), "job-1"), partition=partition, offset=offset)
 
 
-def progress(*records: Record) -> Progress:
+def progress(*records: Record) -> OffsetTracker:
     """Return that of a worker who has the partitions 0 and 1, and has settled *records*."""
-    made = Progress()
+    made = OffsetTracker()
     made.taken([0, 1])
     made.settled(records)
     return made
@@ -79,7 +79,7 @@ def test_what_is_lost_is_not_committed_any_more() -> None:
 
 def test_what_was_lost_with_its_batch_in_hand_and_came_back_is_not_committed() -> None:
     """Meanwhile another worker had it: where it goes on is known with the next batch."""
-    made = Progress()
+    made = OffsetTracker()
     made.taken([0, 1])
     made.given_up([0])
     made.settled([at(0, 4), at(1, 8)])

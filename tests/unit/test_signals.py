@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from order_runtime.process.signals import before
+from order_runtime.process.signals import unless_stopped
 
 
 async def test_work_that_ends_first_is_done() -> None:
@@ -16,7 +16,7 @@ async def test_work_that_ends_first_is_done() -> None:
         done.append("work")
         return "what it came to"
 
-    assert await before(asyncio.Event(), work()) == "what it came to"
+    assert await unless_stopped(asyncio.Event(), work()) == "what it came to"
     assert done == ["work"]
 
 
@@ -30,7 +30,7 @@ async def test_a_stop_ends_work_that_would_wait_for_ever() -> None:
         finally:
             ended.set()
 
-    assert await before(stop, work()) is None
+    assert await unless_stopped(stop, work()) is None
     assert ended.is_set()
 
 
@@ -39,4 +39,4 @@ async def test_an_error_of_the_work_is_the_callers() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await before(asyncio.Event(), work())
+        await unless_stopped(asyncio.Event(), work())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from order_operations.deliveries import Wanted
+from order_operations.deliveries import DeliveryFilter
 from order_stack.cli.main import app
 
 
@@ -29,7 +29,7 @@ def test_a_mistake_is_one_sentence(args: tuple[str, ...], said: str) -> None:
 
 def test_only_what_is_given_narrows_what_is_found() -> None:
     noon = datetime(2025, 11, 28, 12, tzinfo=UTC)
-    assert Wanted(order="o-1", states=["failed"], since=noon).where() == {
+    assert DeliveryFilter(order="o-1", states=["failed"], since=noon).where() == {
         "orderId": "o-1",
         "state": {"$in": ["failed"]},
         "createdAt": {"$gte": noon},

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 
-from gateway.domain.command_record import Submission, addressed, command_of, fingerprint_of
-from gateway.domain.request_terms import Terms
-from gateway.domain.urls import Links
+from gateway.domain.command_record import Submission, command_for_path, command_of, fingerprint_of
+from gateway.domain.request_terms import RequestTerms
+from gateway.domain.urls import Urls
 from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, RegisterOrder
 from order_contracts.decoding import Invalid
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import Decoded, decode
+from order_writer.domain.decode import DecodedCommand, decode
 from support.builders.bodies import Json, order_body
 from support.builders.commands import PARTITIONS, READS, change_delivery
 from support.builders.properties import NOW, orders
@@ -22,20 +22,22 @@ from support.stack.reading import wire
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-FULL = Terms(if_match='"tag"', idempotency_key="k", traceparent=TRACE)
+FULL = RequestTerms(if_match='"tag"', idempotency_key="k", traceparent=TRACE)
 
 
 def registration(body: Json, now: datetime = AT) -> RegisterOrder:
     return command_of(RegisterOrder, wire(body), now)
 
 
-def decoded(command: Command, terms: Terms = FULL, *, suppress: bool = False) -> Decoded:
+def decoded(
+    command: Command, terms: RequestTerms = FULL, *, suppress: bool = False
+) -> DecodedCommand:
     """Return what the order-writer makes of a command that the gateway sends."""
     sent = Submission("job-1", command, NOW, terms, suppress_actions=suppress).record()
     partition = partition_of(sent.key or b"", PARTITIONS)
     record = Record(sent.topic, partition, 0, NOW, sent.key, sent.value, sent.headers)
     item = decode(record, READS)
-    assert isinstance(item, Decoded)
+    assert isinstance(item, DecodedCommand)
     return item
 
 
@@ -64,8 +66,8 @@ def test_the_writer_decodes_what_the_gateway_sends(order: Json) -> None:
 
 
 @pytest.mark.parametrize("suppress", [True, False])
-@pytest.mark.parametrize("terms", [FULL, Terms()])
-def test_the_terms_arrive(terms: Terms, *, suppress: bool) -> None:
+@pytest.mark.parametrize("terms", [FULL, RequestTerms()])
+def test_the_terms_arrive(terms: RequestTerms, *, suppress: bool) -> None:
     item = decoded(registration(order_body("o-1")), terms, suppress=suppress)
     assert (item.if_match, item.idempotency_key) == (terms.if_match, terms.idempotency_key)
     assert item.suppress_actions == suppress
@@ -76,7 +78,7 @@ def test_the_gateway_knows_the_fingerprint_that_the_writer_finds(order: Json) ->
     """By which it tells a retry under an Idempotency-Key from another command."""
     command = registration(order, NOW)
     assert fingerprint_of(command, FULL) == decoded(command).fingerprint
-    assert fingerprint_of(command, Terms()) != decoded(command).fingerprint
+    assert fingerprint_of(command, RequestTerms()) != decoded(command).fingerprint
 
 
 def test_a_cleared_field_is_part_of_the_fingerprint_and_arrives() -> None:
@@ -104,13 +106,13 @@ def test_the_door_is_strict() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"orderId": None}, {"orderId": "o-1"}])
 def test_the_path_names_the_order_and_the_body_may(body: Json) -> None:
-    assert addressed(DeleteOrder, "o-1", body, AT) == DeleteOrder(order_id="o-1")
+    assert command_for_path(DeleteOrder, "o-1", body, AT) == DeleteOrder(order_id="o-1")
 
 
 @pytest.mark.parametrize("named", ["o-2", "", 1, ["o-1"]])
 def test_a_body_that_names_another_order_is_refused(named: object) -> None:
     with pytest.raises(Invalid) as refused:
-        addressed(DeleteOrder, "o-1", {"orderId": named}, AT)
+        command_for_path(DeleteOrder, "o-1", {"orderId": named}, AT)
     assert [error.pointer for error in refused.value.errors] == ["/orderId"]
 
 
@@ -119,9 +121,9 @@ def test_a_body_that_names_another_order_is_refused(named: object) -> None:
     [("1001", "1001"), ("a b", "a%20b"), ("a?b#c%", "a%3Fb%23c%25"), ("é", "%C3%A9")],
 )
 def test_a_link_holds_any_order_id(order_id: str, path: str) -> None:
-    links = Links("https://shop.example.com/api-root")
+    links = Urls("https://shop.example.com/api-root")
     assert links.order(order_id) == f"https://shop.example.com/api-root/api/v3/orders/{path}"
 
 
 def test_a_link_to_a_job_is_absolute() -> None:
-    assert Links("https://a.example").job("j~1") == "https://a.example/api/v3/orders/jobs/j~1"
+    assert Urls("https://a.example").job("j~1") == "https://a.example/api/v3/orders/jobs/j~1"

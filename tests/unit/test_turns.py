@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from action_trigger.domain.delivery import Head
-from action_trigger.domain.ordering import LOOK_AGAIN, PRECEDENCE, wait_for_turn
+from action_trigger.domain.delivery import PendingDelivery
+from action_trigger.domain.ordering import LOOK_AGAIN, PRECEDENCE, blocked_until
 from order_contracts.order import ActionName
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
 
 
-def head(offset: int, *, age: float = 0, due_in: float = 0) -> Head:
-    return Head(
+def delivery(offset: int, *, age: float = 0, due_in: float = 0) -> PendingDelivery:
+    return PendingDelivery(
         id=f"d{offset}",
         order_id="o",
         partition=0,
@@ -28,22 +28,22 @@ def head(offset: int, *, age: float = 0, due_in: float = 0) -> Head:
 
 
 def test_the_first_goes_at_once() -> None:
-    assert wait_for_turn(head(1), [head(2), head(3)], NOW) is None
+    assert blocked_until(delivery(1), [delivery(2), delivery(3)], NOW) is None
 
 
 def test_a_later_one_waits_until_the_first_is_tried_again() -> None:
-    first = head(1, age=1, due_in=5)
-    assert wait_for_turn(head(2), [first], NOW) == first.due_at
+    first = delivery(1, age=1, due_in=5)
+    assert blocked_until(delivery(2), [first], NOW) == first.due_at
 
 
 def test_it_waits_no_longer_than_the_first_is_young() -> None:
-    first = head(1, age=50, due_in=300)
-    assert wait_for_turn(head(2), [first], NOW) == first.created_at + PRECEDENCE
+    first = delivery(1, age=50, due_in=300)
+    assert blocked_until(delivery(2), [first], NOW) == first.created_at + PRECEDENCE
 
 
 def test_a_first_that_keeps_failing_gives_way() -> None:
-    assert wait_for_turn(head(2), [head(1, age=60, due_in=300)], NOW) is None
+    assert blocked_until(delivery(2), [delivery(1, age=60, due_in=300)], NOW) is None
 
 
 def test_it_never_looks_again_in_a_hurry() -> None:
-    assert wait_for_turn(head(2), [head(1, age=1, due_in=-3)], NOW) == NOW + LOOK_AGAIN
+    assert blocked_until(delivery(2), [delivery(1, age=1, due_in=-3)], NOW) == NOW + LOOK_AGAIN

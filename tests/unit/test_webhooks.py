@@ -13,20 +13,20 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from action_trigger.domain.webhooks import (
     JITTER,
-    LONGEST_WISH,
-    PATIENCE,
+    MAX_RETRY_AFTER,
+    RETRY_PERIOD,
     SCHEDULE,
     Answer,
+    AttemptOutcome,
     Delivered,
     Disabled,
     Failed,
     NoAnswer,
-    Outcome,
     Retry,
-    body,
+    attempt_outcome,
     deadline,
-    outcome,
-    signed,
+    signature_headers,
+    webhook_body,
 )
 from support.builders.actions import ASKED_AT, order_action
 
@@ -42,14 +42,14 @@ def judged(
     answer: Answer | NoAnswer,
     attempt: int = 1,
     chance: float = MIDDLE,
-    last: datetime = NOW + PATIENCE,
-) -> Outcome:
-    return outcome(answer, attempt=attempt, last=last, now=NOW, chance=chance)
+    last: datetime = NOW + RETRY_PERIOD,
+) -> AttemptOutcome:
+    return attempt_outcome(answer, attempt=attempt, last=last, now=NOW, chance=chance)
 
 
 def test_the_body_says_what_the_contract_says() -> None:
     action = order_action()
-    sent = json.loads(body(action, ASKED_AT))
+    sent = json.loads(webhook_body(action, ASKED_AT))
     assert sent["type"] == "order.action"
     assert sent["timestamp"] == "2025-11-28T10:00:01.000Z"
     assert set(sent["data"]) == {"actionId", "action", "language", "data", "order", "contactId"}
@@ -59,14 +59,14 @@ def test_the_body_says_what_the_contract_says() -> None:
 
 
 def test_text_that_is_not_ascii_is_signed_as_it_is_sent() -> None:
-    key, text = secret(), body(order_action(externalStatus="Geöffnet ✓"), ASKED_AT)
-    headers = signed(text, action_id="a", at=datetime.now(UTC), secrets=[key])
+    key, text = secret(), webhook_body(order_action(externalStatus="Geöffnet ✓"), ASKED_AT)
+    headers = signature_headers(text, action_id="a", at=datetime.now(UTC), secrets=[key])
     Webhook(key).verify(text.encode(), dict(headers))
 
 
 def test_every_secret_signs_so_that_a_receiver_may_rotate() -> None:
     old, new = secret(), secret()
-    headers = dict(signed("{}", action_id="a", at=datetime.now(UTC), secrets=[old, new]))
+    headers = dict(signature_headers("{}", action_id="a", at=datetime.now(UTC), secrets=[old, new]))
     Webhook(old).verify("{}", headers)
     Webhook(new).verify("{}", headers)
     with pytest.raises(WebhookVerificationError):
@@ -122,8 +122,8 @@ def test_the_last_attempt_is_not_later_than_the_patience_lasts() -> None:
 
 def test_the_time_an_endpoint_was_shut_does_not_count() -> None:
     recorded, enabled = NOW - timedelta(days=9), NOW - timedelta(hours=1)
-    assert deadline(recorded, enabled) == enabled + PATIENCE
-    assert deadline(NOW, enabled) == NOW + PATIENCE
+    assert deadline(recorded, enabled) == enabled + RETRY_PERIOD
+    assert deadline(NOW, enabled) == NOW + RETRY_PERIOD
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.25, 0.999])
@@ -152,4 +152,4 @@ def test_a_retry_after_is_honoured_but_never_shortens_the_schedule(wish: str, se
 
 @pytest.mark.parametrize("wish", ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_retry_after_is_bounded(wish: str) -> None:
-    assert judged(Answer(429, wish)) == Retry(NOW + LONGEST_WISH)
+    assert judged(Answer(429, wish)) == Retry(NOW + MAX_RETRY_AFTER)

@@ -22,8 +22,8 @@ from order_contracts.topics import (
 )
 from order_contracts.values import rfc3339
 from order_operations import contact_data, pii_scan, reference_load
-from order_operations.dead_letter_view import place_of
-from order_operations.dead_letters import Letters
+from order_operations.dead_letter_view import position_of
+from order_operations.dead_letters import DeadLetters
 from order_operations.kafka_client import ends_of
 from order_operations.mongo_client import connect
 from order_runtime.kafka.records import Record
@@ -61,8 +61,8 @@ def erase(stack: Stack, contact_id: str, seconds: float) -> Report:
         _handled(stack, topic, group, max(1.0, deadline - time.monotonic()))
     with connect(stack.mongo, contact_data.SECONDS) as client:
         left = list(pii_scan.leaks(client[stack.database], sought))
-    held = Letters(stack.kafka).records([it.name for it in TOPICS if it.name.endswith(".dlq")])
-    letters = [str(place_of(it)) for it in held if any(map(sought.search, _bytes(it)))]
+    held = DeadLetters(stack.kafka).records([it.name for it in TOPICS if it.name.endswith(".dlq")])
+    letters = [str(position_of(it)) for it in held if any(map(sought.search, _bytes(it)))]
     return Report(left, letters, ages_out(TOPICS, datetime.now(UTC)))
 
 

@@ -22,7 +22,7 @@ _PLACE: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LetterPosition:
     """Where a letter lies; written `TOPIC/PARTITION/OFFSET`."""
 
     topic: str
@@ -37,7 +37,7 @@ class Place:
 class Letter:
     """What may be shown of a dead letter in a list: nothing of its value."""
 
-    place: Place
+    position: LetterPosition
     at: datetime
     key: str
     reason: str
@@ -49,11 +49,11 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LetterFilter:
     """Which letters are meant: all that fit what is given, or those at *places*."""
 
     topics: tuple[str, ...] = DEAD_LETTERS
-    places: frozenset[Place] = frozenset()
+    positions: frozenset[LetterPosition] = frozenset()
     reason: str | None = None
     key: str | None = None
     since: datetime | None = None
@@ -62,8 +62,8 @@ class Wanted:
     """Whether those are meant too that were replayed or dropped; named ones always are."""
 
     def means(self, letter: Letter) -> bool:
-        if self.places:
-            return letter.place in self.places
+        if self.positions:
+            return letter.position in self.positions
         return (
             (self.handled or letter.state == OPEN)
             and self.reason in {None, letter.reason}
@@ -73,8 +73,8 @@ class Wanted:
         )
 
 
-def place_of(record: Record) -> Place:
-    return Place(record.topic, record.partition, record.offset)
+def position_of(record: Record) -> LetterPosition:
+    return LetterPosition(record.topic, record.partition, record.offset)
 
 
 def letter_of(record: Record) -> Letter:
@@ -82,7 +82,7 @@ def letter_of(record: Record) -> Letter:
     told = {name: printable(value) for name, value in record.headers if name.startswith(PREFIX)}
     came_from = (told.get(PREFIX + part, "?") for part in ("topic", "partition", "offset"))
     return Letter(
-        place=place_of(record),
+        position=position_of(record),
         at=record.at,
         key=printable(record.key),
         reason=told.get(f"{PREFIX}exception.class.name", ""),
@@ -99,14 +99,14 @@ def marked(letter: Letter, marks: Mapping[str, tuple[str, str]]) -> Letter:
 
     The time keeps a mark from being taken for that of another letter, in a topic made anew.
     """
-    at, state = marks.get(str(letter.place), ("", OPEN))
+    at, state = marks.get(str(letter.position), ("", OPEN))
     return replace(letter, state=state) if at == rfc3339(letter.at) else letter
 
 
 def mark(letter: Letter, state: str, now: datetime) -> Outgoing:
     """Return the record that remembers what was done with *letter*."""
     told = {"state": state, "letterAt": rfc3339(letter.at), "at": rfc3339(now)}
-    return Outgoing(HANDLED.name, str(letter.place).encode(), json.dumps(told).encode())
+    return Outgoing(HANDLED.name, str(letter.position).encode(), json.dumps(told).encode())
 
 
 def mark_of(record: Record) -> dict[str, tuple[str, str]]:
@@ -123,12 +123,12 @@ def printable(raw: bytes | None) -> str:
     )
 
 
-def place(text: str) -> Place:
+def shown_position(text: str) -> LetterPosition:
     """Return the place that *text* names; raises ValueError with what it should look like."""
     found = _PLACE.fullmatch(text)
     if found is None or found[1] not in DEAD_LETTERS:
         raise ValueError(f"{text!r} is no TOPIC/PARTITION/OFFSET of {' or '.join(DEAD_LETTERS)}.")
-    return Place(found[1], int(found[2]), int(found[3]))
+    return LetterPosition(found[1], int(found[2]), int(found[3]))
 
 
 def topics(names: Collection[str]) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ def topics(names: Collection[str]) -> tuple[str, ...]:
 
 def shown(letter: Letter) -> dict[str, Any]:
     return {
-        "place": str(letter.place),
+        "place": str(letter.position),
         "at": rfc3339(letter.at),
         "state": letter.state,
         "reason": letter.reason,

@@ -15,15 +15,15 @@ from order_operations.dead_letter_view import (
     DROPPED,
     REPLAYED,
     Letter,
-    Place,
-    Wanted,
+    LetterFilter,
+    LetterPosition,
     letter_of,
     mark,
     mark_of,
     marked,
-    place_of,
+    position_of,
 )
-from order_runtime.kafka.dead_letters import NotReplayable, replayed
+from order_runtime.kafka.dead_letters import NotReplayable, replay_of
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing, Record
 from order_stack.problems import StackProblem
@@ -33,13 +33,13 @@ SILENCE: Final = 15.0  # seconds without an answer
 TOGETHER: Final = 100  # letters that are sent, and then remembered, at a time
 
 
-class Letters:
+class DeadLetters:
     """The dead letters of a Kafka cluster."""
 
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
 
-    def selected(self, wanted: Wanted) -> list[Letter]:
+    def selected(self, wanted: LetterFilter) -> list[Letter]:
         """Return the letters that are meant, the oldest first."""
         letters: list[Letter] = []
         marks: dict[str, tuple[str, str]] = {}
@@ -51,7 +51,7 @@ class Letters:
         found = (marked(letter, marks) for letter in letters)
         return sorted(filter(wanted.means, found), key=lambda letter: letter.at)
 
-    def replay(self, letters: Sequence[Letter]) -> Iterator[tuple[Place, str | None]]:
+    def replay(self, letters: Sequence[Letter]) -> Iterator[tuple[LetterPosition, str | None]]:
         """
         Send letters again; yield each place when Kafka has it, with why not if it can't be sent.
 
@@ -63,45 +63,47 @@ class Letters:
             sent: list[tuple[Record, Outgoing]] = []
             for record in some:
                 try:
-                    sent.append((record, replayed(record)))
+                    sent.append((record, replay_of(record)))
                 except NotReplayable as error:
-                    yield place_of(record), str(error)
+                    yield position_of(record), str(error)
             self._publish(sink, [outgoing for _, outgoing in sent])
             self._remember(sink, [letter_of(record) for record, _ in sent], REPLAYED)
-            yield from ((place_of(record), None) for record, _ in sent)
+            yield from ((position_of(record), None) for record, _ in sent)
 
     def drop(self, letters: Iterable[Letter]) -> None:
         """Remember that *letters* need no more attention; what they hold ages out."""
         self._remember(BatchPublisher(self._kafka, CLIENT), letters, DROPPED)
 
-    def record_at(self, place: Place) -> Record:
-        for record in self.records([place.topic]):
-            if place_of(record) == place:
+    def record_at(self, position: LetterPosition) -> Record:
+        for record in self.records([position.topic]):
+            if position_of(record) == position:
                 return record
-        raise StackProblem(f"There is no dead letter at {place}; they are kept for 14 days.")
+        raise StackProblem(f"There is no dead letter at {position}; they are kept for 14 days.")
 
     def records(self, topics: Collection[str]) -> Iterator[Record]:
         """Yield what *topics* hold now, each partition in its order."""
         with closing(_consumer(self._kafka)) as consumer:
             try:
-                places = _places(consumer, topics)
-                consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
-                while places:
+                positions = _places(consumer, topics)
+                consumer.assign(
+                    [TopicPartition(*position, OFFSET_BEGINNING) for position in positions]
+                )
+                while positions:
                     message = consumer.poll(SILENCE)
                     if message is None:
                         raise StackProblem(f"Kafka at {self._kafka} doesn't answer.")
                     if message.error() is None:
                         yield _record(message)
                     elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                        places.discard((message.topic(), message.partition()))
+                        positions.discard((message.topic(), message.partition()))
             except KafkaException as error:
                 reason = error.args[0].str()
                 raise StackProblem(f"Kafka at {self._kafka} can't be read: {reason}.") from error
 
     def _records_of(self, letters: Sequence[Letter]) -> Iterator[Record]:
-        wanted = {letter.place for letter in letters}
-        found = self.records({place.topic for place in wanted})
-        return (record for record in found if place_of(record) in wanted)
+        wanted = {letter.position for letter in letters}
+        found = self.records({position.topic for position in wanted})
+        return (record for record in found if position_of(record) in wanted)
 
     def _remember(self, sink: BatchPublisher, letters: Iterable[Letter], state: str) -> None:
         now = datetime.now(UTC)

@@ -22,7 +22,7 @@ from order_runtime.documents.deliveries import (
     PENDING,
     REPLAYABLE,
     STATES,
-    replayed,
+    replay_update,
 )
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Document, client
 from order_stack.problems import StackProblem
@@ -38,7 +38,7 @@ _MOVES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeliveryFilter:
     """Which deliveries are meant: all that fit what is given; times are when the action came."""
 
     ids: Collection[str] = ()
@@ -64,14 +64,14 @@ class Deliveries:
     def __init__(self, mongo: str, database: str) -> None:
         self._database = client(mongo, "orders").get_database(database, codec_options=CODEC)
 
-    def found(self, wanted: Wanted, limit: int) -> list[Document]:
+    def found(self, wanted: DeliveryFilter, limit: int) -> list[Document]:
         """Return the newest first, at most *limit*."""
         with _told():
             everything = self._database[ACTION_DELIVERIES]
             found = everything.find(wanted.where(), _SHOWN).sort("createdAt", DESCENDING)
             return [_row(document) for document in found.limit(limit)]
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: DeliveryFilter) -> int:
         with _told():
             return self._database[ACTION_DELIVERIES].count_documents(wanted.where())
 
@@ -82,11 +82,11 @@ class Deliveries:
             raise StackProblem(f"There is no delivery {action_id!r}; `orders deliveries list`.")
         return {**_row(found), "attempts": [_attempt(attempt) for attempt in found["attempts"]]}
 
-    def replay(self, wanted: Wanted, now: datetime) -> int:
+    def replay(self, wanted: DeliveryFilter, now: datetime) -> int:
         """Make those pending again that ended and weren't erased; return how many."""
         with _told():
             where = wanted.where() | REPLAYABLE
-            done = self._database[ACTION_DELIVERIES].update_many(where, replayed(now))
+            done = self._database[ACTION_DELIVERIES].update_many(where, replay_update(now))
             # What the workers look at every second, so that they don't wait for their next look.
             self._database[ENDPOINTS].update_many({}, {"$set": {"replayedAt": now}})
         return done.modified_count

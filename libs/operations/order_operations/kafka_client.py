@@ -49,9 +49,11 @@ def depths(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str, De
     client = admin(bootstrap)
     try:
         known = client.list_topics(timeout=PATIENCE).topics
-        places = [TopicPartition(topic, it) for topic in readers for it in known[topic].partitions]
-        ends = _offsets(client, places, OffsetSpec.latest())
-        starts = _offsets(client, places, OffsetSpec.earliest())
+        positions = [
+            TopicPartition(topic, it) for topic in readers for it in known[topic].partitions
+        ]
+        ends = _offsets(client, positions, OffsetSpec.latest())
+        starts = _offsets(client, positions, OffsetSpec.earliest())
         groups = {group for groups in readers.values() for group in groups}
         read = {group: committed(client, group, ends) for group in groups}
     except (KafkaException, KeyError, TimeoutError):
@@ -79,16 +81,16 @@ def _behind(topic: str, starts: Offsets, ends: Offsets, read: Offsets) -> int:
     )
 
 
-def _offsets(client: AdminClient, places: Sequence[TopicPartition], spec: OffsetSpec) -> Offsets:
-    asked = client.list_offsets(dict.fromkeys(places, spec), request_timeout=PATIENCE)
+def _offsets(client: AdminClient, positions: Sequence[TopicPartition], spec: OffsetSpec) -> Offsets:
+    asked = client.list_offsets(dict.fromkeys(positions, spec), request_timeout=PATIENCE)
     return {
         (it.topic, it.partition): future.result(PATIENCE).offset for it, future in asked.items()
     }
 
 
-def committed(client: AdminClient, group: str, places: Iterable[Place]) -> Offsets:
+def committed(client: AdminClient, group: str, positions: Iterable[Place]) -> Offsets:
     """Return the next offset each place is read at; raises KafkaException or TimeoutError."""
-    asked = [TopicPartition(topic, partition) for topic, partition in places]
+    asked = [TopicPartition(topic, partition) for topic, partition in positions]
     request = [ConsumerGroupTopicPartitions(group, asked)]
     answer = client.list_consumer_group_offsets(request)[group].result(PATIENCE)
     return {(it.topic, it.partition): it.offset for it in answer.topic_partitions}

@@ -28,7 +28,7 @@ INTERVAL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReferenceKind:
     """What the field that identifies a line says about it."""
 
     field: str
@@ -37,15 +37,15 @@ class Kind:
 
 
 KINDS = (
-    Kind("contactId", Contact, CONTACTS),
-    Kind("sku", Article, ARTICLES),
-    Kind("externalStoreId", Store, STORES),
+    ReferenceKind("contactId", Contact, CONTACTS),
+    ReferenceKind("sku", Article, ARTICLES),
+    ReferenceKind("externalStoreId", Store, STORES),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    kind: Kind
+    kind: ReferenceKind
     key: str
     value: bytes | None
     """None deletes."""
@@ -59,7 +59,7 @@ def entry(raw: bytes) -> Entry:
     return Entry(kind, str(value[kind.field]), message.to_json())
 
 
-def kind_of(value: object) -> Kind:
+def kind_of(value: object) -> ReferenceKind:
     """Tell a contact, an article and a store apart by the field that identifies each."""
     fields = value.keys() if isinstance(value, dict) else set()
     found = [kind for kind in KINDS if kind.field in fields]
@@ -97,8 +97,8 @@ class Delivered:
         if error is not None:
             self.failed.append(error)
             return
-        place = (record.topic(), record.partition())
-        self.ends[place] = max(self.ends.get(place, 0), record.offset() + 1)
+        position = (record.topic(), record.partition())
+        self.ends[position] = max(self.ends.get(position, 0), record.offset() + 1)
 
 
 def publish(bootstrap: str, found: Sequence[Entry]) -> Offsets:
@@ -174,11 +174,11 @@ def wait_until_read(bootstrap: str, ends: Offsets, seconds: float, group: str = 
 
 
 def _behind(ends: Offsets, reached: Offsets) -> int:
-    return sum(max(0, end - max(0, reached.get(place, 0))) for place, end in ends.items())
+    return sum(max(0, end - max(0, reached.get(position, 0))) for position, end in ends.items())
 
 
-def _committed(client: AdminClient, group: str, places: Iterable[Place]) -> Offsets:
+def _committed(client: AdminClient, group: str, positions: Iterable[Place]) -> Offsets:
     try:
-        return committed(client, group, places)
+        return committed(client, group, positions)
     except (KafkaException, TimeoutError):
         return {}

@@ -11,40 +11,40 @@ from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from action_trigger.adapters.delivery_store import Deliveries
+from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
-    NAMES,
-    BadEndpoints,
-    Endpoints,
-    endpoints,
-    text_of,
+    ENDPOINT_NAMES,
+    EndpointConfig,
+    EndpointConfigError,
+    parse_endpoints,
+    read_config,
 )
-from action_trigger.adapters.endpoint_state import Gates
+from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import session
-from action_trigger.adapters.kafka_consumer import Assignment, Recorder, consume
-from action_trigger.adapters.partition_leases import Leases
-from action_trigger.app.delivery_attempt import Chance, Courier
+from action_trigger.adapters.kafka_consumer import ActionRecorder, Assignment, consume
+from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.delivery_attempt import AttemptRunner, Clock
 from action_trigger.app.dispatcher import Dispatcher
-from action_trigger.app.endpoint_queue import Hand
-from action_trigger.app.endpoint_reload import Routing
-from action_trigger.app.outcome_publisher import Announcer
+from action_trigger.app.endpoint_queue import EndpointQueue
+from action_trigger.app.endpoint_reload import EndpointReload
+from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
 from order_runtime.process import health, logs
-from order_runtime.process.errors import CannotGoOn
-from order_runtime.process.retry import patiently
+from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.retry import retry_transient
 from order_runtime.process.settings import load, refuse
-from order_runtime.process.signals import async_stop_event, before
-from order_runtime.startup.preflight import examined
-from order_runtime.startup.requirements import Described
+from order_runtime.process.signals import async_stop_event, unless_stopped
+from order_runtime.startup.preflight import preflight
+from order_runtime.startup.requirements import ObservedTopic
 
 GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
 LAST_WORDS: Final = 3.0  # seconds to tell of what they became
 
 
-async def main(settings: Settings, text: str, config: Endpoints) -> None:
+async def main(settings: Settings, text: str, config: EndpointConfig) -> None:
     """Run until told to stop; *config* is what *text*, that of the webhooks file, says."""
     stop = async_stop_event()
     async with AsyncExitStack() as clean_up:
@@ -55,56 +55,62 @@ async def main(settings: Settings, text: str, config: Endpoints) -> None:
             allowed: await clean_up.enter_async_context(session(allow_private_addresses=allowed))
             for allowed in (False, True)
         }
-        deliveries = Deliveries(mongo, settings.database, settings.erasure_secret.encode())
-        leases = Leases(mongo, settings.database, settings.instance, config.longest_timeout)
-        gates = Gates(mongo, settings.database)
-        announcer = Announcer(mongo, settings.database, deliveries, publisher, leases.held)
-        hands = [Hand(name) for name in NAMES]
-        routing = Routing(hands, sessions, leases, gates)
-        chance = Chance(lambda: datetime.now(UTC), random.random)
-        courier = Courier(deliveries, leases, gates, chance, announcer.wake)
-        dispatcher = Dispatcher(deliveries, leases, gates, hands, courier)
-        recorder = Recorder(deliveries, publisher, dispatcher.wake)
+        deliveries = DeliveryStore(mongo, settings.database, settings.erasure_secret.encode())
+        leases = PartitionLeases(
+            mongo, settings.database, settings.instance, config.longest_timeout
+        )
+        endpoint_states = EndpointStates(mongo, settings.database)
+        outcome_publisher = OutcomePublisher(
+            mongo, settings.database, deliveries, publisher, leases.held
+        )
+        queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
+        endpoint_reload = EndpointReload(queues, sessions, leases, endpoint_states)
+        chance = Clock(lambda: datetime.now(UTC), random.random)
+        attempt_runner = AttemptRunner(
+            deliveries, leases, endpoint_states, chance, outcome_publisher.wake
+        )
+        dispatcher = Dispatcher(deliveries, leases, endpoint_states, queues, attempt_runner)
+        recorder = ActionRecorder(deliveries, publisher, dispatcher.wake)
         assignment = Assignment(leases.assign)
 
         def taken() -> None:
             dispatcher.wake()
-            announcer.wake()
+            outcome_publisher.wake()
 
-        def moved(names: Iterable[str]) -> None:
-            dispatcher.moved(names)
-            announcer.wake()
+        def endpoints_changed(names: Iterable[str]) -> None:
+            dispatcher.endpoints_changed(names)
+            outcome_publisher.wake()
 
         clean_up.enter_context(
             health.serving(
                 settings.health_host, settings.health_port, ready=lambda: assignment.ready
             )
         )
-        if await before(stop, _prepared(deliveries, settings)) is None:
+        if await unless_stopped(stop, _prepared(deliveries, settings)) is None:
             return
-        await routing.use(config)
+        await endpoint_reload.use(config)
         await _until(
             stop,
             consume(settings.kafka, settings.instance, assignment, recorder, stop),
-            leases.keep(courier.busy, taken, stop),
-            gates.watch(moved, stop),
-            routing.follow(settings.webhooks_file, text, stop),
+            leases.keep(attempt_runner.busy, taken, stop),
+            endpoint_states.watch(endpoints_changed, stop),
+            endpoint_reload.follow(settings.webhooks_file, text, stop),
             dispatcher.run(stop),
-            announcer.run(stop),
-            _when(stop, announcer.wake),
+            outcome_publisher.run(stop),
+            _when(stop, outcome_publisher.wake),
             grace=lambda: leases.longest + GRACE,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
-                await announcer.tell()
+                await outcome_publisher.tell()
                 await leases.give_back_all()
 
 
-async def _prepared(deliveries: Deliveries, settings: Settings) -> Mapping[str, Described]:
+async def _prepared(deliveries: DeliveryStore, settings: Settings) -> Mapping[str, ObservedTopic]:
     """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
-    topics = await examined(settings.kafka, settings.mongo, TRIGGER)
-    await patiently(deliveries.ensure_indexes)
-    await patiently(deliveries.same_secret)
+    topics = await preflight(settings.kafka, settings.mongo, TRIGGER)
+    await retry_transient(deliveries.ensure_indexes)
+    await retry_transient(deliveries.same_secret)
     return topics
 
 
@@ -146,9 +152,9 @@ def run() -> int:
     settings = load(Settings)
     logs.configure(TRIGGER, settings.instance, settings.log_level)
     try:
-        text = text_of(settings.webhooks_file)
-        config = endpoints(text)
-    except BadEndpoints as error:
+        text = read_config(settings.webhooks_file)
+        config = parse_endpoints(text)
+    except EndpointConfigError as error:
         refuse([str(error)])
     try:
         asyncio.run(main(settings, text, config))
@@ -161,7 +167,7 @@ def run() -> int:
 
 def _say(cause: BaseException) -> None:
     """Log what ended us; an unknown error without its text, which may quote a document."""
-    if isinstance(cause, CannotGoOn):
+    if isinstance(cause, UnrecoverableError):
         logs.log().critical(str(cause))
     else:
         where = traceback.format_tb(cause.__traceback__)[-3:]

@@ -13,13 +13,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import consumer_lag, held_actions, links, reference_store, unfinished_jobs
-from enricher.adapters.kafka_consumer import Handle, Intake
-from enricher.app.contact_erasure import Erase
-from enricher.app.event_handler import Enrich, Terms
-from enricher.app.reconciler import Tend
-from enricher.app.reference_handler import Arrivals
-from enricher.app.sweeper import Sweep
-from enricher.domain.contact_matching import Keys
+from enricher.adapters.kafka_consumer import Handle, StreamConsumer
+from enricher.app.contact_erasure import ContactErasure
+from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.reconciler import Reconciler
+from enricher.app.reference_handler import ReferenceHandler
+from enricher.app.sweeper import Sweeper
+from enricher.domain.contact_matching import ContactKeys
 from enricher.settings import Settings
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
 from order_runtime.kafka.publisher import Publisher
@@ -27,12 +27,12 @@ from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import CODEC, ERASURES, HELD, JOBS, LINKS, Document, async_client
 from order_runtime.process import health, logs
-from order_runtime.process.errors import CannotGoOn
-from order_runtime.process.retry import patiently
+from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.retry import retry_transient
 from order_runtime.process.settings import load
-from order_runtime.process.signals import async_stop_event, before
-from order_runtime.startup.preflight import examined
-from order_runtime.startup.requirements import Described
+from order_runtime.process.signals import async_stop_event, unless_stopped
+from order_runtime.startup.preflight import preflight
+from order_runtime.startup.requirements import ObservedTopic
 
 READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 CRASHED: Final = 70  # exit status
@@ -48,50 +48,56 @@ async def run(settings: Settings) -> None:
         Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
-        keys = Keys(settings.erasure_secret.encode(), settings.phone_region or None)
-        tend = Tend(database, publisher, keys)
-        erase = Erase(database, publisher, keys)
-        enrich = Enrich(database, publisher, tend, erase, Terms(settings.hold_for, keys))
-        sweep = Sweep(database, enrich, tend, partial(caught_up, settings.kafka))
-        intakes = list[Intake]()
+        keys = ContactKeys(settings.erasure_secret.encode(), settings.phone_region or None)
+        tend = Reconciler(database, publisher, keys)
+        erase = ContactErasure(database, publisher, keys)
+        enrich = EventHandler(
+            database, publisher, tend, erase, EnrichmentPolicy(settings.hold_for, keys)
+        )
+        sweep = Sweeper(database, enrich, tend, partial(caught_up, settings.kafka))
+        intakes = list[StreamConsumer]()
         with health.serving(
             settings.health_host,
             settings.health_port,
             ready=lambda: any(it.ready() for it in intakes),
         ):
-            topics = await before(stop, prepared(database, settings, keys))
+            topics = await unless_stopped(stop, prepared(database, settings, keys))
             if topics is not None:
                 ids = {name: topic.id for name, topic in topics.items()}
-                arrivals = Arrivals(database, tend, erase, keys, ids)
-                intakes.append(Intake(settings, handlers(enrich, arrivals)))
+                reference_handler = ReferenceHandler(database, tend, erase, keys, ids)
+                intakes.append(StreamConsumer(settings, handlers(enrich, reference_handler)))
                 async with sweep.beside(stop):
                     await intakes[0].run(stop)
     logs.log().info("stopped")
 
 
-def handlers(enrich: Enrich, arrivals: Arrivals) -> dict[str, Handle]:
+def handlers(enrich: EventHandler, reference_handler: ReferenceHandler) -> dict[str, Handle]:
     """Return what is done with the records of each topic, as long as the database takes it."""
 
     async def events(records: Sequence[Record]) -> None:
-        await patiently(lambda: enrich(records, datetime.now(UTC)), metrics.RETRIES.inc)
+        await retry_transient(lambda: enrich(records, datetime.now(UTC)), metrics.RETRIES.inc)
 
     async def reference(records: Sequence[Record]) -> None:
-        await patiently(lambda: arrivals(records, datetime.now(UTC)), metrics.RETRIES.inc)
+        await retry_transient(
+            lambda: reference_handler(records, datetime.now(UTC)), metrics.RETRIES.inc
+        )
 
-    return {EVENTS.name: events, **dict.fromkeys(reference_store.KINDS, reference)}
+    return {EVENTS.name: events, **dict.fromkeys(reference_store.REFERENCE_KINDS, reference)}
 
 
 async def prepared(
-    database: AsyncDatabase[Document], settings: Settings, keys: Keys
-) -> Mapping[str, Described]:
+    database: AsyncDatabase[Document], settings: Settings, keys: ContactKeys
+) -> Mapping[str, ObservedTopic]:
     """
     Return Kafka's topics when it and MongoDB are there, and are what we rely on.
 
     Raises CannotGoOn where they are not.
     """
-    topics = await examined(settings.kafka, settings.mongo, ENRICHER)
-    await patiently(lambda: ensure_indexes(database), metrics.RETRIES.inc)
-    await patiently(lambda: erasure_store.same_secret(database[ERASURES], keys.secret))
+    topics = await preflight(settings.kafka, settings.mongo, ENRICHER)
+    await retry_transient(lambda: ensure_indexes(database), metrics.RETRIES.inc)
+    await retry_transient(
+        lambda: erasure_store.require_same_secret(database[ERASURES], keys.secret)
+    )
     return topics
 
 
@@ -112,9 +118,9 @@ if __name__ == "__main__":
     logs.configure(ENRICHER, chosen.instance, chosen.log_level)
     try:
         asyncio.run(run(chosen))
-    except CannotGoOn as reason:
+    except UnrecoverableError as reason:
         logs.log().critical(str(reason))
         raise SystemExit(1) from None
     except Exception as error:  # noqa: BLE001  the process ends; its records are read again
-        logs.log().error("crashed", **logs.told(error))
+        logs.log().error("crashed", **logs.error_fields(error))
         raise SystemExit(CRASHED) from None

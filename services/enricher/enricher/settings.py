@@ -7,7 +7,7 @@ from datetime import timedelta
 import phonenumbers
 from pydantic import Field, field_validator
 
-from order_runtime.documents.erasures import SHORTEST
+from order_runtime.documents.erasures import MIN_SECRET_LENGTH
 from order_runtime.process.settings import ServiceSettings
 
 
@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
     phone_region: str = ""
     """The country (as in GB) whose phone numbers may come without their country code; or none."""
 
-    erasure_secret: str = Field(min_length=SHORTEST, repr=False)
+    erasure_secret: str = Field(min_length=MIN_SECRET_LENGTH, repr=False)
     """Of the hashes by which erased contacts are known; the action-trigger's too, for good."""
 
     @field_validator("phone_region")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uvloop
 
-from gateway.adapters.read_store import TIMEOUT_MS, Reads
-from gateway.domain.urls import Links
+from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
+from gateway.domain.urls import Urls
 from gateway.http.server import Server
-from gateway.routes import Parts, create_app
+from gateway.routes import Dependencies, create_app
 from gateway.settings import Settings
 from order_contracts.topics import GATEWAY
 from order_runtime.auth.api_keys import KeyFile
-from order_runtime.auth.job_ids import Secrets
+from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
 from order_runtime.process import health, logs
@@ -29,12 +29,12 @@ async def serve(settings: Settings) -> None:
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
     ):
-        parts = Parts(
+        parts = Dependencies(
             publisher=publisher,
-            reads=Reads(mongo, settings.database),
+            reads=ReadStore(mongo, settings.database),
             keys=KeyFile(settings.keys_file),
-            links=Links(settings.public_url),
-            secrets=Secrets(secret_list(settings.job_secrets)),
+            urls=Urls(settings.public_url),
+            secrets=JobIdSecrets(secret_list(settings.job_secrets)),
             leaving=stop.is_set,
         )
         server = Server(create_app(parts), settings.host, settings.port)

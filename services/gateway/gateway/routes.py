@@ -12,73 +12,73 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.adapters.read_store import DatabaseUnavailable, Reads
+from gateway.adapters.read_store import DatabaseUnavailable, ReadStore
 from gateway.api_docs.page import PAGE, POLICY
-from gateway.app.bulk import Bulk
-from gateway.app.command_acceptance import Acceptance
-from gateway.app.integration_log import Logbook
-from gateway.app.job_waiter import Waiting
-from gateway.app.jobs import Jobs
-from gateway.app.order_commands import Writes
-from gateway.app.order_queries import Orders
-from gateway.domain.urls import BASE_PATH, Links
-from gateway.http.admission import Door
-from gateway.http.path_check import Addressed
-from gateway.http.problems import Refused, of_framework
-from gateway.http.rate_limits import Rates
-from gateway.http.request_context import Boundary, internal_error
-from gateway.http.responses import RETRY
+from gateway.app.bulk import BulkRegistration
+from gateway.app.command_acceptance import CommandAcceptance
+from gateway.app.integration_log import IntegrationLogQueries
+from gateway.app.job_waiter import JobWaiter
+from gateway.app.jobs import JobQueries
+from gateway.app.order_commands import OrderCommands
+from gateway.app.order_queries import OrderQueries
+from gateway.domain.urls import BASE_PATH, Urls
+from gateway.http.admission import Admission
+from gateway.http.path_check import PathCheck
+from gateway.http.problems import ProblemError, framework_problem
+from gateway.http.rate_limits import RateLimits
+from gateway.http.request_context import RequestContext, internal_error
+from gateway.http.responses import RETRY_SOON
 from order_contracts.decoding import Invalid
 from order_contracts.specs.openapi import document
 from order_runtime.auth.api_keys import KeyFile
-from order_runtime.auth.job_ids import Secrets
+from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 
 Call = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """What the calls stand on."""
 
     publisher: Publisher
-    reads: Reads
+    reads: ReadStore
     keys: KeyFile
-    links: Links
-    secrets: Secrets
+    urls: Urls
+    secrets: JobIdSecrets
     leaving: Callable[[], bool]
     """Whether the process was told to stop."""
 
 
-def create_app(parts: Parts) -> ASGIApp:
+def create_app(parts: Dependencies) -> ASGIApp:
     """Return the application; plain routes, since the bodies are read by the contract itself."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, methods in calls(parts).items():
         app.router.routes.append(_route(path, methods))
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(ProblemError, _refused)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _failed)
-    return Boundary(Addressed(app))
+    return RequestContext(PathCheck(app))
 
 
-def calls(parts: Parts) -> Mapping[str, Mapping[str, Call]]:
+def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Call]]:
     """Return every call by path and method."""
-    door = Door(parts.keys, Rates())
-    jobs = Jobs(door, parts.reads, parts.links, parts.secrets)
-    acceptance = Acceptance(
+    admission = Admission(parts.keys, RateLimits())
+    jobs = JobQueries(admission, parts.reads, parts.urls, parts.secrets)
+    acceptance = CommandAcceptance(
         publisher=parts.publisher,
         reads=parts.reads,
-        links=parts.links,
+        urls=parts.urls,
         secrets=parts.secrets,
-        waiting=Waiting(parts.reads.jobs_by_id, parts.leaving),
+        waiting=JobWaiter(parts.reads.jobs_by_id, parts.leaving),
         jobs=jobs,
     )
-    writes, bulk = Writes(door, acceptance), Bulk(door, acceptance)
-    orders = Orders(door, parts.reads, parts.links, jobs)
-    logbook = Logbook(door, parts.reads, parts.links)
-    openapi = document(parts.links.public_url)
+    writes, bulk = OrderCommands(admission, acceptance), BulkRegistration(admission, acceptance)
+    orders = OrderQueries(admission, parts.reads, parts.urls, jobs)
+    logbook = IntegrationLogQueries(admission, parts.reads, parts.urls)
+    openapi = document(parts.urls.public_url)
 
     async def described(_: Request) -> Response:
         return Response(openapi, media_type="application/json")
@@ -113,31 +113,31 @@ def _route(path: str, methods: Mapping[str, Call]) -> Route:
         found = methods.get("GET" if request.method == "HEAD" else request.method)
         if found is None:
             detail = "This path has no such method."
-            raise Refused("MethodNotAllowed", detail, headers={"Allow": ", ".join(allowed)})
+            raise ProblemError("MethodNotAllowed", detail, headers={"Allow": ", ".join(allowed)})
         return await found(request)
 
     return Route(path, call, methods=())
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101  for the type checker: registered for it alone
+    assert isinstance(error, ProblemError)  # noqa: S101  for the type checker: registered for it alone
     return error.response()
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
     errors = error.errors if isinstance(error, Invalid) else ()
     detail = f"The request has {len(errors)} errors." if len(errors) > 1 else "It has an error."
-    return Refused("ValidationFailed", detail, errors=errors).response()
+    return ProblemError("ValidationFailed", detail, errors=errors).response()
 
 
 async def _unavailable(_: Request, __: Exception) -> Response:
     detail = "The database gave no answer; try again."
-    return Refused("DatabaseUnavailable", detail, headers=RETRY).response()
+    return ProblemError("DatabaseUnavailable", detail, headers=RETRY_SOON).response()
 
 
 async def _framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as above
-    return of_framework(error.status_code, error.headers).response()
+    return framework_problem(error.status_code, error.headers).response()
 
 
 async def _failed(_: Request, __: Exception) -> Response:

@@ -12,19 +12,19 @@ from confluent_kafka import KafkaException
 from pymongo.errors import ConnectionFailure
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime.auth.job_ids import Secrets
+from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.mongo.client import client
 from order_runtime.process import health, logs
-from order_runtime.process.errors import CannotGoOn
+from order_runtime.process.errors import UnrecoverableError
 from order_runtime.process.settings import load, secret_list
 from order_runtime.process.signals import stop_event
-from order_runtime.startup.preflight import database_examined, topics_examined
-from order_writer.adapters.kafka_consumer import CommandSource
-from order_writer.adapters.mongo_store import Store
-from order_writer.app.batch_processor import EverythingFails, Writer
+from order_runtime.startup.preflight import check_database, check_topics
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.app.batch_processor import BatchProcessor, EverythingFails
 from order_writer.domain.batch import OwnCommandUnreadable
-from order_writer.domain.decode import Log
+from order_writer.domain.decode import TopicInfo
 from order_writer.settings import Settings
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def main() -> int:
     # A batch is thousands of objects that live as long as it does: collecting among them again
     # and again, as the default does, costs a third of the time.
     gc.set_threshold(50_000, 20, 50)
-    stop, sources = stop_event(), list[CommandSource]()
+    stop, sources = stop_event(), list[KafkaCommandSource]()
     with health.serving(
         settings.health_host,
         settings.health_port,
@@ -54,23 +54,25 @@ def main() -> int:
     return 0
 
 
-def run(settings: Settings, stop: Event, started: Callable[[CommandSource], None]) -> None:
+def run(settings: Settings, stop: Event, started: Callable[[KafkaCommandSource], None]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
-    secrets = Secrets(secret_list(settings.job_secrets))
+    secrets = JobIdSecrets(secret_list(settings.job_secrets))
     mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
-    store = Store(mongo, settings.database, settings.batch_bytes)
-    when_there(stop, "mongo", lambda: database_examined(mongo))
+    store = MongoLedger(mongo, settings.database, settings.batch_bytes)
+    when_there(stop, "mongo", lambda: check_database(mongo))
     when_there(stop, "mongo", store.prepare)
-    topics = when_there(stop, "kafka", lambda: topics_examined(settings.kafka, WRITER))
+    topics = when_there(stop, "kafka", lambda: check_topics(settings.kafka, WRITER))
     if topics is None:
         return
     topic = topics[COMMANDS.name]
-    reads = Log(topic.id, topic.partitions, lambda job_id: secrets.issued_at(job_id) is not None)
-    source = CommandSource(settings.kafka, settings.instance)
+    reads = TopicInfo(
+        topic.id, topic.partitions, lambda job_id: secrets.issued_at(job_id) is not None
+    )
+    source = KafkaCommandSource(settings.kafka, settings.instance)
     started(source)
     try:
         sink = BatchPublisher(settings.kafka, settings.instance)
-        writer = Writer(source, store, sink, reads, stop)
+        writer = BatchProcessor(source, store, sink, reads, stop)
         writer.run(settings.batch_commands, settings.batch_bytes)
     finally:
         source.close()
@@ -93,12 +95,12 @@ def when_there(stop: Event, whom: str, ask: Callable[[], T]) -> T | None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except CannotGoOn as reason:
+    except UnrecoverableError as reason:
         logs.log().critical(str(reason))
         sys.exit(1)
     except tuple(_SENTENCES) as broken:
         logs.log().critical(_SENTENCES[type(broken)], detail=str(broken))
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  its text may quote a document, so nobody prints it
-        logs.log().critical("crashed", **logs.told(error))
+        logs.log().critical("crashed", **logs.error_fields(error))
         sys.exit(70)

@@ -19,24 +19,24 @@ from pymongo.client_session import ClientSession
 
 from order_contracts.commands import RegisterOrder
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime.documents.jobs import Entry, entry_document
+from order_runtime.documents.jobs import LedgerEntry, entry_document
 from order_runtime.documents.orders import LiveOrder, Tombstone
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import JOBS, client
 from order_runtime.process.settings import load
 from order_runtime.process.signals import stop_event
-from order_runtime.startup.preflight import topics_examined
-from order_writer.adapters.kafka_consumer import CommandSource
-from order_writer.adapters.mongo_store import Store
-from order_writer.app.batch_processor import Writer
-from order_writer.domain.batch import Folded, Item
-from order_writer.domain.decide import State
-from order_writer.domain.decode import Decoded, Log
+from order_runtime.startup.preflight import check_topics
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.app.batch_processor import BatchProcessor
+from order_writer.domain.batch import BatchItem, FoldedBatch
+from order_writer.domain.decide import OrderState
+from order_writer.domain.decode import DecodedCommand, TopicInfo
 from order_writer.settings import Settings
 
 
-class CommitsFirst(CommandSource):
+class CommitsFirst(KafkaCommandSource):
     """Commits what it hands out before anything is done with it, and dies then."""
 
     def take(self, limit: int, wait: float) -> list[Record]:
@@ -48,14 +48,14 @@ class CommitsFirst(CommandSource):
         return records
 
 
-class ForgetsTheLedger(Store):
+class ForgetsTheLedger(MongoLedger):
     """Takes every command for a new one."""
 
-    def _ledger(self, items: Sequence[Item], session: ClientSession) -> dict[str, Entry]:
+    def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
         del items, session
         return {}
 
-    def _write(self, folded: Folded, session: ClientSession) -> None:
+    def _write(self, folded: FoldedBatch, session: ClientSession) -> None:
         super()._write(replace(folded, entries=[]), session)
         jobs = [
             ReplaceOne({"_id": entry.job_id}, entry_document(entry), upsert=True)
@@ -65,20 +65,22 @@ class ForgetsTheLedger(Store):
             self._database[JOBS].bulk_write(jobs, session=session)
 
 
-class SkipsWhatItKnows(Store):
+class SkipsWhatItKnows(MongoLedger):
     """Says nothing of a command that was applied before."""
 
-    def apply(self, items: Sequence[Item]) -> Folded:
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         folded = super().apply(items)
         new = {entry.job_id for entry in folded.entries}
         answers = [(item, entry) for item, entry in folded.answers if entry.job_id in new]
         return replace(folded, answers=answers)
 
 
-class Overwrites(Store):
+class Overwrites(MongoLedger):
     """Registers an order that exists, over the one that is there."""
 
-    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+    def _orders(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> Mapping[str, OrderState]:
         new = {it.order_id for it in _decoded(items) if isinstance(it.command, RegisterOrder)}
         return {
             order_id: Tombstone(state.version, state.registered_at)
@@ -88,21 +90,23 @@ class Overwrites(Store):
         }
 
 
-class BeginsAnew(Store):
+class BeginsAnew(MongoLedger):
     """Counts the versions of an order that was deleted from the beginning."""
 
-    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+    def _orders(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> Mapping[str, OrderState]:
         return {
             order_id: replace(state, version=0) if isinstance(state, Tombstone) else state
             for order_id, state in super()._orders(items, session).items()
         }
 
 
-def _decoded(items: Iterable[Item]) -> list[Decoded]:
-    return [item for item in items if isinstance(item, Decoded)]
+def _decoded(items: Iterable[BatchItem]) -> list[DecodedCommand]:
+    return [item for item in items if isinstance(item, DecodedCommand)]
 
 
-STORES: dict[str, type[Store]] = {
+STORES: dict[str, type[MongoLedger]] = {
     "forgets-the-ledger": ForgetsTheLedger,
     "skips-what-it-knows": SkipsWhatItKnows,
     "overwrites": Overwrites,
@@ -112,14 +116,14 @@ STORES: dict[str, type[Store]] = {
 
 def main(bug: str) -> None:
     settings = load(Settings)
-    topic = topics_examined(settings.kafka, WRITER)[COMMANDS.name]
+    topic = check_topics(settings.kafka, WRITER)[COMMANDS.name]
     mongo = client(settings.mongo, WRITER)
-    store = STORES.get(bug, Store)(mongo, settings.database, settings.batch_bytes)
-    kind: Any = CommitsFirst if bug == "commits-first" else CommandSource
+    store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes)
+    kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource
     source = kind(settings.kafka, settings.instance)
     sink = BatchPublisher(settings.kafka, settings.instance)
-    reads = Log(topic.id, topic.partitions, lambda _: False)
-    writer = Writer(source, store, sink, reads, stop_event())
+    reads = TopicInfo(topic.id, topic.partitions, lambda _: False)
+    writer = BatchProcessor(source, store, sink, reads, stop_event())
     writer.run(settings.batch_commands, settings.batch_bytes)
     source.close()
 

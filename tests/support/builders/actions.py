@@ -19,7 +19,7 @@ from order_contracts.identity import action_id, event_id
 from order_contracts.job import Operation
 from order_contracts.order import ActionName, ActionRequest, Order
 from order_contracts.topics import ACTIONS, ENRICHER
-from order_runtime.documents.jobs import Entry, entry_document
+from order_runtime.documents.jobs import LedgerEntry, entry_document
 from order_runtime.documents.orders import LiveOrder
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
@@ -73,7 +73,7 @@ def message(action: OrderAction) -> Outgoing:
 def job_document(action: OrderAction) -> Document:
     """Give the ledger's entry that the order-writer would have made."""
     request = ActionRequest(action=action.action)
-    entry = Entry(
+    entry = LedgerEntry(
         job_id=action.job_id,
         order_id=action.order_id,
         operation=Operation.REGISTER,

@@ -24,13 +24,13 @@ from order_contracts.decoding import parse, read
 from order_contracts.topics import COMMANDS as TOPIC
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import Log
+from order_writer.domain.decode import TopicInfo
 from support.builders.bodies import Json, order_body
 
 AT = datetime(2025, 11, 28, 12, 0, tzinfo=UTC)
 ORDER_ID = "o-1"
 PARTITIONS = 12
-READS = Log("topic-1", PARTITIONS, issued=lambda _: False)
+READS = TopicInfo("topic-1", PARTITIONS, issued=lambda _: False)
 M = TypeVar("M", bound=Message)
 _OFFSETS = count()
 

@@ -15,8 +15,8 @@ from order_contracts.identity import event_id
 from order_contracts.job import Operation
 from order_contracts.order import ActionRequest, Order, OrderStatus
 from order_contracts.topics import EVENTS
-from order_runtime.documents.jobs import Entry, entry_document, entry_of
-from order_runtime.documents.orders import LiveOrder, Tombstone, to_document
+from order_runtime.documents.jobs import LedgerEntry, entry_document, entry_of
+from order_runtime.documents.orders import LiveOrder, Tombstone, order_document
 from order_runtime.kafka.records import Outgoing, Record
 from support.builders.bodies import Json, unique
 
@@ -32,7 +32,7 @@ _EVENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenCommand:
     """One command's traces: the order's document, its job's, and its event."""
 
     job_id: str
@@ -42,7 +42,7 @@ class Written:
 
 
 @dataclass
-class Writer:
+class WriterFixture:
     """Plays the order-writer for one order; each call is one command that was applied."""
 
     order_id: str
@@ -50,33 +50,35 @@ class Writer:
     version: int = 0
     _state: LiveOrder | Tombstone | None = field(default=None, repr=False)
 
-    def register(self, body: Json, action: Json | None = None) -> Written:
+    def register(self, body: Json, action: Json | None = None) -> WrittenCommand:
         return self._put(Operation.REGISTER, body, action)
 
-    def again(self, written: Written) -> Outgoing:
+    def again(self, written: WrittenCommand) -> Outgoing:
         """Return its event as it is announced once more: with the order as it is now."""
         assert self._state is not None
         return _event(entry_of(written.job), self._state)
 
-    def replace(self, body: Json, action: Json | None = None) -> Written:
+    def replace(self, body: Json, action: Json | None = None) -> WrittenCommand:
         return self._put(Operation.REPLACE, body, action)
 
-    def change(self, action: Json | None = None) -> Written:
+    def change(self, action: Json | None = None) -> WrittenCommand:
         """Change the status, which leaves the contact alone."""
         assert isinstance(self._state, LiveOrder)
         self.version += 1
         state = replace(self._state, version=self.version, job_id=unique("job"))
         return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
 
-    def cancel(self, action: Json | None = None) -> Written:
+    def cancel(self, action: Json | None = None) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
         since = self._state.cancelled_since or self.version + 1
         return self._status(OrderStatus.CANCELLED, since, action)
 
-    def reopen(self, action: Json | None = None) -> Written:
+    def reopen(self, action: Json | None = None) -> WrittenCommand:
         return self._status(OrderStatus.IN_PROGRESS, None, action)
 
-    def _status(self, status: OrderStatus, since: int | None, action: Json | None) -> Written:
+    def _status(
+        self, status: OrderStatus, since: int | None, action: Json | None
+    ) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
         self.version += 1
         state = replace(
@@ -88,15 +90,15 @@ class Writer:
         )
         return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
 
-    def ask(self, action: Json) -> Written:
+    def ask(self, action: Json) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
         return self._wrote(Operation.ACTION, self._state, unique("job"), action, versioned=False)
 
-    def delete(self) -> Written:
+    def delete(self) -> WrittenCommand:
         self.version += 1
         return self._wrote(Operation.DELETE, Tombstone(self.version, self.at), unique("job"), None)
 
-    def _put(self, operation: Operation, body: Json, action: Json | None) -> Written:
+    def _put(self, operation: Operation, body: Json, action: Json | None) -> WrittenCommand:
         self.version += 1
         job_id = unique("job")
         old = self._state if operation is Operation.REPLACE else None
@@ -127,10 +129,10 @@ class Writer:
         action: Json | None,
         *,
         versioned: bool = True,
-    ) -> Written:
+    ) -> WrittenCommand:
         met = state if isinstance(state, LiveOrder) else self._state
         self._state = state
-        entry = Entry(
+        entry = LedgerEntry(
             job_id=job_id,
             order_id=self.order_id,
             operation=operation,
@@ -140,15 +142,15 @@ class Writer:
             registration=met.registered_by if isinstance(met, LiveOrder) else None,
             action=read(ActionRequest, parse(json.dumps(action).encode())) if action else None,
         )
-        return Written(
+        return WrittenCommand(
             job_id,
-            to_document(self.order_id, state),
+            order_document(self.order_id, state),
             entry_document(entry),
             _event(entry, state),
         )
 
 
-def _event(entry: Entry, state: LiveOrder | Tombstone) -> Outgoing:
+def _event(entry: LedgerEntry, state: LiveOrder | Tombstone) -> Outgoing:
     data = OrderEvent(
         job_id=entry.job_id,
         order_id=entry.order_id or "",

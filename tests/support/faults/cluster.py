@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka.admin import AdminClient
 
-from support.faults.tcp_proxy import Detour
+from support.faults.tcp_proxy import TcpProxy
 from support.laws.history import TOPICS
 from support.load.journal import Journal
 from support.load.traffic import Mix
@@ -33,14 +33,14 @@ SECONDS: Final = 240.0  # for what takes seconds on a machine that does nothing 
 
 
 @dataclass
-class Scene:
+class FaultCluster:
     stack: RunningStack
     mix: Mix
     rng: Random
     disk: Path | None = None
     """A small file system of its own under `broker-3`; None where mounting isn't permitted."""
     journal: Journal = field(default_factory=Journal)
-    detours: dict[tuple[str, str], Detour] = field(default_factory=dict)
+    detours: dict[tuple[str, str], TcpProxy] = field(default_factory=dict)
     fallen: list[str] = field(default_factory=list)
     """Parts that ended although nobody killed them, each with what was broken then."""
 
@@ -89,13 +89,13 @@ class Scene:
 
 
 @contextmanager
-def detoured(scene: Scene) -> Iterator[Scene]:
+def through_proxies(scene: FaultCluster) -> Iterator[FaultCluster]:
     """Lead the first of each service over detours; they are killed before these end."""
     first = tuple(f"{service}-1" for service in SERVICES)
     with ExitStack() as detours:
         for service in SERVICES:
             for backend, where in ((KAFKA, scene.stack.kafka), (MONGODB, scene.stack.mongo)):
-                scene.detours[service, backend] = detours.enter_context(Detour(where))
+                scene.detours[service, backend] = detours.enter_context(TcpProxy(where))
         scene.kill(*first, signal="TERM")
         scene.start(*first)
         yield scene

@@ -12,13 +12,13 @@ from typing import Any
 
 from bson import json_util
 
-from support.faults.cluster import Scene
+from support.faults.cluster import FaultCluster
 from support.laws.history import collect
 from support.model.canonical import different
 
 
 @contextmanager
-def kept(folder: Path, scene: Scene) -> Iterator[None]:
+def failure_artifacts(folder: Path, scene: FaultCluster) -> Iterator[None]:
     """Write all there is to *folder* if the body fails."""
     try:
         yield
@@ -30,7 +30,7 @@ def kept(folder: Path, scene: Scene) -> Iterator[None]:
         raise
 
 
-def _keep(folder: Path, scene: Scene) -> None:
+def _keep(folder: Path, scene: FaultCluster) -> None:
     logs = scene.stack.command.home / scene.stack.name / "logs"
     shutil.copytree(logs, folder / "logs")
     journal = scene.journal
@@ -44,7 +44,7 @@ def _keep(folder: Path, scene: Scene) -> None:
         _keep_stored(folder, scene)
 
 
-def _keep_stored(folder: Path, scene: Scene) -> None:
+def _keep_stored(folder: Path, scene: FaultCluster) -> None:
     history = collect(scene.stack, scene.journal)
     for topic, records in history.records.items():
         write(folder / f"topic {topic}.ndjson", (asdict(it) for it in records))

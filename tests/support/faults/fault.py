@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from support.faults.cluster import Scene
+from support.faults.cluster import FaultCluster
 
 
 class NotInjected(Exception):
@@ -16,7 +16,7 @@ class NotInjected(Exception):
 @dataclass(frozen=True, slots=True)
 class Fault:
     name: str
-    on: Callable[[Scene], AbstractContextManager[None]]
+    on: Callable[[FaultCluster], AbstractContextManager[None]]
     """Breaks when it is entered, mends when it is left; may raise NotInjected before it breaks."""
     seconds: float = 0.0
     """How long it lasts."""

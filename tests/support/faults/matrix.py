@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from support.faults.cluster import Scene
+from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault
 from support.faults.network import OF_DISK, OF_NETWORK
 from support.faults.processes import OF_BROKERS, OF_MONGODS, OF_SERVICES
@@ -14,7 +14,7 @@ from support.faults.records import OF_RECORDS
 
 
 @contextmanager
-def nothing(_: Scene) -> Iterator[None]:
+def nothing(_: FaultCluster) -> Iterator[None]:
     """What recovery takes where there is nothing to recover from."""
     yield
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from support.faults.cluster import Scene
+from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault, NotInjected
 from support.load.probe import Probe
 
@@ -28,7 +28,7 @@ class Struck:
 
 @dataclass
 class Nemesis:
-    scene: Scene
+    scene: FaultCluster
     probe: Probe
     every: float
     """Seconds between the beginnings of two faults, at least."""

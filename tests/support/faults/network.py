@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from support.faults.cluster import KAFKA, MONGODB, SERVICES, Scene
+from support.faults.cluster import KAFKA, MONGODB, SERVICES, FaultCluster
 from support.faults.fault import Fault, NotInjected
-from support.faults.tcp_proxy import Detour
+from support.faults.tcp_proxy import TcpProxy
 from support.stack.wait import until
 
 DISK = "broker-3"
@@ -20,13 +20,13 @@ BEYOND_A_SESSION = 15.0
 SLOW = 0.2
 
 
-def of(scene: Scene, backend: str) -> Detour:
+def of(scene: FaultCluster, backend: str) -> TcpProxy:
     """Return the way to a backend of a service that chance picks."""
     return scene.detours[scene.rng.choice(SERVICES), backend]
 
 
 @contextmanager
-def slow(scene: Scene, backend: str) -> Iterator[None]:
+def slow(scene: FaultCluster, backend: str) -> Iterator[None]:
     detour = of(scene, backend)
     detour.delay = SLOW
     yield
@@ -34,13 +34,13 @@ def slow(scene: Scene, backend: str) -> Iterator[None]:
 
 
 @contextmanager
-def reset(scene: Scene, backend: str) -> Iterator[None]:
+def reset(scene: FaultCluster, backend: str) -> Iterator[None]:
     of(scene, backend).reset()
     yield
 
 
 @contextmanager
-def hole(scene: Scene, backend: str) -> Iterator[None]:
+def hole(scene: FaultCluster, backend: str) -> Iterator[None]:
     detour = of(scene, backend)
     detour.hole()
     yield
@@ -48,7 +48,7 @@ def hole(scene: Scene, backend: str) -> Iterator[None]:
 
 
 @contextmanager
-def full_disk(scene: Scene) -> Iterator[None]:
+def full_disk(scene: FaultCluster) -> Iterator[None]:
     """The broker ends as soon as it can't write; it is started again when there is room."""
     if scene.disk is None:
         raise NotInjected("mounting a file system isn't permitted here")

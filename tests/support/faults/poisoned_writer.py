@@ -14,12 +14,12 @@ from order_runtime.mongo.client import client
 from order_runtime.process import logs
 from order_runtime.process.settings import load
 from order_runtime.process.signals import stop_event
-from order_runtime.startup.preflight import topics_examined
+from order_runtime.startup.preflight import check_topics
 from order_writer.__main__ import TIMEOUT_MS
-from order_writer.adapters.kafka_consumer import CommandSource
-from order_writer.adapters.mongo_store import Store
-from order_writer.app.batch_processor import Writer
-from order_writer.domain.decode import Log
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.app.batch_processor import BatchProcessor
+from order_writer.domain.decode import TopicInfo
 from order_writer.settings import Settings
 
 
@@ -33,12 +33,14 @@ def issued(job_id: str) -> bool:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     logs.configure(WRITER, settings.instance, settings.log_level)
-    topic = topics_examined(settings.kafka, WRITER)[COMMANDS.name]
-    store = Store(client(settings.mongo, WRITER, TIMEOUT_MS), settings.database, 2**24)
+    topic = check_topics(settings.kafka, WRITER)[COMMANDS.name]
+    store = MongoLedger(client(settings.mongo, WRITER, TIMEOUT_MS), settings.database, 2**24)
     store.prepare()
-    source = CommandSource(settings.kafka, settings.instance)
+    source = KafkaCommandSource(settings.kafka, settings.instance)
     sink = BatchPublisher(settings.kafka, settings.instance)
-    Writer(source, store, sink, Log(topic.id, topic.partitions, issued), stop).run(100, 2**24)
+    BatchProcessor(source, store, sink, TopicInfo(topic.id, topic.partitions, issued), stop).run(
+        100, 2**24
+    )
     source.close()
 
 

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
 from support.builders.bodies import Json
-from support.faults.cluster import BROKERS, MONGODS, SERVICES, Scene
+from support.faults.cluster import BROKERS, MONGODS, SERVICES, FaultCluster
 from support.faults.fault import Fault
 from support.faults.records import backlog
 from support.stack.topics import COMMANDS
@@ -20,21 +20,21 @@ MINUTE = 60.0
 
 
 @contextmanager
-def without(scene: Scene, *names: str, signal: str = "KILL") -> Iterator[None]:
+def without(scene: FaultCluster, *names: str, signal: str = "KILL") -> Iterator[None]:
     scene.kill(*names, signal=signal)
     yield
     scene.start(*names)
 
 
 @contextmanager
-def without_one(scene: Scene, service: str, signal: str) -> Iterator[None]:
+def without_one(scene: FaultCluster, service: str, signal: str) -> Iterator[None]:
     backlog(scene)
     with without(scene, scene.one_of(service), signal=signal):
         yield
 
 
 @contextmanager
-def asleep(scene: Scene, service: str) -> Iterator[None]:
+def asleep(scene: FaultCluster, service: str) -> Iterator[None]:
     """It believes that nothing happened when it wakes, and others have its partitions."""
     name = scene.one_of(service)
     backlog(scene)
@@ -44,32 +44,32 @@ def asleep(scene: Scene, service: str) -> Iterator[None]:
 
 
 @contextmanager
-def without_both_writers(scene: Scene) -> Iterator[None]:
+def without_both_writers(scene: FaultCluster) -> Iterator[None]:
     backlog(scene)
     with without(scene, "order-writer-1", "order-writer-2"):
         yield
 
 
 @contextmanager
-def without_a_leader(scene: Scene) -> Iterator[None]:
+def without_a_leader(scene: FaultCluster) -> Iterator[None]:
     with without(scene, scene.stack.leader_of(COMMANDS, scene.rng.randrange(12))):
         yield
 
 
 @contextmanager
-def restarted_broker(scene: Scene) -> Iterator[None]:
+def restarted_broker(scene: FaultCluster) -> Iterator[None]:
     with without(scene, scene.rng.choice(BROKERS), signal="TERM"):
         yield
 
 
 @contextmanager
-def without_brokers(scene: Scene) -> Iterator[None]:
+def without_brokers(scene: FaultCluster) -> Iterator[None]:
     with without(scene, *BROKERS):
         yield
 
 
 @contextmanager
-def stepped_down(scene: Scene) -> Iterator[None]:
+def stepped_down(scene: FaultCluster) -> Iterator[None]:
     """The primary steps down, and isn't elected again meanwhile."""
     # It may close all connections, this one too.
     with MongoClient[Json](scene.stack.mongo) as client, suppress(AutoReconnect):
@@ -78,13 +78,13 @@ def stepped_down(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def without_the_primary(scene: Scene) -> Iterator[None]:
+def without_the_primary(scene: FaultCluster) -> Iterator[None]:
     with without(scene, scene.stack.primary()):
         yield
 
 
 @contextmanager
-def without_mongods(scene: Scene) -> Iterator[None]:
+def without_mongods(scene: FaultCluster) -> Iterator[None]:
     with without(scene, *MONGODS):
         yield
 

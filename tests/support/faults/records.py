@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from support.builders.bodies import Json, line, order_body
-from support.faults.cluster import Scene
+from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault
 from support.faults.rewinding import rewound
 from support.load.publishing import Publishing
@@ -26,14 +26,14 @@ LARGE = 1_000
 LINES = 100  # of about 5 KB each
 
 
-def backlog(scene: Scene) -> None:
+def backlog(scene: FaultCluster) -> None:
     """Publish more at once than is settled in a moment."""
     shop = Shop(Random(scene.rng.random()), scene.mix.order_ids, scene.mix.contacts)
     publish(scene, (shop.wish() for _ in range(BACKLOG)))
 
 
 @contextmanager
-def file_twice(scene: Scene) -> Iterator[None]:
+def file_twice(scene: FaultCluster) -> Iterator[None]:
     """Two systems publish the same orders under the same ids, at once."""
     file = [register(order_body(contact=scene.mix.contacts[0])) for _ in range(FILE)]
     with ThreadPoolExecutor(2) as both:
@@ -43,7 +43,7 @@ def file_twice(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def skewed(scene: Scene) -> Iterator[None]:
+def skewed(scene: FaultCluster) -> Iterator[None]:
     """Publishers whose clock is an hour late, or early."""
     for hours in (-1, 1):
         at = datetime.now(UTC) + timedelta(hours=hours)
@@ -54,7 +54,7 @@ def skewed(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def poisoned(scene: Scene) -> Iterator[None]:
+def poisoned(scene: FaultCluster) -> Iterator[None]:
     """Among good commands, again and again one that is none."""
     publish(scene, (_poison(n, register(order_body())) for n in range(POISONED)))
     yield
@@ -67,7 +67,7 @@ def _poison(number: int, good: Raw) -> Raw:
 
 
 @contextmanager
-def large(scene: Scene) -> Iterator[None]:
+def large(scene: FaultCluster) -> Iterator[None]:
     """A thousand commands of 500 KB."""
     publish(scene, (register(_large()) for _ in range(LARGE)))
     yield
@@ -84,7 +84,7 @@ def _long() -> Json:
     return line(description="d" * 950, imageUrl=url, targetUrl=url)
 
 
-def publish(scene: Scene, records: Iterable[Raw], at: datetime | None = None) -> None:
+def publish(scene: FaultCluster, records: Iterable[Raw], at: datetime | None = None) -> None:
     """Publish, and wait for what Kafka says to it."""
     publishing = Publishing(scene.stack.kafka, scene.journal)
     for record in records:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from support.faults.cluster import SERVICES, Scene
+from support.faults.cluster import SERVICES, FaultCluster
 from support.laws.history import READS
 from support.stack.groups import rewind
 
@@ -14,7 +14,7 @@ CONSUMERS: Final = tuple(f"{service}-{number}" for service in SERVICES[1:] for n
 
 
 @contextmanager
-def rewound(scene: Scene) -> Iterator[None]:
+def rewound(scene: FaultCluster) -> Iterator[None]:
     """Stop all consumers, and set their groups to the beginning; start them in the end."""
     scene.kill(*CONSUMERS, signal="TERM")
     rewind(scene.stack, READS)

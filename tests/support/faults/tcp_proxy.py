@@ -34,7 +34,7 @@ REST: Final = 0.05  # seconds in which the rest of a name must come, if it was o
 AT_ONCE: Final = struct.pack("ii", 1, 0)  # linger: closing breaks the connection
 
 
-class Detour:
+class TcpProxy:
     """A port of its own for each address in the texts it is given."""
 
     def __init__(self, *where: str) -> None:

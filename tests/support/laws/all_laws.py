@@ -63,7 +63,7 @@ def check(history: History) -> list[Violation]:
     return violations
 
 
-def told(violations: Sequence[Violation], limit: int = 20) -> str:
+def report(violations: Sequence[Violation], limit: int = 20) -> str:
     """Return what a failing test shows."""
     shown = "\n".join(str(it) for it in violations[:limit])
     return f"{len(violations)} violations\n{shown}"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from support.builders.bodies import Json
 from support.laws.history import History, Hook
 from support.laws.records import Record
-from support.model.expected_outcomes import Fate, fate
+from support.model.expected_outcomes import ExpectedOutcome, expected_outcome
 from support.model.log_reader import GATEWAY, derived
 from support.model.model import Stored
 from support.model.replay import Expected, Replay, replayed
@@ -198,11 +198,13 @@ class Evidence:
             if job.job_id in self.jobs:
                 yield job, self.jobs[job.job_id]
 
-    def fate(self, job: Expected) -> Fate:
+    def fate(self, job: Expected) -> ExpectedOutcome:
         if job.job_id not in self._fates:
             late = self.late(job)
             certain = self.contacts.keys() - late
-            found = fate(self.replay.model, certain, job.job_id, late, self.erased.keys())
+            found = expected_outcome(
+                self.replay.model, certain, job.job_id, late, self.erased.keys()
+            )
             self._fates[job.job_id] = found
         return self._fates[job.job_id]
 
@@ -211,7 +213,7 @@ class Evidence:
         return self.replay.jobs.get(job.end.alias_of or "", job)
 
     @cached_property
-    def _fates(self) -> dict[str, Fate]:
+    def _fates(self) -> dict[str, ExpectedOutcome]:
         return {}
 
     @cached_property

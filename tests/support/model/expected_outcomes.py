@@ -16,7 +16,7 @@ Contacts = Collection[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ExpectedOutcome:
     """The statuses a job may have in the end, and the ends its action may have."""
 
     statuses: frozenset[str]
@@ -36,28 +36,28 @@ class Outlook:
     """Whether anything at all came after."""
 
 
-def fate(
+def expected_outcome(
     model: Model, contacts: Contacts, job_id: str, late: Contacts = (), erased: Contacts = ()
-) -> Fate:
+) -> ExpectedOutcome:
     """Return how the job may end; *late* are contacts that came, *erased* went, meanwhile."""
     step = model.jobs[job_id]
     if step.end.alias_of is not None:
-        return fate(model, contacts, step.end.alias_of, late, erased)
+        return expected_outcome(model, contacts, step.end.alias_of, late, erased)
     if step.end.code is not None:
-        return Fate(frozenset({"Failed"}), frozenset({"none"}))
+        return ExpectedOutcome(frozenset({"Failed"}), frozenset({"none"}))
     if step.end.action is None and not connects(step):
-        return Fate(frozenset({"Completed"}), frozenset({"none"}))
+        return ExpectedOutcome(frozenset({"Completed"}), frozenset({"none"}))
     outlook = outlook_of(model, contacts, step)
     healed = outlook_of(model, {*contacts, *late}, step)
     before = outlook_of(model, {*contacts, *late, *erased}, step)
     if before != healed:
-        return erased_fate(step, before, outlook)
+        return outcome_when_erased(step, before, outlook)
     if healed != outlook:
-        return healed_fate(step, outlook, healed)
-    return Fate(statuses(step, outlook), actions(step, outlook))
+        return outcome_when_healed(step, outlook, healed)
+    return ExpectedOutcome(statuses(step, outlook), actions(step, outlook))
 
 
-def healed_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
+def outcome_when_healed(step: Step, before: Outlook, after: Outlook) -> ExpectedOutcome:
     """
     Its contact came at some time: before the order was looked at, or later, which healed it.
 
@@ -69,10 +69,10 @@ def healed_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
     if before.moved or triggered:
         ends |= statuses(step, before)
     acted = frozenset({"delivered", "dropped"} if before.touched or triggered else {"delivered"})
-    return Fate(ends, frozenset({"none"}) if step.end.action is None else acted)
+    return ExpectedOutcome(ends, frozenset({"none"}) if step.end.action is None else acted)
 
 
-def erased_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
+def outcome_when_erased(step: Step, before: Outlook, after: Outlook) -> ExpectedOutcome:
     """
     Its contact was erased at some time: before the order was looked at, or later.
 
@@ -80,7 +80,7 @@ def erased_fate(step: Step, before: Outlook, after: Outlook) -> Fate:
     """
     acted = actions(step, before) | actions(step, after)
     dropped = frozenset({"none"} if step.end.action is None else {"delivered", "dropped"})
-    return Fate(statuses(step, before) | statuses(step, after), acted | dropped)
+    return ExpectedOutcome(statuses(step, before) | statuses(step, after), acted | dropped)
 
 
 def statuses(step: Step, outlook: Outlook) -> frozenset[str]:

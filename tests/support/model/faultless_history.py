@@ -25,7 +25,7 @@ from support.stack.topics import COMMANDS
 TOPIC_ID: Final = "topic-1"
 
 
-class Ideal:
+class FaultlessHistory:
     """
     What a faultless system makes of *commands*, of which all are on one partition.
 

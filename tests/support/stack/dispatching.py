@@ -16,17 +16,17 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from pymongo import AsyncMongoClient
 
-from action_trigger.adapters.delivery_store import Deliveries
-from action_trigger.adapters.endpoint_config import NAMES, endpoints
-from action_trigger.adapters.endpoint_state import Gates
+from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.adapters.endpoint_config import ENDPOINT_NAMES, parse_endpoints
+from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import session
-from action_trigger.adapters.partition_leases import Leases
-from action_trigger.app.delivery_attempt import Chance, Courier
+from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.delivery_attempt import AttemptRunner, Clock
 from action_trigger.app.dispatcher import Dispatcher
-from action_trigger.app.endpoint_queue import Hand
-from action_trigger.app.endpoint_reload import Routing
-from action_trigger.domain.decode import decoded
-from action_trigger.domain.delivery import Recorded
+from action_trigger.app.endpoint_queue import EndpointQueue
+from action_trigger.app.endpoint_reload import EndpointReload
+from action_trigger.domain.decode import decode_action
+from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.order import ActionName
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, Document, async_client
@@ -118,22 +118,22 @@ async def playing(trigger: Trigger) -> AsyncIterator[int]:
 
 
 @dataclass(frozen=True)
-class Scene:
+class DispatchHarness:
     """A database of its own, and a trigger."""
 
     mongo: AsyncMongoClient[Document]
     database: str
-    deliveries: Deliveries
+    deliveries: DeliveryStore
     trigger: Trigger
     port: int
     dispatchers: list[Dispatcher] = field(default_factory=list)
 
-    async def record(self, *items: Recorded, at: datetime | None = None) -> None:
+    async def record(self, *items: ReceivedAction, at: datetime | None = None) -> None:
         await self.deliveries.record(items, at or now())
         for dispatcher in self.dispatchers:
             dispatcher.wake()
 
-    async def document(self, item: Recorded) -> Document:
+    async def document(self, item: ReceivedAction) -> Document:
         found = await self.mongo[self.database][ACTION_DELIVERIES].find_one({"_id": item.action_id})
         assert found is not None
         return found
@@ -171,27 +171,31 @@ class Scene:
         config: str | None = None,
         clock: Callable[[], datetime] = now,
         file: Path | None = None,
-        wrapped: Callable[[Courier], Courier] = lambda it: it,
+        wrapped: Callable[[AttemptRunner], AttemptRunner] = lambda it: it,
     ) -> AsyncIterator[Dispatcher]:
         """Run a dispatcher as the process does, until the body is done."""
         text = config or self.config(owner=owner)
-        said, stop = endpoints(text), asyncio.Event()
-        leases = Leases(self.mongo, self.database, owner, said.longest_timeout)
-        gates = Gates(self.mongo, self.database)
+        said, stop = parse_endpoints(text), asyncio.Event()
+        leases = PartitionLeases(self.mongo, self.database, owner, said.longest_timeout)
+        endpoint_states = EndpointStates(self.mongo, self.database)
         async with AsyncExitStack() as clean_up:
             http = await clean_up.enter_async_context(session(allow_private_addresses=True))
-            hands = [Hand(name) for name in NAMES]
-            routing = Routing(hands, {True: http}, leases, gates)
-            chance = Chance(clock, random.random)
-            courier = Courier(self.deliveries, leases, gates, chance, lambda: None)
-            dispatcher = Dispatcher(self.deliveries, leases, gates, hands, wrapped(courier))
+            queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
+            endpoint_reload = EndpointReload(queues, {True: http}, leases, endpoint_states)
+            chance = Clock(clock, random.random)
+            attempt_runner = AttemptRunner(
+                self.deliveries, leases, endpoint_states, chance, lambda: None
+            )
+            dispatcher = Dispatcher(
+                self.deliveries, leases, endpoint_states, queues, wrapped(attempt_runner)
+            )
             leases.assign(partitions)
-            await routing.use(said)
+            await endpoint_reload.use(said)
             works = [
-                leases.keep(courier.busy, dispatcher.wake, stop),
-                gates.watch(dispatcher.moved, stop),
+                leases.keep(attempt_runner.busy, dispatcher.wake, stop),
+                endpoint_states.watch(dispatcher.endpoints_changed, stop),
                 dispatcher.run(stop),
-                *([routing.follow(file, text, stop)] if file else []),
+                *([endpoint_reload.follow(file, text, stop)] if file else []),
             ]
             tasks = [asyncio.create_task(work) for work in works]
             self.dispatchers.append(dispatcher)
@@ -208,31 +212,31 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(mongo: str) -> AsyncIterator[Scene]:
+async def dispatch_harness(mongo: str) -> AsyncIterator[DispatchHarness]:
     async with AsyncExitStack() as clean_up:
         client = await clean_up.enter_async_context(async_client(mongo, "test"))
         database = unique("dispatch")
-        deliveries, trigger = Deliveries(client, database, b"secret"), Trigger()
+        deliveries, trigger = DeliveryStore(client, database, b"secret"), Trigger()
         await deliveries.ensure_indexes()
         clean_up.push_async_callback(client.drop_database, database)
         port = await clean_up.enter_async_context(playing(trigger))
-        yield Scene(client, database, deliveries, trigger, port)
+        yield DispatchHarness(client, database, deliveries, trigger, port)
 
 
-def recorded(count: int, action: ActionName = ActionName.CONFIRM_ORDER) -> list[Recorded]:
+def recorded(count: int, action: ActionName = ActionName.CONFIRM_ORDER) -> list[ReceivedAction]:
     return [readable(number, action) for number in range(count)]
 
 
-def of_one_order(count: int) -> list[Recorded]:
+def of_one_order(count: int) -> list[ReceivedAction]:
     return [readable(12 * number, ActionName.CUSTOM, "o-1") for number in range(count)]
 
 
-def readable(offset: int, action: ActionName, order_id: str | None = None) -> Recorded:
+def readable(offset: int, action: ActionName, order_id: str | None = None) -> ReceivedAction:
     sent = message(order_action(order_id, action))
-    found = decoded(
+    found = decode_action(
         Record(sent.topic, offset % 12, offset, ASKED_AT, sent.key, sent.value, sent.headers)
     )
-    assert isinstance(found, Recorded)
+    assert isinstance(found, ReceivedAction)
     return found
 
 

@@ -13,11 +13,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.__main__ import ensure_indexes
 from enricher.adapters import reference_store
-from enricher.app.contact_erasure import Erase
-from enricher.app.event_handler import Enrich, Terms
-from enricher.app.reconciler import Tend
-from enricher.app.reference_handler import Arrivals
-from enricher.domain.contact_matching import Keys
+from enricher.app.contact_erasure import ContactErasure
+from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.reconciler import Reconciler
+from enricher.app.reference_handler import ReferenceHandler
+from enricher.domain.contact_matching import ContactKeys
 from order_contracts.topics import ARTICLES, CONTACTS, STORES
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Outgoing, Record
@@ -31,17 +31,17 @@ from order_runtime.mongo.client import (
     async_client,
 )
 from support.builders.bodies import Json, line, order_body, unique
-from support.builders.writer_fixtures import AT, Written, reference, taken
+from support.builders.writer_fixtures import AT, WrittenCommand, reference, taken
 
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
 WRITTEN = (JOBS, LINKS, HELD, INTEGRATION_LOG)
-KEYS = Keys(b"secret")
+KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
 
 
-class Died(Exception):
+class WorkerDied(Exception):
     """The process, at this point."""
 
 
@@ -56,7 +56,7 @@ class Topics:
     async def publish_all(self, records: Sequence[Outgoing]) -> None:
         self.calls += 1
         if self.calls == self.dies_at:
-            raise Died
+            raise WorkerDied
         self.records.extend(records)
 
     def ids(self) -> list[bytes]:
@@ -116,13 +116,13 @@ def mortal(database: AsyncDatabase[Document], writes: int) -> Watched:
         if call != "find":
             left -= 1
             if left < 0:
-                raise Died
+                raise WorkerDied
 
     return Watched(database, before)
 
 
 @dataclass
-class Place:
+class EnricherHarness:
     """A database of its own, and the enricher's parts on it."""
 
     database: AsyncDatabase[Document]
@@ -138,7 +138,7 @@ class Place:
     ) -> None:
         """Handle a batch of one reference topic."""
         known = self.database if database is None else database
-        await Arrivals(known, self.tend(database), self.erase(database), KEYS, TOPIC_IDS)(
+        await ReferenceHandler(known, self.tend(database), self.erase(database), KEYS, TOPIC_IDS)(
             records, now
         )
 
@@ -149,9 +149,11 @@ class Place:
     async def keeps(self, *records: Record) -> None:
         """Only keep them, as a worker does that dies before it looks at what waits for them."""
         for record in records:
-            await reference_store.keep(self.database, [record], KEYS, TOPIC_IDS[record.topic])
+            await reference_store.store_references(
+                self.database, [record], KEYS, TOPIC_IDS[record.topic]
+            )
 
-    async def store(self, written: Iterable[Written]) -> None:
+    async def store(self, written: Iterable[WrittenCommand]) -> None:
         """Do to the database what the order-writer does."""
         for it in written:
             await self.database["orders"].replace_one(
@@ -159,16 +161,16 @@ class Place:
             )
             await self.database[JOBS].insert_one(dict(it.job))
 
-    def tend(self, database: Any = None) -> Tend:
-        return Tend(self.database if database is None else database, self.topics, KEYS)
+    def tend(self, database: Any = None) -> Reconciler:
+        return Reconciler(self.database if database is None else database, self.topics, KEYS)
 
-    def enriching(self, database: Any = None) -> Enrich:
+    def enriching(self, database: Any = None) -> EventHandler:
         known = self.database if database is None else database
         tend, erase = self.tend(database), self.erase(database)
-        return Enrich(known, self.topics, tend, erase, Terms(DAY, KEYS))
+        return EventHandler(known, self.topics, tend, erase, EnrichmentPolicy(DAY, KEYS))
 
-    def erase(self, database: Any = None) -> Erase:
-        return Erase(self.database if database is None else database, self.topics, KEYS)
+    def erase(self, database: Any = None) -> ContactErasure:
+        return ContactErasure(self.database if database is None else database, self.topics, KEYS)
 
     async def enrich(
         self, records: Sequence[Record], *, dying: int | None = None, now: datetime = NOW
@@ -176,7 +178,7 @@ class Place:
         database = None if dying is None else mortal(self.database, dying)
         await self.enriching(database)(records, now)
 
-    async def handle(self, *written: Written) -> list[Record]:
+    async def handle(self, *written: WrittenCommand) -> list[Record]:
         await self.store(written)
         records = [taken(it.event) for it in written]
         await self.enrich(records)
@@ -192,7 +194,7 @@ class Place:
         entries = await self.database[INTEGRATION_LOG].find(still).sort("code").to_list()
         return [(it["code"], it.get("reference")) for it in entries]
 
-    async def stages(self, written: Written) -> tuple[str, str]:
+    async def stages(self, written: WrittenCommand) -> tuple[str, str]:
         job = await self.database[JOBS].find_one({"_id": written.job_id})
         assert job is not None
         stages = stages_of(job)
@@ -220,23 +222,23 @@ def store(identity: str) -> Record:
     return reference(STORES.name, identity, json.dumps({"externalStoreId": identity}).encode())
 
 
-Make = Callable[[], Awaitable[Place]]
+MakeHarness = Callable[[], Awaitable[EnricherHarness]]
 
 
 @asynccontextmanager
-async def places(mongo: str) -> AsyncIterator[Make]:
+async def harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
     """Give what makes places, and remove them afterwards."""
     made: list[str] = []
     async with async_client(mongo, "test") as client:
 
-        async def place() -> Place:
+        async def place() -> EnricherHarness:
             made.append(unique("enricher"))
             database = client.get_database(made[-1], codec_options=CODEC)
             await ensure_indexes(database)
             # The tests' day is long past: what it held would expire under their hands.
             for name in (HELD, "contacts", "erasures"):
                 await database[name].drop_index("expireAt_1")
-            return Place(database, Topics())
+            return EnricherHarness(database, Topics())
 
         try:
             yield place

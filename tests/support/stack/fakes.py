@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from order_contracts.integration_log import LogEntry
-from order_runtime.documents.jobs import Entry
+from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.kafka.records import Outgoing, Record
-from order_writer.domain.batch import Claim, Folded, Item, fold, is_of
-from order_writer.domain.decide import State
-from order_writer.domain.decode import Decoded, Unreadable
+from order_writer.domain.batch import (
+    BatchItem,
+    FoldedBatch,
+    IdempotencyClaim,
+    fold,
+    is_same_command,
+)
+from order_writer.domain.decide import OrderState
+from order_writer.domain.decode import DecodedCommand, UnreadableCommand
 
 Diary = list[str]
 
@@ -24,41 +30,41 @@ class MemoryLedger:
     """Applies a batch as the real one does: all of it, and no key a second time."""
 
     diary: Diary = field(default_factory=list)
-    jobs: dict[str, Entry] = field(default_factory=dict)
-    orders: dict[str, State] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
+    jobs: dict[str, LedgerEntry] = field(default_factory=dict)
+    orders: dict[str, OrderState] = field(default_factory=dict)
+    claims: dict[str, IdempotencyClaim] = field(default_factory=dict)
     log: dict[str, LogEntry] = field(default_factory=dict)
 
-    def apply(self, items: Sequence[Item]) -> Folded:
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         self.diary.append("apply")
         folded = fold(items, self._known(items), self._stored(items), self._claimed(items))
         self._insert(folded)
         return folded
 
-    def _known(self, items: Sequence[Item]) -> dict[str, Entry]:
+    def _known(self, items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
         named = [job_id for item in items for job_id in (item.job_id, item.replays) if job_id]
         known = {job_id: self.jobs[job_id] for job_id in named if job_id in self.jobs}
         taken = [
-            item.spare_id
+            item.fallback_job_id
             for item in items
-            if item.job_id in known and not is_of(known[item.job_id], item)
+            if item.job_id in known and not is_same_command(known[item.job_id], item)
         ]
         return known | {spare: self.jobs[spare] for spare in taken if spare in self.jobs}
 
-    def _stored(self, items: Sequence[Item]) -> dict[str, State]:
-        seen = (item for item in items if not (isinstance(item, Unreadable) and item.blind))
+    def _stored(self, items: Sequence[BatchItem]) -> dict[str, OrderState]:
+        seen = (item for item in items if not (isinstance(item, UnreadableCommand) and item.blind))
         ids = {item.order_id for item in seen if item.order_id is not None}
         return {order_id: self.orders[order_id] for order_id in ids if order_id in self.orders}
 
-    def _claimed(self, items: Sequence[Item]) -> dict[str, Claim]:
-        keys = [item.idempotency_key for item in items if isinstance(item, Decoded)]
+    def _claimed(self, items: Sequence[BatchItem]) -> dict[str, IdempotencyClaim]:
+        keys = [item.idempotency_key for item in items if isinstance(item, DecodedCommand)]
         return {key: self.claims[key] for key in keys if key is not None and key in self.claims}
 
-    def _insert(self, folded: Folded) -> None:
+    def _insert(self, folded: FoldedBatch) -> None:
         for entry in folded.entries:
             assert entry.job_id not in self.jobs, "a job is inserted once"
             self.jobs[entry.job_id] = entry
-        self.jobs.update(folded.settled_anew)
+        self.jobs.update(folded.redecided)
         for claim in folded.claims:
             assert claim.key not in self.claims, "a key is claimed once"
             self.claims[claim.key] = claim
@@ -75,11 +81,11 @@ class FailingLedger:
     """Raises what `failing` gives for a batch, and applies it where it gives nothing."""
 
     inner: MemoryLedger
-    failing: Callable[[Sequence[Item]], Exception | None]
+    failing: Callable[[Sequence[BatchItem]], Exception | None]
     asked: list[int] = field(default_factory=list)
     """How many commands each call was about."""
 
-    def apply(self, items: Sequence[Item]) -> Folded:
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         self.asked.append(len(items))
         error = self.failing(items)
         if error is not None:

@@ -29,7 +29,7 @@ TESTS = Path(__file__).parents[2]
 
 
 @dataclass
-class Seat:
+class ProcessSlot:
     environ: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
@@ -72,12 +72,12 @@ class Seat:
 
 
 @contextmanager
-def seat_of(stack: RunningStack, service: str, **settings: str) -> Iterator[Seat]:
+def process_slot(stack: RunningStack, service: str, **settings: str) -> Iterator[ProcessSlot]:
     """Kill *service* for the body; who sits there has its settings, but for these."""
     environ = psutil.Process(stack.part(service)["pid"]).environ()
     stack.kill(service)
     log = stack.command.home / stack.name / "logs" / f"{service}.seat.log"
-    seat = Seat(environ | {f"ORDERMILL_{name}": it for name, it in settings.items()}, log)
+    seat = ProcessSlot(environ | {f"ORDERMILL_{name}": it for name, it in settings.items()}, log)
     try:
         yield seat
     finally:

@@ -15,13 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from order_operations import dead_letter_view
-from order_operations.dead_letter_view import Letter, Wanted
+from order_operations.dead_letter_view import Letter, LetterFilter
 from order_stack.cli.options import JsonOption, NameOption, err, out, print_json, time_of
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.dead_letters import Letters
+    from order_operations.dead_letters import DeadLetters
 
 MANY = 10  # letters, beyond which is asked
 
@@ -67,7 +67,7 @@ def list_letters(
 
 @dlq_app.command("show")
 def show_letter(
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="TOPIC/PARTITION/OFFSET.")],
+    position: Annotated[str, typer.Argument(metavar="PLACE", help="TOPIC/PARTITION/OFFSET.")],
     value: Annotated[
         bool, typer.Option("--value", help="Print the original bytes instead, personal data too.")
     ] = False,
@@ -76,8 +76,8 @@ def show_letter(
     as_json: JsonOption = False,
 ) -> None:
     """Show the headers of one dead letter, or its original bytes."""
-    wanted, box = _wanted([place], None), _box(name, kafka)
-    [where] = wanted.places
+    wanted, box = _wanted([position], None), _box(name, kafka)
+    [where] = wanted.positions
     record = box.record_at(where)
     if value:
         sys.stdout.buffer.write(record.value or b"")
@@ -93,7 +93,7 @@ def show_letter(
 
 @dlq_app.command("replay")
 def replay(
-    places: PlacesArgument = None,
+    positions: PlacesArgument = None,
     topic: TopicOption = None,
     reason: ReasonOption = None,
     key: KeyOption = None,
@@ -106,7 +106,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Send open dead letters to the topic they came from; exit code 1 where some can't be."""
-    wanted = _chosen(places, topic, reason, key, since, until)
+    wanted = _chosen(positions, topic, reason, key, since, until)
     box = _box(name, kafka)
     chosen = box.selected(wanted)
     if dry_run:
@@ -116,21 +116,21 @@ def replay(
     told = track(
         box.replay(chosen), "Replaying", len(chosen), console=err(), disable=not _on_terminal()
     )
-    failed = {str(place): why for place, why in told if why is not None}
+    failed = {str(position): why for position, why in told if why is not None}
     done = len(chosen) - len(failed)
     if as_json:
         print_json({"replayed": done, "failed": failed})
     else:
         out().print(f"{done} replayed.")
-        for place, why in failed.items():
-            err().print(Text(f"{place} can't be replayed: {why}."))
+        for position, why in failed.items():
+            err().print(Text(f"{position} can't be replayed: {why}."))
     if failed:
         raise typer.Exit(1)
 
 
 @dlq_app.command("drop")
 def drop(
-    places: PlacesArgument = None,
+    positions: PlacesArgument = None,
     topic: TopicOption = None,
     reason: ReasonOption = None,
     key: KeyOption = None,
@@ -143,7 +143,7 @@ def drop(
     as_json: JsonOption = False,
 ) -> None:
     """Set open dead letters aside: no longer listed, and deleted when their time is over."""
-    wanted = _chosen(places, topic, reason, key, since, until)
+    wanted = _chosen(positions, topic, reason, key, since, until)
     box = _box(name, kafka)
     chosen = box.selected(wanted)
     if dry_run:
@@ -157,28 +157,28 @@ def drop(
         out().print(f"{len(chosen)} dropped; Kafka deletes each 14 days after it came.")
 
 
-def _box(name: str, kafka: str | None) -> Letters:
-    from order_operations.dead_letters import Letters
+def _box(name: str, kafka: str | None) -> DeadLetters:
+    from order_operations.dead_letters import DeadLetters
 
-    return Letters(kafka or state.known(name)[0].kafka)
+    return DeadLetters(kafka or state.known(name)[0].kafka)
 
 
 def _chosen(
-    places: list[str] | None,
+    positions: list[str] | None,
     topic: list[str] | None,
     reason: str | None,
     key: str | None,
     since: str | None,
     until: str | None,
-) -> Wanted:
+) -> LetterFilter:
     """Return which letters are to be acted on; all of them only if that is said."""
-    if not any((places, topic, reason, key, since, until)):
+    if not any((positions, topic, reason, key, since, until)):
         raise StackProblem("Say which: places as `orders dlq list` shows them, or a filter.")
-    return _wanted(places, topic, reason, key, since, until)
+    return _wanted(positions, topic, reason, key, since, until)
 
 
 def _wanted(
-    places: list[str] | None,
+    positions: list[str] | None,
     topic: list[str] | None,
     reason: str | None = None,
     key: str | None = None,
@@ -186,16 +186,16 @@ def _wanted(
     until: str | None = None,
     *,
     handled: bool = False,
-) -> Wanted:
-    if places and any((topic, reason, key, since, until)):
+) -> LetterFilter:
+    if positions and any((topic, reason, key, since, until)):
         raise StackProblem("Name places, or give a filter; not both.")
     try:
-        named = frozenset(dead_letter_view.place(text) for text in places or ())
-        topics = dead_letter_view.topics({place.topic for place in named} or topic or ())
+        named = frozenset(dead_letter_view.shown_position(text) for text in positions or ())
+        topics = dead_letter_view.topics({position.topic for position in named} or topic or ())
         after, before = time_of(since), time_of(until)
     except ValueError as error:
         raise StackProblem(str(error)) from error
-    return Wanted(topics, named, reason, key, after, before, handled)
+    return LetterFilter(topics, named, reason, key, after, before, handled)
 
 
 def _confirm(verb: str, chosen: Sequence[Letter], *, yes: bool) -> None:

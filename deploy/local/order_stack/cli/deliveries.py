@@ -19,7 +19,7 @@ from order_stack.cluster import state
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.deliveries import Deliveries, Wanted
+    from order_operations.deliveries import Deliveries, DeliveryFilter
 
 MANY = 10  # deliveries, beyond which is asked
 
@@ -176,14 +176,14 @@ def _wanted(
     action: list[ActionName] | None,
     since: str | None,
     until: str | None,
-) -> Wanted:
-    from order_operations.deliveries import Wanted
+) -> DeliveryFilter:
+    from order_operations.deliveries import DeliveryFilter
     from order_runtime.documents.deliveries import STATES
 
     if not set(states or ()) <= set(STATES):
         raise StackProblem(f"A state is one of {', '.join(STATES)}.")
     actions = [str(item) for item in action or ()]
-    return Wanted(ids or (), order, states or (), actions, time_of(since), time_of(until))
+    return DeliveryFilter(ids or (), order, states or (), actions, time_of(since), time_of(until))
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
-from order_runtime.process.logs import log, told
+from order_runtime.process.logs import error_fields, log
 
 Scope = Literal["orders:read", "orders:write", "ops"]
 SCOPES: Final[frozenset[Scope]] = frozenset({"orders:read", "orders:write", "ops"})
@@ -40,7 +40,7 @@ class ApiKey(BaseModel):
 _FILE: Final = TypeAdapter(tuple[ApiKey, ...])
 
 
-def hashed(key: str) -> str:
+def key_hash(key: str) -> str:
     """Return the SHA-256 of a key; its 256 random bits need no slow hash."""
     return sha256(key.encode()).hexdigest()
 
@@ -63,7 +63,7 @@ class KeyFile:
         known = self._keys.get(key.partition(".")[0])
         if known is None or known.revoked:
             return None
-        return known if hmac.compare_digest(known.hash, hashed(key)) else None
+        return known if hmac.compare_digest(known.hash, key_hash(key)) else None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -79,7 +79,7 @@ class KeyFile:
         entry = ApiKey(
             id=key_id,
             name=name,
-            hash=hashed(key),
+            hash=key_hash(key),
             scopes=scopes,
             rate=rate,
             created_at=datetime.now(UTC),
@@ -108,7 +108,7 @@ class KeyFile:
         try:
             self._keys = {key.id: key for key in self.keys()}
         except (OSError, ValueError) as error:
-            log().error("keys file not read, the keys stay as they were", **told(error))
+            log().error("keys file not read, the keys stay as they were", **error_fields(error))
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         """Replace the file in one step, readable by its owner alone."""

@@ -22,7 +22,7 @@ _VERSION: Final = 8
 _VARIANT: Final = 0b10
 
 
-def issue(milliseconds: int, random: int, secret: bytes) -> str:
+def issue_job_id(milliseconds: int, random: int, secret: bytes) -> str:
     """Return a new job id; *random* holds 50 random bits."""
     payload = (milliseconds << RANDOM_BITS) | random
     bits = (payload << _TAG_BITS) | _tag(payload, secret)
@@ -32,7 +32,7 @@ def issue(milliseconds: int, random: int, secret: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class JobIdSecrets:
     """The secrets of job ids: the first issues; the others verify what was issued before."""
 
     newest_first: Sequence[bytes]

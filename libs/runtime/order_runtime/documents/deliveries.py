@@ -31,7 +31,7 @@ REPLAYABLE: Final[Document] = {"erasedAt": {"$exists": False}}
 """To be added to every filter of what is to be replayed: what was erased has nothing to send."""
 
 
-def replayed(now: datetime) -> dict[str, Any]:
+def replay_update(now: datetime) -> dict[str, Any]:
     """
     Return the update that makes a delivery which ended pending again, due now, its schedule anew.
 
@@ -51,7 +51,7 @@ def replayed(now: datetime) -> dict[str, Any]:
     }
 
 
-def redacted(now: datetime) -> list[dict[str, Any]]:
+def redaction_update(now: datetime) -> list[dict[str, Any]]:
     """
     Return the update, a pipeline, that takes everything personal out of a delivery.
 

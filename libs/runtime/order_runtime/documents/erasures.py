@@ -13,8 +13,8 @@ from typing import Final
 
 from order_contracts.order import MatchKeyType
 
-KEPT: Final = timedelta(days=31)
-SHORTEST: Final = 32  # characters of the secret
+ERASURE_RETENTION: Final = timedelta(days=31)
+MIN_SECRET_LENGTH: Final = 32  # characters of the secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,6 @@ def id_key(contact_id: str) -> str:
     return f"{MatchKeyType.CONTACT_ID}:{contact_id.strip()}"
 
 
-def hashed(secret: bytes, key: str) -> str:
+def key_hash(secret: bytes, key: str) -> str:
     """Return what *key* is kept as; without the secret nobody can try keys against it."""
     return hmac.digest(secret, key.encode(), "sha256").hex()

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from order_contracts.cloudevents import ANY, Meant
+from order_contracts.cloudevents import UNGUARDED, DeleteGuard
 from order_contracts.values import json_number
 
 
@@ -19,7 +19,7 @@ def fingerprint(
     if_match: str | None,
     *,
     suppress: bool,
-    meant: Meant = ANY,
+    guard: DeleteGuard = UNGUARDED,
 ) -> str:
     """
     Return the fingerprint of a command: of its type, its JSON and its preconditions.
@@ -28,10 +28,10 @@ def fingerprint(
     release that knows a field more takes no repeated command for a new one.
     """
     parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
-    if meant.registration is not None:
-        parts["registration"] = meant.registration
-    if meant.since is not None:
-        parts["contactSince"] = meant.since
+    if guard.registration is not None:
+        parts["registration"] = guard.registration
+    if guard.since is not None:
+        parts["contactSince"] = guard.since
     try:
         text = orjson.dumps(parts, _plain, orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads

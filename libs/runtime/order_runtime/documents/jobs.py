@@ -37,7 +37,7 @@ _CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """What the order-writer knows of one command, for ever."""
 
     job_id: str
@@ -62,7 +62,7 @@ class Entry:
     """Of the bytes, where they were not decoded at first: so its dead letter is known again."""
 
 
-def entry_document(entry: Entry) -> Document:
+def entry_document(entry: LedgerEntry) -> Document:
     """Return the document of a new job; what is absent is left out."""
     document: Document = {
         "_id": entry.job_id,
@@ -83,9 +83,9 @@ def entry_document(entry: Entry) -> Document:
     return {name: value for name, value in document.items() if value not in (None, [])}
 
 
-def entry_of(document: Document) -> Entry:
+def entry_of(document: Document) -> LedgerEntry:
     """Return the ledger's entry of a job document."""
-    return Entry(
+    return LedgerEntry(
         job_id=document["_id"],
         order_id=document.get("orderId"),
         operation=Operation(document["operation"]),
@@ -139,7 +139,7 @@ def job_of(document: Document, *, created_at: datetime, href: str, order_href: s
     )
 
 
-def errors_of(entry: Entry, stages: Stages) -> tuple[Failure, ...]:
+def errors_of(entry: LedgerEntry, stages: Stages) -> tuple[Failure, ...]:
     """Return why a job failed, or what its completion lacks."""
     if entry.failure is not None:
         return (entry.failure,)
@@ -149,7 +149,7 @@ def errors_of(entry: Entry, stages: Stages) -> tuple[Failure, ...]:
     return ()
 
 
-def accepted(job_id: str, *, created_at: datetime, href: str) -> Job:
+def accepted_job(job_id: str, *, created_at: datetime, href: str) -> Job:
     """Return the job of a command that was accepted and is not yet known to be applied."""
     return Job(
         job_id=job_id,

@@ -63,7 +63,7 @@ class Tombstone:
     deleted_at: datetime
 
 
-def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
+def order_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
     """Return the document of an order: money as Decimal, free objects as text."""
     if isinstance(state, Tombstone):
         return {"_id": order_id, "version": state.version, "deletedAt": state.deleted_at}
@@ -85,7 +85,7 @@ def to_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
     }
 
 
-def from_document(document: Document) -> LiveOrder | Tombstone:
+def order_of(document: Document) -> LiveOrder | Tombstone:
     """Return the order of a document; raises UnreadableDocument where its content can't be read."""
     if "deletedAt" in document:
         return Tombstone(document["version"], document["deletedAt"])

@@ -46,7 +46,7 @@ def dead_letter(
     return Outgoing(f"{record.topic}{SUFFIX}", record.key, record.value, kept + tuple(told))
 
 
-def replayed(letter: Record) -> Outgoing:
+def replay_of(letter: Record) -> Outgoing:
     """
     Return what *letter* was, for the topic it came from; raises NotReplayable.
 

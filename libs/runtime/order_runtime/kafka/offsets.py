@@ -13,7 +13,7 @@ TIMEOUT: Final = 10.0  # seconds
 WHAT_TO_DO: Final = "docs/operating.md says how to set the group's offsets."
 
 
-def begin(kafka: str, group: str, topics: Iterable[str]) -> None:
+def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
     """
     Commit the beginning of each partition that *group* has no offset for.
 
@@ -33,7 +33,7 @@ def begin(kafka: str, group: str, topics: Iterable[str]) -> None:
         consumer.close()
 
 
-def lost(place: str, group: str, goes_on: int, first: int, end: int) -> str | None:
+def offset_out_of_range(place: str, group: str, goes_on: int, first: int, end: int) -> str | None:
     """Return what is wrong with *group* going on at an offset; None where the log has it."""
     if goes_on < first:
         wrong = f"the log begins at {first}: what is between was deleted before it was read"
@@ -53,6 +53,8 @@ def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
         first, end = consumer.get_watermark_offsets(place, timeout=TIMEOUT, cached=False)
         if place.offset < 0:
             new.append(TopicPartition(topic, place.partition, first))
-        elif sentence := lost(f"{topic} {place.partition}", group, place.offset, first, end):
+        elif sentence := offset_out_of_range(
+            f"{topic} {place.partition}", group, place.offset, first, end
+        ):
             raise OffsetsLost(sentence)
     return new

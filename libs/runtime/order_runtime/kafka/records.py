@@ -36,7 +36,7 @@ class Outgoing:
 R = TypeVar("R", Record, Outgoing)
 
 
-def by_weight(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
+def split_by_size(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
     """Split *records* into batches whose values have at most *max_bytes*, or of one record."""
     batch: list[R] = []
     total = 0

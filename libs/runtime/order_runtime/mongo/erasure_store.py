@@ -15,13 +15,13 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from order_runtime.documents.document import Document
-from order_runtime.documents.erasures import KEPT, Erasure, hashed
-from order_runtime.process.errors import AssumptionBroken
+from order_runtime.documents.erasures import ERASURE_RETENTION, Erasure, key_hash
+from order_runtime.process.errors import RequirementNotMet
 
-_KEPT_MS: Final = KEPT // timedelta(milliseconds=1)
+_KEPT_MS: Final = ERASURE_RETENTION // timedelta(milliseconds=1)
 
 
-def noted(key_hash: str, at: datetime) -> UpdateOne:
+def note_erasure(key_hash: str, at: datetime) -> UpdateOne:
     """
     Return the write that notes an erasure; the latest counts, and when it was first seen.
 
@@ -37,7 +37,9 @@ def noted(key_hash: str, at: datetime) -> UpdateOne:
     return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)
 
 
-async def found(erasures: AsyncCollection[Document], hashes: Collection[str]) -> dict[str, Erasure]:
+async def find_erasures(
+    erasures: AsyncCollection[Document], hashes: Collection[str]
+) -> dict[str, Erasure]:
     """Return those of these hashes that were erased."""
     if not hashes:
         return {}
@@ -45,12 +47,12 @@ async def found(erasures: AsyncCollection[Document], hashes: Collection[str]) ->
     return {it["_id"]: Erasure(it["at"], it["seen"]) async for it in documents}
 
 
-async def same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:
+async def require_same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:
     """Raise AssumptionBroken where another secret was used before: nobody would be known again."""
-    check = {"$setOnInsert": {"check": hashed(secret, "check")}}
+    check = {"$setOnInsert": {"check": key_hash(secret, "check")}}
     await erasures.update_one({"_id": "secret"}, check, upsert=True)
-    if not await erasures.find_one({"_id": "secret", "check": hashed(secret, "check")}):
-        raise AssumptionBroken(
+    if not await erasures.find_one({"_id": "secret", "check": key_hash(secret, "check")}):
+        raise RequirementNotMet(
             "ORDERMILL_ERASURE_SECRET is not the one that erased contacts are known by. Give the"
             " enricher and the action-trigger the one that they had."
         )

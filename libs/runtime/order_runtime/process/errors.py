@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-class CannotGoOn(Exception):
+class UnrecoverableError(Exception):
     """The process ends; the text says what is wrong and holds nobody's data."""
 
 
-class AssumptionBroken(CannotGoOn):
+class RequirementNotMet(UnrecoverableError):
     """Kafka or MongoDB is set otherwise than this service relies on."""
 
 
-class OffsetsLost(CannotGoOn):
+class OffsetsLost(UnrecoverableError):
     """What is to be read next isn't there; going on would skip records in silence."""

@@ -61,7 +61,7 @@ def log() -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def told(error: BaseException) -> dict[str, str | list[str]]:
+def error_fields(error: BaseException) -> dict[str, str | list[str]]:
     """Return an error's kind and the calls that led to it; its message may be personal."""
     frames = traceback.extract_tb(error.__traceback__)
     calls = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

@@ -10,8 +10,8 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 from order_runtime.process.logs import log
 
-FIRST: Final = 0.1  # seconds
-LONGEST: Final = 5.0
+FIRST_DELAY: Final = 0.1  # seconds
+LONGEST_DELAY: Final = 5.0
 # Stepping down, shutting down, no longer primary, a time limit that was exceeded.
 _PASSING: Final = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
 _DUPLICATE_KEY: Final = 11000
@@ -32,7 +32,7 @@ def transient(error: Exception) -> bool:
     )
 
 
-async def patiently(
+async def retry_transient(
     act: Callable[[], Awaitable[T]], refused: Callable[[], None] = lambda: None
 ) -> T:
     """
@@ -40,7 +40,7 @@ async def patiently(
 
     *refused* is called before each pause.
     """
-    delay = FIRST
+    delay = FIRST_DELAY
     while True:
         try:
             return await act()
@@ -51,4 +51,4 @@ async def patiently(
             log().warning("waiting for the database", error=type(error).__name__, seconds=delay)
         refused()
         await asyncio.sleep(delay)
-        delay = min(delay * 2, LONGEST)
+        delay = min(delay * 2, LONGEST_DELAY)

@@ -31,7 +31,7 @@ def async_stop_event() -> asyncio.Event:
     return stop
 
 
-async def before(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """Return what *work* does, unless *stop* comes first, which cancels it; then None."""
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -15,19 +15,19 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from order_contracts.topics import Topic
-from order_runtime.kafka.offsets import begin
+from order_runtime.kafka.offsets import commit_beginnings
 from order_runtime.mongo.client import Document, client
-from order_runtime.process.errors import AssumptionBroken
+from order_runtime.process.errors import RequirementNotMet
 from order_runtime.process.logs import log
-from order_runtime.process.retry import patiently
+from order_runtime.process.retry import retry_transient
 from order_runtime.startup.requirements import (
-    Described,
-    Server,
-    server_doubts,
-    server_faults,
-    topic_doubts,
-    topic_faults,
-    topics_of,
+    MongoServer,
+    ObservedTopic,
+    server_risks,
+    server_violations,
+    topic_risks,
+    topic_violations,
+    topics_used_by,
 )
 
 TIMEOUT: Final = 10.0  # seconds
@@ -40,7 +40,7 @@ _DENIED: Final = frozenset(
 )
 
 
-def topics_examined(kafka: str, service: str) -> Mapping[str, Described]:
+def check_topics(kafka: str, service: str) -> Mapping[str, ObservedTopic]:
     """
     Return the topics that *service* reads or writes, by name, as the broker has them.
 
@@ -48,39 +48,39 @@ def topics_examined(kafka: str, service: str) -> Mapping[str, Described]:
     as `begin` does, and KafkaException where Kafka or a topic isn't there. A broker that doesn't
     let us see the settings is only warned of.
     """
-    topics = topics_of(service)
+    topics = topics_used_by(service)
     found = _described(kafka, topics)
-    _refuse([it for topic in topics for it in topic_faults(topic, found[topic.name])])
-    _warn((it, name) for name, described in found.items() for it in topic_doubts(described))
-    begin(kafka, service, [topic.name for topic in topics if service in topic.readers])
+    _refuse([it for topic in topics for it in topic_violations(topic, found[topic.name])])
+    _warn((it, name) for name, described in found.items() for it in topic_risks(described))
+    commit_beginnings(kafka, service, [topic.name for topic in topics if service in topic.readers])
     return found
 
 
-def database_examined(mongo: MongoClient[Document]) -> None:
+def check_database(mongo: MongoClient[Document]) -> None:
     """Raise AssumptionBroken where *mongo* can't do what we need; PyMongoError where it's away."""
     hello = mongo.admin.command("hello")
-    server = Server(hello, _transaction_seconds(mongo))
-    _refuse(list(server_faults(server)))
-    _warn((it, "MongoDB") for it in server_doubts(server, datetime.now(UTC).replace(tzinfo=None)))
+    server = MongoServer(hello, _transaction_seconds(mongo))
+    _refuse(list(server_violations(server)))
+    _warn((it, "MongoDB") for it in server_risks(server, datetime.now(UTC).replace(tzinfo=None)))
 
 
-async def examined(kafka: str, mongo: str, service: str) -> Mapping[str, Described]:
+async def preflight(kafka: str, mongo: str, service: str) -> Mapping[str, ObservedTopic]:
     """
     Examine both, for a service that runs an event loop; waits for Kafka where it is away.
 
     Returns what `topics_examined` does.
     """
     with client(mongo, service) as connected:
-        await patiently(lambda: asyncio.to_thread(database_examined, connected))
+        await retry_transient(lambda: asyncio.to_thread(check_database, connected))
     while True:
         try:
-            return await asyncio.to_thread(topics_examined, kafka, service)
+            return await asyncio.to_thread(check_topics, kafka, service)
         except KafkaException as error:
             log().warning("waiting for Kafka", reason=error.args[0].str(), seconds=PAUSE)
             await asyncio.sleep(PAUSE)
 
 
-def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, Described]:
+def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
     names = [topic.name for topic in topics]
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     found = admin.describe_topics(TopicCollection(names), request_timeout=TIMEOUT)
@@ -90,9 +90,9 @@ def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, Described]:
     return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
 
 
-def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> Described:
+def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> ObservedTopic:
     replicas = [len(partition.replicas) for partition in description.partitions]
-    return Described(str(description.topic_id), len(replicas), min(replicas, default=0), config)
+    return ObservedTopic(str(description.topic_id), len(replicas), min(replicas, default=0), config)
 
 
 def _settings(answer: Future[dict[str, ConfigEntry]]) -> dict[str, str] | None:
@@ -114,7 +114,7 @@ def _transaction_seconds(mongo: MongoClient[Document]) -> int | None:
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        raise AssumptionBroken(" ".join(faults))
+        raise RequirementNotMet(" ".join(faults))
 
 
 def _warn(doubts: Iterable[tuple[str, str]]) -> None:

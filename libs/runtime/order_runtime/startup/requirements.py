@@ -10,15 +10,15 @@ from typing import Any, Final
 from order_contracts.topics import PUBLIC, TOPICS, Topic
 from order_runtime.documents.jobs import RETENTION
 
-SIX: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVersion
+MONGODB_6_WIRE_VERSION: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVersion
 TRANSACTION_SECONDS: Final = 10
-SKEW: Final = timedelta(minutes=1)
+MAX_CLOCK_SKEW: Final = timedelta(minutes=1)
 _AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms"})
 _LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ObservedTopic:
     """A topic as the broker has it; a topic that was deleted and made again has another id."""
 
     id: str
@@ -30,7 +30,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MongoServer:
     """A MongoDB server: what it answers to `hello`, and how long a transaction may last."""
 
     hello: Mapping[str, Any]
@@ -38,12 +38,12 @@ class Server:
     """None where we may not know."""
 
 
-def topics_of(service: str) -> tuple[Topic, ...]:
+def topics_used_by(service: str) -> tuple[Topic, ...]:
     """Return the topics that *service* reads or writes."""
     return tuple(topic for topic in TOPICS if service in topic.readers | topic.writers)
 
 
-def topic_faults(topic: Topic, found: Described) -> Iterator[str]:
+def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
     """Yield what makes it impossible to keep the contract on this topic."""
     if found.partitions != topic.partitions:
         yield (
@@ -66,7 +66,7 @@ def topic_faults(topic: Topic, found: Described) -> Iterator[str]:
         )
 
 
-def topic_doubts(found: Described) -> Iterator[str]:
+def topic_risks(found: ObservedTopic) -> Iterator[str]:
     """Yield what is allowed and risky; a stack of one broker has no other choice."""
     if found.config is None:
         yield "The broker doesn't tell the settings; nobody compared them."
@@ -81,16 +81,16 @@ def topic_doubts(found: Described) -> Iterator[str]:
         yield f"Replicas and min.insync.replicas are {in_sync}: no broker may be away."
 
 
-def server_faults(server: Server) -> Iterator[str]:
+def server_violations(server: MongoServer) -> Iterator[str]:
     """Yield what makes it impossible to apply commands in transactions."""
     if "setName" not in server.hello and server.hello.get("msg") != "isdbgrid":
         yield "MongoDB is not a replica set, needed: one, of a single member at least."
     version = server.hello.get("maxWireVersion", 0)
-    if version < SIX:
-        yield f"MongoDB's wire version is {version}, needed: at least {SIX}, which is MongoDB 6.0."
+    if version < MONGODB_6_WIRE_VERSION:
+        yield f"MongoDB's wire version is {version}, needed: at least {MONGODB_6_WIRE_VERSION}, which is MongoDB 6.0."
 
 
-def server_doubts(server: Server, now: datetime) -> Iterator[str]:
+def server_risks(server: MongoServer, now: datetime) -> Iterator[str]:
     """Yield what makes things slow or hard to understand, but not wrong."""
     seconds = server.transaction_seconds
     if seconds is not None and seconds > TRANSACTION_SECONDS:
@@ -99,7 +99,7 @@ def server_doubts(server: Server, now: datetime) -> Iterator[str]:
             " for so long a killed order-writer keeps its orders locked."
         )
     skew = abs(server.hello["localTime"] - now)
-    if skew > SKEW:
+    if skew > MAX_CLOCK_SKEW:
         yield f"The clock and ours are {skew.total_seconds():.0f} s apart."
 
 

@@ -13,15 +13,15 @@ from typing import Any
 from bson import Binary
 from pymongo import UpdateOne
 
-from action_trigger.domain.delivery import Attempt, Head, Recorded, Settled
-from action_trigger.domain.webhooks import Delivered, Disabled, Failed, Outcome, Retry
+from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
+from action_trigger.domain.webhooks import AttemptOutcome, Delivered, Disabled, Failed, Retry
 from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import Document
 
 
-def new(item: Recorded, now: datetime) -> Document:
+def new_delivery(item: ReceivedAction, now: datetime) -> Document:
     record = item.record
     document = {
         "_id": item.action_id,
@@ -55,9 +55,13 @@ def new(item: Recorded, now: datetime) -> Document:
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
 
 
-def unsent(item: Recorded, now: datetime) -> Document:
+def erased_delivery(item: ReceivedAction, now: datetime) -> Document:
     """Return what is kept of an action whose contact was erased before it was recorded."""
-    kept = {name: it for name, it in new(item, now).items() if name not in {"contactId", "record"}}
+    kept = {
+        name: it
+        for name, it in new_delivery(item, now).items()
+        if name not in {"contactId", "record"}
+    }
     return kept | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
 
 
@@ -65,13 +69,13 @@ def _binary(value: bytes | None) -> Binary | None:
     return None if value is None else Binary(value)
 
 
-def record_of(document: Document) -> Record:
+def original_record_of(document: Document) -> Record:
     headers = tuple((name, value) for name, value in document["headers"])
     return Record(**(document | {"headers": headers}))
 
 
-def head_of(document: Document) -> Head:
-    return Head(
+def pending_delivery_of(document: Document) -> PendingDelivery:
+    return PendingDelivery(
         id=document["_id"],
         order_id=document["orderId"],
         partition=document["partition"],
@@ -86,13 +90,13 @@ def head_of(document: Document) -> Head:
     )
 
 
-def update_of(attempt: Attempt) -> UpdateOne:
+def attempt_update(attempt: Attempt) -> UpdateOne:
     """
     Set the attempt at its own index, so that a repeat after a lost answer adds no second.
 
     A 410 is about the endpoint: the delivery waits for it with the schedule it had.
     """
-    head = attempt.head
+    delivery = attempt.delivery
     tried: dict[str, Any] = {
         "at": attempt.at,
         "outcome": type(attempt.outcome).__name__.lower(),
@@ -101,19 +105,19 @@ def update_of(attempt: Attempt) -> UpdateOne:
         "answer": attempt.answer,
     }
     fields = {
-        f"attempts.{head.attempts}": tried,
-        **_consequence(attempt.outcome, head.scheduled, attempt.at + attempt.duration),
+        f"attempts.{delivery.attempts}": tried,
+        **_consequence(attempt.outcome, delivery.scheduled, attempt.at + attempt.duration),
     }
-    return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
+    return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
 
 
-def given_up(head: Head, reason: str, now: datetime) -> UpdateOne:
+def give_up_update(delivery: PendingDelivery, reason: str, now: datetime) -> UpdateOne:
     """End a delivery without another attempt."""
-    fields = _consequence(Failed(reason), head.scheduled, now)
-    return UpdateOne({"_id": head.id, "state": PENDING}, {"$set": fields})
+    fields = _consequence(Failed(reason), delivery.scheduled, now)
+    return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
 
 
-def _consequence(outcome: Outcome, scheduled: int, now: datetime) -> dict[str, Any]:
+def _consequence(outcome: AttemptOutcome, scheduled: int, now: datetime) -> dict[str, Any]:
     match outcome:
         case Retry(at):
             return {"scheduled": scheduled + 1, "dueAt": at}
@@ -129,9 +133,9 @@ def _ended(now: datetime) -> dict[str, Any]:
     return {"since": now, "announced": False, "expireAt": now + RETENTION}
 
 
-def settled_of(document: Document) -> Settled:
+def ended_delivery_of(document: Document) -> EndedDelivery:
     attempts = document["attempts"]
-    return Settled(
+    return EndedDelivery(
         id=document["_id"],
         job_id=document["jobId"],
         order_id=document["orderId"],

@@ -10,18 +10,24 @@ from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from action_trigger.adapters.delivery_documents import (
-    given_up,
-    head_of,
-    new,
-    record_of,
-    settled_of,
-    unsent,
-    update_of,
+    attempt_update,
+    ended_delivery_of,
+    erased_delivery,
+    give_up_update,
+    new_delivery,
+    original_record_of,
+    pending_delivery_of,
 )
-from action_trigger.domain.delivery import Attempt, Head, Recorded, Settled
+from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from order_contracts.order import ActionName
-from order_runtime.documents.deliveries import FAILED, PENDING, REPLAYABLE, redacted, replayed
-from order_runtime.documents.erasures import hashed, id_key
+from order_runtime.documents.deliveries import (
+    FAILED,
+    PENDING,
+    REPLAYABLE,
+    redaction_update,
+    replay_update,
+)
+from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, Document
@@ -50,7 +56,7 @@ _HEAD: Final = (
 )
 
 
-class Deliveries:
+class DeliveryStore:
     """One document an action, under the action's id: the database drops what comes twice."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
@@ -63,9 +69,9 @@ class Deliveries:
 
     async def same_secret(self) -> None:
         """Raise AssumptionBroken where erased contacts are known by another one."""
-        await erasure_store.same_secret(self._erasures, self._secret)
+        await erasure_store.require_same_secret(self._erasures, self._secret)
 
-    async def record(self, actions: Sequence[Recorded], now: datetime) -> None:
+    async def record(self, actions: Sequence[ReceivedAction], now: datetime) -> None:
         """
         Insert what is new, due at once; what is there already stays as it is.
 
@@ -74,7 +80,8 @@ class Deliveries:
         """
         gone = await self._erased(actions)
         documents = [
-            unsent(item, now) if item.action_id in gone else new(item, now) for item in actions
+            erased_delivery(item, now) if item.action_id in gone else new_delivery(item, now)
+            for item in actions
         ]
         try:
             await self._all.insert_many(documents, ordered=False)
@@ -85,22 +92,22 @@ class Deliveries:
         # Once more: who erases notes it first, and then redacts what is recorded.
         if gone := await self._erased(actions):
             theirs = {"_id": {"$in": list(gone)}, **REPLAYABLE}
-            await self._all.update_many(theirs, redacted(now))
+            await self._all.update_many(theirs, redaction_update(now))
 
-    async def _erased(self, actions: Sequence[Recorded]) -> set[str]:
+    async def _erased(self, actions: Sequence[ReceivedAction]) -> set[str]:
         """Return the ids of those whose contact was erased while they were on their way."""
         keys = [id_key(item.contact_id) for item in actions]
-        hashes = [hashed(self._secret, key) for key in keys]
-        known = await erasure_store.found(self._erasures, set(hashes))
+        hashes = [key_hash(self._secret, key) for key in keys]
+        known = await erasure_store.find_erasures(self._erasures, set(hashes))
         return {
             item.action_id
             for item, key_hash in zip(actions, hashes, strict=True)
             if key_hash in known and known[key_hash].covers(item.registered_at, item.accepted_at)
         }
 
-    async def queue(
+    async def next_pending(
         self, partitions: Collection[int], actions: Collection[ActionName], limit: int
-    ) -> list[Head]:
+    ) -> list[PendingDelivery]:
         """Return the pending deliveries that are due first, also those that aren't due yet."""
         where = {
             "partition": {"$in": sorted(partitions)},
@@ -108,48 +115,53 @@ class Deliveries:
             "state": PENDING,
         }
         found = self._all.find(where, _HEAD, hint="due").sort("dueAt", ASCENDING).limit(limit)
-        return [head_of(document) async for document in found]
+        return [pending_delivery_of(document) async for document in found]
 
-    async def pending_of(self, order_ids: Collection[str]) -> list[Head]:
+    async def pending_of(self, order_ids: Collection[str]) -> list[PendingDelivery]:
         """Return all pending deliveries of these orders."""
         where = {"orderId": {"$in": list(order_ids)}, "state": PENDING}
-        return [head_of(document) async for document in self._all.find(where, _HEAD, hint="order")]
+        return [
+            pending_delivery_of(document)
+            async for document in self._all.find(where, _HEAD, hint="order")
+        ]
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
         """Return what is to be sent of those that are still pending."""
         found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, {"body": 1})
         return {document["_id"]: document["body"] async for document in found}
 
-    async def postpone(self, times: Sequence[tuple[Head, datetime]]) -> None:
+    async def postpone(self, times: Sequence[tuple[PendingDelivery, datetime]]) -> None:
         """Make deliveries due later, because an earlier one of their order goes first."""
         await self._write(
             [
-                UpdateOne({"_id": head.id, "state": PENDING}, {"$set": {"dueAt": at}})
-                for head, at in times
+                UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": {"dueAt": at}})
+                for delivery, at in times
             ]
         )
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Record attempts and what follows from them; to do it twice is harmless."""
-        await self._write([update_of(attempt) for attempt in attempts])
+        await self._write([attempt_update(attempt) for attempt in attempts])
 
-    async def give_up(self, heads: Sequence[Head], reason: str, now: datetime) -> None:
+    async def give_up(
+        self, deliveries_due: Sequence[PendingDelivery], reason: str, now: datetime
+    ) -> None:
         """End deliveries whose time is over, without another attempt."""
-        await self._write([given_up(head, reason, now) for head in heads])
+        await self._write([give_up_update(delivery, reason, now) for delivery in deliveries_due])
 
-    async def unannounced(self, partitions: Collection[int], limit: int) -> list[Settled]:
+    async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
         """Return deliveries whose state nobody was told of yet, the oldest first."""
         where = {"partition": {"$in": sorted(partitions)}, "announced": False}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
         found = self._all.find(where, fields, hint="unannounced").sort("since").limit(limit)
-        return [settled_of(document) async for document in found]
+        return [ended_delivery_of(document) async for document in found]
 
     async def original(self, action_id: str) -> Record | None:
         """Return the record that the action came in; None where it has expired or was erased."""
         document = await self._all.find_one({"_id": action_id}, {"record": 1})
-        return record_of(document["record"]) if document and "record" in document else None
+        return original_record_of(document["record"]) if document and "record" in document else None
 
-    async def announced(self, settled: Sequence[Settled]) -> None:
+    async def announced(self, settled: Sequence[EndedDelivery]) -> None:
         """Mark them; one whose state changed meanwhile is still to be told of."""
         await self._write(
             [
@@ -166,9 +178,9 @@ class Deliveries:
             await self._all.bulk_write(writes, ordered=False)
 
 
-def _again(item: Recorded, now: datetime) -> UpdateOne:
+def _again(item: ReceivedAction, now: datetime) -> UpdateOne:
     failed = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
-    update = replayed(now)
+    update = replay_update(now)
     later = {"$set": update["$set"] | {"offset": item.record.offset}}
     return UpdateOne(failed | REPLAYABLE, update | later)
 

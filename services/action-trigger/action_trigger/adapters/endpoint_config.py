@@ -26,14 +26,14 @@ from action_trigger.adapters.ssrf_guard import is_private
 from order_contracts.order import ActionName
 
 DEFAULT: Final = "default"
-NAMES: Final = (DEFAULT, *map(str, ActionName))
+ENDPOINT_NAMES: Final = (DEFAULT, *map(str, ActionName))
 """An endpoint is named after its table in the file."""
-OURS: Final = frozenset(
+RESERVED_HEADERS: Final = frozenset(
     {"content-type", "content-length", "host", "transfer-encoding", "connection", "accept-encoding"}
 )
 
 
-class BadEndpoints(ValueError):
+class EndpointConfigError(ValueError):
     """One sentence that names what is wrong in the file, and never repeats a value."""
 
 
@@ -68,7 +68,7 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 
 def _header(name: str) -> str:
-    if name.lower() in OURS or name.lower().startswith("webhook-"):
+    if name.lower() in RESERVED_HEADERS or name.lower().startswith("webhook-"):
         raise PydanticCustomError("header", "is set by us")
     return name
 
@@ -122,7 +122,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoints:
+class EndpointConfig:
     routes: tuple[Route, ...]
     """Every action is in one of them."""
     allow_private_addresses: bool = False
@@ -132,15 +132,17 @@ class Endpoints:
         return max(route.endpoint.timeout_seconds for route in self.routes)
 
 
-def text_of(path: Path) -> str:
+def read_config(path: Path) -> str:
     """Return the file's text; raises BadEndpoints."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadEndpoints(f"The webhooks file can't be read ({type(error).__name__}).") from None
+        raise EndpointConfigError(
+            f"The webhooks file can't be read ({type(error).__name__})."
+        ) from None
 
 
-def endpoints(text: str) -> Endpoints:
+def parse_endpoints(text: str) -> EndpointConfig:
     """
     Return what the TOML in *text* says: an action's table overrides the default's values.
 
@@ -149,17 +151,17 @@ def endpoints(text: str) -> Endpoints:
     try:
         file = _File.model_validate(_inherited(tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
-        raise BadEndpoints(f"The webhooks file is not TOML: {error}.") from None
+        raise EndpointConfigError(f"The webhooks file is not TOML: {error}.") from None
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
         key = ".".join(str(part) for part in wrong["loc"] if part != "[key]")
-        raise BadEndpoints(f"In the webhooks file, {key}: {wrong['msg']}.") from None
+        raise EndpointConfigError(f"In the webhooks file, {key}: {wrong['msg']}.") from None
     rest = tuple(action for action in ActionName if action not in file.actions)
     own = tuple(Route(action, endpoint, (action,)) for action, endpoint in file.actions.items())
     routes = (*own, Route(DEFAULT, file.default, rest)) if rest else own
     if not file.allow_private_addresses:
         _refuse_private(routes)
-    return Endpoints(routes, file.allow_private_addresses)
+    return EndpointConfig(routes, file.allow_private_addresses)
 
 
 def _inherited(data: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def _refuse_private(routes: tuple[Route, ...]) -> None:
     """A host that is an address is never resolved, so it is judged here."""
     for route in routes:
         if is_private(URL(route.endpoint.url).host or ""):
-            raise BadEndpoints(
+            raise EndpointConfigError(
                 f"In the webhooks file, the url for {', '.join(route.actions)} is a private"
                 " address; set allow_private_addresses = true if that is meant."
             )

@@ -18,10 +18,10 @@ from aiohttp import (
 )
 
 from action_trigger.adapters.endpoint_config import Endpoint
-from action_trigger.adapters.ssrf_guard import PublicOnly
-from action_trigger.domain.webhooks import Answer, NoAnswer, signed
+from action_trigger.adapters.ssrf_guard import PublicOnlyResolver
+from action_trigger.domain.webhooks import Answer, NoAnswer, signature_headers
 
-GLANCE: Final = 256  # bytes of the answer that are kept
+KEPT_ANSWER_BYTES: Final = 256  # bytes of the answer that are kept
 IDLE_SECONDS: Final = 15.0
 _HEADERS: Final = MappingProxyType(
     {
@@ -44,7 +44,7 @@ def session(*, allow_private_addresses: bool) -> ClientSession:
     connector = TCPConnector(
         limit=0,
         keepalive_timeout=IDLE_SECONDS,
-        resolver=None if allow_private_addresses else PublicOnly(),
+        resolver=None if allow_private_addresses else PublicOnlyResolver(),
     )
     return ClientSession(
         connector=connector,
@@ -55,7 +55,7 @@ def session(*, allow_private_addresses: bool) -> ClientSession:
     )
 
 
-class Sender:
+class HttpSender:
     """Sends to one endpoint."""
 
     def __init__(self, over: ClientSession, endpoint: Endpoint) -> None:
@@ -70,7 +70,10 @@ class Sender:
 
     async def send(self, action_id: str, body: str, at: datetime) -> Reply:
         """Send once; redirects are not followed, failures are answers too."""
-        headers = {**self._own, **signed(body, action_id=action_id, at=at, secrets=self._keys)}
+        headers = {
+            **self._own,
+            **signature_headers(body, action_id=action_id, at=at, secrets=self._keys),
+        }
         try:
             return await self._post(body.encode(), headers)
         except TimeoutError:
@@ -88,14 +91,14 @@ class Sender:
     def _blotted(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text[:GLANCE]
+        return text[:KEPT_ANSWER_BYTES]
 
 
 async def _glance(response: ClientResponse) -> str:
     """Read a little of the body; the status counts even where its body breaks off."""
     try:
         # More than is kept: a secret on the edge must be seen whole to be blotted out.
-        raw = await response.content.read(GLANCE * 32)
+        raw = await response.content.read(KEPT_ANSWER_BYTES * 32)
     except (ClientError, TimeoutError, OSError):
         return ""
     return raw.decode(errors="replace").replace("\x00", "")

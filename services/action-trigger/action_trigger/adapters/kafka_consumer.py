@@ -19,9 +19,9 @@ from aiokafka.errors import (
 )
 
 from action_trigger import metrics
-from action_trigger.adapters.delivery_store import Deliveries
-from action_trigger.domain.decode import Unreadable, decoded
-from action_trigger.domain.delivery import Recorded
+from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.domain.decode import UnreadableAction, decode_action
+from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
@@ -29,7 +29,7 @@ from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
-from order_runtime.process.retry import LONGEST, patiently
+from order_runtime.process.retry import LONGEST_DELAY, retry_transient
 
 BATCH: Final = 500  # records
 BATCH_MS: Final = 500  # to wait for the first of them
@@ -55,11 +55,11 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         log().info("partitions assigned", partitions=partitions)
 
 
-class Recorder:
+class ActionRecorder:
     """Records batches: deliveries for what can be read, dead letters for the rest."""
 
     def __init__(
-        self, deliveries: Deliveries, publisher: Publisher, recorded: Callable[[], None]
+        self, deliveries: DeliveryStore, publisher: Publisher, recorded: Callable[[], None]
     ) -> None:
         self._deliveries = deliveries
         self._publisher = publisher
@@ -67,17 +67,17 @@ class Recorder:
 
     async def record(self, records: Sequence[Record], now: datetime) -> None:
         """Return when all of it is durable; to do it twice is harmless."""
-        read = [decoded(record) for record in records]
-        actions = [item for item in read if isinstance(item, Recorded)]
+        read = [decode_action(record) for record in records]
+        actions = [item for item in read if isinstance(item, ReceivedAction)]
         if actions:
-            await patiently(lambda: self._deliveries.record(actions, now))
+            await retry_transient(lambda: self._deliveries.record(actions, now))
             metrics.RECORDED.inc(len(actions))
             self._recorded()
-        unreadable = [item for item in read if isinstance(item, Unreadable)]
+        unreadable = [item for item in read if isinstance(item, UnreadableAction)]
         if unreadable:
             await self._bury(unreadable)
 
-    async def _bury(self, unreadable: Sequence[Unreadable]) -> None:
+    async def _bury(self, unreadable: Sequence[UnreadableAction]) -> None:
         for record, reason in ((item.record, item.reason) for item in unreadable):
             letter = dead_letter(record, service=TRIGGER, code="ValidationFailed", reason=reason)
             await self._publisher.publish(letter)  # one at a time, because they may be large
@@ -87,7 +87,7 @@ class Recorder:
 
 
 async def consume(
-    kafka: str, instance: str, assignment: Assignment, recorder: Recorder, stop: asyncio.Event
+    kafka: str, instance: str, assignment: Assignment, recorder: ActionRecorder, stop: asyncio.Event
 ) -> None:
     """Run until *stop*; raises OffsetsLost, and whatever nobody knows how to wait out."""
     async with _consumer(kafka, instance, assignment) as consumer:
@@ -143,7 +143,7 @@ async def _start(consumer: AIOKafkaConsumer) -> None:
         except KafkaConnectionError:
             log().warning("waiting for Kafka", seconds=delay)
             await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST)
+            delay = min(delay * 2, LONGEST_DELAY)
         else:
             return
 

@@ -11,15 +11,17 @@ from pymongo import AsyncMongoClient, UpdateOne
 
 from action_trigger.metrics import PARTITIONS
 from order_runtime.mongo.client import CODEC, LEASES, Document
-from order_runtime.process.retry import patiently
+from order_runtime.process.retry import retry_transient
 
 SLACK: Final = 6.0  # seconds that a lease is longer than the longest request
 RENEWALS: Final = 3  # in the time of a lease's slack
-KNOCK: Final = 1.0  # seconds between two looks at a lease that somebody else still holds
+RETRY_HELD_SECONDS: Final = (
+    1.0  # seconds between two looks at a lease that somebody else still holds
+)
 _PAST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Leases:
+class PartitionLeases:
     """
     Says which partitions' deliveries this process may send.
 
@@ -66,13 +68,13 @@ class Leases:
             self._changed.clear()
             wanted = self._assigned | set(busy())
             gone = set(self._until) - wanted
-            new = await patiently(lambda wanted=wanted: self._take(wanted))  # type: ignore[misc]
-            await patiently(lambda gone=gone: self._give_back(gone))  # type: ignore[misc]
+            new = await retry_transient(lambda wanted=wanted: self._take(wanted))  # type: ignore[misc]
+            await retry_transient(lambda gone=gone: self._give_back(gone))  # type: ignore[misc]
             PARTITIONS.set(len(self._until))
             if new:
                 taken()
             complete = wanted <= set(self._until) and wanted == self._assigned
-            await self._wait(SLACK / RENEWALS if complete else KNOCK, stop)
+            await self._wait(SLACK / RENEWALS if complete else RETRY_HELD_SECONDS, stop)
 
     def _sendable(self) -> set[int]:
         return set(self.held(self.longest))

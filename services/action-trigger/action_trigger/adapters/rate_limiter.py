@@ -11,7 +11,7 @@ from aiolimiter import AsyncLimiter
 BURST: Final = 0.1  # seconds whose webhooks may leave at once
 
 
-class Pace:
+class RateLimiter:
     """At most so many webhooks a second, evenly; without a rate as many as there are."""
 
     def __init__(self, rate: float | None) -> None:

@@ -31,7 +31,7 @@ def _within(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-class PublicOnly(AbstractResolver):
+class PublicOnlyResolver(AbstractResolver):
     """Resolves a name to its public addresses; what is checked is what is connected to."""
 
     def __init__(self) -> None:

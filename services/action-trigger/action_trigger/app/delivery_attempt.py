@@ -10,31 +10,33 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from action_trigger import metrics
-from action_trigger.adapters.delivery_store import Deliveries
-from action_trigger.adapters.endpoint_state import Gates
-from action_trigger.adapters.partition_leases import Leases
-from action_trigger.app.endpoint_queue import Item
-from action_trigger.app.group_commit import Batched
+from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.adapters.endpoint_state import EndpointStates
+from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.endpoint_queue import QueuedDelivery
+from action_trigger.app.group_commit import GroupCommit
 from action_trigger.domain.delivery import Attempt
 from action_trigger.domain.webhooks import (
     Answer,
+    AttemptOutcome,
     Delivered,
     Disabled,
     Failed,
-    Outcome,
+    attempt_outcome,
     deadline,
-    outcome,
-    passing,
+    is_retryable,
 )
 from order_runtime.process.logs import log
-from order_runtime.process.retry import patiently
+from order_runtime.process.retry import retry_transient
 
 FRESH: Final = timedelta(seconds=2)  # what is longer in hand may have been erased meanwhile
-SHUT: Final = timedelta(seconds=30)  # until a shut endpoint's next delivery is looked at again
+DISABLED_RECHECK: Final = timedelta(
+    seconds=30
+)  # until a shut endpoint's next delivery is looked at again
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class Clock:
     """Time and luck, from outside."""
 
     now: Callable[[], datetime]
@@ -49,28 +51,28 @@ class HeldBack:
     at: datetime | None = None
 
 
-class Gone:
+class ContactErased:
     """Not sent: its contact was erased while it was in hand."""
 
 
-class Courier:
+class AttemptRunner:
     def __init__(
         self,
-        deliveries: Deliveries,
-        leases: Leases,
-        gates: Gates,
-        chance: Chance,
+        deliveries: DeliveryStore,
+        leases: PartitionLeases,
+        endpoint_states: EndpointStates,
+        chance: Clock,
         settled: Callable[[], None],
     ) -> None:
         self._deliveries = deliveries
         self._leases = leases
-        self._gates = gates
-        self._chance = chance
+        self._endpoint_states = endpoint_states
+        self._clock = chance
         self.now = chance.now
         self.settled = settled
         self._in_flight: Counter[int] = Counter()
-        self._attempts = Batched[Attempt](
-            lambda batch: patiently(lambda: deliveries.attempted(batch))
+        self._attempts = GroupCommit[Attempt](
+            lambda batch: retry_transient(lambda: deliveries.attempted(batch))
         )
         self._stopping = False
 
@@ -82,73 +84,73 @@ class Courier:
         """Return the partitions that have a request in flight."""
         return self._in_flight.keys()
 
-    async def deliver(self, item: Item) -> Outcome | HeldBack | Gone:
+    async def deliver(self, item: QueuedDelivery) -> AttemptOutcome | HeldBack | ContactErased:
         """Send once and record it, unless something speaks against it."""
-        hand = item.hand
-        async with hand.slots:
-            await hand.pace.keep(lambda: self._objection(item) is None)
+        queue = item.queue
+        async with queue.slots:
+            await queue.rate_limiter.keep(lambda: self._objection(item) is None)
             if self.now() - item.taken_at > FRESH and not await self._still_there(item):
-                return Gone()
+                return ContactErased()
             if objection := self._objection(item):
                 return objection
-            attempt = await self._fly(item)
+            attempt = await self._send_and_record(item)
         try:
             if isinstance(attempt.outcome, Disabled):
-                await self._gates.shut(hand.name, attempt.at)
+                await self._endpoint_states.shut(queue.name, attempt.at)
             await self._attempts.add(attempt)
         finally:
-            self._landed(item)
+            self._request_ended(item)
         self._tell(attempt)
         return attempt.outcome
 
-    def _objection(self, item: Item) -> HeldBack | None:
-        hand, now = item.hand, self.now()
-        if self._stopping or item.head.action not in hand.actions:
+    def _objection(self, item: QueuedDelivery) -> HeldBack | None:
+        queue, now = item.queue, self.now()
+        if self._stopping or item.delivery.action not in queue.actions:
             return HeldBack()
-        if not self._leases.covers(item.head.partition, hand.sender.timeout_seconds):
+        if not self._leases.covers(item.delivery.partition, queue.sender.timeout_seconds):
             return HeldBack()
-        if not self._gates.is_open(hand.name):
-            return HeldBack(now + SHUT)
-        shut_until = hand.circuit.waits_until(now)
+        if not self._endpoint_states.is_open(queue.name):
+            return HeldBack(now + DISABLED_RECHECK)
+        shut_until = queue.circuit.waits_until(now)
         return HeldBack(shut_until) if shut_until else None
 
-    async def _still_there(self, item: Item) -> bool:
-        return bool(await patiently(lambda: self._deliveries.bodies([item.head.id])))
+    async def _still_there(self, item: QueuedDelivery) -> bool:
+        return bool(await retry_transient(lambda: self._deliveries.bodies([item.delivery.id])))
 
-    async def _fly(self, item: Item) -> Attempt:
-        self._in_flight[item.head.partition] += 1
-        item.hand.in_flight += 1
+    async def _send_and_record(self, item: QueuedDelivery) -> Attempt:
+        self._in_flight[item.delivery.partition] += 1
+        item.queue.in_flight += 1
         with metrics.IN_FLIGHT.track_inprogress():
             attempt = await self._send(item)
-        item.hand.in_flight -= 1
-        alive = attempt.status is not None and not passing(attempt.status)
-        item.hand.circuit = item.hand.circuit.after(success=alive, now=self.now())
+        item.queue.in_flight -= 1
+        alive = attempt.status is not None and not is_retryable(attempt.status)
+        item.queue.circuit = item.queue.circuit.after(success=alive, now=self.now())
         return attempt
 
-    async def _send(self, item: Item) -> Attempt:
-        head = item.head
+    async def _send(self, item: QueuedDelivery) -> Attempt:
+        delivery = item.delivery
         began, clock = self.now(), asyncio.get_running_loop().time
         start = clock()
-        reply = await item.hand.sender.send(head.id, item.body, began)
+        reply = await item.queue.sender.send(delivery.id, item.body, began)
         took = timedelta(seconds=clock() - start)
         metrics.ATTEMPT_SECONDS.observe(took.total_seconds())
         return Attempt(
-            head=head,
+            delivery=delivery,
             at=began,
             duration=took,
-            outcome=outcome(
+            outcome=attempt_outcome(
                 reply.answer,
-                attempt=head.scheduled + 1,
-                last=deadline(head.started_at, self._gates.since(item.hand.name)),
+                attempt=delivery.scheduled + 1,
+                last=deadline(delivery.started_at, self._endpoint_states.since(item.queue.name)),
                 now=self.now(),
-                chance=self._chance.draw(),
+                chance=self._clock.draw(),
             ),
             status=reply.answer.status if isinstance(reply.answer, Answer) else None,
             answer=reply.glance if isinstance(reply.answer, Answer) else reply.answer.why,
         )
 
-    def _landed(self, item: Item) -> None:
-        partition = item.head.partition
+    def _request_ended(self, item: QueuedDelivery) -> None:
+        partition = item.delivery.partition
         self._in_flight[partition] -= 1
         if not self._in_flight[partition]:
             del self._in_flight[partition]
@@ -157,11 +159,11 @@ class Courier:
         result = attempt.outcome
         metrics.ATTEMPTS.labels(type(result).__name__.lower()).inc()
         if isinstance(result, Delivered):
-            waited = attempt.at + attempt.duration - attempt.head.created_at
+            waited = attempt.at + attempt.duration - attempt.delivery.created_at
             metrics.DELIVERED_SECONDS.observe(waited.total_seconds())
         if isinstance(result, Failed):
-            log().warning("action failed", action_id=attempt.head.id, reason=result.reason)
+            log().warning("action failed", action_id=attempt.delivery.id, reason=result.reason)
         if isinstance(result, Disabled):
-            log().warning("endpoint is gone", action_id=attempt.head.id)
+            log().warning("endpoint is gone", action_id=attempt.delivery.id)
         if isinstance(result, Delivered | Failed):
             self.settled()

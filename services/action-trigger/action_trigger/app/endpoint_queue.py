@@ -9,54 +9,54 @@ from datetime import datetime
 from typing import Final
 
 from action_trigger import metrics
-from action_trigger.adapters.http_sender import Sender
-from action_trigger.adapters.rate_limiter import Pace
+from action_trigger.adapters.http_sender import HttpSender
+from action_trigger.adapters.rate_limiter import RateLimiter
 from action_trigger.domain.circuit_breaker import CLOSED, Circuit
-from action_trigger.domain.delivery import Head
+from action_trigger.domain.delivery import PendingDelivery
 from order_contracts.order import ActionName
 from order_runtime.process.logs import log
 
-WINDOW: Final = 512  # deliveries in hand: recording takes a while, and sending goes on
-BUDGET: Final = 32 * 1024 * 1024  # characters of their bodies
-AT_ONCE: Final = 32  # requests in flight
+MAX_QUEUED: Final = 512  # deliveries in hand: recording takes a while, and sending goes on
+MAX_QUEUED_CHARACTERS: Final = 32 * 1024 * 1024  # characters of their bodies
+MAX_IN_FLIGHT: Final = 32  # requests in flight
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    head: Head
+class QueuedDelivery:
+    delivery: PendingDelivery
     body: str
     taken_at: datetime
-    hand: Hand
+    queue: EndpointQueue
 
 
-class Hand:
+class EndpointQueue:
     """The deliveries of one endpoint that are in memory, and when to look for more."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.actions: tuple[ActionName, ...] = ()
-        self._sender: Sender | None = None
-        self.pace = Pace(None)
-        self.slots = asyncio.Semaphore(AT_ONCE)
+        self._sender: HttpSender | None = None
+        self.rate_limiter = RateLimiter(None)
+        self.slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self.in_flight = 0
         self.more = False
         """Whether the last look left due deliveries where they are."""
         self._circuit = CLOSED
         metrics.CIRCUIT_OPEN.labels(name).set(0)
-        self._held: dict[str, int] = {}
+        self._queued: dict[str, int] = {}
         self._size = 0
         self._left: set[str] = set()
         self._woken = asyncio.Event()
         self._sleeps_until: datetime | None = None
 
-    def use(self, sender: Sender | None, actions: tuple[ActionName, ...]) -> None:
+    def use(self, sender: HttpSender | None, actions: tuple[ActionName, ...]) -> None:
         """From now on send so, and these."""
         self._sender, self.actions = sender, actions
-        self.pace = Pace(sender.rate if sender else None)
+        self.rate_limiter = RateLimiter(sender.rate if sender else None)
         self.wake()
 
     @property
-    def sender(self) -> Sender:
+    def sender(self) -> HttpSender:
         """Only where there are actions that go there."""
         if self._sender is None:
             raise LookupError(f"no action goes to {self.name}")
@@ -76,10 +76,10 @@ class Hand:
         self.wake()
 
     @property
-    def has_room(self) -> bool:
+    def has_space(self) -> bool:
         if self._circuit.is_open:  # one probe at a time
             return not self.in_flight
-        return len(self._held) <= WINDOW // 2 and self._size <= BUDGET // 2
+        return len(self._queued) <= MAX_QUEUED // 2 and self._size <= MAX_QUEUED_CHARACTERS // 2
 
     def start_looking(self) -> None:
         """Forget what left before: only what leaves during a look may still look pending in it."""
@@ -87,37 +87,39 @@ class Hand:
         self._woken.clear()
         self._sleeps_until = None
 
-    def fresh(self, queue: Iterable[Head], now: datetime) -> list[Head]:
+    def fresh(self, queue: Iterable[PendingDelivery], now: datetime) -> list[PendingDelivery]:
         """Return what is due and new, as much as there is room for; says in `more` if that cut."""
         due = [
-            head
-            for head in queue
-            if head.due_at <= now and head.id not in self._held and head.id not in self._left
+            delivery
+            for delivery in queue
+            if delivery.due_at <= now
+            and delivery.id not in self._queued
+            and delivery.id not in self._left
         ]
-        taken: list[Head] = []
+        taken: list[PendingDelivery] = []
         size, room = self._size, self._room()
-        for head in due:
-            if len(taken) >= room or size >= BUDGET:
+        for delivery in due:
+            if len(taken) >= room or size >= MAX_QUEUED_CHARACTERS:
                 break
-            taken.append(head)
-            size += head.size
+            taken.append(delivery)
+            size += delivery.size
         self.more = self.more or len(taken) < len(due)
         return taken
 
     def _room(self) -> int:
-        return 1 if self._circuit.is_open else WINDOW - len(self._held)
+        return 1 if self._circuit.is_open else MAX_QUEUED - len(self._queued)
 
-    def holds(self, head: Head) -> bool:
-        return head.id in self._held
+    def contains(self, delivery: PendingDelivery) -> bool:
+        return delivery.id in self._queued
 
-    def take(self, head: Head) -> None:
-        self._held[head.id] = head.size
-        self._size += head.size
+    def take(self, delivery: PendingDelivery) -> None:
+        self._queued[delivery.id] = delivery.size
+        self._size += delivery.size
 
-    def let_go(self, head: Head) -> None:
-        self._size -= self._held.pop(head.id)
-        self._left.add(head.id)
-        if self.more and self.has_room:
+    def release(self, delivery: PendingDelivery) -> None:
+        self._size -= self._queued.pop(delivery.id)
+        self._left.add(delivery.id)
+        if self.more and self.has_space:
             self.wake()
 
     def wake(self) -> None:

@@ -11,17 +11,22 @@ from typing import Final
 from aiohttp import ClientSession
 
 from action_trigger import metrics
-from action_trigger.adapters.endpoint_config import BadEndpoints, Endpoints, endpoints, text_of
-from action_trigger.adapters.endpoint_state import Gates
-from action_trigger.adapters.http_sender import Sender
-from action_trigger.adapters.partition_leases import Leases
-from action_trigger.app.endpoint_queue import Hand
+from action_trigger.adapters.endpoint_config import (
+    EndpointConfig,
+    EndpointConfigError,
+    parse_endpoints,
+    read_config,
+)
+from action_trigger.adapters.endpoint_state import EndpointStates
+from action_trigger.adapters.http_sender import HttpSender
+from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.endpoint_queue import EndpointQueue
 from order_runtime.process.logs import log
 
 LOOK: Final = 2.0  # seconds between two looks
 
 
-class Routing:
+class EndpointReload:
     """
     There is a hand for each name that an endpoint can have, so that a change of the file only
     changes what hands do, never which there are: nothing that is in flight changes hands.
@@ -29,27 +34,27 @@ class Routing:
 
     def __init__(
         self,
-        hands: Sequence[Hand],
+        queues: Sequence[EndpointQueue],
         sessions: Mapping[bool, ClientSession],
-        leases: Leases,
-        gates: Gates,
+        leases: PartitionLeases,
+        endpoint_states: EndpointStates,
     ) -> None:
-        self._hands = hands
+        self._queues = queues
         self._sessions = sessions
         """By whether private addresses are allowed."""
         self._leases = leases
-        self._gates = gates
+        self._endpoint_states = endpoint_states
 
-    async def use(self, config: Endpoints) -> None:
+    async def use(self, config: EndpointConfig) -> None:
         http = self._sessions[config.allow_private_addresses]
         routes = {route.name: route for route in config.routes}
         self._leases.longest = config.longest_timeout
-        for hand in self._hands:
-            route = routes.get(hand.name)
-            hand.use(
-                Sender(http, route.endpoint) if route else None, route.actions if route else ()
+        for queue in self._queues:
+            route = routes.get(queue.name)
+            queue.use(
+                HttpSender(http, route.endpoint) if route else None, route.actions if route else ()
             )
-        await self._gates.declare(config)
+        await self._endpoint_states.declare(config)
 
     async def follow(self, path: Path, text: str, stop: asyncio.Event) -> None:
         """
@@ -63,12 +68,12 @@ class Routing:
                 async with asyncio.timeout(LOOK):
                     await stop.wait()
             try:
-                found = text_of(path)
+                found = read_config(path)
                 if found != text:
-                    await self.use(endpoints(found))
+                    await self.use(parse_endpoints(found))
                     log().info("webhooks file read again")
                 text, why = found, ""
-            except BadEndpoints as error:
+            except EndpointConfigError as error:
                 why = str(error)
             if why and why != refused:
                 log().error("webhooks file refused", reason=why)

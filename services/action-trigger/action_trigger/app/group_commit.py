@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Batched(Generic[T]):
+class GroupCommit(Generic[T]):
     """While one batch is being written, the next one gathers; alone, an item never waits."""
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]]) -> None:

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from pymongo import AsyncMongoClient, UpdateOne
 
 from action_trigger import metrics
-from action_trigger.adapters.delivery_store import Deliveries
-from action_trigger.domain.delivery import Settled
+from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.domain.delivery import EndedDelivery
 from order_contracts.cloudevents import Envelope
 from order_contracts.events import ActionDelivered, ActionFailed
 from order_contracts.identity import derived, event_id
@@ -21,20 +21,20 @@ from order_runtime.documents.integration_log import log_document
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import INTEGRATION_LOG, JOBS, Document
-from order_runtime.process.retry import patiently
+from order_runtime.process.retry import retry_transient
 
 LIMIT: Final = 512  # deliveries told of at a time
 SWEEP: Final = 30.0  # seconds between two looks for what a crash left untold
 
 
-class Sink(Protocol):
+class RecordPublisher(Protocol):
     """Where records go; returns when the broker has all of them."""
 
     async def publish(self, record: Outgoing) -> None: ...
     async def publish_all(self, records: Sequence[Outgoing]) -> None: ...
 
 
-def event(settled: Settled) -> Outgoing | None:
+def outcome_event(settled: EndedDelivery) -> Outgoing | None:
     """
     Return ActionDelivered or ActionFailed, None where there is nothing to say.
 
@@ -55,13 +55,13 @@ def event(settled: Settled) -> Outgoing | None:
     return Outgoing(DELIVERIES.name, key, data.to_json(), envelope.headers())
 
 
-def _event_id(settled: Settled, event_type: str) -> str:
+def _event_id(settled: EndedDelivery, event_type: str) -> str:
     if not settled.round:
         return event_id(settled.job_id, event_type)
     return derived("event", settled.job_id, event_type, settled.round)
 
 
-def _delivered(settled: Settled) -> ActionDelivered:
+def _delivered(settled: EndedDelivery) -> ActionDelivered:
     return ActionDelivered(
         action_id=settled.id,
         job_id=settled.job_id,
@@ -72,7 +72,7 @@ def _delivered(settled: Settled) -> ActionDelivered:
     )
 
 
-def _failed(settled: Settled) -> ActionFailed:
+def _failed(settled: EndedDelivery) -> ActionFailed:
     return ActionFailed(
         action_id=settled.id,
         job_id=settled.job_id,
@@ -84,7 +84,7 @@ def _failed(settled: Settled) -> ActionFailed:
     )
 
 
-class Announcer:
+class OutcomePublisher:
     """
     Works from what is marked as untold, not from memory: a crash between any two steps converges,
     because every step repeats itself under the same ids and the mark comes last.
@@ -94,8 +94,8 @@ class Announcer:
         self,
         client: AsyncMongoClient[Document],
         database: str,
-        deliveries: Deliveries,
-        publisher: Sink,
+        deliveries: DeliveryStore,
+        publisher: RecordPublisher,
         partitions: Callable[[], Collection[int]],
     ) -> None:
         self._database = client.get_database(database)
@@ -127,29 +127,31 @@ class Announcer:
         partitions = self._partitions()
         if not partitions:
             return 0
-        settled = await patiently(lambda: self._deliveries.unannounced(partitions, LIMIT))
+        settled = await retry_transient(lambda: self._deliveries.unannounced(partitions, LIMIT))
         if not settled:
             return 0
         await asyncio.gather(
-            self._publisher.publish_all([told for item in settled if (told := event(item))]),
+            self._publisher.publish_all(
+                [told for item in settled if (told := outcome_event(item))]
+            ),
             self._bury([item for item in settled if item.state == FAILED]),
-            patiently(lambda: self._record(settled)),
+            retry_transient(lambda: self._record(settled)),
         )
-        await patiently(lambda: self._deliveries.announced(settled))
+        await retry_transient(lambda: self._deliveries.announced(settled))
         for item in settled:
             metrics.ANNOUNCED.labels(item.state).inc()
         return len(settled)
 
-    async def _bury(self, failed: Sequence[Settled]) -> None:
+    async def _bury(self, failed: Sequence[EndedDelivery]) -> None:
         """Publish the records that the actions came in; one at a time, for they may be large."""
         for item in failed:
-            original = await patiently(lambda item=item: self._deliveries.original(item.id))  # type: ignore[misc]
+            original = await retry_transient(lambda item=item: self._deliveries.original(item.id))  # type: ignore[misc]
             if original is not None:
                 why = item.reason or ""
                 letter = dead_letter(original, service=TRIGGER, code="ActionFailed", reason=why)
                 await self._publisher.publish(letter)
 
-    async def _record(self, settled: Sequence[Settled]) -> None:
+    async def _record(self, settled: Sequence[EndedDelivery]) -> None:
         jobs = [
             UpdateOne(
                 {"_id": item.job_id, "$nor": [{"delivery.at": {"$gt": item.at}}]},
@@ -164,7 +166,7 @@ class Announcer:
             await self._database[INTEGRATION_LOG].bulk_write(entries, ordered=False)
 
 
-def _entry(settled: Settled) -> UpdateOne:
+def _entry(settled: EndedDelivery) -> UpdateOne:
     """Enter the failure; open again where a replay had resolved it, but not a later one."""
     document = _logged(settled)
     resolved_since = {"$gt": ["$resolvedAt", settled.at]}  # nothing is, where there is no field
@@ -172,11 +174,11 @@ def _entry(settled: Settled) -> UpdateOne:
     return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": kept}], upsert=True)
 
 
-def _resolved(settled: Settled) -> UpdateOne:
+def _resolved(settled: EndedDelivery) -> UpdateOne:
     return UpdateOne({"_id": _logged(settled)["_id"]}, {"$set": {"resolvedAt": settled.at}})
 
 
-def _logged(settled: Settled) -> Document:
+def _logged(settled: EndedDelivery) -> Document:
     entry = log_entry(
         "ActionFailed",
         job_id=settled.job_id,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from action_trigger.domain.delivery import Recorded
-from action_trigger.domain.webhooks import body
+from action_trigger.domain.delivery import ReceivedAction
+from action_trigger.domain.webhooks import webhook_body
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import OrderAction
@@ -15,22 +15,22 @@ from order_runtime.kafka.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableAction:
     record: Record
     reason: str
 
 
-def decoded(record: Record) -> Recorded | Unreadable:
+def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
     """Return the action in *record*, or why there is none to be read."""
     try:
         headers = read_headers(record.headers)
         if headers.get("ce_type") != OrderAction.TYPE:
-            return Unreadable(record, f"The header ce_type is not {OrderAction.TYPE}")
+            return UnreadableAction(record, f"The header ce_type is not {OrderAction.TYPE}")
         action = read_announced(OrderAction, record.value or b"")
     except (BadHeaders, Invalid) as error:
-        return Unreadable(record, str(error))
+        return UnreadableAction(record, str(error))
     accepted_at = _asked_at(headers.get("ce_time"), record.at)
-    return Recorded(
+    return ReceivedAction(
         action_id=action.action_id,
         job_id=action.job_id,
         order_id=action.order_id,
@@ -38,7 +38,7 @@ def decoded(record: Record) -> Recorded | Unreadable:
         contact_id=action.contact_id,
         registered_at=action.order.registered_at or accepted_at,
         accepted_at=accepted_at,
-        body=body(action, accepted_at),
+        body=webhook_body(action, accepted_at),
         record=record,
         traceparent=headers.get("traceparent"),
         replay=REPLAY in headers,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from action_trigger.domain.webhooks import Outcome
+from action_trigger.domain.webhooks import AttemptOutcome
 from order_contracts.order import ActionName
 from order_runtime.kafka.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class ReceivedAction:
     """An action as it was read from Kafka, ready to be sent."""
 
     action_id: str
@@ -31,7 +31,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PendingDelivery:
     """A pending delivery without its body."""
 
     id: str
@@ -55,17 +55,17 @@ class Head:
 class Attempt:
     """One webhook that was sent, and what came back."""
 
-    head: Head
+    delivery: PendingDelivery
     at: datetime
     duration: timedelta
-    outcome: Outcome
+    outcome: AttemptOutcome
     status: int | None
     answer: str
     """The first bytes of the answer, or why there was none; never a secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class EndedDelivery:
     """A delivery that came to its end, or whose end was undone by a replay."""
 
     id: str

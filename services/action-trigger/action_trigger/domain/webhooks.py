@@ -20,10 +20,10 @@ SCHEDULE: Final = tuple(
     for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
 """Before each attempt, counted from the one before: 75 h in all, as Standard Webhooks advise."""
-PATIENCE: Final = timedelta(hours=75)
+RETRY_PERIOD: Final = timedelta(hours=75)
 """No attempt is made later than this after a delivery's schedule began."""
 JITTER: Final = 0.1  # of an interval, to either side, so that a queue doesn't come back as one
-LONGEST_WISH: Final = timedelta(hours=24)  # a Retry-After beyond it is shortened
+MAX_RETRY_AFTER: Final = timedelta(hours=24)  # a Retry-After beyond it is shortened
 
 
 class WebhookData(Message):
@@ -76,10 +76,10 @@ class Disabled:
     """The endpoint said that it is gone (410): its queue is kept for an operator."""
 
 
-Outcome = Delivered | Retry | Failed | Disabled
+AttemptOutcome = Delivered | Retry | Failed | Disabled
 
 
-def body(action: OrderAction, requested_at: datetime) -> str:
+def webhook_body(action: OrderAction, requested_at: datetime) -> str:
     """Return the text that is sent, the same for every attempt."""
     data = WebhookData(
         action_id=action.action_id,
@@ -92,7 +92,9 @@ def body(action: OrderAction, requested_at: datetime) -> str:
     return WebhookBody(timestamp=requested_at, data=data).to_json().decode()
 
 
-def signed(text: str, *, action_id: str, at: datetime, secrets: Sequence[str]) -> Mapping[str, str]:
+def signature_headers(
+    text: str, *, action_id: str, at: datetime, secrets: Sequence[str]
+) -> Mapping[str, str]:
     """Return the signature's headers; every secret signs, so that a receiver may rotate them."""
     signatures = (Webhook(secret).sign(action_id, at.astimezone(UTC), text) for secret in secrets)
     return {
@@ -104,23 +106,23 @@ def signed(text: str, *, action_id: str, at: datetime, secrets: Sequence[str]) -
 
 def deadline(started_at: datetime, enabled_since: datetime) -> datetime:
     """Return when the last attempt may be made; while an endpoint is shut, no time is lost."""
-    return max(started_at, enabled_since) + PATIENCE
+    return max(started_at, enabled_since) + RETRY_PERIOD
 
 
-def passing(status: int) -> bool:
+def is_retryable(status: int) -> bool:
     """Return whether the answer asks for another try: neither taken nor refused for good."""
     return status == 429 or not (200 <= status < 300 or 400 <= status < 500)
 
 
-def outcome(
+def attempt_outcome(
     answer: Answer | NoAnswer, *, attempt: int, last: datetime, now: datetime, chance: float
-) -> Outcome:
+) -> AttemptOutcome:
     """
     Return what the answer to attempt number *attempt* (the first is 1) means.
 
     No attempt is made after *last*. *chance* in [0, 1) spreads the retries.
     """
-    if isinstance(answer, Answer) and not passing(answer.status):
+    if isinstance(answer, Answer) and not is_retryable(answer.status):
         if answer.status < 300:
             return Delivered()
         if answer.status == 410:
@@ -143,11 +145,11 @@ def _wish(answer: Answer | NoAnswer, now: datetime) -> timedelta:
     text = answer.retry_after.strip() if isinstance(answer, Answer) and answer.retry_after else ""
     if text.isascii() and text.isdecimal():
         # Nine digits are more than the bound, and more might be more than a timedelta holds.
-        return min(timedelta(seconds=int(text[:9])), LONGEST_WISH)
+        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return timedelta()
     if date.tzinfo is None:  # `-0000` is how RFC 5322 says: UTC, of no known place
         date = date.replace(tzinfo=UTC)
-    return min(max(date - now, timedelta()), LONGEST_WISH)
+    return min(max(date - now, timedelta()), MAX_RETRY_AFTER)

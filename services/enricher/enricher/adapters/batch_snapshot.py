@@ -10,76 +10,83 @@ from dataclasses import dataclass
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import held_actions, links
-from enricher.adapters.commitment_store import agreed_of
-from enricher.domain.model import Agreed, Asked, Link, Stored
-from enricher.domain.reconcile import Found
+from enricher.adapters.commitment_store import commitment_of
+from enricher.domain.model import Commitment, ContactLink, RequestedAction, StoredOrder
+from enricher.domain.reconcile import OrderContext
 from order_contracts.decoding import at_rest
 from order_contracts.order import ActionRequest, ContactKey
 from order_runtime.mongo.client import HELD, JOBS, LINKS, ORDERS, Document
 
-STANDING = (
+STORED_FIELDS = (
     *("version", "contactVersion", "contactSince", "contactSinceAt"),
     *("registeredBy", "registeredAt", "cancelledSince"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobProgress:
     """How far jobs are."""
 
     settled: Mapping[str, Document]
     """What is recorded of those whose event was handled: everything before that was done."""
-    agreed: Mapping[str, Agreed]
+    commitment: Mapping[str, Commitment]
     """What is to become of the action of those whose event was not handled wholly."""
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class BatchSnapshot:
     """What is stored of what a batch of events names, by id."""
 
-    orders: Mapping[str, Stored]
-    links: Mapping[str, Link]
-    jobs: Jobs
+    orders: Mapping[str, StoredOrder]
+    links: Mapping[str, ContactLink]
+    jobs: JobProgress
 
 
-async def world(
+async def batch_snapshot(
     database: AsyncDatabase[Document],
     order_ids: Sequence[str],
     job_ids: Sequence[str],
-) -> World:
+) -> BatchSnapshot:
     """Return what is stored of these orders and jobs."""
-    return World(
+    return BatchSnapshot(
         *await asyncio.gather(
-            orders_of(database, order_ids),
+            stored_orders(database, order_ids),
             links.links_of(database[LINKS], order_ids),
             _jobs(database, job_ids),
         )
     )
 
 
-async def found(database: AsyncDatabase[Document], order_ids: Sequence[str]) -> dict[str, Found]:
+async def order_contexts(
+    database: AsyncDatabase[Document], order_ids: Sequence[str]
+) -> dict[str, OrderContext]:
     """Return all that is kept of these orders."""
     orders, linked, waiting = await asyncio.gather(
-        orders_of(database, order_ids),
+        stored_orders(database, order_ids),
         links.links_of(database[LINKS], order_ids),
-        held_actions.of_orders(database[HELD], order_ids),
+        held_actions.held_of_orders(database[HELD], order_ids),
     )
     asked = await _asked(database, list(waiting))
     return {
-        it: Found(orders.get(it), linked.get(it), waiting.get(it, ()), asked.get(it, ()))
+        it: OrderContext(orders.get(it), linked.get(it), waiting.get(it, ()), asked.get(it, ()))
         for it in order_ids
     }
 
 
-async def orders_of(
+async def stored_orders(
     database: AsyncDatabase[Document], order_ids: Iterable[str]
-) -> dict[str, Stored]:
-    living = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
-    fields = [*STANDING, "order.contact"]
-    return {it["_id"]: stored_of(it) async for it in database[ORDERS].find(living, fields)}
+) -> dict[str, StoredOrder]:
+    existing_orders = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
+    fields = [*STORED_FIELDS, "order.contact"]
+    return {
+        it["_id"]: stored_order_of(it)
+        async for it in database[ORDERS].find(existing_orders, fields)
+    }
 
 
-async def living(database: AsyncDatabase[Document], order_ids: Collection[str]) -> set[str]:
+async def existing_orders(
+    database: AsyncDatabase[Document], order_ids: Collection[str]
+) -> set[str]:
     """Return those of these orders that exist."""
     if not order_ids:
         return set()
@@ -87,9 +94,9 @@ async def living(database: AsyncDatabase[Document], order_ids: Collection[str]) 
     return {it["_id"] async for it in database[ORDERS].find(where, ["_id"])}
 
 
-def stored_of(document: Document) -> Stored:
+def stored_order_of(document: Document) -> StoredOrder:
     """Return an order that exists, of the fields that are asked for here."""
-    return Stored(
+    return StoredOrder(
         version=document["version"],
         contact_version=document["contactVersion"],
         contact_since=document["contactSince"],
@@ -101,20 +108,22 @@ def stored_of(document: Document) -> Stored:
     )
 
 
-async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> Jobs:
+async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:
     touched = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
-    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "agreed"])
-    jobs = {it["_id"]: it async for it in found}
+    order_contexts = database[JOBS].find(
+        {"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "agreed"]
+    )
+    jobs = {it["_id"]: it async for it in order_contexts}
     settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
-    agreed = {it: agreed_of(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
-    return Jobs(settled, agreed)
+    commitment = {it: commitment_of(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
+    return JobProgress(settled, commitment)
 
 
 async def _asked(
     database: AsyncDatabase[Document], order_ids: Sequence[str]
-) -> dict[str, list[Asked]]:
+) -> dict[str, list[RequestedAction]]:
     """Return the actions that were embedded in commands of these orders, handled or not yet."""
-    asked: dict[str, list[Asked]] = defaultdict(list)
+    asked: dict[str, list[RequestedAction]] = defaultdict(list)
     if order_ids:
         acting = {
             "orderId": {"$in": order_ids},
@@ -123,5 +132,5 @@ async def _asked(
         }
         async for it in database[JOBS].find(acting, {"orderId": 1, "version": 1, "action": 1}):
             action = at_rest(ActionRequest, it["action"])
-            asked[it["orderId"]].append(Asked(it["version"], action))
+            asked[it["orderId"]].append(RequestedAction(it["version"], action))
     return asked

@@ -19,13 +19,13 @@ MAX_WRITTEN: Final = 2_000  # in one operation
 T = TypeVar("T")
 
 
-def once(document: Document) -> UpdateOne:
+def insert_once(document: Document) -> UpdateOne:
     """Return the insertion of *document*, unless one with its id is there already."""
     fields = {name: value for name, value in document.items() if name != "_id"}
     return UpdateOne({"_id": document["_id"]}, {"$setOnInsert": fields}, upsert=True)
 
 
-async def write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
+async def bulk_write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
     """
     Do all *writes*; an upsert that met a newer document, a duplicate key, is passed over.
 

@@ -16,41 +16,57 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import MISSING, KnownContact
-from enricher.domain.model import Agreed, Decision, Facts, Happened, Link, Settled, Window
+from enricher.domain.model import (
+    Commitment,
+    ContactLink,
+    DecidedEvent,
+    Decision,
+    HoldWindow,
+    ReceivedEvent,
+    ReferenceFacts,
+)
 from enricher.domain.rules import CONNECTED, DROPPED, dropped, fired, hold_of, unknown_contact
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_runtime.mongo.client import Document
 
 
-async def agree(jobs: AsyncCollection[Document], settled: Sequence[Settled]) -> bool:
+async def record_commitments(
+    jobs: AsyncCollection[Document], settled: Sequence[DecidedEvent]
+) -> bool:
     """Say on the jobs what is to become of their actions; return whether nothing else was said."""
     ends = {
-        it.happened.event.job_id: agreement
+        it.received.event.job_id: agreement
         for it in settled
-        if it.happened.agreed is None and (agreement := it.decision.agreement)
+        if it.received.commitment is None and (agreement := it.decision.agreement)
     }
     if not ends:
         return True
-    await bulk_writes.write(jobs, [_saying(job_id, it) for job_id, it in ends.items()])
+    await bulk_writes.bulk_write(jobs, [_saying(job_id, it) for job_id, it in ends.items()])
     found = jobs.find({"_id": {"$in": list(ends)}}, ["agreed"])
-    said = {it["_id"]: agreed_of(it["agreed"]) if "agreed" in it else None async for it in found}
+    said = {
+        it["_id"]: commitment_of(it["agreed"]) if "agreed" in it else None async for it in found
+    }
     return all(ends[job_id] == it for job_id, it in said.items())
 
 
-def _saying(job_id: str, agreed: Agreed) -> UpdateOne:
+def _saying(job_id: str, commitment: Commitment) -> UpdateOne:
     """Return the write that says it, if nothing was said yet."""
     open_yet = {"_id": job_id, "enrichment": {"$exists": False}, "agreed": {"$exists": False}}
-    document = {"end": str(agreed.end), "contactId": agreed.contact_id}
+    document = {"end": str(commitment.end), "contactId": commitment.contact_id}
     return UpdateOne(open_yet, {"$set": {"agreed": document}})
 
 
-def agreed_of(document: Document) -> Agreed:
-    return Agreed(Action(document["end"]), document.get("contactId"))
+def commitment_of(document: Document) -> Commitment:
+    return Commitment(Action(document["end"]), document.get("contactId"))
 
 
-def as_agreed(
-    happened: Happened, decision: Decision, link: Link | None, facts: Facts, window: Window
+def apply_commitment(
+    received: ReceivedEvent,
+    decision: Decision,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
+    window: HoldWindow,
 ) -> Decision:
     """
     Return the decision with the end of the action that was said by whoever came first.
@@ -58,40 +74,42 @@ def as_agreed(
     By now the order may be gone, its contact known, or not found by that key any more: a worker
     that wakes after a pause, or takes over from one that died, would decide otherwise.
     """
-    agreed = happened.agreed
-    if agreed is None or decision.agreement == agreed:
+    commitment = received.commitment
+    if commitment is None or decision.agreement == commitment:
         return decision
     log = tuple(missing for missing in decision.log if missing.code != DROPPED)
     without_action = replace(decision, action=None, hold=None, fire=None, log=log)
-    match agreed.end:
+    match commitment.end:
         case Action.HELD:
-            hold = hold_of(happened, _connected_at(happened, link), window)
+            hold = hold_of(received, _connected_at(received, link), window)
             return replace(without_action, action=Action.HELD, hold=hold)
-        case Action.FIRED if agreed.contact_id is not None and happened.event.order is not None:
-            return _fired_as_agreed(happened, without_action, facts.contact(agreed.contact_id))
+        case Action.FIRED if commitment.contact_id is not None and received.event.order is not None:
+            return _fired_as_agreed(received, without_action, facts.contact(commitment.contact_id))
         case Action.DROPPED:
-            return _dropped_as_agreed(happened, without_action)
+            return _dropped_as_agreed(received, without_action)
         case _:
             return decision
 
 
-def _fired_as_agreed(happened: Happened, decision: Decision, contact: KnownContact) -> Decision:
-    alone = fired(happened, contact, Enrichment.SUPERSEDED)
-    if happened.kind is EventType.ACTION_REQUESTED:
+def _fired_as_agreed(
+    received: ReceivedEvent, decision: Decision, contact: KnownContact
+) -> Decision:
+    alone = fired(received, contact, Enrichment.SUPERSEDED)
+    if received.kind is EventType.ACTION_REQUESTED:
         return alone
     return replace(decision, action=alone.action, fire=alone.fire)
 
 
-def _dropped_as_agreed(happened: Happened, decision: Decision) -> Decision:
-    order = happened.event.order
-    if happened.kind is EventType.ACTION_REQUESTED and order is not None:
+def _dropped_as_agreed(received: ReceivedEvent, decision: Decision) -> Decision:
+    order = received.event.order
+    if received.kind is EventType.ACTION_REQUESTED and order is not None:
         return unknown_contact(order, MISSING)  # why else, since the order is there
     return dropped(decision)
 
 
-def _connected_at(happened: Happened, link: Link | None) -> int | None:
+def _connected_at(received: ReceivedEvent, link: ContactLink | None) -> int | None:
     """Return the version at which the order that was changed got its link; None if it's gone."""
-    version = happened.event.version
-    if happened.kind in CONNECTED or version is None:
+    version = received.event.version
+    if received.kind in CONNECTED or version is None:
         return version
     return link.contact_version if link is not None and link.contact_version <= version else None

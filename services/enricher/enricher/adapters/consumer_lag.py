@@ -28,12 +28,12 @@ def caught_up(kafka: str, topics: Sequence[Topic], since: datetime) -> bool:
         places = _places(admin, topics)
         ends = _offsets(admin, places, OffsetSpec.latest())
         later = _offsets(admin, places, OffsetSpec.for_timestamp(_milliseconds(since)))
-        return passed(_committed(admin, places), later, ends)
+        return is_past(_committed(admin, places), later, ends)
     except (KafkaException, TimeoutError):
         return False
 
 
-def passed(committed: Offsets, later: Offsets, ends: Offsets) -> bool:
+def is_past(committed: Offsets, later: Offsets, ends: Offsets) -> bool:
     """
     Return whether each partition is committed up to its first record that is *later*.
 

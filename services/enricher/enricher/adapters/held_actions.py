@@ -10,8 +10,8 @@ from typing import Final
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from enricher.adapters.bulk_writes import once
-from enricher.domain.model import Held, Holding
+from enricher.adapters.bulk_writes import insert_once
+from enricher.domain.model import HeldAction, HoldState
 from order_contracts.decoding import at_rest
 from order_contracts.identity import action_id
 from order_contracts.order import ActionRequest
@@ -21,9 +21,9 @@ from order_runtime.mongo.client import Document
 _SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
 
-def hold(held: Held) -> UpdateOne:
+def hold(held: HeldAction) -> UpdateOne:
     """Return the write that holds the action, unless it was held before."""
-    return once(
+    return insert_once(
         {
             "_id": action_id(held.job_id),
             "orderId": held.order_id,
@@ -39,8 +39,8 @@ def hold(held: Held) -> UpdateOne:
     )
 
 
-def held_of(document: Document) -> Held:
-    return Held(
+def held_of(document: Document) -> HeldAction:
+    return HeldAction(
         job_id=document["jobId"],
         order_id=document["orderId"],
         version=document["version"],
@@ -48,42 +48,42 @@ def held_of(document: Document) -> Held:
         action=at_rest(ActionRequest, document["action"]),
         accepted_at=document["acceptedAt"],
         until=document["until"],
-        state=Holding(document["state"]),
+        state=HoldState(document["state"]),
         message=document.get("message"),
-        untold="untoldSince" in document,
+        unannounced="untoldSince" in document,
     )
 
 
-def firing(held: Held, message: bytes, now: datetime) -> UpdateOne:
+def firing(held: HeldAction, message: bytes, now: datetime) -> UpdateOne:
     """
     Return the write that decides for firing, unless it was decided before.
 
     What is to be published is kept with it: the order may be gone before it is.
     """
-    return _leaves_waiting(held, {"state": str(Holding.FIRING), "message": message}, now)
+    return _leaves_waiting(held, {"state": str(HoldState.FIRING), "message": message}, now)
 
 
-def dropped(held: Held, now: datetime) -> UpdateOne:
-    return _leaves_waiting(held, {"state": str(Holding.DROPPED)}, now)
+def dropped(held: HeldAction, now: datetime) -> UpdateOne:
+    return _leaves_waiting(held, {"state": str(HoldState.DROPPED)}, now)
 
 
-def told(held: Held) -> UpdateOne:
+def mark_announced(held: HeldAction) -> UpdateOne:
     """Return the write that says: published, and said in job and log. What it held goes."""
-    state = Holding.FIRED if held.state is Holding.FIRING else held.state
+    state = HoldState.FIRED if held.state is HoldState.FIRING else held.state
     changes = {"$set": {"state": str(state)}, "$unset": dict.fromkeys(_SPENT, "")}
     return UpdateOne({"_id": action_id(held.job_id), "state": str(held.state)}, changes)
 
 
-def _leaves_waiting(held: Held, fields: Document, now: datetime) -> UpdateOne:
-    waiting = {"_id": action_id(held.job_id), "state": str(Holding.WAITING)}
+def _leaves_waiting(held: HeldAction, fields: Document, now: datetime) -> UpdateOne:
+    waiting = {"_id": action_id(held.job_id), "state": str(HoldState.WAITING)}
     return UpdateOne(waiting, {"$set": {**fields, "untoldSince": now}})
 
 
-async def of_orders(
+async def held_of_orders(
     collection: AsyncCollection[Document], order_ids: Sequence[str]
-) -> dict[str, list[Held]]:
+) -> dict[str, list[HeldAction]]:
     """Return all that is or was held for these orders."""
-    found: dict[str, list[Held]] = defaultdict(list)
+    found: dict[str, list[HeldAction]] = defaultdict(list)
     async for document in collection.find({"orderId": {"$in": order_ids}}):
         found[document["orderId"]].append(held_of(document))
     return found
@@ -91,12 +91,14 @@ async def of_orders(
 
 async def expired(collection: AsyncCollection[Document], now: datetime, limit: int) -> list[str]:
     """Return orders with an action that waits although its window is over."""
-    where = {"state": str(Holding.WAITING), "until": {"$lte": now}}
+    where = {"state": str(HoldState.WAITING), "until": {"$lte": now}}
     found = collection.find(where, {"orderId": 1}).limit(limit)
     return list({document["orderId"] async for document in found})
 
 
-async def untold(collection: AsyncCollection[Document], since: datetime, limit: int) -> list[str]:
+async def unannounced(
+    collection: AsyncCollection[Document], since: datetime, limit: int
+) -> list[str]:
     """Return orders with an action that left `waiting` before *since* and was told no further."""
     found = collection.find({"untoldSince": {"$lte": since}}, {"orderId": 1}).limit(limit)
     return list({document["orderId"] async for document in found})
@@ -104,7 +106,7 @@ async def untold(collection: AsyncCollection[Document], since: datetime, limit: 
 
 async def ensure_indexes(collection: AsyncCollection[Document]) -> None:
     await collection.create_index("orderId")
-    waiting = {"state": str(Holding.WAITING)}
+    waiting = {"state": str(HoldState.WAITING)}
     await collection.create_index("until", partialFilterExpression=waiting)
     await collection.create_index("untoldSince", sparse=True)
     await collection.create_index("expireAt", expireAfterSeconds=0)

@@ -8,9 +8,9 @@ from typing import Any
 
 from pymongo import UpdateMany, UpdateOne
 
-from enricher.adapters.bulk_writes import once
-from enricher.domain.model import Happened, Held, Holding, Link, Settled
-from enricher.domain.rules import LACKING
+from enricher.adapters.bulk_writes import insert_once
+from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState, ReceivedEvent
+from enricher.domain.rules import MISSING_CODES
 from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import log_entry
 from order_contracts.job import Action, Enrichment
@@ -18,19 +18,23 @@ from order_runtime.documents.integration_log import log_document
 from order_runtime.mongo.client import Document
 
 
-def entries(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
+def log_entry_writes(settled: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
     for it in settled:
-        event = it.happened.event
+        event = it.received.event
         for missing in it.decision.log:
-            yield entry(missing.code, event.job_id, event.order_id, missing.reference or None, now)
+            yield log_entry_write(
+                missing.code, event.job_id, event.order_id, missing.reference or None, now
+            )
 
 
-def entry(code: str, job_id: str, order_id: str, reference: str | None, now: datetime) -> UpdateOne:
+def log_entry_write(
+    code: str, job_id: str, order_id: str, reference: str | None, now: datetime
+) -> UpdateOne:
     said = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
-    return once(log_document(said))
+    return insert_once(log_document(said))
 
 
-def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne]:
+def enrichment_updates(settled: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
     for it in settled:
         decision = it.decision
         if decision.enrichment is not None:
@@ -38,37 +42,37 @@ def enrichments(settled: Iterable[Settled], now: datetime) -> Iterator[UpdateOne
             if decision.action is not None:
                 state["action"] = str(decision.action)
             # Decided once: a worker that comes too late with the same event says nothing more.
-            undecided = {"_id": it.happened.event.job_id, "enrichment": {"$exists": False}}
+            undecided = {"_id": it.received.event.job_id, "enrichment": {"$exists": False}}
             yield UpdateOne(undecided, {"$set": {"enrichment": state}, "$unset": {"agreed": ""}})
 
 
-def acted(held: Held, now: datetime) -> UpdateOne:
+def held_action_update(held: HeldAction, now: datetime) -> UpdateOne:
     """Return what the end of a held action means for its job."""
-    fired = held.state in {Holding.FIRING, Holding.FIRED}
+    fired = held.state in {HoldState.FIRING, HoldState.FIRED}
     end = Action.FIRED if fired else Action.DROPPED
     was_held = {"_id": held.job_id, "enrichment.action": str(Action.HELD)}
     return UpdateOne(was_held, {"$set": {"enrichment.action": str(end), "enrichment.at": now}})
 
 
-def forgotten(happened: Happened) -> UpdateMany:
+def forget_action_data(received: ReceivedEvent) -> UpdateMany:
     """
     Return what takes out of its jobs what an order asked for before it was deleted or replaced.
 
     Nobody needs it any more, and it may be personal. After a replacement only what was handled.
     """
-    event = happened.event
+    event = received.event
     before: Document = {
         "_id": {"$ne": event.job_id},
         "orderId": event.order_id,
         "registration": event.registration,
         "action": {"$exists": True},
     }
-    if happened.kind is EventType.REPLACED:
-        before |= {"at": {"$lte": happened.accepted_at}, "enrichment": {"$exists": True}}
+    if received.kind is EventType.REPLACED:
+        before |= {"at": {"$lte": received.accepted_at}, "enrichment": {"$exists": True}}
     return UpdateMany(before, {"$unset": {"action.language": "", "action.data": ""}})
 
 
-def connected(link: Link, version: int, now: datetime) -> UpdateMany:
+def contact_found_update(link: ContactLink, version: int, now: datetime) -> UpdateMany:
     """
     Return what a contact that was found means for the jobs that lacked it.
 
@@ -84,11 +88,11 @@ def connected(link: Link, version: int, now: datetime) -> UpdateMany:
     return UpdateMany(lacking, {"$set": done})
 
 
-def resolved(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
+def resolve_log_entries(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
     """Return what closes the entries about an order that isn't without it any more."""
     open_entries: Document = {
         "orderId": order_id,
-        "code": {"$in": sorted(LACKING)},
+        "code": {"$in": sorted(MISSING_CODES)},
         "resolvedAt": {"$exists": False},
     }
     if still:

@@ -17,7 +17,7 @@ from enricher import metrics
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
 from order_runtime.kafka.offsets import WHAT_TO_DO
-from order_runtime.kafka.records import Record, by_weight
+from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
 
@@ -61,7 +61,7 @@ def streams(settings: Settings) -> Streams:
     )
 
 
-class Intake:
+class StreamConsumer:
     """Feeds each topic's records to its handler until it is asked to stop."""
 
     def __init__(self, settings: Settings, handlers: Mapping[str, Handle]) -> None:
@@ -146,7 +146,7 @@ class Intake:
             batch = await self._collected(events)
             async with self._turn:
                 began = time.monotonic()
-                await settle(batch, handle)
+                await handle_and_ack(batch, handle)
             topic = batch[0].message.topic
             metrics.BATCH_SECONDS.labels(topic).observe(time.monotonic() - began)
 
@@ -158,14 +158,14 @@ def _ending(reason: BaseException) -> BaseException:
     return reason
 
 
-async def settle(events: Sequence[Any], handle: Handle) -> None:
+async def handle_and_ack(events: Sequence[Any], handle: Handle) -> None:
     """
     Handle *events* of one topic, and acknowledge them only when that is done.
 
     In portions: read, an event takes about ten times the memory that it has as bytes.
     """
     left = iter(events)
-    for records in by_weight([record_of(event.message) for event in events], PORTION_BYTES):
+    for records in split_by_size([record_of(event.message) for event in events], PORTION_BYTES):
         await handle(records)
         for event in islice(left, len(records)):
             event.ack()

@@ -9,7 +9,7 @@ from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from enricher.adapters.bulk_writes import portions
-from enricher.domain.model import Link
+from enricher.domain.model import ContactLink
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.mongo.client import Document
@@ -17,7 +17,7 @@ from order_runtime.mongo.client import Document
 _WAITING: Final = {"waitsFor": {"$exists": True}}
 
 
-def link_document(link: Link) -> Document:
+def link_document(link: ContactLink) -> Document:
     document: Document = {
         "_id": link.order_id,
         "jobId": link.job_id,
@@ -30,8 +30,8 @@ def link_document(link: Link) -> Document:
     return document | ({"waitsFor": list(link.waits_for)} if link.waits_for else {})
 
 
-def link_of(document: Document) -> Link:
-    return Link(
+def link_of(document: Document) -> ContactLink:
+    return ContactLink(
         order_id=document["_id"],
         job_id=document["jobId"],
         contact_version=document["contactVersion"],
@@ -42,7 +42,7 @@ def link_of(document: Document) -> Link:
     )
 
 
-def newer(link: Link) -> ReplaceOne[Document]:
+def newer_link(link: ContactLink) -> ReplaceOne[Document]:
     """
     Return the write of *link*, which never overwrites a link of a later version.
 
@@ -52,17 +52,17 @@ def newer(link: Link) -> ReplaceOne[Document]:
     return ReplaceOne(older, link_document(link), upsert=True)
 
 
-def healed(was: Link, link: Link) -> ReplaceOne[Document]:
+def healed_link_write(was: ContactLink, link: ContactLink) -> ReplaceOne[Document]:
     """Return the write of *link* in the place of *was*, unless that has changed by now."""
     return ReplaceOne(_unchanged(was), link_document(link))
 
 
-def gone(was: Link) -> DeleteOne:
+def remove_link(was: ContactLink) -> DeleteOne:
     """Return the removal of the link of an order that is gone, unless it has changed by now."""
     return DeleteOne(_unchanged(was))
 
 
-def _unchanged(was: Link) -> Document:
+def _unchanged(was: ContactLink) -> Document:
     waits_for = list(was.waits_for) if was.waits_for else {"$exists": False}
     return {"_id": was.order_id, "contactVersion": was.contact_version, "waitsFor": waits_for}
 
@@ -82,7 +82,7 @@ async def linked_to(links: AsyncCollection[Document], contact_id: str) -> list[s
     return [document["_id"] async for document in found]
 
 
-async def after(
+async def links_after(
     links: AsyncCollection[Document], order_id: str, limit: int
 ) -> list[tuple[str, str]]:
     """Return the orders that come after *order_id*, each as (its place, orderId)."""
@@ -99,7 +99,9 @@ async def waiting_after(
     return [(document["jobId"], document["_id"]) async for document in found]
 
 
-async def links_of(links: AsyncCollection[Document], order_ids: Iterable[str]) -> dict[str, Link]:
+async def links_of(
+    links: AsyncCollection[Document], order_ids: Iterable[str]
+) -> dict[str, ContactLink]:
     """Return the links that exist, by orderId."""
     found = links.find({"_id": {"$in": list(order_ids)}})
     return {document["_id"]: link_of(document) async for document in found}

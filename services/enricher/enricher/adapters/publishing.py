@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from order_runtime.kafka.records import Outgoing, by_weight
+from order_runtime.kafka.records import Outgoing, split_by_size
 
 PORTION_BYTES: Final = 16 * 1024 * 1024  # a quarter of what the publisher queues
 
 
-class Publishes(Protocol):
+class RecordPublisher(Protocol):
     """Where the messages go; all of them are acknowledged when it returns."""
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None: ...
 
 
-async def publish(publisher: Publishes, records: Sequence[Outgoing]) -> None:
+async def publish(publisher: RecordPublisher, records: Sequence[Outgoing]) -> None:
     """Publish *records* in order; return when all are acknowledged."""
-    for portion in by_weight(records, PORTION_BYTES):
+    for portion in split_by_size(records, PORTION_BYTES):
         await publisher.publish_all(portion)

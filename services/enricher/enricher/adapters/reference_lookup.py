@@ -11,26 +11,26 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import bulk_writes
-from enricher.domain.contact_matching import Keys, KnownContact
-from enricher.domain.model import Facts
+from enricher.domain.contact_matching import ContactKeys, KnownContact
+from enricher.domain.model import ReferenceFacts
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo.client import ARTICLES, CONTACTS, STORES, Document
 
 
-async def facts(
+async def look_up_facts(
     database: AsyncDatabase[Document],
     contacts: Collection[str],
     articles: Collection[str],
     stores: Collection[str],
-    keys: Keys,
-) -> Facts:
+    keys: ContactKeys,
+) -> ReferenceFacts:
     """Return what is known of these contact keys, skus and store ids."""
     found = await asyncio.gather(
         _candidates(database[CONTACTS], contacts),
         _existing(database[ARTICLES], articles),
         _existing(database[STORES], stores),
     )
-    return Facts(*found, keys)
+    return ReferenceFacts(*found, keys)
 
 
 async def _candidates(

@@ -13,13 +13,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import bulk_writes
-from enricher.domain.contact_matching import Keys
+from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.rules import article_key, store_key
 from order_contracts import topics
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.errors import FieldError
 from order_contracts.reference import Article, Contact, Store
-from order_runtime.documents.erasures import KEPT, id_key
+from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ARTICLES, CONTACTS, STORES, Document
 from order_runtime.process.logs import log
@@ -29,17 +29,17 @@ _LOOKED_AT: Final = {"keys": 1, FORMER: 1, "position": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReferenceKind:
     """One kind of reference data: where it is kept, and its document without its position."""
 
     collection: str
-    document: Callable[[bytes, Keys], Document]
+    document: Callable[[bytes, ContactKeys], Document]
     key: Callable[[str], str] | None = None
     """The key that orders wait for, of an id; None: its documents hold the keys themselves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletedContact:
     """A contact that was deleted, and by which keys it was known."""
 
     contact_id: str
@@ -48,18 +48,18 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredReferences:
     """What records of one topic came to."""
 
     keys: list[str]
     """Those that came or went: what waits for one of them is to be looked at again."""
     changed: list[Document]
     """Which contacts have keys that they had before, each by its document's id and position."""
-    gone: list[Gone]
+    gone: list[DeletedContact]
     """The contacts whose deletion is the last that is known of them."""
 
 
-def _contact(raw: bytes, keys: Keys) -> Document:
+def _contact(raw: bytes, keys: ContactKeys) -> Document:
     contact = read_announced(Contact, raw)
     return {
         "_id": keys.hashed(id_key(contact.contact_id)),
@@ -70,26 +70,26 @@ def _contact(raw: bytes, keys: Keys) -> Document:
     }
 
 
-def _article(raw: bytes, _: Keys) -> Document:
+def _article(raw: bytes, _: ContactKeys) -> Document:
     article = read_announced(Article, raw)
     return {"_id": article.sku, "articleNumber": article.article_number, "name": article.name}
 
 
-def _store(raw: bytes, _: Keys) -> Document:
+def _store(raw: bytes, _: ContactKeys) -> Document:
     store = read_announced(Store, raw)
     return {"_id": store.external_store_id, "name": store.name}
 
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+REFERENCE_KINDS: Final[Mapping[str, ReferenceKind]] = MappingProxyType(
     {
-        topics.CONTACTS.name: Kind(CONTACTS, _contact),
-        topics.ARTICLES.name: Kind(ARTICLES, _article, article_key),
-        topics.STORES.name: Kind(STORES, _store, store_key),
+        topics.CONTACTS.name: ReferenceKind(CONTACTS, _contact),
+        topics.ARTICLES.name: ReferenceKind(ARTICLES, _article, article_key),
+        topics.STORES.name: ReferenceKind(STORES, _store, store_key),
     }
 )
 
 
-def reference_document(record: Record, keys: Keys, topic_id: str) -> Document:
+def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Document:
     """
     Return the document that *record* makes; raises Invalid.
 
@@ -104,10 +104,10 @@ def reference_document(record: Record, keys: Keys, topic_id: str) -> Document:
         raise _wrong("The key is missing")
     place = {"topic": topic_id, "partition": record.partition, "offset": record.offset}
     position = {"at": record.at, **place}
-    kind = KINDS[record.topic]
+    kind = REFERENCE_KINDS[record.topic]
     identity = keys.hashed(id_key(key)) if kind.key is None else key
     if record.value is None:
-        expiry = {"expireAt": record.at + KEPT} if kind.key is None else {}
+        expiry = {"expireAt": record.at + ERASURE_RETENTION} if kind.key is None else {}
         return {"_id": identity, "deletedAt": record.at, "position": position, **expiry}
     found = kind.document(record.value, keys)
     if found.get("contactId", found["_id"]) != key:
@@ -116,7 +116,7 @@ def reference_document(record: Record, keys: Keys, topic_id: str) -> Document:
     return {**kept, "position": position}
 
 
-def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOne:
+def newer_reference(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOne:
     """
     Return the write of *document*, unless its topic gave a newer one.
 
@@ -139,9 +139,9 @@ def newer(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOn
     return UpdateOne(where, [{"$replaceWith": whole}], upsert=True)
 
 
-async def keep(
-    database: AsyncDatabase[Document], records: Sequence[Record], keys: Keys, topic_id: str
-) -> Kept:
+async def store_references(
+    database: AsyncDatabase[Document], records: Sequence[Record], keys: ContactKeys, topic_id: str
+) -> StoredReferences:
     """Write *records*, all of one topic; what can't be read is logged and passed over."""
     latest: dict[str, Document] = {}
     deleted: dict[str, str] = {}
@@ -154,9 +154,9 @@ async def keep(
             latest[document["_id"]] = document
             if record.value is None and record.key is not None:
                 deleted[document["_id"]] = record.key.decode()
-    kind = KINDS[records[0].topic]
-    writes = [newer(it, keyed=kind.key is None) for it in latest.values()]
-    await bulk_writes.write(database[kind.collection], writes)
+    kind = REFERENCE_KINDS[records[0].topic]
+    writes = [newer_reference(it, keyed=kind.key is None) for it in latest.values()]
+    await bulk_writes.bulk_write(database[kind.collection], writes)
     metrics.REFERENCES.labels(records[0].topic).inc(len(records))
     where = {"_id": {"$in": list(latest)}}
     found = [it async for it in database[kind.collection].find(where, _LOOKED_AT)]
@@ -164,18 +164,20 @@ async def keep(
     changed = [
         it for it in found if it.get(FORMER) and it["position"] == latest[it["_id"]]["position"]
     ]
-    return Kept(
+    return StoredReferences(
         keys=list({key for it in found for key in changed_keys(kind, it)}),
         changed=[{"_id": it["_id"], "position": it["position"]} for it in changed],
         gone=await _gone(database, deleted if kind.key is None else {}),
     )
 
 
-async def _gone(database: AsyncDatabase[Document], deleted: Mapping[str, str]) -> list[Gone]:
+async def _gone(
+    database: AsyncDatabase[Document], deleted: Mapping[str, str]
+) -> list[DeletedContact]:
     """Return those that are deleted still: one that came again was erased before it came."""
     where = {"_id": {"$in": list(deleted)}, "deletedAt": {"$exists": True}}
     return [
-        Gone(
+        DeletedContact(
             contact_id=deleted[it["_id"]],
             keys=frozenset([id_key(deleted[it["_id"]]), *it.get(FORMER, ())]),
             at=it["deletedAt"],
@@ -184,7 +186,7 @@ async def _gone(database: AsyncDatabase[Document], deleted: Mapping[str, str]) -
     ]
 
 
-def changed_keys(kind: Kind, document: Document) -> set[str]:
+def changed_keys(kind: ReferenceKind, document: Document) -> set[str]:
     """Return the keys, old and new, of what is kept in *document*."""
     own = () if kind.key is None else (kind.key(document["_id"]),)
     return {*own, *document.get("keys", ()), *document.get(FORMER, ())}
@@ -203,7 +205,7 @@ async def forget_former(database: AsyncDatabase[Document], changed: Sequence[Doc
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
     await database[CONTACTS].create_index("keys", sparse=True)  # deleted ones have none
-    for kind in KINDS.values():
+    for kind in REFERENCE_KINDS.values():
         await database[kind.collection].create_index("deletedAt", sparse=True)
 
 

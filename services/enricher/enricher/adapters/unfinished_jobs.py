@@ -10,11 +10,11 @@ from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher.domain.model import Happened
+from enricher.domain.model import ReceivedEvent
 from order_contracts.events import EventType, OrderEvent
 from order_contracts.job import Operation
-from order_runtime.documents.jobs import Entry, entry_of
-from order_runtime.documents.orders import LiveOrder, from_document
+from order_runtime.documents.jobs import LedgerEntry, entry_of
+from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, Document
 
 _HAPPENED: Final = {
@@ -38,11 +38,14 @@ _DUE: Final[Mapping[str, Document]] = {
 
 async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
     await jobs.create_indexes(
-        [IndexModel("at", name=name, partialFilterExpression=due) for name, due in _DUE.items()]
+        [
+            IndexModel("at", name=name, partialFilterExpression=overdue_jobs)
+            for name, overdue_jobs in _DUE.items()
+        ]
     )
 
 
-async def due(jobs: AsyncCollection[Document], before: datetime, limit: int) -> list[str]:
+async def overdue_jobs(jobs: AsyncCollection[Document], before: datetime, limit: int) -> list[str]:
     """Return jobs of commands from *before* whose event was not handled yet, the oldest first."""
     found: dict[str, None] = {}
     for name, where in _DUE.items():
@@ -51,18 +54,22 @@ async def due(jobs: AsyncCollection[Document], before: datetime, limit: int) -> 
     return list(found)
 
 
-async def events_of(database: AsyncDatabase[Document], job_ids: Iterable[str]) -> list[Happened]:
+async def events_of(
+    database: AsyncDatabase[Document], job_ids: Iterable[str]
+) -> list[ReceivedEvent]:
     """Return the events of these jobs, as the order-writer would announce them now."""
     jobs = database[JOBS].find({"_id": {"$in": list(job_ids)}}).sort([("at", 1), ("version", 1)])
     entries = [entry_of(document) async for document in jobs]
     order_ids = list({it.order_id for it in entries})
     orders = database[ORDERS].find({"_id": {"$in": order_ids}})
-    stored = {document["_id"]: from_document(document) async for document in orders}
+    stored = {document["_id"]: order_of(document) async for document in orders}
     live = {key: it for key, it in stored.items() if isinstance(it, LiveOrder)}
     return list(_events(entries, live))
 
 
-def _events(entries: Sequence[Entry], orders: Mapping[str, LiveOrder]) -> Iterator[Happened]:
+def _events(
+    entries: Sequence[LedgerEntry], orders: Mapping[str, LiveOrder]
+) -> Iterator[ReceivedEvent]:
     for it in entries:
         order_id = it.order_id or ""
         order, kind = orders.get(order_id), _HAPPENED.get(it.operation)
@@ -77,4 +84,4 @@ def _events(entries: Sequence[Entry], orders: Mapping[str, LiveOrder]) -> Iterat
             order=order.view() if order else None,
             action=it.action,
         )
-        yield Happened(kind, event, it.at)
+        yield ReceivedEvent(kind, event, it.at)

@@ -8,22 +8,22 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import reference_store
-from enricher.app.contact_erasure import Erase
-from enricher.app.reconciler import Tend
-from enricher.domain.contact_matching import Keys
+from enricher.app.contact_erasure import ContactErasure
+from enricher.app.reconciler import Reconciler
+from enricher.domain.contact_matching import ContactKeys
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import Document
 
 
-class Arrivals:
+class ReferenceHandler:
     """Handles batches of one reference topic; all of it bears being done again."""
 
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        tend: Tend,
-        erase: Erase,
-        keys: Keys,
+        tend: Reconciler,
+        erase: ContactErasure,
+        keys: ContactKeys,
         topic_ids: Mapping[str, str],
     ) -> None:
         self._database = database
@@ -34,9 +34,11 @@ class Arrivals:
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
         """Handle *records* wholly: when this returns, what they mend or erase is done."""
-        for some in runs(records):
+        for some in split_at_deletions(records):
             topic_id = self._topic_ids[some[0].topic]
-            kept = await reference_store.keep(self._database, some, self._keys, topic_id)
+            kept = await reference_store.store_references(
+                self._database, some, self._keys, topic_id
+            )
             await self._erase.note(kept.gone)
             # First what now means somebody else, since two contacts may have shared a key.
             await self._tend.arrived(kept.keys, now)
@@ -44,7 +46,7 @@ class Arrivals:
             await reference_store.forget_former(self._database, kept.changed)
 
 
-def runs(records: Sequence[Record]) -> Iterator[list[Record]]:
+def split_at_deletions(records: Sequence[Record]) -> Iterator[list[Record]]:
     """Yield *records* in stretches: of what a deletion is about, none holds anything else."""
     run: list[Record] = []
     seen: set[bytes | None] = set()

@@ -13,11 +13,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import batch_snapshot, held_actions, links, unfinished_jobs
-from enricher.app.event_handler import Enrich
-from enricher.app.reconciler import Tend
+from enricher.app.event_handler import EventHandler
+from enricher.app.reconciler import Reconciler
 from order_runtime.mongo.client import HELD, JOBS, LINKS, Document
 from order_runtime.process.logs import log
-from order_runtime.process.retry import patiently
+from order_runtime.process.retry import retry_transient
 
 EVERY: Final = timedelta(minutes=1)
 GRACE: Final = timedelta(minutes=5)  # what is younger may still be in somebody's hands
@@ -43,7 +43,7 @@ class Suspects:
         return due
 
 
-class Patrol:
+class CollectionScan:
     """Goes round a collection, a stretch at a time; a round may take days, and ends nowhere."""
 
     def __init__(self, stretch: Callable[[str, int], Awaitable[list[tuple[str, str]]]]) -> None:
@@ -57,7 +57,7 @@ class Patrol:
         return [order_id for _, order_id in found]
 
 
-class Sweep:
+class Sweeper:
     """
     Looks for what is left undone.
 
@@ -67,8 +67,8 @@ class Sweep:
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        enrich: Enrich,
-        tend: Tend,
+        enrich: EventHandler,
+        tend: Reconciler,
         caught_up: CaughtUp,
     ) -> None:
         self._database = database
@@ -76,8 +76,8 @@ class Sweep:
         self._tend = tend
         self._caught_up = caught_up
         self._orders, self._jobs = Suspects(), Suspects()
-        self._waiting = Patrol(partial(links.waiting_after, database[LINKS]))
-        self._all = Patrol(partial(links.after, database[LINKS]))
+        self._waiting = CollectionScan(partial(links.waiting_after, database[LINKS]))
+        self._all = CollectionScan(partial(links.links_after, database[LINKS]))
 
     @asynccontextmanager
     async def beside(self, stop: asyncio.Event) -> AsyncIterator[None]:
@@ -95,7 +95,7 @@ class Sweep:
         """Sweep again and again; what fails ends it."""
         while True:
             await asyncio.sleep(EVERY.total_seconds())
-            await patiently(lambda: self(datetime.now(UTC)), metrics.RETRIES.inc)
+            await retry_transient(lambda: self(datetime.now(UTC)), metrics.RETRIES.inc)
 
     async def __call__(self, now: datetime) -> None:
         await self._end_what_is_over(now)
@@ -111,7 +111,7 @@ class Sweep:
 
     async def _finish(self, now: datetime) -> None:
         """Publish and tell what a worker had decided when it died, if its record didn't do so."""
-        left = await held_actions.untold(self._database[HELD], now - GRACE, LIMIT)
+        left = await held_actions.unannounced(self._database[HELD], now - GRACE, LIMIT)
         await self._tend(left, now)
         _count("untold", len(left))
 
@@ -122,12 +122,12 @@ class Sweep:
         _count("link", await self._tend(self._orders.overdue(wrong, now), now))
 
     async def _gone(self, order_ids: Sequence[str]) -> list[str]:
-        there = await batch_snapshot.orders_of(self._database, order_ids)
+        there = await batch_snapshot.stored_orders(self._database, order_ids)
         return [order_id for order_id in order_ids if order_id not in there]
 
     async def _redo(self, now: datetime) -> None:
         """Handle again the events of jobs that stay due; a job may be older than its event."""
-        due = await unfinished_jobs.due(self._database[JOBS], now - GRACE, LIMIT)
+        due = await unfinished_jobs.overdue_jobs(self._database[JOBS], now - GRACE, LIMIT)
         overdue = set(self._jobs.overdue(due, now)).intersection(due)
         await self._enrich.events(await unfinished_jobs.events_of(self._database, overdue), now)
         _count("job", len(overdue))

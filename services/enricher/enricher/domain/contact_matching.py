@@ -12,7 +12,7 @@ import phonenumbers
 
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
-from order_runtime.documents.erasures import hashed
+from order_runtime.documents.erasures import key_hash
 
 MISSING: Final = "ContactMissing"
 AMBIGUOUS: Final = "ContactAmbiguous"
@@ -42,7 +42,7 @@ Candidates = Mapping[str, Sequence[KnownContact]]
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class ContactKeys:
     """How a contact's identifiers are made comparable: the same way for contacts and orders."""
 
     secret: bytes = field(repr=False)
@@ -60,7 +60,7 @@ class Keys:
         return self._key(contact.match_key_type, contact.match_key)
 
     def hashed(self, key: str) -> str:
-        return hashed(self.secret, key)
+        return key_hash(self.secret, key)
 
     def _key(self, kind: MatchKeyType, value: str) -> str:
         text = value.strip()
@@ -71,7 +71,7 @@ class Keys:
         return f"{kind}:{text}"
 
 
-def matched(contact: ContactKey, found: Sequence[KnownContact]) -> KnownContact | str:
+def match_contact(contact: ContactKey, found: Sequence[KnownContact]) -> KnownContact | str:
     """Return which of those *found* by its key the order means, else why it is none of them."""
     wanted = contact.contact_type.casefold()
     fitting = [

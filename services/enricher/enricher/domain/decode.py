@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from enricher.domain.model import Happened
+from enricher.domain.model import ReceivedEvent
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import EventType, OrderEvent
 from order_runtime.kafka.records import Record
 
 
-class Unreadable(ValueError):
+class UnreadableEvent(ValueError):
     """A record that is no event of an order; says why, without repeating what it holds."""
 
 
-def happened(record: Record) -> Happened:
+def received_event(record: Record) -> ReceivedEvent:
     """Return the event in *record*; raises Unreadable."""
     try:
         headers = read_headers(record.headers)
         event = read_announced(OrderEvent, record.value or b"")
         kind = EventType(headers["ce_type"])
     except (BadHeaders, Invalid) as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableEvent(str(error)) from None
     except KeyError as error:
-        raise Unreadable(f"The header {error.args[0]} is missing") from None
+        raise UnreadableEvent(f"The header {error.args[0]} is missing") from None
     except ValueError:
-        raise Unreadable("The header ce_type names no event of an order") from None
+        raise UnreadableEvent("The header ce_type names no event of an order") from None
     accepted_at = _time(headers.get("ce_time")) or record.at
-    return Happened(kind, event, accepted_at, headers.get("traceparent"))
+    return ReceivedEvent(kind, event, accepted_at, headers.get("traceparent"))
 
 
 def _time(text: str | None) -> datetime | None:

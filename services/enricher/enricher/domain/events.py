@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from enricher.domain.model import Decision, Happened, Held, Life, Link
+from enricher.domain.model import ContactLink, Decision, HeldAction, OrderLifetime, ReceivedEvent
 from enricher.domain.rules import enriched
-from order_contracts.cloudevents import Envelope, Meant
+from order_contracts.cloudevents import DeleteGuard, Envelope
 from order_contracts.commands import DeleteOrder, type_of
 from order_contracts.events import OrderAction, OrderEnriched
 from order_contracts.identity import derived, event_id
@@ -15,18 +15,18 @@ from order_contracts.topics import ACTIONS, COMMANDS, ENRICHED, ENRICHER, Topic
 from order_runtime.kafka.records import Outgoing
 
 
-def announcements(happened: Happened, decision: Decision) -> Iterator[Outgoing]:
+def outgoing_records(received: ReceivedEvent, decision: Decision) -> Iterator[Outgoing]:
     """Yield what *decision* has to tell; a repeat tells the same under the same ids."""
-    job_id, at = happened.event.job_id, happened.accepted_at
+    job_id, at = received.event.job_id, received.accepted_at
     if decision.enriched is not None:
         message_id = event_id(job_id, OrderEnriched.TYPE)
-        yield _record(ENRICHED, decision.enriched, message_id, at, happened.traceparent)
+        yield _record(ENRICHED, decision.enriched, message_id, at, received.traceparent)
     if decision.fire is not None:
         message_id = event_id(job_id, OrderAction.TYPE)
-        yield _record(ACTIONS, decision.fire, message_id, at, happened.traceparent)
+        yield _record(ACTIONS, decision.fire, message_id, at, received.traceparent)
 
 
-def healed(link: Link, now: datetime) -> Outgoing:
+def healed_record(link: ContactLink, now: datetime) -> Outgoing:
     """
     Return the news of a link that got better.
 
@@ -38,25 +38,27 @@ def healed(link: Link, now: datetime) -> Outgoing:
     return _record(ENRICHED, enriched(link), message_id, now)
 
 
-def deletion(life: Life, at: datetime) -> Outgoing:
+def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
     """
     Return the command that deletes an order of an erased contact, if it is that order still.
 
     The order-writer deletes nothing of a later life of the orderId, nor once it is another's.
     """
     envelope = Envelope(
-        id=derived("erasure", life.order_id, life.registration, life.since),
+        id=derived("erasure", lifetime.order_id, lifetime.registration, lifetime.since),
         source=f"/{ENRICHER}",
         type=type_of(DeleteOrder),
         time=at,
-        subject=life.order_id,
-        meant=Meant(life.registration, life.since),
+        subject=lifetime.order_id,
+        guard=DeleteGuard(lifetime.registration, lifetime.since),
     )
-    command = DeleteOrder(order_id=life.order_id)
-    return Outgoing(COMMANDS.name, life.order_id.encode(), command.to_json(), envelope.headers())
+    command = DeleteOrder(order_id=lifetime.order_id)
+    return Outgoing(
+        COMMANDS.name, lifetime.order_id.encode(), command.to_json(), envelope.headers()
+    )
 
 
-def fired(held: Held) -> Outgoing:
+def held_action_record(held: HeldAction) -> Outgoing:
     """Return an action that was held, under the id that it would have had at once."""
     message_id = event_id(held.job_id, OrderAction.TYPE)
     headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()

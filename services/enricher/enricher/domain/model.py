@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from enricher.domain.contact_matching import Candidates, Keys, KnownContact, matched
+from enricher.domain.contact_matching import Candidates, ContactKeys, KnownContact, match_contact
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched, OrderEvent
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
@@ -15,7 +15,7 @@ from order_runtime.documents.erasures import id_key
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class Commitment:
     """What is to become of an action: whoever says it first is right."""
 
     end: Action
@@ -24,7 +24,7 @@ class Agreed:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class ReceivedEvent:
     """An event of an order as it was read."""
 
     kind: EventType
@@ -32,12 +32,12 @@ class Happened:
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
-    agreed: Agreed | None = None
+    commitment: Commitment | None = None
     """What is to become of its action, which somebody may have done already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredOrder:
     """What is stored of an order that exists."""
 
     version: int
@@ -55,7 +55,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class OrderLifetime:
     """What of an orderId's lives belongs to one contact: until it is replaced for another's."""
 
     order_id: str
@@ -68,7 +68,7 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ContactLink:
     """
     What was found when the order was last registered or replaced.
 
@@ -87,7 +87,7 @@ class Link:
     """The keys whose arrival would mend it, one for each that is missing."""
 
 
-class Holding(StrEnum):
+class HoldState(StrEnum):
     """Where a held action is; it leaves `waiting` once, by compare-and-set."""
 
     WAITING = "waiting"
@@ -97,7 +97,7 @@ class Holding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldAction:
     """An action whose order's contact is missing; the order itself is read when it fires."""
 
     job_id: str
@@ -109,19 +109,19 @@ class Held:
     accepted_at: datetime
     until: datetime
     """The end of the hold window."""
-    state: Holding = Holding.WAITING
+    state: HoldState = HoldState.WAITING
     message: bytes | None = None
     """What is to be published, while it is `firing`."""
-    untold: bool = False
+    unannounced: bool = False
     """Whether job and log may not know yet that it waits no more."""
 
     @property
     def waits(self) -> bool:
-        return self.state is Holding.WAITING
+        return self.state is HoldState.WAITING
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedAction:
     """An action that a command embedded, with the version that the command made."""
 
     version: int
@@ -129,17 +129,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReferenceFacts:
     """What is known of the contacts, articles and stores that a batch names."""
 
     contacts: Candidates
     articles: frozenset[str]
     stores: frozenset[str]
-    keys: Keys
+    keys: ContactKeys
 
     def contact_of(self, order: ContactKey) -> KnownContact | str:
         """Return the one contact that the order means, else why there is none."""
-        return matched(order, self.contacts.get(self.keys.wanted(order), ()))
+        return match_contact(order, self.contacts.get(self.keys.wanted(order), ()))
 
     def contact(self, contact_id: str) -> KnownContact:
         """Return a contact that was linked; without its language where it is gone."""
@@ -148,7 +148,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class HoldWindow:
     """How long an action is held for its contact, and what time it is."""
 
     now: datetime
@@ -164,17 +164,17 @@ class Decision:
     action: Action | None = None
     log: tuple[Missing, ...] = ()
     """Entries of the integration log: code and reference."""
-    link: Link | None = None
-    hold: Held | None = None
+    link: ContactLink | None = None
+    hold: HeldAction | None = None
     enriched: OrderEnriched | None = None
     fire: OrderAction | None = None
 
     @property
-    def agreement(self) -> Agreed | None:
+    def agreement(self) -> Commitment | None:
         """What is to be agreed on before any of it is done."""
         if self.action is None:
             return None
-        return Agreed(self.action, self.fire.contact_id if self.fire else None)
+        return Commitment(self.action, self.fire.contact_id if self.fire else None)
 
     @property
     def lacks(self) -> bool:
@@ -184,11 +184,11 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class DecidedEvent:
     """An event with what follows from it."""
 
-    happened: Happened
+    received: ReceivedEvent
     decision: Decision
 
 
-NOTHING: Final = Decision()
+NO_EFFECT: Final = Decision()

@@ -6,43 +6,52 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from enricher.domain.model import Asked, Facts, Held, Holding, Link, Stored
-from enricher.domain.rules import ARTICLE_MISSING, UNKNOWN_CONTACT
+from enricher.domain.model import (
+    ContactLink,
+    HeldAction,
+    HoldState,
+    ReferenceFacts,
+    RequestedAction,
+    StoredOrder,
+)
+from enricher.domain.rules import ARTICLE_MISSING, CONTACT_CODES
 from order_contracts.events import Missing
 from order_contracts.order import ActionName, ActionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OrderContext:
     """One order and all that is kept of it."""
 
-    stored: Stored | None
+    stored: StoredOrder | None
     """None if it is gone."""
-    link: Link | None = None
-    held: Collection[Held] = ()
-    asked: Collection[Asked] = ()
+    link: ContactLink | None = None
+    held: Collection[HeldAction] = ()
+    asked: Collection[RequestedAction] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Reconciliation:
     """What is to become of one order that is looked at again."""
 
-    link: Link | None
+    link: ContactLink | None
     """The link as it should be; None where there is none, or none that counts."""
-    ends: Mapping[str, Holding]
+    ends: Mapping[str, HoldState]
     """What becomes of the actions that wait, by their job: FIRING or DROPPED."""
 
 
-def mend(found: Found, facts: Facts, now: datetime) -> Mended:
+def reconcile(found: OrderContext, facts: ReferenceFacts, now: datetime) -> Reconciliation:
     """Return what becomes of an order by today's facts."""
-    link = counting(found)
-    fresh = healed(link, found.stored, facts) if link and found.stored else None
+    link = current_link(found)
+    fresh = healed_link(link, found.stored, facts) if link and found.stored else None
     linked = fresh is not None and fresh.contact_id is not None
     decided = {it.job_id: _end(it, found, now, linked=linked) for it in found.held}
-    return Mended(fresh, {job_id: end for job_id, end in decided.items() if end is not None})
+    return Reconciliation(
+        fresh, {job_id: end for job_id, end in decided.items() if end is not None}
+    )
 
 
-def counting(found: Found) -> Link | None:
+def current_link(found: OrderContext) -> ContactLink | None:
     """Return the link if it is of the order as it was last registered or replaced."""
     link, stored = found.link, found.stored
     if link is None or stored is None or link.contact_version != stored.contact_version:
@@ -50,7 +59,7 @@ def counting(found: Found) -> Link | None:
     return link
 
 
-def healed(link: Link, stored: Stored, facts: Facts) -> Link:
+def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
     """
     Return *link* without what isn't missing any more.
 
@@ -60,7 +69,7 @@ def healed(link: Link, stored: Stored, facts: Facts) -> Link:
     contact_id = link.contact_id
     left: list[tuple[Missing, str]] = []
     for lacking, key in zip(link.missing, link.waits_for, strict=True):
-        if lacking.code not in UNKNOWN_CONTACT:
+        if lacking.code not in CONTACT_CODES:
             known = facts.articles if lacking.code == ARTICLE_MISSING else facts.stores
             left += [] if lacking.reference in known else [(lacking, key)]
         elif isinstance(found := facts.contact_of(stored.contact), str):
@@ -75,7 +84,7 @@ def healed(link: Link, stored: Stored, facts: Facts) -> Link:
     )
 
 
-def _end(held: Held, found: Found, now: datetime, *, linked: bool) -> Holding | None:
+def _end(held: HeldAction, found: OrderContext, now: datetime, *, linked: bool) -> HoldState | None:
     """
     Return what becomes of an action that waits, if anything.
 
@@ -85,17 +94,17 @@ def _end(held: Held, found: Found, now: datetime, *, linked: bool) -> Holding | 
     if not held.waits:
         return None
     if _outdated(held, found.stored) or _repeated(held, found.asked) or held.until <= now:
-        return Holding.DROPPED
-    return Holding.FIRING if linked else None
+        return HoldState.DROPPED
+    return HoldState.FIRING if linked else None
 
 
-def _outdated(held: Held, stored: Stored | None) -> bool:
+def _outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
     if stored is None or stored.contact_version != held.contact_version:
         return True
     return stored.cancelled_since is not None and stored.cancelled_since > held.version
 
 
-def _repeated(held: Held, asked: Collection[Asked]) -> bool:
+def _repeated(held: HeldAction, asked: Collection[RequestedAction]) -> bool:
     return any(it.version > held.version and _same(it.action, held.action) for it in asked)
 
 
@@ -106,6 +115,6 @@ def _same(one: ActionRequest, other: ActionRequest) -> bool:
     return one.action is not ActionName.CUSTOM or one.data == other.data
 
 
-def in_order(held: Iterable[Held]) -> list[Held]:
+def in_command_order(held: Iterable[HeldAction]) -> list[HeldAction]:
     """Return held actions in the order in which their commands were applied."""
     return sorted(held, key=lambda it: (it.order_id, it.version))

@@ -7,8 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from enricher.domain.contact_matching import AMBIGUOUS, MISSING, Keys, KnownContact
-from enricher.domain.model import NOTHING, Decision, Facts, Happened, Held, Link, Stored, Window
+from enricher.domain.contact_matching import AMBIGUOUS, MISSING, ContactKeys, KnownContact
+from enricher.domain.model import (
+    NO_EFFECT,
+    ContactLink,
+    Decision,
+    HeldAction,
+    HoldWindow,
+    ReceivedEvent,
+    ReferenceFacts,
+    StoredOrder,
+)
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched
 from order_contracts.identity import action_id
 from order_contracts.job import Action, Enrichment
@@ -18,8 +27,8 @@ from order_runtime.documents.erasures import id_key
 ARTICLE_MISSING: Final = "ArticleMissing"
 STORE_MISSING: Final = "StoreMissing"
 DROPPED: Final = "ActionDropped"
-UNKNOWN_CONTACT: Final = frozenset({MISSING, AMBIGUOUS})
-LACKING: Final = UNKNOWN_CONTACT | {ARTICLE_MISSING, STORE_MISSING}
+CONTACT_CODES: Final = frozenset({MISSING, AMBIGUOUS})
+MISSING_CODES: Final = CONTACT_CODES | {ARTICLE_MISSING, STORE_MISSING}
 """What an order may lack; each stands in the log while the order lacks it."""
 CONNECTED: Final = frozenset({EventType.REGISTERED, EventType.REPLACED})
 CHANGED: Final = frozenset({EventType.STATUS_CHANGED, EventType.DELIVERY_CHANGED})
@@ -35,7 +44,11 @@ def store_key(external_store_id: str) -> str:
 
 
 def decide(
-    happened: Happened, stored: Stored | None, link: Link | None, facts: Facts, window: Window
+    received: ReceivedEvent,
+    stored: StoredOrder | None,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
+    window: HoldWindow,
 ) -> Decision:
     """
     Return what follows from an event.
@@ -44,41 +57,49 @@ def decide(
     *link* is its link. A link of the event's own version is a decision that was made before: it
     is kept, whatever the facts say today.
     """
-    match happened.kind:
+    match received.kind:
         case EventType.REGISTERED | EventType.REPLACED:
-            return _connect(happened, stored, link, facts, window)
-        case kind if kind in ACTED and happened.event.action is not None:
-            return _act(happened, stored, link, facts, window)
+            return _connect(received, stored, link, facts, window)
+        case kind if kind in ACTED and received.event.action is not None:
+            return _act(received, stored, link, facts, window)
         case _:
-            return NOTHING
+            return NO_EFFECT
 
 
-def keys_of(happened: Happened, link: Link | None, keys: Keys) -> Iterator[str]:
+def keys_of(received: ReceivedEvent, link: ContactLink | None, keys: ContactKeys) -> Iterator[str]:
     """Yield the keys of the contacts that the decision may need."""
-    order = happened.event.order
-    if order is not None and happened.kind in CONNECTED | ACTED:
+    order = received.event.order
+    if order is not None and received.kind in CONNECTED | ACTED:
         yield keys.wanted(order.contact)
         if link is not None and link.contact_id is not None:
             yield id_key(link.contact_id)
 
 
 def _connect(
-    happened: Happened, stored: Stored | None, link: Link | None, facts: Facts, window: Window
+    received: ReceivedEvent,
+    stored: StoredOrder | None,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
+    window: HoldWindow,
 ) -> Decision:
-    order, version = happened.event.order, happened.event.version
-    if order is None or version is None or not _alive(happened, stored):
-        return _too_late(happened, stored, facts)
+    order, version = received.event.order, received.event.version
+    if order is None or version is None or not _alive(received, stored):
+        return _too_late(received, stored, facts)
     if link is not None and link.contact_version == version:
-        return _connected(happened, link, facts, window)
+        return _connected(received, link, facts, window)
     if stored is None or stored.contact_version != version:
-        return _too_late(happened, stored, facts)
-    fresh = _linked(order, happened, version, stored.registered_at, facts)
-    return replace(_connected(happened, fresh, facts, window), link=fresh)
+        return _too_late(received, stored, facts)
+    fresh = _linked(order, received, version, stored.registered_at, facts)
+    return replace(_connected(received, fresh, facts, window), link=fresh)
 
 
 def _linked(
-    order: Order, happened: Happened, version: int, registered_at: datetime, facts: Facts
-) -> Link:
+    order: Order,
+    received: ReceivedEvent,
+    version: int,
+    registered_at: datetime,
+    facts: ReferenceFacts,
+) -> ContactLink:
     found = facts.contact_of(order.contact)
     missing: list[Missing] = []
     waits_for: list[str] = []
@@ -95,9 +116,9 @@ def _linked(
         missing.append(Missing(code=STORE_MISSING, reference=store))
         waits_for.append(store_key(store))
     contact_id = found.contact_id if isinstance(found, KnownContact) else None
-    return Link(
+    return ContactLink(
         order_id=order.order_id,
-        job_id=happened.event.job_id,
+        job_id=received.event.job_id,
         contact_version=version,
         contact_id=contact_id,
         registered_at=registered_at,
@@ -106,74 +127,86 @@ def _linked(
     )
 
 
-def _connected(happened: Happened, link: Link, facts: Facts, window: Window) -> Decision:
-    acted = _with_contact(happened, link, facts, window)
+def _connected(
+    received: ReceivedEvent, link: ContactLink, facts: ReferenceFacts, window: HoldWindow
+) -> Decision:
+    acted = _with_contact(received, link, facts, window)
     return replace(acted, enriched=enriched(link), log=link.missing + acted.log)
 
 
-def _with_contact(happened: Happened, link: Link, facts: Facts, window: Window) -> Decision:
+def _with_contact(
+    received: ReceivedEvent, link: ContactLink, facts: ReferenceFacts, window: HoldWindow
+) -> Decision:
     """Return what becomes of the action, given the link of the order as it is."""
     if link.contact_id is not None:
-        return fired(happened, facts.contact(link.contact_id), Enrichment.DONE)
+        return fired(received, facts.contact(link.contact_id), Enrichment.DONE)
     missing = Decision(enrichment=Enrichment.CONTACT_MISSING)
-    action, version = happened.event.action, happened.event.version
+    action, version = received.event.action, received.event.version
     if action is None:
         return missing
-    until = happened.accepted_at + window.hold_for
-    if happened.kind is EventType.ACTION_REQUESTED or version is None:
+    until = received.accepted_at + window.hold_for
+    if received.kind is EventType.ACTION_REQUESTED or version is None:
         return replace(missing, action=Action.DROPPED)  # its job fails: that says it all
     if until <= window.now:
         return dropped(missing)
     return replace(
-        missing, action=Action.HELD, hold=hold_of(happened, link.contact_version, window)
+        missing, action=Action.HELD, hold=hold_of(received, link.contact_version, window)
     )
 
 
-def hold_of(happened: Happened, contact_version: int | None, window: Window) -> Held | None:
+def hold_of(
+    received: ReceivedEvent, contact_version: int | None, window: HoldWindow
+) -> HeldAction | None:
     """Return how its action is held; of no version that there is, whoever looks next drops it."""
-    event = happened.event
+    event = received.event
     if event.action is None or event.version is None:
         return None
-    return Held(
+    return HeldAction(
         job_id=event.job_id,
         order_id=event.order_id,
         version=event.version,
         contact_version=contact_version or 0,
         action=event.action,
-        accepted_at=happened.accepted_at,
-        until=happened.accepted_at + window.hold_for,
+        accepted_at=received.accepted_at,
+        until=received.accepted_at + window.hold_for,
     )
 
 
 def _act(
-    happened: Happened, stored: Stored | None, link: Link | None, facts: Facts, window: Window
+    received: ReceivedEvent,
+    stored: StoredOrder | None,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
+    window: HoldWindow,
 ) -> Decision:
     current = (
         link is not None and stored is not None and link.contact_version == stored.contact_version
     )
-    if link is None or not current or not _alive(happened, stored):
-        return _too_late(happened, stored, facts)
-    decision = _with_contact(happened, link, facts, window)
-    contact = tuple(missing for missing in link.missing if missing.code in UNKNOWN_CONTACT)
+    if link is None or not current or not _alive(received, stored):
+        return _too_late(received, stored, facts)
+    decision = _with_contact(received, link, facts, window)
+    contact = tuple(missing for missing in link.missing if missing.code in CONTACT_CODES)
     return replace(decision, log=contact + decision.log)
 
 
-def _too_late(happened: Happened, stored: Stored | None, facts: Facts) -> Decision:
+def _too_late(
+    received: ReceivedEvent, stored: StoredOrder | None, facts: ReferenceFacts
+) -> Decision:
     """
     The order moved on before this event was looked at.
 
     Its action fires all the same, unless the order was deleted or its contact isn't known.
     """
     superseded = Decision(enrichment=Enrichment.SUPERSEDED)
-    order = happened.event.order
-    if order is None or not _alive(happened, stored):
-        return dropped(superseded) if happened.event.action else superseded
+    order = received.event.order
+    if order is None or not _alive(received, stored):
+        return dropped(superseded) if received.event.action else superseded
     found = facts.contact_of(order.contact)
     if isinstance(found, KnownContact):
-        return fired(happened, found, Enrichment.SUPERSEDED)
-    if happened.kind is EventType.ACTION_REQUESTED:
+        return fired(received, found, Enrichment.SUPERSEDED)
+    if received.kind is EventType.ACTION_REQUESTED:
         return unknown_contact(order, found)
-    return dropped(superseded) if happened.event.action else superseded
+    return dropped(superseded) if received.event.action else superseded
 
 
 def unknown_contact(order: Order, code: str) -> Decision:
@@ -182,7 +215,7 @@ def unknown_contact(order: Order, code: str) -> Decision:
     return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(lacking,))
 
 
-def _alive(happened: Happened, stored: Stored | None) -> bool:
+def _alive(received: ReceivedEvent, stored: StoredOrder | None) -> bool:
     """
     Return whether the order that the command met still exists, in the life it had then.
 
@@ -190,9 +223,9 @@ def _alive(happened: Happened, stored: Stored | None) -> bool:
     person's, where all three commands met in one batch. What was agreed on to be fired was so
     while it lived.
     """
-    if happened.agreed is not None and happened.agreed.end is Action.FIRED:
+    if received.commitment is not None and received.commitment.end is Action.FIRED:
         return True
-    return stored is not None and stored.registered_by == happened.event.registration
+    return stored is not None and stored.registered_by == received.event.registration
 
 
 def dropped(decision: Decision) -> Decision:
@@ -200,15 +233,15 @@ def dropped(decision: Decision) -> Decision:
     return replace(decision, action=Action.DROPPED, log=(*decision.log, said))
 
 
-def fired(happened: Happened, contact: KnownContact, state: Enrichment) -> Decision:
-    event, order = happened.event, happened.event.order
+def fired(received: ReceivedEvent, contact: KnownContact, state: Enrichment) -> Decision:
+    event, order = received.event, received.event.order
     if event.action is None or order is None:
         return Decision(enrichment=state)
-    fire = requested(event.job_id, event.action, order, contact)
+    fire = order_action(event.job_id, event.action, order, contact)
     return Decision(enrichment=state, action=Action.FIRED, fire=fire)
 
 
-def requested(
+def order_action(
     job_id: str, action: ActionRequest, order: Order, contact: KnownContact
 ) -> OrderAction:
     """Return what the automation trigger is to receive."""
@@ -224,7 +257,7 @@ def requested(
     )
 
 
-def enriched(link: Link) -> OrderEnriched:
+def enriched(link: ContactLink) -> OrderEnriched:
     """Return what is told of a link."""
     return OrderEnriched.model_construct(
         job_id=link.job_id,

@@ -11,7 +11,7 @@ V = TypeVar("V")
 MAX_KEYS: Final = 1_000  # in one query
 
 
-class Coalesced(Generic[V]):
+class BatchLoader(Generic[V]):
     """
     Looks up values by key.
 

@@ -12,10 +12,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from gateway import metrics
-from gateway.adapters.batch_loader import Coalesced
+from gateway.adapters.batch_loader import BatchLoader
 from order_contracts.identity import version_tag
 from order_contracts.order import Order
-from order_runtime.documents.orders import LiveOrder, from_document
+from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import CODEC, IDEMPOTENCY, JOBS, LINKS, ORDERS, Document
 
 V = TypeVar("V")
@@ -29,7 +29,7 @@ class DatabaseUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActionPreconditions:
     """What decides at once whether an action can be triggered."""
 
     job_id: str
@@ -38,17 +38,17 @@ class Standing:
     """Whether enrichment found that the contact does not exist; false while it is pending."""
 
 
-class Reads:
+class ReadStore:
     """Reads from the primary, coalesced: a hundred callers at once cost a few queries."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         self._database = client.get_database(database, codec_options=CODEC)
-        self._owners = Coalesced(self._find_owners)
-        self._orders = Coalesced(self._finder(ORDERS))
-        self._links = Coalesced(self._finder(LINKS))
-        self._claims = Coalesced(self._finder(IDEMPOTENCY))
+        self._owners = BatchLoader(self._find_owners)
+        self._orders = BatchLoader(self._finder(ORDERS))
+        self._links = BatchLoader(self._finder(LINKS))
+        self._claims = BatchLoader(self._finder(IDEMPOTENCY))
         self.jobs_by_id = self._finder(JOBS)
-        self._jobs = Coalesced(self.jobs_by_id)
+        self._jobs = BatchLoader(self.jobs_by_id)
         self._away_until = 0.0
 
     async def owner(self, order_id: str) -> str | None:
@@ -63,7 +63,7 @@ class Reads:
         """Return who used an Idempotency-Key first; None also while the database is away."""
         return await self._unless_away(self._claims, key)
 
-    async def standing(self, order_id: str) -> Standing | None:
+    async def standing(self, order_id: str) -> ActionPreconditions | None:
         """Return how an order stands for actions; raises DatabaseUnavailable."""
         order = await _answered(self._orders, order_id)
         link = await _answered(self._links, order_id)
@@ -71,7 +71,7 @@ class Reads:
             return None
         counts = link is not None and link["contactVersion"] == order["contactVersion"]
         missing = link is not None and counts and link.get("contactId") is None
-        return Standing(order["jobId"], missing)
+        return ActionPreconditions(order["jobId"], missing)
 
     async def exists(self, order_id: str) -> bool:
         """Return whether there is an order; raises DatabaseUnavailable."""
@@ -81,10 +81,10 @@ class Reads:
         """Return the order with the contact it is linked to; raises DatabaseUnavailable."""
         link = await _answered(self._links, order_id)  # first: so it is never the newer one
         document = await _answered(self._orders, order_id)
-        state = from_document(document) if document else None
+        state = order_of(document) if document else None
         if document is None or not isinstance(state, LiveOrder):
             return None
-        return state.view(contact_of(document, link))
+        return state.view(linked_contact(document, link))
 
     async def job(self, job_id: str) -> Document | None:
         """Return a job's document; raises DatabaseUnavailable."""
@@ -132,7 +132,7 @@ class Reads:
         except PyMongoError as error:
             raise DatabaseUnavailable from error
 
-    async def _unless_away(self, of: Coalesced[V], key: str) -> V | None:
+    async def _unless_away(self, of: BatchLoader[V], key: str) -> V | None:
         if time.monotonic() < self._away_until:
             return None
         try:
@@ -158,7 +158,7 @@ class Reads:
         return find
 
 
-def contact_of(order: Document, link: Document | None) -> str | None:
+def linked_contact(order: Document, link: Document | None) -> str | None:
     """
     Return the contact that the link of an order names, where it is the link of that contact.
 
@@ -170,7 +170,7 @@ def contact_of(order: Document, link: Document | None) -> str | None:
     return link.get("contactId") if counts else None
 
 
-async def _answered(of: Coalesced[V], key: str) -> V | None:
+async def _answered(of: BatchLoader[V], key: str) -> V | None:
     try:
         return await of.get(key)
     except PyMongoError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.api_docs.models import models, reference, type_of
-from gateway.api_docs.text import STYLE, example, folded, table, text
+from gateway.api_docs.text import STYLE, details, example, table, text
 from order_contracts.specs.openapi import document
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -73,7 +73,7 @@ def _body(call: Mapping[str, Any]) -> str:
     contents = call.get("requestBody", {}).get("content", {})
     return "".join(
         f"<h3>Body <code>{text(kind)}</code> {reference(content['schema'])}</h3>"
-        f"{folded('Example', example(content['example']))}"
+        f"{details('Example', example(content['example']))}"
         for kind, content in contents.items()
     )
 
@@ -94,7 +94,7 @@ def _content(response: Mapping[str, Any]) -> str:
         given = [content["example"]] if "example" in content else []
         named = [one["value"] for one in content.get("examples", {}).values()]
         shown = "".join(map(example, given + named))
-        told += folded(f"Example {reference(content['schema'])}", shown)
+        told += details(f"Example {reference(content['schema'])}", shown)
     return told
 
 

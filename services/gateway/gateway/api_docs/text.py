@@ -51,7 +51,7 @@ def _cells(row: Sequence[str]) -> str:
     return "".join(f"<td>{cell}" for cell in row)
 
 
-def folded(summary: str, content: str) -> str:
+def details(summary: str, content: str) -> str:
     """Return *content* behind its *summary*, or nothing."""
     return f"<details><summary>{summary}</summary>{content}</details>" if content else ""
 

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import metrics
-from gateway.app.command_acceptance import Acceptance
+from gateway.app.command_acceptance import CommandAcceptance
 from gateway.domain.command_record import Submission, command_of
 from gateway.domain.query_params import choice_in
-from gateway.domain.request_terms import Terms, terms_of
-from gateway.http.admission import JSON, MAX_BODY, Door, body, media_type, too_large
-from gateway.http.problems import Refused
-from gateway.http.responses import answer
+from gateway.domain.request_terms import RequestTerms, request_terms
+from gateway.http.admission import JSON, MAX_BODY, Admission, body_too_large, media_type, read_body
+from gateway.http.problems import ProblemError
+from gateway.http.responses import json_response
 from order_contracts.answers import MAX_ROWS, BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
 from order_contracts.decoding import Invalid, parse
@@ -29,16 +29,16 @@ from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, RecordToo
 
 MAX_BULK: Final = 8 * 1024 * 1024
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-BREATH: Final = 50  # rows between two chances for other requests
+YIELD_EVERY: Final = 50  # rows between two chances for other requests
 MAX_ERRORS: Final = 10_000  # that the answer lists, of all rows; of what is left, their number
 
 
-class Actions(Choice):
+class ActionsOption(Choice):
     SUPPRESS = "suppress"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BulkInput:
     """A row as it came: an order's JSON, or why there is none."""
 
     index: int
@@ -47,33 +47,37 @@ class Row:
 
 
 @dataclass(slots=True)
-class Room:
+class ErrorBudget:
     """How many errors the answer may still list."""
 
     left: int = MAX_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class BulkRegistration:
     """POST /orders/bulk"""
 
-    door: Door
-    acceptance: Acceptance
+    admission: Admission
+    acceptance: CommandAcceptance
 
     async def register(self, request: Request) -> Response:
-        key = self.door.admit(request, "orders:write", ["actions"])
-        suppress = choice_in(request.query_params, "actions", Actions) is Actions.SUPPRESS
-        terms = terms_of(request.headers, key.id, preconditions=False)
+        key = self.admission.admit(request, "orders:write", ["actions"])
+        suppress = (
+            choice_in(request.query_params, "actions", ActionsOption) is ActionsOption.SUPPRESS
+        )
+        terms = request_terms(request.headers, key.id, preconditions=False)
         rows = await _rows(request)
         results = await self._settled(rows, terms, suppress=suppress)
-        return answer(BulkResult(rows=tuple(results)), _status(results))
+        return json_response(BulkResult(rows=tuple(results)), _status(results))
 
-    async def _settled(self, rows: Sequence[Row], terms: Terms, *, suppress: bool) -> list[BulkRow]:
-        now, room = datetime.now(UTC), Room()
+    async def _settled(
+        self, rows: Sequence[BulkInput], terms: RequestTerms, *, suppress: bool
+    ) -> list[BulkRow]:
+        now, room = datetime.now(UTC), ErrorBudget()
         looked: list[asyncio.Task[BulkRow | Submission]] = []
         async with asyncio.TaskGroup() as tasks:
             for row in rows:
-                if row.index % BREATH == 0:
+                if row.index % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
                 terms_of_row = terms.of_row(row.index)
                 look = self._looked_at(row, terms_of_row, now, room, suppress=suppress)
@@ -81,7 +85,13 @@ class Bulk:
         return await self._published([task.result() for task in looked])
 
     async def _looked_at(
-        self, row: Row, terms: Terms, now: datetime, room: Room, *, suppress: bool
+        self,
+        row: BulkInput,
+        terms: RequestTerms,
+        now: datetime,
+        room: ErrorBudget,
+        *,
+        suppress: bool,
     ) -> BulkRow | Submission:
         """Return the row's command, or its answer where it needs none."""
         if row.refusal is not None:
@@ -90,7 +100,7 @@ class Bulk:
             most = min(MAX_ANSWERED, room.left)
             order = command_of(RegisterOrder, row.value, now, most=most)
             if len(order.to_json()) > MAX_BODY:
-                raise too_large(MAX_BODY)
+                raise body_too_large(MAX_BODY)
             first = await self.acceptance.first_under(order, terms, suppress=suppress)
             if first is None and (owner := await self.acceptance.reads.owner(order.order_id)):
                 first = await self.acceptance.first_under(order, terms, suppress=suppress)
@@ -99,7 +109,7 @@ class Bulk:
         except Invalid as error:
             room.left -= min(len(error.errors), room.left)
             return _invalid(row.index, row.value, error.errors)
-        except Refused as error:
+        except ProblemError as error:
             return _refused(row.index, order.order_id, error)
         if first is not None:
             return self._accepted(row.index, order.order_id, first)
@@ -132,27 +142,27 @@ class Bulk:
             return _told(index, order_id, "TooLarge", "The order is larger than Kafka takes")
         except OutcomeUnknown:
             told = _told(index, order_id, "OutcomeUnknown", "No answer in time; it may be applied")
-            href = self.acceptance.links.job(row.job_id)
+            href = self.acceptance.urls.job(row.job_id)
             return told.model_copy(update={"job_id": row.job_id, "href": href})
         metrics.ACCEPTED.labels(type(row.command).__name__).inc()
         return self._accepted(index, order_id, row.job_id)
 
     def _accepted(self, index: int, order_id: str, job_id: str) -> BulkRow:
-        href = self.acceptance.links.job(job_id)
+        href = self.acceptance.urls.job(job_id)
         return BulkRow(index=index, order_id=order_id, status=202, job_id=job_id, href=href)
 
     def _exists(self, index: int, order_id: str, owner: str) -> BulkRow:
         told = _told(index, order_id, "OrderExists", f"Job {owner} registered it")
-        href = self.acceptance.links.job(owner)
+        href = self.acceptance.urls.job(owner)
         return told.model_copy(update={"job_id": owner, "href": href})
 
 
-async def _rows(request: Request) -> list[Row]:
+async def _rows(request: Request) -> list[BulkInput]:
     """Return the rows of a JSON array, or of lines of JSON."""
     kind = media_type(request)
     if kind != JSON and kind not in NDJSON:
-        raise Refused("UnsupportedMediaType", "Send application/json or application/x-ndjson.")
-    content = await body(request, MAX_BULK)
+        raise ProblemError("UnsupportedMediaType", "Send application/json or application/x-ndjson.")
+    content = await read_body(request, MAX_BULK)
     found = _lines(content) if kind in NDJSON else _items(content)
     rows = list(islice(found, MAX_ROWS + 1))
     if not 1 <= len(rows) <= MAX_ROWS:
@@ -161,23 +171,23 @@ async def _rows(request: Request) -> list[Row]:
     return rows
 
 
-def _items(content: bytes) -> Iterator[Row]:
+def _items(content: bytes) -> Iterator[BulkInput]:
     value = parse(content)
     if not isinstance(value, list):
         raise Invalid((FieldError(pointer="", code="Invalid", message="Must be an array"),))
-    return (Row(index, item) for index, item in enumerate(value))
+    return (BulkInput(index, item) for index, item in enumerate(value))
 
 
-def _lines(content: bytes) -> Iterator[Row]:
+def _lines(content: bytes) -> Iterator[BulkInput]:
     lines = (line for line in content.split(b"\n") if line.strip())
     for index, line in enumerate(lines):
         if len(line) > MAX_BODY:
-            yield Row(index, refusal=_refused(index, None, too_large(MAX_BODY)))
+            yield BulkInput(index, refusal=_refused(index, None, body_too_large(MAX_BODY)))
             continue
         try:
-            yield Row(index, parse(line))
+            yield BulkInput(index, parse(line))
         except Invalid as error:
-            yield Row(index, refusal=_invalid(index, None, error.errors))
+            yield BulkInput(index, refusal=_invalid(index, None, error.errors))
 
 
 def _invalid(index: int, value: object, errors: tuple[FieldError, ...]) -> BulkRow:
@@ -186,7 +196,7 @@ def _invalid(index: int, value: object, errors: tuple[FieldError, ...]) -> BulkR
     return BulkRow(index=index, order_id=named, status=400, errors=errors)
 
 
-def _refused(index: int, order_id: str | None, refusal: Refused) -> BulkRow:
+def _refused(index: int, order_id: str | None, refusal: ProblemError) -> BulkRow:
     return _told(index, order_id, refusal.problem.code, refusal.problem.detail)
 
 

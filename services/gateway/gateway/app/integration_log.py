@@ -8,12 +8,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.adapters.read_store import Reads
-from gateway.domain.pagination import Place, links, page_of, turned
+from gateway.adapters.read_store import ReadStore
+from gateway.domain.pagination import Cursor, page_links, page_of, page_rows
 from gateway.domain.query_params import choice_in, time_in
-from gateway.domain.urls import BASE_PATH, Links
-from gateway.http.admission import Door
-from gateway.http.responses import answer
+from gateway.domain.urls import BASE_PATH, Urls
+from gateway.http.admission import Admission
+from gateway.http.responses import json_response
 from order_contracts.answers import IntegrationLog
 from order_contracts.integration_log import LogEntry
 from order_contracts.values import Choice
@@ -28,15 +28,15 @@ class _Severity(Choice):
 
 
 @dataclass(frozen=True, slots=True)
-class Logbook:
+class IntegrationLogQueries:
     """The integration log."""
 
-    door: Door
-    reads: Reads
-    links: Links
+    admission: Admission
+    reads: ReadStore
+    urls: Urls
 
     async def list(self, request: Request) -> Response:
-        self.door.admit(request, "orders:read", QUERY)
+        self.admission.admit(request, "orders:read", QUERY)
         query = request.query_params
         page, since = page_of(query), time_in(query, "since")
         severity = choice_in(query, "severity", _Severity)
@@ -48,14 +48,16 @@ class Logbook:
         found = await self.reads.rows(
             INTEGRATION_LOG, [*where, page.where("at")], page.sort("at"), page.count + 1
         )
-        rows = turned(found, page)
-        ends = [Place(row["at"], row["_id"]) for row in rows.rows]
-        first, last = (ends[0], ends[-1]) if ends else (page.beside, page.beside)
-        url = f"{self.links.public_url}{BASE_PATH}/integration-log"
-        items = tuple(map(entry_of, rows.rows))
-        return answer(IntegrationLog(items=items, links=links(url, query, rows, first, last)))
+        rows = page_rows(found, page)
+        ends = [Cursor(row["at"], row["_id"]) for row in rows.rows]
+        first, last = (ends[0], ends[-1]) if ends else (page.cursor, page.cursor)
+        url = f"{self.urls.public_url}{BASE_PATH}/integration-log"
+        items = tuple(map(log_entry_of, rows.rows))
+        return json_response(
+            IntegrationLog(items=items, links=page_links(url, query, rows, first, last))
+        )
 
 
-def entry_of(document: Document) -> LogEntry:
+def log_entry_of(document: Document) -> LogEntry:
     """Return an entry of the integration log from its document."""
     return LogEntry.model_validate({**document, "id": document["_id"]})

@@ -15,7 +15,7 @@ EVERY_SECONDS: Final = 0.03
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
 
 
-class Waiting:
+class JobWaiter:
     """Callers who wait for jobs to be stored."""
 
     def __init__(self, fetch: Fetch, leaving: Callable[[], bool] = lambda: False) -> None:

@@ -10,34 +10,34 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.adapters.read_store import Reads
-from gateway.domain.pagination import Place, links, page_of, turned
+from gateway.adapters.read_store import ReadStore
+from gateway.domain.pagination import Cursor, page_links, page_of, page_rows
 from gateway.domain.query_params import choice_in, time_in
-from gateway.domain.urls import BASE_PATH, Links
-from gateway.http.admission import Door
-from gateway.http.problems import Refused, failed_job
-from gateway.http.responses import RETRY, answer
+from gateway.domain.urls import BASE_PATH, Urls
+from gateway.http.admission import Admission
+from gateway.http.problems import ProblemError, failed_job_problem
+from gateway.http.responses import RETRY_SOON, json_response
 from order_contracts.answers import JobList
 from order_contracts.job import Job, JobStatus, Operation
 from order_contracts.values import Choice
-from order_runtime.auth.job_ids import Secrets
-from order_runtime.documents.jobs import RETENTION, accepted, job_of
+from order_runtime.auth.job_ids import JobIdSecrets
+from order_runtime.documents.jobs import RETENTION, accepted_job, job_of
 from order_runtime.mongo.client import JOBS, Document
 
 LIST_QUERY: Final = ("orderId", "status", "since", "count", "continuation")
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobQueries:
     """The calls that answer jobs."""
 
-    door: Door
-    reads: Reads
-    links: Links
-    secrets: Secrets
+    admission: Admission
+    reads: ReadStore
+    urls: Urls
+    secrets: JobIdSecrets
 
     async def get(self, request: Request) -> Response:
-        self.door.admit(request, "orders:read", ["redirect"])
+        self.admission.admit(request, "orders:read", ["redirect"])
         redirect = choice_in(request.query_params, "redirect", _Redirect)
         job = await self._job(request.path_params["job_id"])
         if (
@@ -46,11 +46,11 @@ class Jobs:
             and job.status is not JobStatus.FAILED
         ):
             return Response(status_code=302, headers={"Location": job.order.href})
-        return answered(job)
+        return job_response(job)
 
     async def list(self, request: Request) -> Response:
         """Answer the jobs of commands that were applied or refused, the newest first."""
-        self.door.admit(request, "orders:read", LIST_QUERY)
+        self.admission.admit(request, "orders:read", LIST_QUERY)
         query = request.query_params
         page, since = page_of(query), time_in(query, "since")
         status = choice_in(query, "status", _Status)
@@ -62,12 +62,12 @@ class Jobs:
             page.where("at"),
         ]
         found = await self.reads.rows(JOBS, where, page.sort("at"), page.count + 1)
-        rows = turned(found, page)
-        ends = [Place(row["at"], row["_id"]) for row in rows.rows]
-        first, last = (ends[0], ends[-1]) if ends else (page.beside, page.beside)
-        url = f"{self.links.public_url}{BASE_PATH}/orders/jobs"
+        rows = page_rows(found, page)
+        ends = [Cursor(row["at"], row["_id"]) for row in rows.rows]
+        first, last = (ends[0], ends[-1]) if ends else (page.cursor, page.cursor)
+        url = f"{self.urls.public_url}{BASE_PATH}/orders/jobs"
         items = await self.all_shown(rows.rows, there=True)
-        return answer(JobList(items=items, links=links(url, query, rows, first, last)))
+        return json_response(JobList(items=items, links=page_links(url, query, rows, first, last)))
 
     async def all_shown(self, documents: Sequence[Document], *, there: bool) -> tuple[Job, ...]:
         """
@@ -91,8 +91,8 @@ class Jobs:
         job = job_of(
             document,
             created_at=self.secrets.issued_at(job_id) or document["at"],
-            href=self.links.job(job_id),
-            order_href=self.links.order(order_id) if there and order_id else None,
+            href=self.urls.job(job_id),
+            order_href=self.urls.order(order_id) if there and order_id else None,
         )
         if under is None:
             return job
@@ -120,20 +120,20 @@ class Jobs:
         if found is not None:
             return await self.stored(found)
         if issued_at is None:
-            raise Refused("JobNotFound", "This system issued no such job.")
-        return accepted(job_id, created_at=issued_at, href=self.links.job(job_id))
+            raise ProblemError("JobNotFound", "This system issued no such job.")
+        return accepted_job(job_id, created_at=issued_at, href=self.urls.job(job_id))
 
 
-def answered(job: Job, headers: Mapping[str, str] | None = None) -> Response:
+def job_response(job: Job, headers: Mapping[str, str] | None = None) -> Response:
     """Return a job with its own status: a failed one as a problem that holds it."""
     if job.status is JobStatus.FAILED and job.errors:
-        return failed_job(job, job.errors[0]).response(headers)
-    retry = RETRY if job.status is JobStatus.ACCEPTED else {}
-    return answer(job, headers={**retry, **(headers or {})})
+        return failed_job_problem(job, job.errors[0]).response(headers)
+    retry = RETRY_SOON if job.status is JobStatus.ACCEPTED else {}
+    return json_response(job, headers={**retry, **(headers or {})})
 
 
-def _expired() -> Refused:
-    return Refused("JobExpired", "Jobs are kept for 30 days.")
+def _expired() -> ProblemError:
+    return ProblemError("JobExpired", "Jobs are kept for 30 days.")
 
 
 class _Redirect(Choice):

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.adapters.read_store import DatabaseUnavailable
-from gateway.app.command_acceptance import Acceptance
-from gateway.domain.command_record import addressed, command_of
-from gateway.domain.request_terms import terms_of
-from gateway.http.admission import Door, json_value
-from gateway.http.problems import Refused
+from gateway.app.command_acceptance import CommandAcceptance
+from gateway.domain.command_record import command_for_path, command_of
+from gateway.domain.request_terms import request_terms
+from gateway.http.admission import Admission, read_json
+from gateway.http.problems import ProblemError
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
@@ -29,16 +29,16 @@ C = TypeVar("C", ReplaceOrder, ChangeOrderStatus, ChangeOrderDelivery)
 
 
 @dataclass(frozen=True, slots=True)
-class Writes:
+class OrderCommands:
     """Register, replace, delete, change, act: each is one command."""
 
-    door: Door
-    acceptance: Acceptance
+    admission: Admission
+    acceptance: CommandAcceptance
 
     async def register(self, request: Request) -> Response:
-        key = self.door.admit(request, "orders:write")
-        terms = terms_of(request.headers, key.id, preconditions=False)
-        order = command_of(RegisterOrder, await json_value(request), datetime.now(UTC))
+        key = self.admission.admit(request, "orders:write")
+        terms = request_terms(request.headers, key.id, preconditions=False)
+        order = command_of(RegisterOrder, await read_json(request), datetime.now(UTC))
         first = await self.acceptance.first_under(order, terms)
         if first is None and (owner := await self.acceptance.reads.owner(order.order_id)):
             # Both are stored in one transaction: whoever sees the order sees the key as well.
@@ -57,20 +57,22 @@ class Writes:
         return await self._change(request, ChangeOrderDelivery)
 
     async def delete(self, request: Request) -> Response:
-        key = self.door.admit(request, "orders:write")
-        terms = terms_of(request.headers, key.id)
-        command = addressed(DeleteOrder, request.path_params["order_id"], {}, datetime.now(UTC))
+        key = self.admission.admit(request, "orders:write")
+        terms = request_terms(request.headers, key.id)
+        command = command_for_path(
+            DeleteOrder, request.path_params["order_id"], {}, datetime.now(UTC)
+        )
         first = await self.acceptance.first_under(command, terms)
         return await self.acceptance.accept(command, terms, first)
 
     async def act(self, request: Request) -> Response:
         """Trigger an action; what can be known at once is answered at once."""
-        key = self.door.admit(request, "orders:write")
-        terms = terms_of(request.headers, key.id, preconditions=False)
-        command = addressed(
+        key = self.admission.admit(request, "orders:write")
+        terms = request_terms(request.headers, key.id, preconditions=False)
+        command = command_for_path(
             TriggerOrderAction,
             request.path_params["order_id"],
-            await json_value(request),
+            await read_json(request),
             datetime.now(UTC),
         )
         first = await self.acceptance.first_under(command, terms)
@@ -79,10 +81,10 @@ class Writes:
         return await self.acceptance.accept(command, terms, first)
 
     async def _change(self, request: Request, model: type[C]) -> Response:
-        key = self.door.admit(request, "orders:write")
-        terms = terms_of(request.headers, key.id)
+        key = self.admission.admit(request, "orders:write")
+        terms = request_terms(request.headers, key.id)
         order_id = request.path_params["order_id"]
-        command = addressed(model, order_id, await json_value(request), datetime.now(UTC))
+        command = command_for_path(model, order_id, await read_json(request), datetime.now(UTC))
         first = await self.acceptance.first_under(command, terms)
         return await self.acceptance.accept(command, terms, first)
 
@@ -92,12 +94,14 @@ class Writes:
         except DatabaseUnavailable:
             return  # the job tells
         if found is None:
-            raise Refused("OrderNotFound", "There is no order with this orderId.")
+            raise ProblemError("OrderNotFound", "There is no order with this orderId.")
         if command.version_tag != version_tag(found.job_id):
-            raise Refused("VersionMismatch", "The order has another versionTag.", status=404)
+            raise ProblemError("VersionMismatch", "The order has another versionTag.", status=404)
         if found.contact_missing:
-            raise Refused("ContactMissing", "The order's contact does not exist.")
+            raise ProblemError("ContactMissing", "The order's contact does not exist.")
 
-    def _exists(self, owner: str) -> Refused:
+    def _exists(self, owner: str) -> ProblemError:
         detail = f"An order with this orderId exists; job {owner} registered it."
-        return Refused("OrderExists", detail, job_id=owner, href=self.acceptance.links.job(owner))
+        return ProblemError(
+            "OrderExists", detail, job_id=owner, href=self.acceptance.urls.job(owner)
+        )

@@ -10,15 +10,15 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.adapters.read_store import Reads, contact_of
-from gateway.app.integration_log import entry_of
-from gateway.app.jobs import Jobs
-from gateway.domain.pagination import Page, Place, links, page_of, turned
-from gateway.domain.query_params import choice_in, invalid, time_in
-from gateway.domain.urls import BASE_PATH, Links
-from gateway.http.admission import Door, json_value
-from gateway.http.problems import Refused
-from gateway.http.responses import answer
+from gateway.adapters.read_store import ReadStore, linked_contact
+from gateway.app.integration_log import log_entry_of
+from gateway.app.jobs import JobQueries
+from gateway.domain.pagination import Cursor, Page, page_links, page_of, page_rows
+from gateway.domain.query_params import choice_in, invalid_parameter, time_in
+from gateway.domain.urls import BASE_PATH, Urls
+from gateway.http.admission import Admission, read_json
+from gateway.http.problems import ProblemError
+from gateway.http.responses import json_response
 from order_contracts.answers import (
     Attempt,
     CheckResult,
@@ -30,7 +30,7 @@ from order_contracts.answers import (
 )
 from order_contracts.decoding import read
 from order_contracts.order import Order, OrderStatus
-from order_runtime.documents.orders import LiveOrder, from_document
+from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
     INTEGRATION_LOG,
@@ -47,45 +47,45 @@ BY_CONTACT: Final = ("contactId", "status", "createdFrom", "createdTo", *PAGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class OrderQueries:
     """The reading side."""
 
-    door: Door
-    reads: Reads
-    links: Links
-    jobs: Jobs
+    admission: Admission
+    reads: ReadStore
+    urls: Urls
+    jobs: JobQueries
 
     async def get(self, request: Request) -> Response:
-        self.door.admit(request, "orders:read", ["contactId"])
+        self.admission.admit(request, "orders:read", ["contactId"])
         order = await self.reads.order(request.path_params["order_id"])
         contact_id = request.query_params.get("contactId")
         if order is None or (contact_id is not None and contact_id != order.contact_id):
-            raise Refused("OrderNotFound", "There is no such order, or none of this contact.")
-        return answer(order, headers={"ETag": f'"{order.version_tag}"'})
+            raise ProblemError("OrderNotFound", "There is no such order, or none of this contact.")
+        return json_response(order, headers={"ETag": f'"{order.version_tag}"'})
 
     async def list(self, request: Request) -> Response:
         """Answer the orders of a contact, or, for operators, those that changed."""
         if "changedSince" in request.query_params:
             return await self._changed(request)
-        self.door.admit(request, "orders:read", BY_CONTACT)
+        self.admission.admit(request, "orders:read", BY_CONTACT)
         query = request.query_params
         if not query.get("contactId"):
-            raise invalid("contactId", "Is required")
+            raise invalid_parameter("contactId", "Is required")
         page = page_of(query)
         found = await self.reads.joined(LINKS, _of_contact(query, page))
-        rows = turned(found, page)
+        rows = page_rows(found, page)
         orders = [_view(row["found"], row["contactId"]) for row in rows.rows]
-        ends = [Place(row["registeredAt"], row["_id"]) for row in rows.rows]
+        ends = [Cursor(row["registeredAt"], row["_id"]) for row in rows.rows]
         return self._page(orders, ends, query, page, rows)
 
     async def check(self, request: Request) -> Response:
         """Answer which of the given orders are missing here or have another version."""
-        self.door.admit(request, "orders:read")
-        value = await json_value(request, MAX_CHECK_BODY)
+        self.admission.admit(request, "orders:read")
+        value = await read_json(request, MAX_CHECK_BODY)
         wrapped = {"orders": value} if isinstance(value, list) else value
         expected = read(ExpectedOrders, wrapped, strict=True).orders
         tags = await self.reads.tags([one.order_id for one in expected])
-        return answer(
+        return json_response(
             CheckResult(
                 checked=len(expected),
                 missing=tuple(one.order_id for one in expected if one.order_id not in tags),
@@ -100,7 +100,7 @@ class Orders:
 
     async def history(self, request: Request) -> Response:
         """Answer all that is known of an order, also of one that is gone."""
-        self.door.admit(request, "orders:read")
+        self.admission.admit(request, "orders:read")
         order_id = request.path_params["order_id"]
         newest, of = {"at": -1, "_id": -1}, [{"orderId": order_id}]
         jobs, log, deliveries = await asyncio.gather(
@@ -109,20 +109,20 @@ class Orders:
             self.reads.rows(ACTION_DELIVERIES, of, {"createdAt": -1, "_id": -1}, MAX_HISTORY),
         )
         if not jobs:
-            raise Refused("OrderNotFound", "No command ever named this order.")
+            raise ProblemError("OrderNotFound", "No command ever named this order.")
         there = await self.reads.exists(order_id)
-        return answer(
+        return json_response(
             History(
                 order_id=order_id,
                 jobs=await self.jobs.all_shown(jobs, there=there),
-                warnings=tuple(map(entry_of, log)),
+                warnings=tuple(map(log_entry_of, log)),
                 deliveries=tuple(map(_delivery, deliveries)),
             )
         )
 
     async def _changed(self, request: Request) -> Response:
         """Answer orders by their last change, the oldest first: what a reconciliation reads."""
-        self.door.admit(request, "ops", ["changedSince", *PAGED])
+        self.admission.admit(request, "ops", ["changedSince", *PAGED])
         query = request.query_params
         page, since = page_of(query, ascending=True), time_in(query, "changedSince")
         where = [
@@ -130,24 +130,24 @@ class Orders:
             page.where("updatedAt"),
         ]
         found = await self.reads.rows(ORDERS, where, page.sort("updatedAt"), page.count + 1)
-        rows = turned(found, page)
+        rows = page_rows(found, page)
         linked = await self.reads.links_of([row["_id"] for row in rows.rows])
-        orders = [_view(row, contact_of(row, linked.get(row["_id"]))) for row in rows.rows]
-        ends = [Place(row["updatedAt"], row["_id"]) for row in rows.rows]
+        orders = [_view(row, linked_contact(row, linked.get(row["_id"]))) for row in rows.rows]
+        ends = [Cursor(row["updatedAt"], row["_id"]) for row in rows.rows]
         return self._page(orders, ends, query, page, rows)
 
     def _page(
         self,
         orders: Sequence[Order],
-        ends: Sequence[Place],
+        ends: Sequence[Cursor],
         query: Mapping[str, str],
         page: Page,
         rows: Any,
     ) -> Response:
-        first, last = (ends[0], ends[-1]) if ends else (page.beside, page.beside)
-        url = f"{self.links.public_url}{BASE_PATH}/orders"
-        beside = links(url, query, rows, first, last)
-        return answer(OrderList(items=tuple(orders), links=beside))
+        first, last = (ends[0], ends[-1]) if ends else (page.cursor, page.cursor)
+        url = f"{self.urls.public_url}{BASE_PATH}/orders"
+        cursor = page_links(url, query, rows, first, last)
+        return json_response(OrderList(items=tuple(orders), links=cursor))
 
 
 def _of_contact(query: Mapping[str, str], page: Page) -> list[Document]:
@@ -181,7 +181,7 @@ def _of_contact(query: Mapping[str, str], page: Page) -> list[Document]:
 
 
 def _view(document: Document, contact_id: str | None) -> Order:
-    state = from_document(document)
+    state = order_of(document)
     if not isinstance(state, LiveOrder):
         raise TypeError("only orders that exist are asked for")
     return state.view(contact_id)

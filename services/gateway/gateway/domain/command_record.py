@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from gateway.domain.request_terms import Terms
+from gateway.domain.request_terms import RequestTerms
 from order_contracts.base import Message
 from order_contracts.cloudevents import Envelope
 from order_contracts.commands import Command, type_of
@@ -26,7 +26,7 @@ class Submission:
     job_id: str
     command: Command
     at: datetime
-    terms: Terms
+    terms: RequestTerms
     suppress_actions: bool = False
 
     def record(self) -> Outgoing:
@@ -46,7 +46,7 @@ class Submission:
         return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())
 
 
-def fingerprint_of(command: Command, terms: Terms, *, suppress: bool = False) -> str:
+def fingerprint_of(command: Command, terms: RequestTerms, *, suppress: bool = False) -> str:
     """Return the fingerprint that the order-writer will find for this command."""
     value = parse(command.to_json())
     return fingerprint(type_of(type(command)), value, terms.if_match, suppress=suppress)
@@ -57,7 +57,7 @@ def command_of(model: type[C], value: object, now: datetime, *, most: int = MAX_
     return read(model, value, strict=True, now=now, most=most)
 
 
-def addressed(model: type[C], order_id: str, value: object, now: datetime) -> C:
+def command_for_path(model: type[C], order_id: str, value: object, now: datetime) -> C:
     """
     Return parsed JSON as a command to the order that the path names.
 

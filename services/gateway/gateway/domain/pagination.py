@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from gateway.domain.query_params import invalid
+from gateway.domain.query_params import invalid_parameter
 from order_contracts.answers import PageLink
 from order_contracts.decoding import Invalid, parse
 
@@ -25,7 +25,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """A row's place in its list: a time, and an id where times are equal."""
 
     at: datetime
@@ -37,17 +37,17 @@ class Page:
     """Which rows are asked for: `count` of them, behind or before a place."""
 
     count: int = DEFAULT_COUNT
-    beside: Place | None = None
+    cursor: Cursor | None = None
     back: bool = False
     ascending: bool = False
     """Whether the list's first row is its oldest."""
 
     def where(self, at: str, row_id: str = "_id") -> Mapping[str, Any]:
         """Return the filter for the rows of this page, by the names of the two fields."""
-        if self.beside is None:
+        if self.cursor is None:
             return {}
         than = "$gt" if self.upward else "$lt"
-        place = self.beside
+        place = self.cursor
         return {
             "$or": [{at: {than: place.at}}, {at: place.at, row_id: {than: place.id}}],
         }
@@ -62,7 +62,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class PageRows:
     """A page's rows in the list's own order, and what lies before and behind them."""
 
     rows: Sequence[Any]
@@ -70,47 +70,47 @@ class Turned:
     next: bool
 
 
-def turned(found: Sequence[T], page: Page) -> Turned:
+def page_rows(found: Sequence[T], page: Page) -> PageRows:
     """Return the page of the rows *found*, of which one more than `count` was asked for."""
     rows, more = list(found[: page.count]), len(found) > page.count
     if page.back:
-        return Turned(rows[::-1], previous=more, next=True)
-    return Turned(rows, previous=page.beside is not None, next=more)
+        return PageRows(rows[::-1], previous=more, next=True)
+    return PageRows(rows, previous=page.cursor is not None, next=more)
 
 
 def page_of(query: Mapping[str, str], *, ascending: bool = False) -> Page:
     """Return the page that a query asks for; raises Invalid."""
     count = query.get("count", str(DEFAULT_COUNT))
     if not (_COUNT.fullmatch(count) and 1 <= int(count) <= MAX_COUNT):
-        raise invalid("count", f"Must be a number from 1 to {MAX_COUNT}")
+        raise invalid_parameter("count", f"Must be a number from 1 to {MAX_COUNT}")
     token = query.get("continuation")
-    beside, back = _read(token) if token is not None else (None, False)
-    return Page(int(count), beside, back, ascending)
+    cursor, back = _read(token) if token is not None else (None, False)
+    return Page(int(count), cursor, back, ascending)
 
 
-def links(
-    url: str, query: Mapping[str, str], turned: Turned, first: Place | None, last: Place | None
+def page_links(
+    url: str, query: Mapping[str, str], rows: PageRows, first: Cursor | None, last: Cursor | None
 ) -> tuple[PageLink, ...]:
     """Return the links to the pages beside this one; *first* and *last* are its ends."""
     found = []
-    if turned.next and last is not None:
+    if rows.next and last is not None:
         found.append(PageLink(rel="next", href=_href(url, query, last, back=False)))
-    if turned.previous and first is not None:
+    if rows.previous and first is not None:
         found.append(PageLink(rel="previous", href=_href(url, query, first, back=True)))
     return tuple(found)
 
 
-def _href(url: str, query: Mapping[str, str], place: Place, *, back: bool) -> str:
+def _href(url: str, query: Mapping[str, str], place: Cursor, *, back: bool) -> str:
     kept = {name: value for name, value in query.items() if name != "continuation"}
     return f"{url}?{urlencode(kept | {'continuation': _written(place, back=back)})}"
 
 
-def _written(place: Place, *, back: bool) -> str:
+def _written(place: Cursor, *, back: bool) -> str:
     content = [(place.at - _EPOCH) // _MILLISECOND, place.id, int(back)]
     return urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
-def _read(token: str) -> tuple[Place, bool]:
+def _read(token: str) -> tuple[Cursor, bool]:
     try:
         content = parse(urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
     except ValueError:
@@ -121,12 +121,12 @@ def _read(token: str) -> tuple[Place, bool]:
     raise _not_ours()
 
 
-def _place(milliseconds: int, row_id: str) -> Place:
+def _place(milliseconds: int, row_id: str) -> Cursor:
     try:
-        return Place(_EPOCH + timedelta(milliseconds=milliseconds), row_id)
+        return Cursor(_EPOCH + timedelta(milliseconds=milliseconds), row_id)
     except OverflowError:
         raise _not_ours() from None
 
 
 def _not_ours() -> Invalid:
-    return invalid("continuation", "Must be taken from a link as it is")
+    return invalid_parameter("continuation", "Must be taken from a link as it is")

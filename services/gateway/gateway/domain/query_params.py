@@ -18,12 +18,12 @@ E = TypeVar("E", bound=Choice)
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
-def invalid(name: str, message: str) -> Invalid:
+def invalid_parameter(name: str, message: str) -> Invalid:
     """Return the error of the query parameter *name*."""
     return Invalid((FieldError(pointer=f"/{name}", code="Invalid", message=message),))
 
 
-def known(given: Iterable[str], names: Iterable[str]) -> None:
+def refuse_unknown(given: Iterable[str], names: Iterable[str]) -> None:
     """Refuse parameters that nobody reads, or that come twice: a slip must not widen a list."""
     counts, allowed = Counter(given), set(names)
     unknown = [
@@ -48,7 +48,7 @@ def time_in(query: Mapping[str, str], name: str) -> datetime | None:
     try:
         return _TIME.validate_python(text.strip().replace(" ", "+") if "T" in text else text)
     except ValidationError:
-        raise invalid(name, "Must be an RFC 3339 time with an offset") from None
+        raise invalid_parameter(name, "Must be an RFC 3339 time with an offset") from None
 
 
 def choice_in(query: Mapping[str, str], name: str, choices: type[E]) -> E | None:
@@ -59,4 +59,4 @@ def choice_in(query: Mapping[str, str], name: str, choices: type[E]) -> E | None
         return choices(text)
     except ValueError:
         listed = ", ".join(choices)
-        raise invalid(name, f"Must be one of {listed}") from None
+        raise invalid_parameter(name, f"Must be one of {listed}") from None

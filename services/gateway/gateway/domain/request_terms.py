@@ -19,7 +19,7 @@ _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])",
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RequestTerms:
     """The headers of a write."""
 
     if_match: str | None = None
@@ -29,16 +29,18 @@ class Terms:
     """Seconds to wait for the job's storage stage."""
     traceparent: str | None = None
 
-    def of_row(self, row: int) -> Terms:
+    def of_row(self, row: int) -> RequestTerms:
         """Return the terms of one row of a bulk request: its key is key/row."""
         key = self.idempotency_key
         row_key = _hashed(f"{key}/{row}") if key is not None else None
-        return Terms(None, row_key, 0, self.traceparent)
+        return RequestTerms(None, row_key, 0, self.traceparent)
 
 
-def terms_of(headers: Mapping[str, str], client: str, *, preconditions: bool = True) -> Terms:
+def request_terms(
+    headers: Mapping[str, str], client: str, *, preconditions: bool = True
+) -> RequestTerms:
     """Return the terms of a request by *client*; raises Invalid for a malformed header."""
-    return Terms(
+    return RequestTerms(
         if_match=_if_match(headers.get("if-match")) if preconditions else None,
         idempotency_key=_idempotency_key(headers.get("idempotency-key"), client),
         wait=_wait(headers.get("prefer", "")),

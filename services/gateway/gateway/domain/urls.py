@@ -10,7 +10,7 @@ BASE_PATH: Final = "/api/v3"
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class Urls:
     public_url: str
 
     def job(self, job_id: str) -> str:

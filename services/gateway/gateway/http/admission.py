@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from gateway.domain.query_params import known
-from gateway.http.problems import Refused
-from gateway.http.rate_limits import Rates
+from gateway.domain.query_params import refuse_unknown
+from gateway.http.problems import ProblemError
+from gateway.http.rate_limits import RateLimits
 from order_contracts.decoding import parse
 from order_runtime.auth.api_keys import ApiKey, KeyFile, Scope
 
@@ -25,11 +25,11 @@ _READABLE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Admission:
     """Lets requests in."""
 
     keys: KeyFile
-    rates: Rates
+    rates: RateLimits
 
     def admit(self, request: Request, scope: Scope, query: Iterable[str] = ()) -> ApiKey:
         """Return the caller's key; raises Refused or Invalid for who or what can't come in."""
@@ -37,9 +37,9 @@ class Door:
         request.state.client = key.id
         request.state.headers = self.rates.count(key)
         if scope not in key.scopes:
-            raise Refused("Forbidden", f"The key lacks the scope {scope}.")
+            raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")
         _check_accept(request)
-        known((name for name, _ in request.query_params.multi_items()), query)
+        refuse_unknown((name for name, _ in request.query_params.multi_items()), query)
         return key
 
     def _known(self, request: Request) -> ApiKey:
@@ -47,7 +47,7 @@ class Door:
         key = self.keys.find(given) if given else None
         if key is None:
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
-            raise Refused(
+            raise ProblemError(
                 "Unauthorized", "Send a valid key in the header apikey.", headers=challenge
             )
         return key
@@ -62,7 +62,7 @@ def _check_accept(request: Request) -> None:
         name.strip() for name, _, quality in ranges if quality.strip() not in {"q=0", "q=0.0"}
     }
     if wanted and not wanted & _READABLE:
-        raise Refused("NotAcceptable", "Answers are application/json.")
+        raise ProblemError("NotAcceptable", "Answers are application/json.")
 
 
 def media_type(request: Request) -> str:
@@ -74,29 +74,29 @@ def _charset(request: Request) -> str:
     return found[1].lower() if found else "utf-8"
 
 
-async def json_value(request: Request, limit: int = MAX_BODY) -> Any:
+async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
     """Return the parsed body; raises Refused or Invalid."""
     if media_type(request) != JSON:
-        raise Refused("UnsupportedMediaType", "Send the body as application/json.")
-    return parse(await body(request, limit))
+        raise ProblemError("UnsupportedMediaType", "Send the body as application/json.")
+    return parse(await read_body(request, limit))
 
 
-async def body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Return the body; raises Refused where it is compressed or too large."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused("UnsupportedMediaType", "Send the body without a Content-Encoding.")
+        raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
     if _charset(request) not in _UTF8:
-        raise Refused("UnsupportedMediaType", "Send the body as UTF-8.")
+        raise ProblemError("UnsupportedMediaType", "Send the body as UTF-8.")
     told = request.headers.get("content-length", "0")
     if told.isdigit() and int(told) > limit:
-        raise too_large(limit)
+        raise body_too_large(limit)
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > limit:  # a chunked body tells its length only by its end
-            raise too_large(limit)
+            raise body_too_large(limit)
     return bytes(content)
 
 
-def too_large(limit: int) -> Refused:
-    return Refused("TooLarge", f"The body is larger than {limit // 1024} KB.")
+def body_too_large(limit: int) -> ProblemError:
+    return ProblemError("TooLarge", f"The body is larger than {limit // 1024} KB.")

@@ -7,12 +7,12 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.problems import Refused
+from gateway.http.problems import ProblemError
 
 _SLASH: Final = b"%2f"
 
 
-class Addressed:
+class PathCheck:
     """Lets through requests whose path and query are UTF-8, and whose path hides no slash."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -24,11 +24,11 @@ class Addressed:
         await answer(scope, receive, send)
 
 
-def _refusal(path: bytes, query: bytes) -> Refused | None:
+def _refusal(path: bytes, query: bytes) -> ProblemError | None:
     if not _is_utf8(path) or not _is_utf8(query):
-        return Refused("ValidationFailed", "The path and the query must be UTF-8.")
+        return ProblemError("ValidationFailed", "The path and the query must be UTF-8.")
     if _SLASH in path.lower():  # no id holds one, so it would only pass for another path
-        return Refused("NotFound", "There is nothing at this path.")
+        return ProblemError("NotFound", "There is nothing at this path.")
     return None
 
 

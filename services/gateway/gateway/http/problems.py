@@ -17,7 +17,7 @@ from order_contracts.problem import Problem
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Refused(Exception):
+class ProblemError(Exception):
     """A request that is answered with a problem."""
 
     def __init__(
@@ -49,9 +49,9 @@ class Refused(Exception):
         return Response(self.problem.to_json(), self.problem.status, both, media_type=MEDIA_TYPE)
 
 
-def failed_job(job: Job, failure: Failure) -> Refused:
+def failed_job_problem(job: Job, failure: Failure) -> ProblemError:
     """Return the answer of a failed job: the status of its error, and the job itself."""
-    return Refused(
+    return ProblemError(
         failure.code, failure.detail, errors=failure.errors, status=failure.status, job=job
     )
 
@@ -59,9 +59,9 @@ def failed_job(job: Job, failure: Failure) -> Refused:
 _FRAMEWORK: Final = {HTTPStatus.NOT_FOUND: ("NotFound", "There is nothing at this path.")}
 
 
-def of_framework(status: int, headers: Mapping[str, str] | None) -> Refused:
+def framework_problem(status: int, headers: Mapping[str, str] | None) -> ProblemError:
     """Return the problem for what the framework refuses by itself."""
     code, detail = _FRAMEWORK.get(
         HTTPStatus(status), ("ValidationFailed", "The request is malformed.")
     )
-    return Refused(code, detail, headers=headers, status=status)
+    return ProblemError(code, detail, headers=headers, status=status)

@@ -11,11 +11,11 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from gateway.http.problems import Refused
+from gateway.http.problems import ProblemError
 from order_runtime.auth.api_keys import ApiKey
 
 
-class Rates:
+class RateLimits:
     """Counts the requests of each key over the last second."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Rates:
             "RateLimit-Reset": str(reset),
         }
         if not allowed:
-            raise Refused(
+            raise ProblemError(
                 "RateLimited",
                 f"This key may ask {key.rate} times a second.",
                 headers={**headers, "Retry-After": str(max(1, reset))},

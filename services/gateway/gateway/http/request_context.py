@@ -11,13 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problems import Refused
-from order_runtime.process.logs import log, told
+from gateway.http.problems import ProblemError
+from order_runtime.process.logs import error_fields, log
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
-class Boundary:
+class RequestContext:
     """
     The outermost layer, as plain ASGI.
 
@@ -51,7 +51,7 @@ class Boundary:
         except ClientDisconnect:
             pass  # nobody is left to be answered
         except Exception as error:  # noqa: BLE001  nobody is told less than that it failed
-            log().error("request failed", request_id=request_id, **told(error))
+            log().error("request failed", request_id=request_id, **error_fields(error))
             if not status:
                 await internal_error()(scope, receive, answering)
         finally:
@@ -67,7 +67,7 @@ class Boundary:
 
 
 def internal_error() -> Response:
-    return Refused("InternalError", "Something went wrong here; it was logged.").response()
+    return ProblemError("InternalError", "Something went wrong here; it was logged.").response()
 
 
 def _request_id(scope: Scope) -> str:

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from order_contracts.base import Message
 
-RETRY: Final[Mapping[str, str]] = {"Retry-After": "1"}
+RETRY_SOON: Final[Mapping[str, str]] = {"Retry-After": "1"}
 
 
-def answer(
+def json_response(
     message: Message, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return *message* as JSON."""

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.http.problems import MEDIA_TYPE, Refused
+from gateway.http.problems import MEDIA_TYPE, ProblemError
 
 DRAIN_SECONDS: Final = 10  # for requests in flight; whoever waits for a job is let go at once
 KEEP_ALIVE_SECONDS: Final = 75  # above the minute for which clients and load balancers keep one
@@ -21,7 +21,7 @@ class Protocol(HttpToolsProtocol):
     """HTTP/1.1; what can't be parsed is answered with a problem too."""
 
     def send_400_response(self, msg: str) -> None:
-        problem = Refused("ValidationFailed", msg).response()
+        problem = ProblemError("ValidationFailed", msg).response()
         head = (
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\n"
             f"content-length: {len(problem.body)}\r\nconnection: close\r\n\r\n"

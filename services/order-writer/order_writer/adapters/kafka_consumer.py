@@ -21,7 +21,7 @@ from order_runtime.kafka.publisher import LOGGER
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
-from order_writer.domain.offset_tracker import Progress
+from order_writer.domain.offset_tracker import OffsetTracker
 
 GATHER_SECONDS: Final = 0.005  # for the rest of a batch, once its first record is here
 _GONE: Final = frozenset(
@@ -47,12 +47,12 @@ _PASSING: Final = frozenset(
 )
 
 
-class CommandSource:
+class KafkaCommandSource:
     """The consumer of `orders.commands`, for one thread."""
 
     def __init__(self, kafka: str, instance: str) -> None:
         self._mine: set[int] = set()
-        self._progress = Progress()
+        self._progress = OffsetTracker()
         self._idle = False
         config = _config(kafka, instance) | {"on_commit": self._committed}
         self._consumer = Consumer(config, logger=LOGGER)

@@ -11,8 +11,8 @@ from pymongo.database import Database
 
 from order_contracts.integration_log import KEPT_DAYS
 from order_runtime.documents.integration_log import log_document
-from order_runtime.documents.jobs import RETENTION, Entry, entry_document, entry_of
-from order_runtime.documents.orders import from_document, to_document
+from order_runtime.documents.jobs import RETENTION, LedgerEntry, entry_document, entry_of
+from order_runtime.documents.orders import order_document, order_of
 from order_runtime.mongo.client import (
     CODEC,
     DURABLE,
@@ -23,20 +23,26 @@ from order_runtime.mongo.client import (
     SNAPSHOT,
     Document,
 )
-from order_writer.domain.batch import Claim, Folded, Item, fold, is_of
-from order_writer.domain.decide import State
-from order_writer.domain.decode import Decoded, Unreadable, weight
+from order_writer.domain.batch import (
+    BatchItem,
+    FoldedBatch,
+    IdempotencyClaim,
+    fold,
+    is_same_command,
+)
+from order_writer.domain.decide import OrderState
+from order_writer.domain.decode import DecodedCommand, UnreadableCommand, record_size
 
 _NEWEST = IndexModel([("at", DESCENDING), ("_id", DESCENDING)])  # how lists are paged
 DAY_SECONDS = 24 * 60 * 60
 TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
 
 
-class TooHeavy(Exception):
+class BatchTooLarge(Exception):
     """The commands and the orders they meet are more than one transaction should carry."""
 
 
-class Store:
+class MongoLedger:
     """The order-writer's collections."""
 
     def __init__(self, client: MongoClient[Document], database: str, max_bytes: int) -> None:
@@ -69,7 +75,7 @@ class Store:
             ]
         )
 
-    def apply(self, items: Sequence[Item]) -> Folded:
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         """
         Apply a batch and return what became of it; to call it again is harmless.
 
@@ -89,49 +95,53 @@ class Store:
             self._write(folded, session)
         return folded
 
-    def _ledger(self, items: Sequence[Item], session: ClientSession) -> dict[str, Entry]:
+    def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
         named = {item.replays for item in items if item.replays is not None}
         known = self._entries(named.union(item.job_id for item in items), session)
         # An id that is another command's: this one may have been settled under its position's.
         taken = {
-            item.spare_id
+            item.fallback_job_id
             for item in items
-            if item.job_id in known and not is_of(known[item.job_id], item)
+            if item.job_id in known and not is_same_command(known[item.job_id], item)
         }
         return known | self._entries(taken, session) if taken else known
 
-    def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, Entry]:
+    def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, LedgerEntry]:
         found = self._database[JOBS].find({"_id": {"$in": list(ids)}}, session=session)
         return {document["_id"]: entry_of(document) for document in found}
 
-    def _claims(self, items: Sequence[Item], session: ClientSession) -> dict[str, Claim]:
-        keys = [item.idempotency_key for item in items if isinstance(item, Decoded)]
+    def _claims(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> dict[str, IdempotencyClaim]:
+        keys = [item.idempotency_key for item in items if isinstance(item, DecodedCommand)]
         wanted = [key for key in keys if key is not None]
         if not wanted:
             return {}
         found = self._database[IDEMPOTENCY].find({"_id": {"$in": wanted}}, session=session)
         return {claim.key: claim for claim in map(claim_of, found)}
 
-    def _orders(self, items: Sequence[Item], session: ClientSession) -> Mapping[str, State]:
+    def _orders(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> Mapping[str, OrderState]:
         ids = Counter(item.order_id for item in items if item.order_id and not _blind(item))
-        room = self._max_bytes - sum(weight(item.record) for item in items)
-        found: dict[str, State] = {}
+        room = self._max_bytes - sum(record_size(item.record) for item in items)
+        found: dict[str, OrderState] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
             # Once for each command: the event of every one carries the order.
             room -= document.get("size", 0) * ids[document["_id"]]
             if room < 0 and len(items) > 1:
-                raise TooHeavy
-            found[document["_id"]] = from_document(document)
+                raise BatchTooLarge
+            found[document["_id"]] = order_of(document)
         return found
 
-    def _write(self, folded: Folded, session: ClientSession) -> None:
+    def _write(self, folded: FoldedBatch, session: ClientSession) -> None:
         if folded.changed:
             writes = [_order_write(order_id, folded) for order_id in sorted(folded.changed)]
             self._database[ORDERS].bulk_write(writes, ordered=False, session=session)
         if folded.entries:
             jobs = [entry_document(entry) for entry in folded.entries]
             self._database[JOBS].insert_many(jobs, ordered=False, session=session)
-        for entry in folded.settled_anew.values():
+        for entry in folded.redecided.values():
             self._database[JOBS].replace_one(
                 {"_id": entry.job_id}, entry_document(entry), session=session
             )
@@ -150,21 +160,21 @@ class Store:
             )
 
 
-def _blind(item: Item) -> bool:
-    return isinstance(item, Unreadable) and item.blind
+def _blind(item: BatchItem) -> bool:
+    return isinstance(item, UnreadableCommand) and item.blind
 
 
-def _order_write(order_id: str, folded: Folded) -> InsertOne[Document] | ReplaceOne[Document]:
+def _order_write(order_id: str, folded: FoldedBatch) -> InsertOne[Document] | ReplaceOne[Document]:
     state = folded.orders[order_id]
     if state is None:
         raise AssertionError("an order that changed exists, or has left a tombstone")
-    document = to_document(order_id, state)
+    document = order_document(order_id, state)
     if order_id in folded.stored:
         return ReplaceOne({"_id": order_id}, document)
     return InsertOne(document)
 
 
-def claim_document(claim: Claim) -> Document:
+def claim_document(claim: IdempotencyClaim) -> Document:
     """Return the document of an Idempotency-Key; it expires with the job that it names."""
     return {
         "_id": claim.key,
@@ -175,5 +185,7 @@ def claim_document(claim: Claim) -> Document:
     }
 
 
-def claim_of(document: Document) -> Claim:
-    return Claim(document["_id"], document["jobId"], document["fingerprint"], document["at"])
+def claim_of(document: Document) -> IdempotencyClaim:
+    return IdempotencyClaim(
+        document["_id"], document["jobId"], document["fingerprint"], document["at"]
+    )

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from order_contracts.job import Operation
-from order_runtime.kafka.records import Outgoing, Record, by_weight
-from order_runtime.process.logs import log, told
+from order_runtime.kafka.records import Outgoing, Record, split_by_size
+from order_runtime.process.logs import error_fields, log
 from order_writer import metrics
-from order_writer.app.error_policy import Kind, kind_of
-from order_writer.domain.batch import Folded, Item, OwnCommandUnreadable
-from order_writer.domain.decode import Log, Unreadable, decode, poisoned
-from order_writer.domain.events import announcements
+from order_writer.app.error_policy import FailureKind, failure_kind
+from order_writer.domain.batch import BatchItem, FoldedBatch, OwnCommandUnreadable
+from order_writer.domain.decode import TopicInfo, UnreadableCommand, decode, poison_command
+from order_writer.domain.events import outgoing_records
 
 ATTEMPTS_ALONE: Final = 5
 CONFLICTS_AT_ONCE: Final = 3
@@ -26,7 +26,7 @@ PAUSED: Final = 10  # of them in one batch, whose attempts are apart in time
 WAIT_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
-class Source(Protocol):
+class CommandSource(Protocol):
     """Where commands come from; `idle` waits without leaving the consumer group."""
 
     def take(self, limit: int, wait: float) -> list[Record]: ...
@@ -44,7 +44,7 @@ class Sink(Protocol):
 class Ledger(Protocol):
     """Where a batch is applied, all of it or nothing; to apply it again is harmless."""
 
-    def apply(self, items: Sequence[Item]) -> Folded: ...
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch: ...
 
 
 class Stopped(Exception):
@@ -55,14 +55,19 @@ class EverythingFails(Exception):
     """Every record fails alone: the fault is ours, not theirs, and none of them is refused."""
 
 
-Suspect = tuple[Record, Exception]  # what failed alone, and why the last time
+SuspectRecord = tuple[Record, Exception]  # what failed alone, and why the last time
 
 
-class Writer:
+class BatchProcessor:
     """Settles batches of commands, for one thread."""
 
     def __init__(
-        self, source: Source, ledger: Ledger, sink: Sink, reads: Log, stop: threading.Event
+        self,
+        source: CommandSource,
+        ledger: Ledger,
+        sink: Sink,
+        reads: TopicInfo,
+        stop: threading.Event,
     ) -> None:
         self._source, self._ledger, self._sink = source, ledger, sink
         self._reads, self._stop = reads, stop
@@ -72,7 +77,7 @@ class Writer:
         """Run until asked to stop; an error that hits every record leaves, uncommitted."""
         while not self._stop.is_set():
             records = self._source.take(batch_commands, wait=0.5)
-            for batch in by_weight(records, batch_bytes):
+            for batch in split_by_size(records, batch_bytes):
                 try:
                     self.settle(batch)
                 except Stopped:
@@ -81,7 +86,7 @@ class Writer:
     def settle(self, batch: Sequence[Record]) -> None:
         """Apply, announce, and only then commit: swapping the last two loses events on a crash."""
         began = time.monotonic()
-        suspects: list[Suspect] = []
+        suspects: list[SuspectRecord] = []
         for folded in self._applied(batch, suspects):
             self._told(folded)
         self._judge(suspects, healthy=len(batch) > len(suspects))
@@ -92,11 +97,13 @@ class Writer:
         metrics.BATCH_SECONDS.observe(seconds)
         log().info("batch settled", commands=len(batch), seconds=round(seconds, 3))
 
-    def _told(self, folded: Folded) -> None:
+    def _told(self, folded: FoldedBatch) -> None:
         self._announce(folded)
         _count(folded)
 
-    def _applied(self, batch: Sequence[Record], suspects: list[Suspect]) -> Iterator[Folded]:
+    def _applied(
+        self, batch: Sequence[Record], suspects: list[SuspectRecord]
+    ) -> Iterator[FoldedBatch]:
         """
         Yield the batch as it is applied: whole, or in ever smaller parts where it won't go.
 
@@ -107,7 +114,7 @@ class Writer:
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
-            log().warning("batch failed", commands=len(batch), **told(error))
+            log().warning("batch failed", commands=len(batch), **error_fields(error))
             if len(batch) == 1:
                 yield from self._alone(batch[0], suspects)
                 return
@@ -115,7 +122,7 @@ class Writer:
             yield from self._applied(batch[:middle], suspects)
             yield from self._applied(batch[middle:], suspects)
 
-    def _alone(self, record: Record, suspects: list[Suspect]) -> Iterator[Folded]:
+    def _alone(self, record: Record, suspects: list[SuspectRecord]) -> Iterator[FoldedBatch]:
         """Give one record its last attempts, here and now, for others of its order follow."""
         for _ in range(ATTEMPTS_ALONE - 1):
             if self._stop.is_set():
@@ -134,7 +141,7 @@ class Writer:
         suspects.append((record, last))
         metrics.SUSPECTS.set(len(suspects))
 
-    def _judge(self, suspects: Sequence[Suspect], *, healthy: bool) -> None:
+    def _judge(self, suspects: Sequence[SuspectRecord], *, healthy: bool) -> None:
         """
         Let the suspects be refused only where others of their batch went well.
 
@@ -147,21 +154,21 @@ class Writer:
         if self._unproven >= UNPROVEN:
             raise EverythingFails from suspects[-1][1]
 
-    def _refused(self, record: Record, why: Exception) -> Folded:
+    def _refused(self, record: Record, why: Exception) -> FoldedBatch:
         """Refuse one record: job failed 500, and a dead letter."""
         metrics.POISON.inc()
         metrics.SUSPECTS.dec()
-        log().error("record refused", offset=record.offset, **told(why))
-        item = poisoned(record, self._reads)
+        log().error("record refused", offset=record.offset, **error_fields(why))
+        item = poison_command(record, self._reads)
         try:
             return self._apply(lambda: [item])
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001  its order may be what can't be read
-            log().warning("batch failed", commands=1, **told(error))
+            log().warning("batch failed", commands=1, **error_fields(error))
             return self._apply(lambda: [replace(item, blind=True)])
 
-    def _apply(self, read: Callable[[], Sequence[Item]]) -> Folded:
+    def _apply(self, read: Callable[[], Sequence[BatchItem]]) -> FoldedBatch:
         """
         Apply items; waits for MongoDB as long as it is away.
 
@@ -174,23 +181,23 @@ class Writer:
             try:
                 return self._ledger.apply(items)
             except Exception as error:
-                kind = kind_of(error)
-                halves = kind is not Kind.AWAY and len(items) > 1 and tries >= TRIES_TOGETHER
-                if kind is Kind.OTHER or halves:
+                kind = failure_kind(error)
+                halves = kind is not FailureKind.AWAY and len(items) > 1 and tries >= TRIES_TOGETHER
+                if kind is FailureKind.OTHER or halves:
                     raise
                 self._give_way(kind, tries)
                 tries += 1
 
-    def _give_way(self, kind: Kind, tries: int) -> None:
-        if kind is Kind.CONFLICT:
+    def _give_way(self, kind: FailureKind, tries: int) -> None:
+        if kind is FailureKind.CONFLICT:
             metrics.CONFLICTS.inc()
             if tries < CONFLICTS_AT_ONCE:
                 return
         self._wait("mongo", tries)
 
-    def _announce(self, folded: Folded) -> None:
+    def _announce(self, folded: FoldedBatch) -> None:
         """Publish what a batch has to tell, in portions: every event carries its whole order."""
-        for portion in by_weight(announcements(folded), PORTION_BYTES):
+        for portion in split_by_size(outgoing_records(folded), PORTION_BYTES):
             waits = 0
             done = self._sink.publish_all(portion, patience=1)
             while not done:
@@ -207,9 +214,9 @@ class Writer:
         self._source.idle(WAIT_SECONDS[min(times, len(WAIT_SECONDS) - 1)])
 
 
-def _count(folded: Folded) -> None:
+def _count(folded: FoldedBatch) -> None:
     metrics.BATCH_COMMANDS.observe(len(folded.answers))
     for item, entry in folded.answers:
-        operation = Operation.UNKNOWN if isinstance(item, Unreadable) else item.operation
+        operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
         outcome = entry.failure.code if entry.failure else "Applied"
         metrics.COMMANDS.labels(operation, outcome).inc()

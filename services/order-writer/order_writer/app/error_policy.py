@@ -18,23 +18,23 @@ _WRITE_CONFLICT: Final = 112
 _DUPLICATE_KEY: Final = 11_000
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     AWAY = auto()  # MongoDB is not there, or has no primary: wait for it
     SLOW = auto()  # it is there, and didn't answer in time: a smaller batch may do
     CONFLICT = auto()  # another writer was faster: read the ledger again
     OTHER = auto()
 
 
-def kind_of(error: Exception) -> Kind:
+def failure_kind(error: Exception) -> FailureKind:
     """Return what *error* asks for."""
     if not isinstance(error, PyMongoError):
-        return Kind.OTHER
+        return FailureKind.OTHER
     if transient(error):
         slow = error.timeout and not isinstance(error, ServerSelectionTimeoutError)
-        return Kind.SLOW if slow else Kind.AWAY
+        return FailureKind.SLOW if slow else FailureKind.AWAY
     if _is_conflict(error):
-        return Kind.CONFLICT
-    return Kind.OTHER
+        return FailureKind.CONFLICT
+    return FailureKind.OTHER
 
 
 def _is_conflict(error: PyMongoError) -> bool:

@@ -10,16 +10,16 @@ from types import MappingProxyType
 from order_contracts.errors import failure
 from order_contracts.integration_log import LogEntry, log_entry, log_id
 from order_contracts.job import Operation
-from order_runtime.documents.jobs import Entry
+from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder
-from order_writer.domain.decide import Asked, Outcome, State, decide
-from order_writer.domain.decode import Decoded, Unreadable, weight
+from order_writer.domain.decide import CommandOutcome, CommandRequest, OrderState, decide
+from order_writer.domain.decode import DecodedCommand, UnreadableCommand, record_size
 
-Item = Decoded | Unreadable
+BatchItem = DecodedCommand | UnreadableCommand
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class IdempotencyClaim:
     """An Idempotency-Key and the command that came first under it."""
 
     key: str
@@ -38,32 +38,32 @@ class OwnCommandUnreadable(Exception):
 
 
 @dataclass(slots=True)
-class Folded:
+class FoldedBatch:
     """What is to be stored, and what is to be announced, of one batch."""
 
-    orders: dict[str, State]
+    orders: dict[str, OrderState]
     """Every order of the batch as it is after it."""
     stored: frozenset[str]
     """The orders that were stored before it, tombstones too."""
     changed: set[str] = field(default_factory=set)
-    entries: list[Entry] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    claims: list[IdempotencyClaim] = field(default_factory=list)
     """The Idempotency-Keys that were used for the first time."""
-    settled_anew: dict[str, Entry] = field(default_factory=dict)
+    redecided: dict[str, LedgerEntry] = field(default_factory=dict)
     """The jobs that failed at decoding and that a replay has decided, by id."""
     log: list[LogEntry] = field(default_factory=list)
     resolved: dict[str, datetime] = field(default_factory=dict)
     """The entries of the integration log that no longer hold, by id, and since when."""
-    answers: list[tuple[Item, Entry]] = field(default_factory=list)
+    answers: list[tuple[BatchItem, LedgerEntry]] = field(default_factory=list)
     """The ledger's entry for each item, in order; of a repeat, the one that was there."""
 
 
 def fold(
-    items: Sequence[Item],
-    ledger: Mapping[str, Entry],
-    orders: Mapping[str, State],
-    claims: Mapping[str, Claim] = MappingProxyType({}),
-) -> Folded:
+    items: Sequence[BatchItem],
+    ledger: Mapping[str, LedgerEntry],
+    orders: Mapping[str, OrderState],
+    claims: Mapping[str, IdempotencyClaim] = MappingProxyType({}),
+) -> FoldedBatch:
     """
     Decide a batch against what is stored: jobs, orders and Idempotency-Keys by their ids.
 
@@ -72,32 +72,32 @@ def fold(
     exception is a replay that names the job as which this very record failed at decoding.
     """
     known, claimed = dict(ledger), dict(claims)
-    folded = Folded(dict(orders), stored=frozenset(orders))
+    folded = FoldedBatch(dict(orders), stored=frozenset(orders))
     for item in items:
         entry = _entry_of(item, known)
         if entry is None:
             entry = _settle(item, known, claimed, folded)
             folded.entries.append(entry)
         elif entry.job_id == item.replays and not entry.decoded:
-            entry = _settled_anew(item, entry, claimed, folded)
-            folded.settled_anew[entry.job_id] = entry
+            entry = _redecided(item, entry, claimed, folded)
+            folded.redecided[entry.job_id] = entry
         known[entry.job_id] = entry
         folded.answers.append((item, entry))
     return folded
 
 
-def _entry_of(item: Item, known: Mapping[str, Entry]) -> Entry | None:
+def _entry_of(item: BatchItem, known: Mapping[str, LedgerEntry]) -> LedgerEntry | None:
     """Return the entry that this very command has: as a replay, by its id, by its position."""
     failed = known.get(item.replays or "")
     if failed is not None and failed.raw == item.raw:
         return failed
     entry = known.get(item.job_id)
-    if entry is None or is_of(entry, item):
+    if entry is None or is_same_command(entry, item):
         return entry
-    return known.get(item.spare_id)
+    return known.get(item.fallback_job_id)
 
 
-def is_of(entry: Entry, item: Item) -> bool:
+def is_same_command(entry: LedgerEntry, item: BatchItem) -> bool:
     """Return whether *entry* is that of the same command, or of the same unreadable bytes."""
     return entry.fingerprint == item.fingerprint or (
         entry.raw is not None and entry.raw == item.raw
@@ -105,52 +105,61 @@ def is_of(entry: Entry, item: Item) -> bool:
 
 
 def _settle(
-    item: Item, known: Mapping[str, Entry], claimed: dict[str, Claim], folded: Folded
-) -> Entry:
+    item: BatchItem,
+    known: Mapping[str, LedgerEntry],
+    claimed: dict[str, IdempotencyClaim],
+    folded: FoldedBatch,
+) -> LedgerEntry:
     reused = item.job_id in known
-    if isinstance(item, Unreadable):
+    if isinstance(item, UnreadableCommand):
         if item.own and not reused:
             raise OwnCommandUnreadable(f"{item.job_id}: {item.failure.detail}")
-        return _rejected(item, item.spare_id if reused else item.job_id, folded)
+        return _rejected(item, item.fallback_job_id if reused else item.job_id, folded)
     if reused:
         return _reused(item, folded)
     return _decided_once(item, claimed, folded)
 
 
-def _settled_anew(item: Item, failed: Entry, claimed: dict[str, Claim], folded: Folded) -> Entry:
+def _redecided(
+    item: BatchItem, failed: LedgerEntry, claimed: dict[str, IdempotencyClaim], folded: FoldedBatch
+) -> LedgerEntry:
     """Decide what failed at decoding, under its own job; where it fails again, say why now."""
-    if isinstance(item, Unreadable):
+    if isinstance(item, UnreadableCommand):
         return replace(failed, failure=item.failure)
     folded.resolved[log_id("CommandRejected", failed.job_id)] = item.record.at
     settled = _decided_once(replace(item, job_id=failed.job_id), claimed, folded)
     return replace(settled, raw=failed.raw)
 
 
-def _decided_once(item: Decoded, claimed: dict[str, Claim], folded: Folded) -> Entry:
+def _decided_once(
+    item: DecodedCommand, claimed: dict[str, IdempotencyClaim], folded: FoldedBatch
+) -> LedgerEntry:
     """Decide a command, unless another one under its Idempotency-Key came first."""
     if item.idempotency_key is None:
         return _decided(item, folded)
     first = claimed.get(item.idempotency_key)
     if first is not None:
         return _repeated(item, first)
-    claim = Claim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
+    claim = IdempotencyClaim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
     claimed[claim.key] = claim
     folded.claims.append(claim)
     return _decided(item, folded)
 
 
-def _repeated(item: Decoded, first: Claim) -> Entry:
+def _repeated(item: DecodedCommand, first: IdempotencyClaim) -> LedgerEntry:
     """Return an alias of the first command under the key, or say that the key is taken."""
     if first.fingerprint == item.fingerprint:
-        return replace(_entry(item, item.job_id, Outcome()), alias_of=first.job_id)
+        return replace(_entry(item, item.job_id, CommandOutcome()), alias_of=first.job_id)
     detail = f"The Idempotency-Key belongs to job {first.job_id}, which asked for something else."
-    return _entry(item, item.job_id, Outcome(failure=failure("IdempotencyKeyReused", detail)))
+    return _entry(
+        item, item.job_id, CommandOutcome(failure=failure("IdempotencyKeyReused", detail))
+    )
 
 
-def _rejected(item: Unreadable, job_id: str, folded: Folded) -> Entry:
+def _rejected(item: UnreadableCommand, job_id: str, folded: FoldedBatch) -> LedgerEntry:
     at = item.record.at
     folded.log.append(log_entry("CommandRejected", job_id=job_id, order_id=item.order_id, at=at))
-    return Entry(
+    return LedgerEntry(
         job_id=job_id,
         order_id=item.order_id,
         operation=Operation.UNKNOWN,
@@ -162,24 +171,24 @@ def _rejected(item: Unreadable, job_id: str, folded: Folded) -> Entry:
     )
 
 
-def _reused(item: Decoded, folded: Folded) -> Entry:
-    at, job_id = item.record.at, item.spare_id
+def _reused(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
+    at, job_id = item.record.at, item.fallback_job_id
     folded.log.append(log_entry("IdReused", job_id=job_id, order_id=item.order_id, at=at))
     detail = f"The id {item.job_id} belongs to another command; this one was not applied."
-    return _entry(item, job_id, Outcome(failure=failure("IdReused", detail)))
+    return _entry(item, job_id, CommandOutcome(failure=failure("IdReused", detail)))
 
 
-def _decided(item: Decoded, folded: Folded) -> Entry:
-    asked = Asked(
+def _decided(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
+    request = CommandRequest(
         item.command,
         item.job_id,
-        weight(item.record),
+        record_size(item.record),
         item.if_match,
         item.suppress_actions,
-        item.meant,
+        item.guard,
     )
     before = folded.orders.get(item.order_id)
-    after, outcome = decide(before, asked, item.record.at)
+    after, outcome = decide(before, request, item.record.at)
     if after is not before:
         folded.orders[item.order_id] = after
         folded.changed.add(item.order_id)
@@ -192,14 +201,14 @@ def _decided(item: Decoded, folded: Folded) -> Entry:
     return entry if outcome.failure else replace(entry, registration=_registration(before, after))
 
 
-def _registration(before: State, after: State) -> str | None:
+def _registration(before: OrderState, after: OrderState) -> str | None:
     """Return the job that registered the order which a command met, or made."""
     met = after if isinstance(after, LiveOrder) else before
     return met.registered_by if isinstance(met, LiveOrder) else None
 
 
-def _entry(item: Decoded, job_id: str, outcome: Outcome) -> Entry:
-    return Entry(
+def _entry(item: DecodedCommand, job_id: str, outcome: CommandOutcome) -> LedgerEntry:
+    return LedgerEntry(
         job_id=job_id,
         order_id=item.order_id,
         operation=item.operation,

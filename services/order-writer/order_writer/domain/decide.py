@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from order_contracts.cloudevents import ANY, Meant
+from order_contracts.cloudevents import UNGUARDED, DeleteGuard
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
@@ -29,13 +29,13 @@ from order_runtime.documents.orders import LiveOrder, Tombstone
 from order_writer.domain.totals import totals_mismatch
 
 Change = ChangeOrderStatus | ChangeOrderDelivery
-State = LiveOrder | Tombstone | None
+OrderState = LiveOrder | Tombstone | None
 
 MAX_ORDER_BYTES: Final = 768 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CommandRequest:
     """A command and what came with it."""
 
     command: Command
@@ -44,11 +44,11 @@ class Asked:
     """Bytes of the command's data."""
     if_match: str | None = None
     suppress_actions: bool = False
-    meant: Meant = ANY
+    guard: DeleteGuard = UNGUARDED
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What became of a command: applied (a version, or an action), unchanged, or failed."""
 
     version: int | None = None
@@ -57,47 +57,49 @@ class Outcome:
     warnings: tuple[JobWarning, ...] = ()
 
 
-def decide(state: State, asked: Asked, now: datetime) -> tuple[State, Outcome]:
+def decide(
+    state: OrderState, request: CommandRequest, now: datetime
+) -> tuple[OrderState, CommandOutcome]:
     """Return the order's next state and what became of the command."""
-    command = asked.command
+    command = request.command
     if isinstance(command, RegisterOrder):
-        return _register(state, command, asked, now)
-    if asked.meant != ANY and not _is_meant(asked.meant, state):
-        return state, Outcome()
+        return _register(state, command, request, now)
+    if request.guard != UNGUARDED and not _is_meant(request.guard, state):
+        return state, CommandOutcome()
     if not isinstance(state, LiveOrder):
         return state, _failed("OrderNotFound", "There is no order with this orderId.")
-    return _applied_to(state, command, asked, now)
+    return _applied_to(state, command, request, now)
 
 
 def _applied_to(
     state: LiveOrder,
     command: ReplaceOrder | DeleteOrder | Change | TriggerOrderAction,
-    asked: Asked,
+    request: CommandRequest,
     now: datetime,
-) -> tuple[State, Outcome]:
-    if (refusal := _precondition(state, asked)) is not None:
-        return state, Outcome(failure=refusal)
+) -> tuple[OrderState, CommandOutcome]:
+    if (refusal := _precondition(state, request)) is not None:
+        return state, CommandOutcome(failure=refusal)
     match command:
         case DeleteOrder():
             version = state.version + 1
-            return Tombstone(version, now), Outcome(version=version)
+            return Tombstone(version, now), CommandOutcome(version=version)
         case TriggerOrderAction():
-            return state, _triggered(state, command, asked)
+            return state, _triggered(state, command, request)
         case _:
-            return _change(state, command, asked, now)
+            return _change(state, command, request, now)
 
 
-def _is_meant(meant: Meant, state: State) -> bool:
+def _is_meant(guard: DeleteGuard, state: OrderState) -> bool:
     return (
         isinstance(state, LiveOrder)
-        and meant.registration in {None, state.registered_by}
-        and meant.since in {None, state.contact_since}
+        and guard.registration in {None, state.registered_by}
+        and guard.since in {None, state.contact_since}
     )
 
 
 def _register(
-    state: State, command: RegisterOrder, asked: Asked, now: datetime
-) -> tuple[State, Outcome]:
+    state: OrderState, command: RegisterOrder, request: CommandRequest, now: datetime
+) -> tuple[OrderState, CommandOutcome]:
     if isinstance(state, LiveOrder):
         detail = f"An order with this orderId exists; job {state.registered_by} registered it."
         return state, _failed("OrderExists", detail)
@@ -108,36 +110,36 @@ def _register(
         contact_version=version,
         contact_since=version,
         contact_since_at=now,
-        job_id=asked.job_id,
-        registered_by=asked.job_id,
+        job_id=request.job_id,
+        registered_by=request.job_id,
         registered_at=now,
         updated_at=now,
         status_changed_at=command.last_changed_at,
         delivery_changed_at=command.last_changed_at,
         cancelled_since=version if command.status is OrderStatus.CANCELLED else None,
     )
-    return _sized(state, registered, _applied(version, command, asked), asked.size)
+    return _sized(state, registered, _applied(version, command, request), request.size)
 
 
 def _change(
     state: LiveOrder,
     command: ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery,
-    asked: Asked,
+    request: CommandRequest,
     now: datetime,
-) -> tuple[State, Outcome]:
-    if asked.if_match is None and _is_stale(state, command):
-        return state, Outcome(warnings=(_STALE,))
+) -> tuple[OrderState, CommandOutcome]:
+    if request.if_match is None and _is_stale(state, command):
+        return state, CommandOutcome(warnings=(_STALE,))
     changed = replace(
         _changed(state, command),
         version=state.version + 1,
-        job_id=asked.job_id,
+        job_id=request.job_id,
         updated_at=now,
     )
     changed = replace(changed, cancelled_since=_cancelled_since(state, changed))
-    bound = state.size + asked.size
+    bound = state.size + request.size
     if isinstance(command, ReplaceOrder):
-        changed, bound = _connected_anew(state, changed), asked.size
-    return _sized(state, changed, _applied(changed.version, command, asked), bound)
+        changed, bound = _connected_anew(state, changed), request.size
+    return _sized(state, changed, _applied(changed.version, command, request), bound)
 
 
 def _cancelled_since(before: LiveOrder, after: LiveOrder) -> int | None:
@@ -194,38 +196,42 @@ def _is_stale(
     return at is not None and any(last is not None and at < last for last in aspects)
 
 
-def _precondition(state: LiveOrder, asked: Asked) -> Failure | None:
-    wanted, tag = asked.if_match, version_tag(state.job_id)
+def _precondition(state: LiveOrder, request: CommandRequest) -> Failure | None:
+    wanted, tag = request.if_match, version_tag(state.job_id)
     if wanted is None or wanted == "*" or f'"{tag}"' in map(str.strip, wanted.split(",")):
         return None
     return failure("VersionMismatch", "The order has another versionTag than If-Match names.")
 
 
-def _triggered(state: LiveOrder, command: TriggerOrderAction, asked: Asked) -> Outcome:
+def _triggered(
+    state: LiveOrder, command: TriggerOrderAction, request: CommandRequest
+) -> CommandOutcome:
     if command.version_tag != version_tag(state.job_id):
         # The documents answer this 404, not 412: the caller speaks of a version that is gone.
         mismatch = failure("VersionMismatch", "The order has another versionTag.")
-        return Outcome(failure=mismatch.model_copy(update={"status": 404}))
-    if asked.suppress_actions:
-        return Outcome()
+        return CommandOutcome(failure=mismatch.model_copy(update={"status": 404}))
+    if request.suppress_actions:
+        return CommandOutcome()
     action = ActionRequest(action=command.action, language=command.language, data=command.data)
-    return Outcome(action=action)
+    return CommandOutcome(action=action)
 
 
 def _applied(
     version: int,
     command: Order | ChangeOrderStatus | ChangeOrderDelivery,
-    asked: Asked,
-) -> Outcome:
+    request: CommandRequest,
+) -> CommandOutcome:
     mismatch = isinstance(command, Order) and totals_mismatch(command)
-    return Outcome(
+    return CommandOutcome(
         version=version,
-        action=None if asked.suppress_actions else command.order_action,
+        action=None if request.suppress_actions else command.order_action,
         warnings=(_TOTALS,) if mismatch else (),
     )
 
 
-def _sized(before: State, after: LiveOrder, outcome: Outcome, bound: int) -> tuple[State, Outcome]:
+def _sized(
+    before: OrderState, after: LiveOrder, outcome: CommandOutcome, bound: int
+) -> tuple[OrderState, CommandOutcome]:
     """Refuse an order that grew too large; it is measured only where *bound* can't rule it out."""
     # Our spelling of what was sent is up to four times as long: 1e14 has 15 digits.
     size = bound if bound <= MAX_ORDER_BYTES // 4 else len(after.order.to_json())
@@ -234,8 +240,8 @@ def _sized(before: State, after: LiveOrder, outcome: Outcome, bound: int) -> tup
     return replace(after, size=size), outcome
 
 
-def _failed(code: str, detail: str) -> Outcome:
-    return Outcome(failure=failure(code, detail))
+def _failed(code: str, detail: str) -> CommandOutcome:
+    return CommandOutcome(failure=failure(code, detail))
 
 
 _STALE: Final = JobWarning(

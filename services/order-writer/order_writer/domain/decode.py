@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from order_contracts.cloudevents import ANY, SUPPRESS, BadHeaders, Meant, command_type, read_headers
+from order_contracts.cloudevents import (
+    SUPPRESS,
+    UNGUARDED,
+    BadHeaders,
+    DeleteGuard,
+    command_type,
+    read_headers,
+)
 from order_contracts.commands import COMMANDS, Command, DeleteOrder
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
@@ -19,7 +26,7 @@ from order_runtime.kafka.records import Record
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     chosen_id,
-    is_giant,
+    exceeds_topic_limit,
     position_id,
     readable_id,
     replayed_id,
@@ -32,7 +39,7 @@ _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMAN
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class TopicInfo:
     """What must be known of `orders.commands` to read its records."""
 
     topic_id: str
@@ -42,12 +49,12 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedCommand:
     """A command that can be decided."""
 
     record: Record
     job_id: str
-    log: Log
+    log: TopicInfo
     fingerprint: str
     order_id: str
     operation: Operation
@@ -55,13 +62,13 @@ class Decoded:
     if_match: str | None = None
     idempotency_key: str | None = None
     suppress_actions: bool = False
-    meant: Meant = ANY
+    guard: DeleteGuard = UNGUARDED
     misrouted: bool = False
     replays: str | None = None
     """The job that failed with this very record, as who sends a dead letter again says."""
 
     @property
-    def spare_id(self) -> str:
+    def fallback_job_id(self) -> str:
         """The id of the position: the job's where `job_id` turns out to be another command's."""
         return position_id(self.record, self.log.topic_id)
 
@@ -72,12 +79,12 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableCommand:
     """A record that is no valid command; it gets a job all the same, and a dead letter."""
 
     record: Record
     job_id: str
-    log: Log
+    log: TopicInfo
     fingerprint: str
     order_id: str | None
     failure: Failure
@@ -88,7 +95,7 @@ class Unreadable:
     """Whether its order must be left unread: the order's document may be what makes it fail."""
 
     @property
-    def spare_id(self) -> str:
+    def fallback_job_id(self) -> str:
         return position_id(self.record, self.log.topic_id)
 
     @property
@@ -96,10 +103,10 @@ class Unreadable:
         return bytes_fingerprint(self.record)
 
 
-def decode(record: Record, log: Log) -> Decoded | Unreadable:
+def decode(record: Record, log: TopicInfo) -> DecodedCommand | UnreadableCommand:
     """Read one record; what is no command is a value too."""
     job_id, source = readable_id(record), None
-    if is_giant(record):
+    if exceeds_topic_limit(record):
         return _unreadable(record, job_id, log, failure("TooLarge", _TOO_LARGE))
     try:
         headers = read_headers(record.headers)
@@ -113,7 +120,9 @@ def decode(record: Record, log: Log) -> Decoded | Unreadable:
     return replace(_unreadable(record, job_id, log, reason), own=own)
 
 
-def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) -> Decoded:
+def _command(
+    record: Record, headers: Mapping[str, str], job_id: str, log: TopicInfo
+) -> DecodedCommand:
     kind = command_type(headers)
     if kind not in _OPERATIONS:
         raise BadHeaders(_no_command(kind))
@@ -126,19 +135,19 @@ def _command(record: Record, headers: Mapping[str, str], job_id: str, log: Log) 
     _check_key(record, command.order_id)
     if_match = headers.get("ce_ifmatch")
     suppress = _suppress(headers)
-    meant = _meant(headers, command)
-    return Decoded(
+    guard = _meant(headers, command)
+    return DecodedCommand(
         record=record,
         job_id=job_id,
         log=log,
-        fingerprint=fingerprint(kind, value, if_match, suppress=suppress, meant=meant),
+        fingerprint=fingerprint(kind, value, if_match, suppress=suppress, guard=guard),
         order_id=command.order_id,
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
         idempotency_key=_idempotency_key(headers),
         suppress_actions=suppress,
-        meant=meant,
+        guard=guard,
         misrouted=not own and _misrouted(record, log.partitions),
         replays=replayed_id(record),
     )
@@ -152,8 +161,10 @@ def _no_command(kind: str) -> str:
     return "The header ce_type names no command of this system"
 
 
-def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -> Unreadable:
-    return Unreadable(
+def _unreadable(
+    record: Record, job_id: str | None, log: TopicInfo, reason: Failure
+) -> UnreadableCommand:
+    return UnreadableCommand(
         record,
         job_id or _id_of(record, log),
         log,
@@ -164,7 +175,7 @@ def _unreadable(record: Record, job_id: str | None, log: Log, reason: Failure) -
     )
 
 
-def _id_of(record: Record, log: Log) -> str:
+def _id_of(record: Record, log: TopicInfo) -> str:
     """Return the job id of a record whose sender gave none: a replay keeps the one it had."""
     return replayed_id(record) or position_id(record, log.topic_id)
 
@@ -177,17 +188,17 @@ def _suppress(headers: Mapping[str, str]) -> bool:
     return actions is not None
 
 
-def _meant(headers: Mapping[str, str], command: Command) -> Meant:
+def _meant(headers: Mapping[str, str], command: Command) -> DeleteGuard:
     """Return which order is meant; on a command that ignored it, it would be a trap."""
     named = [name for name in _MEANT if name in headers]
     if not named:
-        return ANY
+        return UNGUARDED
     if not isinstance(command, DeleteOrder):
         raise BadHeaders(f"The header {named[0]} is for DeleteOrder alone")
     since = headers.get("ce_contactsince")
     if since is not None and not _VERSION.fullmatch(since):
         raise BadHeaders("The header ce_contactsince must be a version, such as 3")
-    return Meant(headers.get("ce_registration"), None if since is None else int(since))
+    return DeleteGuard(headers.get("ce_registration"), None if since is None else int(since))
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str | None:
@@ -216,12 +227,12 @@ def _misrouted(record: Record, partitions: int) -> bool:
     return partition_of(record.key or b"", partitions) != record.partition
 
 
-def weight(record: Record) -> int:
+def record_size(record: Record) -> int:
     """Return the bytes that a record adds to its batch."""
     return len(record.value or b"")
 
 
-def poisoned(record: Record, log: Log) -> Unreadable:
+def poison_command(record: Record, log: TopicInfo) -> UnreadableCommand:
     """
     Return *record* as one that fails alone, again and again, for a reason nobody knows.
 
@@ -232,7 +243,7 @@ def poisoned(record: Record, log: Log) -> Unreadable:
         item = decode(record, log)
     except Exception:  # noqa: BLE001  to decode it may be what fails
         return _unreadable(record, readable_id(record), log, reason)
-    return Unreadable(
+    return UnreadableCommand(
         record,
         item.job_id,
         log,

@@ -12,13 +12,13 @@ from order_contracts.events import EventType, OrderEvent
 from order_contracts.identity import event_id
 from order_contracts.job import Operation
 from order_contracts.topics import EVENTS, WRITER
-from order_runtime.documents.jobs import Entry
+from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
-from order_writer.domain.batch import Folded
-from order_writer.domain.decide import State
-from order_writer.domain.record_ids import is_giant
+from order_writer.domain.batch import FoldedBatch
+from order_writer.domain.decide import OrderState
+from order_writer.domain.record_ids import exceeds_topic_limit
 
 _APPLIED: Final = MappingProxyType(
     {
@@ -32,29 +32,29 @@ _APPLIED: Final = MappingProxyType(
 )
 
 
-def announcements(folded: Folded) -> Iterator[Outgoing]:
+def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
     """Yield what a batch has to tell, in the order of its commands."""
     for item, entry in folded.answers:
         record = _publishable(item.record, entry)
         if not entry.decoded:
             yield _dead_letter(record, entry)
         state = folded.orders.get(entry.order_id) if entry.order_id else None
-        yield event(entry, state, record.key)
+        yield event_record(entry, state, record.key)
 
 
-def _publishable(record: Record, entry: Entry) -> Record:
+def _publishable(record: Record, entry: LedgerEntry) -> Record:
     """
     Return *record*, or only its place if it is a compressed giant, which no topic takes as it is.
 
     The record itself stays at that place for as long as its topic is kept.
     """
-    if not is_giant(record):
+    if not exceeds_topic_limit(record):
         return record
     key = entry.order_id.encode() if entry.order_id else None
     return replace(record, key=key, value=None, headers=())
 
 
-def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:
+def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Outgoing:
     """Return the event of *entry*, with the order as it is stored now."""
     live = state if isinstance(state, LiveOrder) else None
     kind = event_type(entry)
@@ -78,7 +78,7 @@ def event(entry: Entry, state: State, key: bytes | None) -> Outgoing:
     return Outgoing(EVENTS.name, key, data.to_json(), envelope.headers())
 
 
-def event_type(entry: Entry) -> EventType:
+def event_type(entry: LedgerEntry) -> EventType:
     """Return what happened; derived from the ledger, so that a repeat says the same."""
     if entry.failure is not None:
         return EventType.REJECTED
@@ -88,7 +88,7 @@ def event_type(entry: Entry) -> EventType:
     return _APPLIED[entry.operation]
 
 
-def _dead_letter(record: Record, entry: Entry) -> Outgoing:
+def _dead_letter(record: Record, entry: LedgerEntry) -> Outgoing:
     """Return the dead letter of a command that was refused; made from the ledger, as its event."""
     if entry.failure is None:
         raise TypeError("what was not decoded has failed")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from order_runtime.kafka.records import Record
 
 
-class Progress:
+class OffsetTracker:
     """
     Where each partition goes on, as *settled* by us under one assignment.
 

@@ -54,7 +54,7 @@ def bytes_fingerprint(record: Record) -> str:
     return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
 
 
-def is_giant(record: Record) -> bool:
+def exceeds_topic_limit(record: Record) -> bool:
     """Return whether it is larger than its topic allows: compressed, so that no broker saw it."""
     headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     size = len(record.key or b"") + len(record.value or b"") + headers
