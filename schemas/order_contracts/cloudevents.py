@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from order_contracts.values import rfc3339
@@ -89,6 +89,15 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, st
         except UnicodeDecodeError:
             raise BadHeaders(f"The header {name} is not UTF-8 text") from None
     return found
+
+
+def time_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return `ce_time` in UTC; None where it is missing, malformed or without an offset."""
+    try:
+        time = datetime.fromisoformat(headers.get("ce_time", ""))
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else None
 
 
 def command_type(headers: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,68 @@ PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 CONFIG: dict[str, Any] = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]
 LINTER = Path(sys.executable).with_name("lint-imports")
 LIMIT = 60  # seconds
+SERVICES = ("gateway", "order_writer", "enricher", "action_trigger")
 
-LAYERS, SERVICES, PURE, RULES = CONFIG["contracts"]
-PLANTED = [
-    (LAYERS, ["order_contracts.extra -> order_runtime", "order_runtime.extra -> gateway"]),
-    (SERVICES, ["enricher.extra -> gateway", "order_stack.extra -> order_writer"]),
-    (
-        PURE,
+PACKAGES, PROCESSES, STOREYS, PURE, NO_TERMINAL = CONFIG["contracts"]
+PLANTED = {
+    "packages": (
+        PACKAGES,
         [
-            "order_writer.domain.decide -> time",
-            "order_writer.domain.batch -> order_runtime.mongo.client",
+            "order_contracts.extra -> order_runtime",
+            "order_runtime.extra -> gateway",
+            "enricher.extra -> gateway",
+            "order_operations.extra -> order_stack",
         ],
     ),
-    (RULES, ["enricher.domain.rules -> logging"]),
-]
+    "processes": (PROCESSES, ["order_stack.extra -> order_writer"]),
+    "storeys": (
+        STOREYS,
+        [
+            "gateway.http.extra -> gateway.app",
+            "order_writer.adapters.extra -> order_writer.app",
+            "enricher.app.extra -> enricher.__main__",
+            "action_trigger.domain.extra -> action_trigger.adapters",
+        ],
+    ),
+    "pure": (
+        PURE,
+        ["order_writer.domain.extra -> time", "enricher.domain.extra -> order_runtime.client"],
+    ),
+    "no terminal": (NO_TERMINAL, ["order_operations.extra -> rich"]),
+}
 """For each law the imports that break it: also at one remove, where the law says so."""
 
 
+def modules() -> Iterator[str]:
+    """Yield all modules that the laws speak of, and those that an import is planted in."""
+    yield from CONFIG["root_packages"]
+    for service in SERVICES:
+        for storey in ("__main__", "app.use", "adapters.client", "domain.value"):
+            yield f"{service}.{storey}"
+    yield from ("gateway.http.server", "gateway.routes")
+    yield from (f"{name}.value" for name in PURE["source_modules"])
+    for _, imports in PLANTED.values():
+        yield from (each.partition(" -> ")[0] for each in imports)
+
+
 def packages(folder: Path) -> None:
-    """Make empty modules under all names that the laws speak of, and one adapter."""
-    named = [*CONFIG["root_packages"], "order_runtime.mongo.client"]
-    for law in (PURE, RULES):
-        named += law["source_modules"]
-    named += [each.partition(" -> ")[0] for _, imports in PLANTED for each in imports]
-    for name in named:
-        package, _, module = name.partition(".")
-        (folder / package).mkdir(exist_ok=True)
-        (folder / package / "__init__.py").touch()
-        if module:
-            (folder / package / f"{module}.py").touch()
-    (folder / "order_runtime" / "mongo.py").write_text("import pymongo\n")
+    """Make all these modules, empty, and one adapter that a domain must not reach."""
+    for name in modules():
+        path = folder.joinpath(*name.split("."))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for parent in path.relative_to(folder).parents[:-1]:
+            (folder / parent / "__init__.py").touch()
+        if name in CONFIG["root_packages"]:
+            path.mkdir(exist_ok=True)
+            (path / "__init__.py").touch()
+        else:
+            path.with_suffix(".py").touch()
+    (folder / "order_runtime" / "client.py").write_text("import pymongo\n")
 
 
 def plant(folder: Path, broken: str) -> None:
     module, _, imported = broken.partition(" -> ")
-    path = folder / f"{module.replace('.', '/')}.py"
+    path = folder.joinpath(*module.split(".")).with_suffix(".py")
     path.write_text(f"{path.read_text()}import {imported}\n")
 
 
@@ -70,32 +98,42 @@ def linted(folder: Path) -> tuple[int, str]:
 def test_packages_that_keep_the_laws_pass(tmp_path: Path) -> None:
     """Else the tests below would prove nothing."""
     packages(tmp_path)
-    status, told = linted(tmp_path)
-    assert (status, told.count("KEPT")) == (0, len(CONFIG["contracts"])), told
+    status, output = linted(tmp_path)
+    assert (status, output.count("KEPT")) == (0, len(CONFIG["contracts"])), output
 
 
-@pytest.mark.parametrize(("law", "imports"), PLANTED, ids=["layers", "services", "pure", "rules"])
+@pytest.mark.parametrize(("law", "imports"), PLANTED.values(), ids=PLANTED)
 def test_a_law_fails_where_it_is_broken(
     tmp_path: Path, law: dict[str, Any], imports: list[str]
 ) -> None:
     packages(tmp_path)
     for each in imports:
         plant(tmp_path, each)
-    status, told = linted(tmp_path)
-    assert status == 1, told
-    assert (f"{law['name']} BROKEN" in told, told.count("BROKEN")) == (True, 1), told
-    assert [each for each in imports if each not in told] == []
+    status, output = linted(tmp_path)
+    assert status == 1, output
+    assert (f"{law['name']} BROKEN" in output, output.count("BROKEN")) == (True, 1), output
+    assert [each for each in imports if each not in output] == [], output
 
 
-def test_every_pure_module_is_watched_and_every_client_forbidden(tmp_path: Path) -> None:
+def test_every_domain_is_watched_and_every_client_forbidden(tmp_path: Path) -> None:
     """Not only those that happened to be planted above."""
     packages(tmp_path)
-    planted = []
-    for law in (PURE, RULES):
-        watched = [module for module in law["source_modules"] if "." in module]
-        planted += [f"{module} -> os" for module in watched[:-1]]
-        planted += [f"{watched[-1]} -> {forbidden}" for forbidden in law["forbidden_modules"]]
+    *others, last = PURE["source_modules"]
+    planted = [f"{package}.value -> os" for package in others]
+    planted += [f"{last}.value -> {forbidden}" for forbidden in PURE["forbidden_modules"]]
     for each in planted:
         plant(tmp_path, each)
-    _, told = linted(tmp_path)
-    assert [each for each in planted if each not in told] == []
+    _, output = linted(tmp_path)
+    assert [each for each in planted if each not in output] == []
+
+
+def test_every_service_has_the_same_storeys() -> None:
+    """A module that stood beside them would be under no law."""
+    root = PYPROJECT.parent / "services"
+    for service in SERVICES:
+        package = root / service.replace("_", "-") / service
+        modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+        folders = {path.parent.name for path in package.glob("*/__init__.py")}
+        extra = ({"routes"}, {"http", "api_docs"}) if service == "gateway" else (set(), set())
+        assert modules - extra[0] == {"__main__", "settings", "metrics"}
+        assert folders - extra[1] == {"app", "adapters", "domain"}

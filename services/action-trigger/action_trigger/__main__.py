@@ -1,15 +1,17 @@
-"""The action-trigger as a process: composes its parts and runs until it is told to stop."""
+"""The action-trigger as a process: composes its parts and delivers until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
-import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
+
+from aiohttp import ClientSession
+from pymongo import AsyncMongoClient
 
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
@@ -31,148 +33,118 @@ from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime.kafka.publisher import Publisher
-from order_runtime.mongo.client import async_client
-from order_runtime.process import health, logs
-from order_runtime.process.errors import UnrecoverableError
+from order_runtime.mongo.client import Document, async_client
 from order_runtime.process.retry import retry_transient
-from order_runtime.process.settings import load, refuse
-from order_runtime.process.signals import async_stop_event, unless_stopped
+from order_runtime.process.service import Process, run_service
+from order_runtime.process.settings import refuse
+from order_runtime.process.signals import async_stop_event, run_until, unless_stopped
 from order_runtime.startup.preflight import preflight
-from order_runtime.startup.requirements import ObservedTopic
 
 GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
-LAST_WORDS: Final = 3.0  # seconds to tell of what they became
+LAST_ANNOUNCEMENT: Final = 3.0  # seconds to announce what those requests came to
 
 
-async def main(settings: Settings, text: str, config: EndpointConfig) -> None:
-    """Run until told to stop; *config* is what *text*, that of the webhooks file, says."""
-    stop = async_stop_event()
-    async with AsyncExitStack() as clean_up:
-        mongo = async_client(settings.mongo, settings.instance)
-        clean_up.push_async_callback(mongo.close)
-        publisher = await clean_up.enter_async_context(Publisher(settings.kafka, settings.instance))
-        sessions = {
-            allowed: await clean_up.enter_async_context(session(allow_private_addresses=allowed))
-            for allowed in (False, True)
-        }
-        deliveries = DeliveryStore(mongo, settings.database, settings.erasure_secret.encode())
-        leases = PartitionLeases(
-            mongo, settings.database, settings.instance, config.longest_timeout
-        )
-        endpoint_states = EndpointStates(mongo, settings.database)
-        outcome_publisher = OutcomePublisher(
-            mongo, settings.database, deliveries, publisher, leases.held
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The connections of the process; closed when it ends."""
+
+    mongo: AsyncMongoClient[Document]
+    publisher: Publisher
+    sessions: Mapping[bool, ClientSession]
+    """By whether private addresses are allowed."""
+
+
+class Parts:
+    """The parts of the action-trigger, put together."""
+
+    def __init__(self, settings: Settings, config: EndpointConfig, clients: Clients) -> None:
+        mongo, database = clients.mongo, settings.database
+        secret = settings.erasure_secret.encode()
+        self.deliveries = DeliveryStore(mongo, database, secret)
+        self.leases = PartitionLeases(mongo, database, settings.instance, config.longest_timeout)
+        states = self.endpoint_states = EndpointStates(mongo, database)
+        self.outcomes = OutcomePublisher(
+            mongo, database, self.deliveries, clients.publisher, self.leases.held
         )
         queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
-        endpoint_reload = EndpointReload(queues, sessions, leases, endpoint_states)
-        chance = Clock(lambda: datetime.now(UTC), random.random)
-        attempt_runner = AttemptRunner(
-            deliveries, leases, endpoint_states, chance, outcome_publisher.wake
+        self.reload = EndpointReload(queues, clients.sessions, self.leases, states)
+        clock = Clock(lambda: datetime.now(UTC), random.random)
+        self.attempts = AttemptRunner(
+            self.deliveries, self.leases, states, clock, self.outcomes.wake
         )
-        dispatcher = Dispatcher(deliveries, leases, endpoint_states, queues, attempt_runner)
-        recorder = ActionRecorder(deliveries, publisher, dispatcher.wake)
-        assignment = Assignment(leases.assign)
+        self.dispatcher = Dispatcher(self.deliveries, self.leases, states, queues, self.attempts)
+        self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
+        self.assignment = Assignment(self.leases.assign)
 
-        def taken() -> None:
-            dispatcher.wake()
-            outcome_publisher.wake()
+    def leases_changed(self) -> None:
+        self.dispatcher.wake()
+        self.outcomes.wake()
 
-        def endpoints_changed(names: Iterable[str]) -> None:
-            dispatcher.endpoints_changed(names)
-            outcome_publisher.wake()
-
-        clean_up.enter_context(
-            health.serving(
-                settings.health_host, settings.health_port, ready=lambda: assignment.ready
-            )
-        )
-        if await unless_stopped(stop, _prepared(deliveries, settings)) is None:
-            return
-        await endpoint_reload.use(config)
-        await _until(
-            stop,
-            consume(settings.kafka, settings.instance, assignment, recorder, stop),
-            leases.keep(attempt_runner.busy, taken, stop),
-            endpoint_states.watch(endpoints_changed, stop),
-            endpoint_reload.follow(settings.webhooks_file, text, stop),
-            dispatcher.run(stop),
-            outcome_publisher.run(stop),
-            _when(stop, outcome_publisher.wake),
-            grace=lambda: leases.longest + GRACE,
-        )
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORDS):
-                await outcome_publisher.tell()
-                await leases.give_back_all()
+    def endpoints_changed(self, names: Iterable[str]) -> None:
+        self.dispatcher.endpoints_changed(names)
+        self.outcomes.wake()
 
 
-async def _prepared(deliveries: DeliveryStore, settings: Settings) -> Mapping[str, ObservedTopic]:
-    """Return when MongoDB and Kafka are there, and are what we rely on; raises CannotGoOn."""
-    topics = await preflight(settings.kafka, settings.mongo, TRIGGER)
-    await retry_transient(deliveries.ensure_indexes)
-    await retry_transient(deliveries.same_secret)
-    return topics
-
-
-async def _until(
-    stop: asyncio.Event, *parts: Coroutine[Any, Any, None], grace: Callable[[], float]
-) -> None:
-    """Run all parts until *stop*, and up to *grace* seconds longer; an error ends them all."""
-    work = asyncio.create_task(_together(parts))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not work.done():
-        await asyncio.wait({work}, timeout=grace())
-    work.cancel()
-    with suppress(asyncio.CancelledError):
-        await work
-
-
-async def _together(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for part in parts:
-            tasks.create_task(part)
-
-
-async def _when(stop: asyncio.Event, wake: Callable[[], None]) -> None:
-    await stop.wait()
-    wake()
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _causes(part)
-    else:
-        yield error
-
-
-def run() -> int:
-    settings = load(Settings)
-    logs.configure(TRIGGER, settings.instance, settings.log_level)
+def run(process: Process[Settings]) -> None:
+    """Deliver until asked to stop; waits for Kafka and MongoDB where they are away."""
+    settings = process.settings
     try:
         text = read_config(settings.webhooks_file)
         config = parse_endpoints(text)
     except EndpointConfigError as error:
         refuse([str(error)])
-    try:
-        asyncio.run(main(settings, text, config))
-    except Exception as error:  # noqa: BLE001  the process ends, nothing is committed
-        for cause in _causes(error):
-            _say(cause)
-        return 1
-    return 0
+    preflight(settings.kafka, settings.mongo, TRIGGER, process.stop)
+    asyncio.run(deliver(process, text, config))
 
 
-def _say(cause: BaseException) -> None:
-    """Log what ended us; an unknown error without its text, which may quote a document."""
-    if isinstance(cause, UnrecoverableError):
-        logs.log().critical(str(cause))
-    else:
-        where = traceback.format_tb(cause.__traceback__)[-3:]
-        logs.log().critical("an unknown error ends it", error=type(cause).__name__, where=where)
+async def deliver(process: Process[Settings], text: str, config: EndpointConfig) -> None:
+    """Deliver until told to stop; *config* is what *text*, that of the webhooks file, says."""
+    settings, stop = process.settings, async_stop_event(process.stop)
+    async with connected(settings) as clients:
+        parts = Parts(settings, config, clients)
+        process.probes.ready = lambda: parts.assignment.ready
+        if not await unless_stopped(stop, prepared(parts.deliveries)):
+            return
+        await parts.reload.use(config)
+        await run_until(
+            stop,
+            consume(settings.kafka, settings.instance, parts.assignment, parts.recorder, stop),
+            parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
+            parts.endpoint_states.watch(parts.endpoints_changed, stop),
+            parts.reload.follow(settings.webhooks_file, text, stop),
+            parts.dispatcher.run(stop),
+            parts.outcomes.run(stop),
+            wake_at_the_end(stop, parts.outcomes),
+            grace=lambda: parts.leases.longest + GRACE,
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_ANNOUNCEMENT):
+                await parts.outcomes.tell()
+                await parts.leases.give_back_all()
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Clients]:
+    async with (
+        async_client(settings.mongo, settings.instance) as mongo,
+        Publisher(settings.kafka, settings.instance) as publisher,
+        session(allow_private_addresses=False) as public,
+        session(allow_private_addresses=True) as private,
+    ):
+        yield Clients(mongo, publisher, {False: public, True: private})
+
+
+async def prepared(deliveries: DeliveryStore) -> bool:
+    """Create missing indexes; raises RequirementNotMet for another erasure secret than before."""
+    await retry_transient(deliveries.ensure_indexes)
+    await retry_transient(deliveries.same_secret)
+    return True
+
+
+async def wake_at_the_end(stop: asyncio.Event, outcomes: OutcomePublisher) -> None:
+    await stop.wait()
+    outcomes.wake()
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run_service(TRIGGER, Settings, run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import uvloop
 
 from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
@@ -14,22 +16,26 @@ from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
-from order_runtime.process import health, logs
-from order_runtime.process.settings import load, secret_list
+from order_runtime.process.service import Process, run_service
+from order_runtime.process.settings import secret_list
 from order_runtime.process.signals import async_stop_event
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
-KAFKA_TIMEOUT_MS = 3_000
+KAFKA_TIMEOUT_MS: Final = 3_000
 
 
-async def serve(settings: Settings) -> None:
+def run(process: Process[Settings]) -> None:
+    uvloop.run(serve(process))
+
+
+async def serve(process: Process[Settings]) -> None:
     """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
-    stop = async_stop_event()
+    settings, stop = process.settings, async_stop_event(process.stop)
     async with (
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
     ):
-        parts = Dependencies(
+        dependencies = Dependencies(
             publisher=publisher,
             reads=ReadStore(mongo, settings.database),
             keys=KeyFile(settings.keys_file),
@@ -37,21 +43,11 @@ async def serve(settings: Settings) -> None:
             secrets=JobIdSecrets(secret_list(settings.job_secrets)),
             leaving=stop.is_set,
         )
-        server = Server(create_app(parts), settings.host, settings.port)
-        with health.serving(
-            settings.health_host,
-            settings.health_port,
-            ready=lambda: server.started and not stop.is_set(),
-            live=lambda: not publisher.broken,
-        ):
-            await server.until(stop)
-
-
-def main() -> None:
-    settings = load(Settings)
-    logs.configure(GATEWAY, settings.instance, settings.log_level)
-    uvloop.run(serve(settings))
+        server = Server(create_app(dependencies), settings.host, settings.port)
+        process.probes.ready = lambda: server.started and not stop.is_set()
+        process.probes.live = lambda: not publisher.broken
+        await server.until(stop)
 
 
 if __name__ == "__main__":
-    main()
+    run_service(GATEWAY, Settings, run)

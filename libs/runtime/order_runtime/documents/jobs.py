@@ -1,11 +1,10 @@
 """
 The job at rest: the ledger of all commands that were ever applied or refused.
 
-One document a command, `_id` its job id. Three services share it, each with fields of its own:
-the order-writer inserts it, and writes it again only where a replay settles what could not be
-read, of which the others know nothing yet; the enricher sets `enrichment` `{state, action?, at}`,
-and before it `agreed`, what is to become of its action, and takes data and language out of `action`
-once the order was deleted or replaced; the action-trigger sets `delivery` `{state, at}`.
+One document a command, `_id` its job id. Three services share it, each with fields of its own: the
+order-writer inserts it; the enricher adds `agreed` `{end, contactId?}`, its commitment to what
+becomes of the action, and then `enrichment` `{state, action?, at}`; the action-trigger adds
+`delivery` `{state, at}`. All updates after the insertion are in `job_updates`.
 """
 
 from __future__ import annotations

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 
 class UnrecoverableError(Exception):
-    """The process ends; the text says what is wrong and holds nobody's data."""
+    """
+    The process ends, and would end again after a restart, until an operator changes something.
+
+    The text says what is wrong and holds nobody's data; *facts* are logged beside it.
+    """
+
+    def __init__(self, sentence: str, **facts: str) -> None:
+        super().__init__(sentence)
+        self.facts = facts
 
 
 class RequirementNotMet(UnrecoverableError):
-    """Kafka or MongoDB is set otherwise than this service relies on."""
+    """Kafka or MongoDB is set otherwise than this service requires."""
 
 
 class OffsetsLost(UnrecoverableError):
-    """What is to be read next isn't there; going on would skip records in silence."""
+    """What is to be read next isn't in the log; going on would skip records silently."""

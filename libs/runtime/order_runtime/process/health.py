@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,22 +14,26 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 Probe = Callable[[], bool]
 
 
-@contextmanager
-def serving(host: str, port: int, *, ready: Probe, live: Probe = lambda: True) -> Iterator[None]:
-    """
-    Answer probes while the body runs.
+@dataclass
+class Probes:
+    """What /readyz and /livez ask; a service replaces them as soon as it has an answer."""
 
-    A thread, so that a busy loop is still measured; *live* says whether it is stuck for good,
-    *ready* whether it takes work now. Both must answer at once.
-    """
-    probes = {"/livez": live, "/readyz": ready}
+    ready: Probe = lambda: False
+    """Whether the service takes work now; asked from another thread, answers at once."""
+    live: Probe = lambda: True
+    """Whether the process can still do its work, or must be replaced; likewise."""
+
+
+@contextmanager
+def serving(host: str, port: int, probes: Probes) -> Iterator[None]:
+    """Answer probes and metrics while the body runs: in a thread, so that a busy loop is seen."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(HTTPStatus.OK, generate_latest(), CONTENT_TYPE_LATEST)
-            elif self.path in probes:
-                ok = probes[self.path]()
+            elif self.path in {"/livez", "/readyz"}:
+                ok = probes.live() if self.path == "/livez" else probes.ready()
                 status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, b"ok\n" if ok else b"not yet\n", "text/plain")
             else:

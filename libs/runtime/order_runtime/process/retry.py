@@ -1,4 +1,4 @@
-"""Waiting for MongoDB to come back: nothing is lost, nothing is given up."""
+"""Retries with growing pauses, without an end: what a database or a broker is away for is kept."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Final, TypeVar
 
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
+from order_runtime.mongo.errors import DUPLICATE_KEY, write_error_codes
 from order_runtime.process.logs import log
 
 FIRST_DELAY: Final = 0.1  # seconds
 LONGEST_DELAY: Final = 5.0
 # Stepping down, shutting down, no longer primary, a time limit that was exceeded.
 _PASSING: Final = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
-_DUPLICATE_KEY: Final = 11000
+WAITING_FOR_DATABASE: Final = "waiting for the database"
+WAITING_FOR_KAFKA: Final = "waiting for Kafka"
 
 T = TypeVar("T")
 
@@ -22,8 +24,7 @@ T = TypeVar("T")
 def transient(error: Exception) -> bool:
     """Return whether the same call may succeed later, unchanged."""
     if isinstance(error, BulkWriteError):
-        failed = [*error.details.get("writeConcernErrors", ()), *error.details["writeErrors"]]
-        codes = {item.get("code") for item in failed} - {_DUPLICATE_KEY}  # that is a repeat
+        codes = write_error_codes(error) - {DUPLICATE_KEY}  # that is a repeat
         return bool(codes) and codes <= _PASSING
     if isinstance(error, OperationFailure):
         return error.timeout or error.code in _PASSING
@@ -33,22 +34,36 @@ def transient(error: Exception) -> bool:
 
 
 async def retry_transient(
-    act: Callable[[], Awaitable[T]], refused: Callable[[], None] = lambda: None
+    act: Callable[[], Awaitable[T]], before_pause: Callable[[], None] = lambda: None
 ) -> T:
     """
-    Do *act* until it isn't refused for a passing reason; it must bear being repeated.
+    Await *act* until MongoDB takes it: again after each transient error, for ever.
 
-    *refused* is called before each pause.
+    *act* must bear being repeated. *before_pause* is called before each pause.
+    """
+    return await retry(act, transient, WAITING_FOR_DATABASE, before_pause)
+
+
+async def retry(
+    act: Callable[[], Awaitable[T]],
+    passing: Callable[[Exception], bool],
+    event: str,
+    before_pause: Callable[[], None] = lambda: None,
+) -> T:
+    """
+    Await *act* until it raises nothing that is *passing*; other errors are the caller's.
+
+    Logs *event* and pauses after each attempt, from FIRST_DELAY doubling to LONGEST_DELAY seconds.
     """
     delay = FIRST_DELAY
     while True:
         try:
             return await act()
-        except PyMongoError as error:
-            if not transient(error):
+        except Exception as error:
+            if not passing(error):
                 raise
             # The type alone: its text may quote a document.
-            log().warning("waiting for the database", error=type(error).__name__, seconds=delay)
-        refused()
+            log().warning(event, error=type(error).__name__, seconds=delay)
+        before_pause()
         await asyncio.sleep(delay)
         delay = min(delay * 2, LONGEST_DELAY)

@@ -1,25 +1,26 @@
-"""Looks at Kafka and MongoDB when a service starts: are they what it relies on?"""
+"""Preflight: whether Kafka and MongoDB are what a service requires, checked when it starts."""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, TopicDescription
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from order_contracts.topics import Topic
 from order_runtime.kafka.offsets import commit_beginnings
 from order_runtime.mongo.client import Document, client
 from order_runtime.process.errors import RequirementNotMet
 from order_runtime.process.logs import log
-from order_runtime.process.retry import retry_transient
+from order_runtime.process.retry import WAITING_FOR_DATABASE, WAITING_FOR_KAFKA, transient
+from order_runtime.process.signals import StopRequested
 from order_runtime.startup.requirements import (
     MongoServer,
     ObservedTopic,
@@ -30,8 +31,10 @@ from order_runtime.startup.requirements import (
     topics_used_by,
 )
 
+T = TypeVar("T")
+
 TIMEOUT: Final = 10.0  # seconds
-PAUSE: Final = 1.0  # seconds between two questions to a Kafka that is away
+PAUSE: Final = 1.0  # seconds between two attempts
 _DENIED: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -44,9 +47,9 @@ def check_topics(kafka: str, service: str) -> Mapping[str, ObservedTopic]:
     """
     Return the topics that *service* reads or writes, by name, as the broker has them.
 
-    Raises AssumptionBroken with a sentence for each setting that breaks the contract, OffsetsLost
-    as `begin` does, and KafkaException where Kafka or a topic isn't there. A broker that doesn't
-    let us see the settings is only warned of.
+    Raises RequirementNotMet with a sentence for each setting that breaks the contract, OffsetsLost
+    as `commit_beginnings` does, and KafkaException where Kafka or a topic isn't there. A broker
+    that doesn't let the service see the settings is only warned of.
     """
     topics = topics_used_by(service)
     found = _described(kafka, topics)
@@ -57,27 +60,41 @@ def check_topics(kafka: str, service: str) -> Mapping[str, ObservedTopic]:
 
 
 def check_database(mongo: MongoClient[Document]) -> None:
-    """Raise AssumptionBroken where *mongo* can't do what we need; PyMongoError where it's away."""
+    """Raise RequirementNotMet where *mongo* lacks what we need, PyMongoError where it's away."""
     hello = mongo.admin.command("hello")
     server = MongoServer(hello, _transaction_seconds(mongo))
     _refuse(list(server_violations(server)))
     _warn((it, "MongoDB") for it in server_risks(server, datetime.now(UTC).replace(tzinfo=None)))
 
 
-async def preflight(kafka: str, mongo: str, service: str) -> Mapping[str, ObservedTopic]:
+def preflight(
+    kafka: str, mongo: str, service: str, stop: threading.Event
+) -> Mapping[str, ObservedTopic]:
     """
-    Examine both, for a service that runs an event loop; waits for Kafka where it is away.
+    Wait until MongoDB and Kafka answer, and check what *service* requires of both.
 
-    Returns what `topics_examined` does.
+    Returns the topics as `check_topics` does. Raises RequirementNotMet, OffsetsLost, and
+    StopRequested where *stop* is set before they answer.
     """
     with client(mongo, service) as connected:
-        await retry_transient(lambda: asyncio.to_thread(check_database, connected))
-    while True:
+        until_available(stop, lambda: check_database(connected))
+    return until_available(stop, lambda: check_topics(kafka, service))
+
+
+def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
+    """Return the result of *attempt* once Kafka and MongoDB answer it; or raise StopRequested."""
+    while not stop.is_set():
         try:
-            return await asyncio.to_thread(check_topics, kafka, service)
+            return attempt()
         except KafkaException as error:
-            log().warning("waiting for Kafka", reason=error.args[0].str(), seconds=PAUSE)
-            await asyncio.sleep(PAUSE)
+            event, why = WAITING_FOR_KAFKA, error.args[0].name()
+        except PyMongoError as error:
+            if not transient(error):
+                raise
+            event, why = WAITING_FOR_DATABASE, type(error).__name__
+        log().warning(event, error=why, seconds=PAUSE)
+        stop.wait(PAUSE)
+    raise StopRequested
 
 
 def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:

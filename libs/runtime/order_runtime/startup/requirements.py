@@ -87,7 +87,10 @@ def server_violations(server: MongoServer) -> Iterator[str]:
         yield "MongoDB is not a replica set, needed: one, of a single member at least."
     version = server.hello.get("maxWireVersion", 0)
     if version < MONGODB_6_WIRE_VERSION:
-        yield f"MongoDB's wire version is {version}, needed: at least {MONGODB_6_WIRE_VERSION}, which is MongoDB 6.0."
+        yield (
+            f"MongoDB's wire version is {version}, needed: at least {MONGODB_6_WIRE_VERSION},"
+            " which is MongoDB 6.0."
+        )
 
 
 def server_risks(server: MongoServer, now: datetime) -> Iterator[str]:

@@ -31,8 +31,8 @@ from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, Document
+from order_runtime.mongo.errors import duplicates
 
-_DUPLICATE_KEY: Final = 11000
 _INDEXES: Final = (
     IndexModel(
         [("partition", ASCENDING), ("action", ASCENDING), ("dueAt", ASCENDING)],
@@ -86,8 +86,7 @@ class DeliveryStore:
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            if error.details.get("writeConcernErrors") or not _only_duplicates(error):
-                raise
+            duplicates(error)  # raises what is none
         await self._write([_again(item, now) for item in actions if item.replay])
         # Once more: who erases notes it first, and then redacts what is recorded.
         if gone := await self._erased(actions):
@@ -183,7 +182,3 @@ def _again(item: ReceivedAction, now: datetime) -> UpdateOne:
     update = replay_update(now)
     later = {"$set": update["$set"] | {"offset": item.record.offset}}
     return UpdateOne(failed | REPLAYABLE, update | later)
-
-
-def _only_duplicates(error: BulkWriteError) -> bool:
-    return all(item["code"] == _DUPLICATE_KEY for item in error.details["writeErrors"])

@@ -26,10 +26,11 @@ from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
+from order_runtime.kafka.received import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
-from order_runtime.process.retry import LONGEST_DELAY, retry_transient
+from order_runtime.process.retry import WAITING_FOR_KAFKA, retry, retry_transient
 
 BATCH: Final = 500  # records
 BATCH_MS: Final = 500  # to wait for the first of them
@@ -99,7 +100,7 @@ async def consume(
             except KafkaError as error:
                 await _wait_out(error)
                 continue
-            records = [_record(item) for batch in found.values() for item in batch]
+            records = [from_aiokafka(item) for batch in found.values() for item in batch]
             if not records:
                 continue
             # Effects first, offsets last: swapped, a crash in between would lose actions.
@@ -129,23 +130,14 @@ async def _consumer(
     )
     consumer.subscribe([ACTIONS.name], listener=assignment)
     try:
-        await _start(consumer)
+        await retry(consumer.start, _is_connection_error, WAITING_FOR_KAFKA)
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def _start(consumer: AIOKafkaConsumer) -> None:
-    delay = PAUSE
-    while True:
-        try:
-            await consumer.start()
-        except KafkaConnectionError:
-            log().warning("waiting for Kafka", seconds=delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
-        else:
-            return
+def _is_connection_error(error: Exception) -> bool:
+    return isinstance(error, KafkaConnectionError)
 
 
 async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
@@ -161,17 +153,5 @@ async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
 async def _wait_out(error: KafkaError) -> None:
     if not error.retriable:
         raise error
-    log().warning("waiting for Kafka", error=type(error).__name__, seconds=PAUSE)
+    log().warning(WAITING_FOR_KAFKA, error=type(error).__name__, seconds=PAUSE)
     await asyncio.sleep(PAUSE)
-
-
-def _record(item: Any) -> Record:
-    return Record(
-        topic=item.topic,
-        partition=item.partition,
-        offset=item.offset,
-        at=datetime.fromtimestamp(item.timestamp / 1000, UTC),
-        key=item.key,
-        value=item.value,
-        headers=tuple(item.headers),
-    )

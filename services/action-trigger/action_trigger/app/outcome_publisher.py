@@ -16,6 +16,7 @@ from order_contracts.events import ActionDelivered, ActionFailed
 from order_contracts.identity import derived, event_id
 from order_contracts.integration_log import log_entry
 from order_contracts.topics import DELIVERIES, TRIGGER
+from order_runtime.documents import job_updates
 from order_runtime.documents.deliveries import DELIVERED, FAILED
 from order_runtime.documents.integration_log import log_document
 from order_runtime.kafka.dead_letters import dead_letter
@@ -153,10 +154,7 @@ class OutcomePublisher:
 
     async def _record(self, settled: Sequence[EndedDelivery]) -> None:
         jobs = [
-            UpdateOne(
-                {"_id": item.job_id, "$nor": [{"delivery.at": {"$gt": item.at}}]},
-                {"$set": {"delivery": {"state": item.state, "at": item.at}}},
-            )
+            UpdateOne(*job_updates.set_delivery(item.job_id, item.state, item.at))
             for item in settled
         ]
         await self._database[JOBS].bulk_write(jobs, ordered=False)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.domain.webhooks import webhook_body
-from order_contracts.cloudevents import BadHeaders, read_headers
+from order_contracts.cloudevents import BadHeaders, read_headers, time_of
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import OrderAction
 from order_runtime.kafka.dead_letters import REPLAY
@@ -29,7 +28,7 @@ def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
         action = read_announced(OrderAction, record.value or b"")
     except (BadHeaders, Invalid) as error:
         return UnreadableAction(record, str(error))
-    accepted_at = _asked_at(headers.get("ce_time"), record.at)
+    accepted_at = time_of(headers) or record.at
     return ReceivedAction(
         action_id=action.action_id,
         job_id=action.job_id,
@@ -43,11 +42,3 @@ def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
         traceparent=headers.get("traceparent"),
         replay=REPLAY in headers,
     )
-
-
-def _asked_at(text: str | None, otherwise: datetime) -> datetime:
-    try:
-        at = datetime.fromisoformat(text or "")
-    except ValueError:
-        return otherwise
-    return at.astimezone(UTC) if at.tzinfo else otherwise

@@ -11,8 +11,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from order_runtime.mongo.client import Document
+from order_runtime.mongo.errors import duplicates
 
-DUPLICATE_KEY: Final = 11000
 MAX_ASKED: Final = 10_000  # keys of up to 255 characters in one query, well under 16 MB
 MAX_WRITTEN: Final = 2_000  # in one operation
 
@@ -47,11 +47,7 @@ async def _duplicates(collection: AsyncCollection[Document], writes: Sequence[An
     try:
         await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        others = [it for it in failed if it.get("code") != DUPLICATE_KEY]
-        if others or error.details.get("writeConcernErrors"):
-            raise
-        return [it["index"] for it in failed]
+        return duplicates(error)
     return []
 
 

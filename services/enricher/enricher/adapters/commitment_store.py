@@ -28,6 +28,7 @@ from enricher.domain.model import (
 from enricher.domain.rules import CONNECTED, DROPPED, dropped, fired, hold_of, unknown_contact
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
+from order_runtime.documents import job_updates
 from order_runtime.mongo.client import Document
 
 
@@ -52,9 +53,7 @@ async def record_commitments(
 
 def _saying(job_id: str, commitment: Commitment) -> UpdateOne:
     """Return the write that says it, if nothing was said yet."""
-    open_yet = {"_id": job_id, "enrichment": {"$exists": False}, "agreed": {"$exists": False}}
-    document = {"end": str(commitment.end), "contactId": commitment.contact_id}
-    return UpdateOne(open_yet, {"$set": {"agreed": document}})
+    return UpdateOne(*job_updates.commit_action(job_id, commitment.end, commitment.contact_id))
 
 
 def commitment_of(document: Document) -> Commitment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from pymongo import UpdateMany, UpdateOne
 
@@ -13,7 +12,8 @@ from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldSta
 from enricher.domain.rules import MISSING_CODES
 from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import log_entry
-from order_contracts.job import Action, Enrichment
+from order_contracts.job import Action
+from order_runtime.documents import job_updates
 from order_runtime.documents.integration_log import log_document
 from order_runtime.mongo.client import Document
 
@@ -38,54 +38,34 @@ def enrichment_updates(settled: Iterable[DecidedEvent], now: datetime) -> Iterat
     for it in settled:
         decision = it.decision
         if decision.enrichment is not None:
-            state: dict[str, Any] = {"state": str(decision.enrichment), "at": now}
-            if decision.action is not None:
-                state["action"] = str(decision.action)
-            # Decided once: a worker that comes too late with the same event says nothing more.
-            undecided = {"_id": it.received.event.job_id, "enrichment": {"$exists": False}}
-            yield UpdateOne(undecided, {"$set": {"enrichment": state}, "$unset": {"agreed": ""}})
+            job_id = it.received.event.job_id
+            yield UpdateOne(
+                *job_updates.set_enrichment(job_id, decision.enrichment, decision.action, now)
+            )
 
 
 def held_action_update(held: HeldAction, now: datetime) -> UpdateOne:
     """Return what the end of a held action means for its job."""
     fired = held.state in {HoldState.FIRING, HoldState.FIRED}
     end = Action.FIRED if fired else Action.DROPPED
-    was_held = {"_id": held.job_id, "enrichment.action": str(Action.HELD)}
-    return UpdateOne(was_held, {"$set": {"enrichment.action": str(end), "enrichment.at": now}})
+    return UpdateOne(*job_updates.end_held_action(held.job_id, end, now))
 
 
 def forget_action_data(received: ReceivedEvent) -> UpdateMany:
-    """
-    Return what takes out of its jobs what an order asked for before it was deleted or replaced.
-
-    Nobody needs it any more, and it may be personal. After a replacement only what was handled.
-    """
+    """Return what takes personal data out of the jobs of an order that was deleted or replaced."""
     event = received.event
-    before: Document = {
-        "_id": {"$ne": event.job_id},
-        "orderId": event.order_id,
-        "registration": event.registration,
-        "action": {"$exists": True},
-    }
-    if received.kind is EventType.REPLACED:
-        before |= {"at": {"$lte": received.accepted_at}, "enrichment": {"$exists": True}}
-    return UpdateMany(before, {"$unset": {"action.language": "", "action.data": ""}})
+    replaced_at = received.accepted_at if received.kind is EventType.REPLACED else None
+    return UpdateMany(
+        *job_updates.forget_action_data(
+            event.order_id, event.registration, but=event.job_id, replaced_at=replaced_at
+        )
+    )
 
 
 def contact_found_update(link: ContactLink, version: int, now: datetime) -> UpdateMany:
-    """
-    Return what a contact that was found means for the jobs that lacked it.
-
-    They are those from the one that named it up to *version*. An action that was triggered has
-    made no version: it failed, and stays so.
-    """
-    lacking = {
-        "orderId": link.order_id,
-        "version": {"$gte": link.contact_version, "$lte": version},
-        "enrichment.state": str(Enrichment.CONTACT_MISSING),
-    }
-    done = {"enrichment.state": str(Enrichment.DONE), "enrichment.at": now}
-    return UpdateMany(lacking, {"$set": done})
+    """Return the update of the jobs that lacked the contact: from *link*'s version to *version*."""
+    versions = (link.contact_version, version)
+    return UpdateMany(*job_updates.set_contact_found(link.order_id, versions, now))
 
 
 def resolve_log_entries(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:

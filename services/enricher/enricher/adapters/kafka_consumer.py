@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from enricher import metrics
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
 from order_runtime.kafka.offsets import WHAT_TO_DO
+from order_runtime.kafka.received import from_faust
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
@@ -165,21 +165,7 @@ async def handle_and_ack(events: Sequence[Any], handle: Handle) -> None:
     In portions: read, an event takes about ten times the memory that it has as bytes.
     """
     left = iter(events)
-    for records in split_by_size([record_of(event.message) for event in events], PORTION_BYTES):
+    for records in split_by_size([from_faust(event.message) for event in events], PORTION_BYTES):
         await handle(records)
         for event in islice(left, len(records)):
             event.ack()
-
-
-def record_of(message: Any) -> Record:
-    """Return Faust's message as a record; its timestamp is in seconds."""
-    headers = message.headers or ()
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        at=datetime.fromtimestamp(round(message.timestamp, 3), UTC),
-        key=message.key,
-        value=message.value,
-        headers=tuple(headers.items() if isinstance(headers, Mapping) else headers),
-    )

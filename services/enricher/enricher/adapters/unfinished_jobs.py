@@ -11,19 +11,12 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.domain.model import ReceivedEvent
-from order_contracts.events import EventType, OrderEvent
 from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry, entry_of
+from order_runtime.documents.order_events import event_type, order_event
 from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, Document
 
-_HAPPENED: Final = {
-    Operation.REGISTER: EventType.REGISTERED,
-    Operation.REPLACE: EventType.REPLACED,
-    Operation.CHANGE_STATUS: EventType.STATUS_CHANGED,
-    Operation.CHANGE_DELIVERY: EventType.DELIVERY_CHANGED,
-    Operation.ACTION: EventType.ACTION_REQUESTED,
-}
 _CONNECTING: Final = [str(Operation.REGISTER), str(Operation.REPLACE)]
 # Equal to null is the one way in which a partial index knows what isn't there.
 _DUE: Final[Mapping[str, Document]] = {
@@ -70,18 +63,6 @@ async def events_of(
 def _events(
     entries: Sequence[LedgerEntry], orders: Mapping[str, LiveOrder]
 ) -> Iterator[ReceivedEvent]:
-    for it in entries:
-        order_id = it.order_id or ""
-        order, kind = orders.get(order_id), _HAPPENED.get(it.operation)
-        if kind is None:
-            continue
-        event = OrderEvent(
-            job_id=it.job_id,
-            order_id=order_id,
-            version=it.version,
-            order_version=order.version if order else None,
-            registration=it.registration,
-            order=order.view() if order else None,
-            action=it.action,
-        )
-        yield ReceivedEvent(kind, event, it.at)
+    for entry in entries:
+        order = orders.get(entry.order_id or "")
+        yield ReceivedEvent(event_type(entry), order_event(entry, order), entry.at)

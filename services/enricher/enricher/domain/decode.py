@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from enricher.domain.model import ReceivedEvent
-from order_contracts.cloudevents import BadHeaders, read_headers
+from order_contracts.cloudevents import BadHeaders, read_headers, time_of
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import EventType, OrderEvent
 from order_runtime.kafka.records import Record
@@ -27,14 +25,5 @@ def received_event(record: Record) -> ReceivedEvent:
         raise UnreadableEvent(f"The header {error.args[0]} is missing") from None
     except ValueError:
         raise UnreadableEvent("The header ce_type names no event of an order") from None
-    accepted_at = _time(headers.get("ce_time")) or record.at
+    accepted_at = time_of(headers) or record.at
     return ReceivedEvent(kind, event, accepted_at, headers.get("traceparent"))
-
-
-def _time(text: str | None) -> datetime | None:
-    """Return when the command was accepted, if the writer said it in a way that can be read."""
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return time if time.tzinfo else None

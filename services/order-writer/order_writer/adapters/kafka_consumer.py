@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from confluent_kafka import (
@@ -18,6 +17,7 @@ from confluent_kafka import (
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
+from order_runtime.kafka.received import from_confluent
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
@@ -176,18 +176,10 @@ def _record(message: Message) -> Record | None:
     if error is not None:
         _check(error, message)
         return None
-    kind, milliseconds = message.timestamp()
+    kind, _ = message.timestamp()
     if kind != TIMESTAMP_LOG_APPEND_TIME:
         raise AssertionError("orders.commands must be set to LogAppendTime")
-    return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        at=datetime.fromtimestamp(milliseconds / 1000, UTC),
-        key=message.key(),
-        value=message.value(),
-        headers=tuple(message.headers() or ()),
-    )
+    return from_confluent(message)
 
 
 def _check(error: KafkaError, at: Message) -> None:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from order_contracts.job import Operation
 from order_runtime.kafka.records import Outgoing, Record, split_by_size
+from order_runtime.process.errors import UnrecoverableError
 from order_runtime.process.logs import error_fields, log
 from order_writer import metrics
 from order_writer.app.error_policy import FailureKind, failure_kind
@@ -51,8 +52,11 @@ class Stopped(Exception):
     """The service was asked to stop while it waited; nothing of the batch is committed."""
 
 
-class EverythingFails(Exception):
+class EverythingFails(UnrecoverableError):
     """Every record fails alone: the fault is ours, not theirs, and none of them is refused."""
+
+    def __init__(self) -> None:
+        super().__init__("One command after the other fails for a reason nobody knows; it stops.")
 
 
 SuspectRecord = tuple[Record, Exception]  # what failed alone, and why the last time
@@ -152,7 +156,7 @@ class BatchProcessor:
             return
         self._unproven += len(suspects)
         if self._unproven >= UNPROVEN:
-            raise EverythingFails from suspects[-1][1]
+            raise EverythingFails() from suspects[-1][1]
 
     def _refused(self, record: Record, why: Exception) -> FoldedBatch:
         """Refuse one record: job failed 500, and a dead letter."""

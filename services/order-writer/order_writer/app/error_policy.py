@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final
 
 from pymongo.errors import (
     DuplicateKeyError,
@@ -12,10 +11,8 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from order_runtime.mongo.errors import DUPLICATE_KEY, WRITE_CONFLICT
 from order_runtime.process.retry import transient
-
-_WRITE_CONFLICT: Final = 112
-_DUPLICATE_KEY: Final = 11_000
 
 
 class FailureKind(Enum):
@@ -44,4 +41,4 @@ def _is_conflict(error: PyMongoError) -> bool:
         return False
     details = error.details or {}
     codes = {error.code, *(row.get("code") for row in details.get("writeErrors", ()))}
-    return bool(codes & {_WRITE_CONFLICT, _DUPLICATE_KEY})
+    return bool(codes & {WRITE_CONFLICT, DUPLICATE_KEY})

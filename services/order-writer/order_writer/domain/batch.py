@@ -12,6 +12,7 @@ from order_contracts.integration_log import LogEntry, log_entry, log_id
 from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder
+from order_runtime.process.errors import UnrecoverableError
 from order_writer.domain.decide import CommandOutcome, CommandRequest, OrderState, decide
 from order_writer.domain.decode import DecodedCommand, UnreadableCommand, record_size
 
@@ -28,13 +29,19 @@ class IdempotencyClaim:
     at: datetime
 
 
-class OwnCommandUnreadable(Exception):
+class OwnCommandUnreadable(UnrecoverableError):
     """
     A command that our own gateway issued can't be read: this release is bad, not the command.
 
     Refusing it would lose what was answered 202. Where its job is known already, somebody else
     has sent that id once more: then it is refused like any other.
     """
+
+    def __init__(self, item: UnreadableCommand) -> None:
+        super().__init__(
+            "This release can't read a command that our gateway accepted; it stops.",
+            detail=f"{item.job_id}: {item.failure.detail}",
+        )
 
 
 @dataclass(slots=True)
@@ -113,7 +120,7 @@ def _settle(
     reused = item.job_id in known
     if isinstance(item, UnreadableCommand):
         if item.own and not reused:
-            raise OwnCommandUnreadable(f"{item.job_id}: {item.failure.detail}")
+            raise OwnCommandUnreadable(item)
         return _rejected(item, item.fallback_job_id if reused else item.job_id, folded)
     if reused:
         return _reused(item, folded)

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Final
 
 from order_contracts.cloudevents import Envelope
-from order_contracts.events import EventType, OrderEvent
 from order_contracts.identity import event_id
-from order_contracts.job import Operation
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.documents.jobs import LedgerEntry
-from order_runtime.documents.orders import LiveOrder
+from order_runtime.documents.order_events import event_type, order_event
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
 from order_writer.domain.record_ids import exceeds_topic_limit
-
-_APPLIED: Final = MappingProxyType(
-    {
-        Operation.REGISTER: EventType.REGISTERED,
-        Operation.REPLACE: EventType.REPLACED,
-        Operation.DELETE: EventType.DELETED,
-        Operation.CHANGE_STATUS: EventType.STATUS_CHANGED,
-        Operation.CHANGE_DELIVERY: EventType.DELIVERY_CHANGED,
-        Operation.ACTION: EventType.ACTION_REQUESTED,
-    }
-)
 
 
 def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
@@ -56,18 +41,7 @@ def _publishable(record: Record, entry: LedgerEntry) -> Record:
 
 def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Outgoing:
     """Return the event of *entry*, with the order as it is stored now."""
-    live = state if isinstance(state, LiveOrder) else None
-    kind = event_type(entry)
-    data = OrderEvent(
-        job_id=entry.job_id,
-        order_id=entry.order_id or "",
-        version=entry.version,
-        order_version=state.version if state else None,
-        registration=entry.registration,
-        order=live.view() if live else None,
-        action=entry.action,
-        error=entry.failure,
-    )
+    kind, data = event_type(entry), order_event(entry, state)
     envelope = Envelope(
         id=event_id(entry.job_id, kind),
         source=f"/{WRITER}",
@@ -76,16 +50,6 @@ def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Ou
         subject=entry.order_id or "",
     )
     return Outgoing(EVENTS.name, key, data.to_json(), envelope.headers())
-
-
-def event_type(entry: LedgerEntry) -> EventType:
-    """Return what happened; derived from the ledger, so that a repeat says the same."""
-    if entry.failure is not None:
-        return EventType.REJECTED
-    applied = entry.version is not None or entry.action is not None
-    if not applied or entry.alias_of is not None:
-        return EventType.UNCHANGED
-    return _APPLIED[entry.operation]
 
 
 def _dead_letter(record: Record, entry: LedgerEntry) -> Outgoing:

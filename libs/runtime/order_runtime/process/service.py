@@ -1,0 +1,86 @@
+"""A service as a process: settings, logs, signals, health, and the status it ends with."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, NoReturn, TypeVar
+
+from order_runtime.process import health, logs
+from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.settings import ServiceSettings, load
+from order_runtime.process.signals import StopRequested, stop_event
+
+S = TypeVar("S", bound=ServiceSettings)
+
+UNRECOVERABLE: Final = 1
+"""Exit status where the service refuses to go on, for a reason that an operator can act on."""
+CRASHED: Final = 70
+"""Exit status after an error that nobody expected: EX_SOFTWARE of sysexits.h."""
+
+
+@dataclass(frozen=True)
+class Process(Generic[S]):
+    """What every service is given: its settings, its probes, and when it is to stop."""
+
+    settings: S
+    stop: threading.Event
+    """Set by SIGTERM and SIGINT; `async_stop_event` makes an asyncio event of it."""
+    probes: health.Probes = field(default_factory=health.Probes)
+
+
+def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None]) -> NoReturn:
+    """
+    Run a service until it ends, and leave the process with its exit status.
+
+    0 after SIGTERM or SIGINT, 2 for bad settings, UNRECOVERABLE where it refuses to go on, CRASHED
+    after any other error. Health and metrics are answered from the start, before *run* has
+    connected to anything. Nothing of an error's text is logged but an UnrecoverableError's: it
+    may quote a document.
+    """
+    process = Process(load(settings), stop_event())
+    logs.configure(name, process.settings.instance, process.settings.log_level)
+    try:
+        with health.serving(
+            process.settings.health_host, process.settings.health_port, process.probes
+        ):
+            run(process)
+    except StopRequested:
+        pass  # while it waited for Kafka or MongoDB
+    except Exception as error:  # noqa: BLE001  the process ends; nothing more is committed
+        raise SystemExit(_log_end(error)) from None
+    logs.log().info("stopped")
+    raise SystemExit(0)
+
+
+def collect_garbage_rarely() -> None:
+    """
+    Let the garbage collector run rarely, for a service that handles batches.
+
+    A batch is thousands of objects that live as long as it does: to collect among them again and
+    again, as the default thresholds do, costs a third of the time.
+    """
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _log_end(error: Exception) -> int:
+    """Log each cause of the end, and return the exit status."""
+    status = UNRECOVERABLE
+    for cause in _causes(error):
+        if isinstance(cause, UnrecoverableError):
+            logs.log().critical(str(cause), **cause.facts)
+        else:
+            status = CRASHED
+            logs.log().critical("crashed", **logs.error_fields(cause))
+    return status
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a task group one by one."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _causes(part)
+    else:
+        yield error
