@@ -22,7 +22,7 @@ class BadHeaders(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DeleteGuard:
-    """The order that a deletion is about: of another one, nothing is deleted."""
+    """Conditions of a DeleteOrder of the enricher: it deletes only the order that meets them."""
 
     registration: str | None = None
     """The job that registered it."""

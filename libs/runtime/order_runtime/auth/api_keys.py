@@ -66,8 +66,8 @@ class KeyFile:
         return known if hmac.compare_digest(known.hash, key_hash(key)) else None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep others from changing the file meanwhile; readers need no lock."""
+    def _locked(self) -> Iterator[None]:
+        """Exclude other writers of the file; readers need no lock, since it is replaced in one step."""
         with self._path.with_suffix(".lock").open("w") as lock:
             flock(lock, LOCK_EX)
             yield
@@ -84,13 +84,13 @@ class KeyFile:
             rate=rate,
             created_at=datetime.now(UTC),
         )
-        with self._alone():
+        with self._locked():
             self._write([*self.keys(), entry])
         return key
 
     def revoke(self, key_id: str) -> bool:
         """Revoke a key; return whether it was there."""
-        with self._alone():
+        with self._locked():
             keys = self.keys()
             self._write(
                 key.model_copy(update={"revoked": True}) if key.id == key_id else key

@@ -1,5 +1,5 @@
 """
-The delivery at rest: what others than the action-trigger may do to it.
+The delivery at rest: the updates that others than the action-trigger make.
 
 One document an action. Only `contactId`, by which an erasure finds it, `body`, `record` and
 `attempts[].answer` may hold personal data. An operator replays deliveries that ended; an erasure

@@ -1,4 +1,4 @@
-"""A document of MongoDB as a plain value, for those who don't touch the database."""
+"""A MongoDB document as a plain value, for modules that import no driver."""
 
 from __future__ import annotations
 

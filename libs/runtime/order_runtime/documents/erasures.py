@@ -1,7 +1,8 @@
 """
-Who was erased, without saying who: what must not come back is known by keyed hashes.
+Erasures: contacts that were deleted, known by keyed hashes of their identifiers. Pure.
 
-An erasure covers what came before it, wherever that is met: at rest, under way, or read again.
+An erasure covers what was accepted before it, wherever that is found: stored, in flight in Kafka,
+or read again after a reset of offsets.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ class Erasure:
     at: datetime
     """When its tombstone was published."""
     seen: datetime
-    """When the tombstone was first looked at: until then the contact seemed to be there."""
+    """When the enricher first read the tombstone; until then the contact was still found."""
 
     def covers(self, registered_at: datetime, accepted_at: datetime) -> bool:
         """
-        Return whether an order, or an action, belongs to what was erased.
+        Return whether the erasure includes an order, or an action of it.
 
-        It does of an order that was registered before: one that is registered later for the same
-        person is a new relation. *accepted_at* is when the command was accepted by which the order
-        came to mean its contact, or which asked for the action.
+        The order must have been registered before the tombstone was published: one registered
+        later for the same person is a new relation. *accepted_at* is when the command was accepted
+        that gave the order its contact, or that asked for the action.
         """
         return registered_at <= self.at and accepted_at <= self.seen
 
@@ -43,5 +44,5 @@ def id_key(contact_id: str) -> str:
 
 
 def key_hash(secret: bytes, key: str) -> str:
-    """Return what *key* is kept as; without the secret nobody can try keys against it."""
+    """Return the hash that *key* is stored as; without the secret nobody can test keys for it."""
     return hmac.digest(secret, key.encode(), "sha256").hex()

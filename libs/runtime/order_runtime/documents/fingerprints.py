@@ -1,4 +1,4 @@
-"""What tells one command from another under the same id or the same Idempotency-Key. Pure."""
+"""Fingerprints: whether two commands under one id, or one Idempotency-Key, are the same. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def fingerprint(
     """
     Return the fingerprint of a command: of its type, its JSON and its preconditions.
 
-    Made of the JSON itself, spacing and order of members aside, not of our model of it: so a
-    release that knows a field more takes no repeated command for a new one.
+    It is the SHA-256, in hex, of the JSON itself with sorted members and no spacing, not of the
+    model: so a release that knows one more field takes no repeated command for a new one.
     """
     parts = {"type": kind, "data": value, "ifMatch": if_match, "suppress": suppress}
     if guard.registration is not None:

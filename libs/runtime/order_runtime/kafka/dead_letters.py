@@ -1,7 +1,8 @@
 """
 Dead letters: the original bytes, with the reason and the origin in Kafka Connect's headers.
 
-There and back: `dead_letter` makes one, `replayed` makes of it the record that is sent again.
+`dead_letter` makes one of a record that can't be handled; `replay_of` makes of a dead letter the
+record that is sent again. Pure.
 """
 
 from __future__ import annotations
@@ -38,27 +39,27 @@ def dead_letter(
         "exception.class.name": code,
         "exception.message": reason[:MAX_REASON],
     }
-    told = [(PREFIX + name, text.encode()) for name, text in why.items()]
+    added = [(PREFIX + name, text.encode()) for name, text in why.items()]
     if job_id is not None:
-        told.append((JOB, job_id.encode()))
-    # A record that was replayed and failed again tells of its last failure only.
+        added.append((JOB, job_id.encode()))
+    # A record that was replayed and failed again carries the headers of its last failure only.
     kept = tuple(pair for pair in record.headers if not pair[0].startswith(PREFIX))
-    return Outgoing(f"{record.topic}{SUFFIX}", record.key, record.value, kept + tuple(told))
+    return Outgoing(f"{record.topic}{SUFFIX}", record.key, record.value, kept + tuple(added))
 
 
 def replay_of(letter: Record) -> Outgoing:
     """
-    Return what *letter* was, for the topic it came from; raises NotReplayable.
+    Return the record that repeats *letter* on the topic it came from; raises NotReplayable.
 
-    Key, value and headers are the original ones; `orders-replay` says what it repeats: the job
-    that failed with it, or, where it had none, the letter's own place. Its partition is that of
-    its key, whichever it was on.
+    Key, value and headers are the original ones. The header `orders-replay` names the job that
+    failed with it, or, where it had none, the letter's own topic, partition and offset. The key
+    decides the partition, whichever the original was on.
     """
-    told = dict(letter.headers)
+    headers = dict(letter.headers)
     origin = letter.topic.removesuffix(SUFFIX)
-    if origin == letter.topic or told.get(f"{PREFIX}topic") != origin.encode():
+    if origin == letter.topic or headers.get(f"{PREFIX}topic") != origin.encode():
         raise NotReplayable(f"The header {PREFIX}topic doesn't name the topic it came from")
-    repeats = told.get(JOB) or f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
+    repeats = headers.get(JOB) or f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
     return Outgoing(
         origin, letter.key, letter.value, (*original_headers(letter), (REPLAY, repeats))
     )

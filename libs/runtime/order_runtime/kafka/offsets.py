@@ -1,4 +1,4 @@
-"""Where a consumer group begins, and what is wrong with where it is to go on."""
+"""Offsets of a consumer group: its first ones, and whether the log still has its next ones."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ WHAT_TO_DO: Final = "docs/operating.md says how to set the group's offsets."
 
 def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
     """
-    Commit the beginning of each partition that *group* has no offset for.
+    Commit the first offset of each partition that *group* has committed none for.
 
-    So no client has to know what a new group does: whoever finds no offset, or one that isn't in
-    the log, has lost something, and stops. Raises OffsetsLost where that is so now, and
-    KafkaException where Kafka is away, or where another member joined meanwhile: it has
-    committed them before, so ask again.
+    A new group starts at the beginning so, whatever its client's `auto.offset.reset` says: any
+    consumer that later finds no offset, or one that isn't in the log, knows that records were
+    lost, and stops. Raises OffsetsLost where an offset is out of range now, and KafkaException
+    where Kafka is away or another member joined meanwhile; then ask again.
     """
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})
     try:
@@ -34,7 +34,7 @@ def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
 
 
 def offset_out_of_range(place: str, group: str, goes_on: int, first: int, end: int) -> str | None:
-    """Return what is wrong with *group* going on at an offset; None where the log has it."""
+    """Return a sentence where the next offset of *group* is not in the log, else None."""
     if goes_on < first:
         wrong = f"the log begins at {first}: what is between was deleted before it was read"
     elif goes_on > end:
@@ -45,7 +45,7 @@ def offset_out_of_range(place: str, group: str, goes_on: int, first: int, end: i
 
 
 def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
-    """Return the beginnings of the partitions without an offset; raises OffsetsLost."""
+    """Return the first offsets of the partitions without one; raises OffsetsLost."""
     partitions = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic].partitions
     asked = [TopicPartition(topic, partition) for partition in partitions]
     new = []

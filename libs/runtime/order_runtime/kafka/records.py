@@ -1,4 +1,4 @@
-"""What travels: records in, records out, and where they came from."""
+"""Records of Kafka as values: those that were read, and those to be published. Pure."""
 
 from __future__ import annotations
 

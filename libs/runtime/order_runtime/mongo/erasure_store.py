@@ -23,10 +23,11 @@ _KEPT_MS: Final = ERASURE_RETENTION // timedelta(milliseconds=1)
 
 def note_erasure(key_hash: str, at: datetime) -> UpdateOne:
     """
-    Return the write that notes an erasure; the latest counts, and when it was first seen.
+    Return the write that notes an erasure published *at*; of several the latest counts.
 
-    By the database's clock, at the moment from which everybody sees it: who notes it may have
-    slept since it read its own. Not before it was published, though Kafka's clock may be ahead.
+    `seen` is taken from the database's clock when the write is applied, from which moment every
+    reader finds it: the writer's own clock may be stale, since the process may have been paused.
+    It is never before *at*, although Kafka's clock may be ahead.
     """
     later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
     fields: dict[str, Any] = {
@@ -48,7 +49,7 @@ async def find_erasures(
 
 
 async def require_same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:
-    """Raise AssumptionBroken where another secret was used before: nobody would be known again."""
+    """Raise RequirementNotMet where another secret was used before: nobody would be known again."""
     check = {"$setOnInsert": {"check": key_hash(secret, "check")}}
     await erasures.update_one({"_id": "secret"}, check, upsert=True)
     if not await erasures.find_one({"_id": "secret", "check": key_hash(secret, "check")}):

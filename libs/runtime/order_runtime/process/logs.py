@@ -35,12 +35,12 @@ def configure(service: str, instance: str, level: str) -> None:
             processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
         )
     )
-    handler.addFilter(_sparingly())
+    handler.addFilter(_repeats_dropped())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _sparingly() -> Callable[[logging.LogRecord], bool]:
-    """Let a library say the same thing once in ten seconds: a broker that is away is one fact."""
+def _repeats_dropped() -> Callable[[logging.LogRecord], bool]:
+    """Return a filter that passes each message of a library once in ten seconds."""
     said: dict[tuple[str, str], float] = {}
 
     def first(record: logging.LogRecord) -> bool:

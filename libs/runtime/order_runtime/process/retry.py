@@ -1,4 +1,4 @@
-"""Retries with growing pauses, without an end: what a database or a broker is away for is kept."""
+"""Retries with growing pauses and no last attempt: nothing is given up for a transient error."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def _warn(doubts: Iterable[tuple[str, str]]) -> None:
-    """Say each doubt once, with the names of all that it is about."""
+    """Log each risk once, with the names of all topics that it is about."""
     about = defaultdict[str, list[str]](list)
     for doubt, name in doubts:
         about[doubt].append(name)

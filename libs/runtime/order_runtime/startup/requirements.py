@@ -1,4 +1,4 @@
-"""What a service relies on of its topics and of MongoDB, and a sentence for each that isn't so."""
+"""Requirements on topics and on MongoDB, and a sentence for each that isn't met. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def topics_used_by(service: str) -> tuple[Topic, ...]:
 
 
 def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
-    """Yield what makes it impossible to keep the contract on this topic."""
+    """Yield a sentence for each setting of *topic* with which the contract can't be kept."""
     if found.partitions != topic.partitions:
         yield (
             f"{topic.name} has {found.partitions} partitions, needed: {topic.partitions};"
@@ -67,7 +67,7 @@ def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
 
 
 def topic_risks(found: ObservedTopic) -> Iterator[str]:
-    """Yield what is allowed and risky; a stack of one broker has no other choice."""
+    """Yield a sentence for each setting that is allowed but risky, as on a single broker."""
     if found.config is None:
         yield "The broker doesn't tell the settings; nobody compared them."
         return
@@ -82,7 +82,7 @@ def topic_risks(found: ObservedTopic) -> Iterator[str]:
 
 
 def server_violations(server: MongoServer) -> Iterator[str]:
-    """Yield what makes it impossible to apply commands in transactions."""
+    """Yield a sentence where commands can't be applied in transactions."""
     if "setName" not in server.hello and server.hello.get("msg") != "isdbgrid":
         yield "MongoDB is not a replica set, needed: one, of a single member at least."
     version = server.hello.get("maxWireVersion", 0)
@@ -94,7 +94,7 @@ def server_violations(server: MongoServer) -> Iterator[str]:
 
 
 def server_risks(server: MongoServer, now: datetime) -> Iterator[str]:
-    """Yield what makes things slow or hard to understand, but not wrong."""
+    """Yield a sentence for each setting that makes recovery slow or times misleading."""
     seconds = server.transaction_seconds
     if seconds is not None and seconds > TRANSACTION_SECONDS:
         yield (
@@ -107,7 +107,7 @@ def server_risks(server: MongoServer, now: datetime) -> Iterator[str]:
 
 
 def _outlives_jobs(topic: Topic, config: Mapping[str, str]) -> bool:
-    """Return whether records that we read, or may replay, are kept longer than their jobs."""
+    """Return whether records that a service reads, or a replay sends again, outlive their jobs."""
     if topic.retention_ms is None or topic.readers == {PUBLIC}:
         return False
     return _milliseconds(config.get("retention.ms", "0")) >= _LEDGER_MS
