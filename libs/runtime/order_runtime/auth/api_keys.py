@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
+from order_runtime.process.log_events import KEYS_FILE_NOT_READ
 from order_runtime.process.logs import error_fields, log
 
 Scope = Literal["orders:read", "orders:write", "ops"]
@@ -67,7 +68,7 @@ class KeyFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Exclude other writers of the file; readers need no lock, since it is replaced in one step."""
+        """Exclude other writers; readers need no lock, since the file is replaced in one step."""
         with self._path.with_suffix(".lock").open("w") as lock:
             flock(lock, LOCK_EX)
             yield
@@ -108,7 +109,7 @@ class KeyFile:
         try:
             self._keys = {key.id: key for key in self.keys()}
         except (OSError, ValueError) as error:
-            log().error("keys file not read, the keys stay as they were", **error_fields(error))
+            log().error(KEYS_FILE_NOT_READ, **error_fields(error))
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         """Replace the file in one step, readable by its owner alone."""

@@ -9,15 +9,13 @@ from typing import Final, TypeVar
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from order_runtime.mongo.errors import DUPLICATE_KEY, write_error_codes
+from order_runtime.process.log_events import WAITING_FOR_DATABASE, LogEvent
 from order_runtime.process.logs import log
 
 FIRST_DELAY: Final = 0.1  # seconds
 LONGEST_DELAY: Final = 5.0
 # Stepping down, shutting down, no longer primary, a time limit that was exceeded.
 _PASSING: Final = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
-WAITING_FOR_DATABASE: Final = "waiting for the database"
-WAITING_FOR_KAFKA: Final = "waiting for Kafka"
-
 T = TypeVar("T")
 
 
@@ -47,7 +45,7 @@ async def retry_transient(
 async def retry(
     act: Callable[[], Awaitable[T]],
     passing: Callable[[Exception], bool],
-    event: str,
+    event: LogEvent,
     before_pause: Callable[[], None] = lambda: None,
 ) -> T:
     """

@@ -10,14 +10,15 @@ from typing import Final, Generic, NoReturn, TypeVar
 
 from order_runtime.process import health, logs
 from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.log_events import CRASHED, STOPPED
 from order_runtime.process.settings import ServiceSettings, load
 from order_runtime.process.signals import StopRequested, stop_event
 
 S = TypeVar("S", bound=ServiceSettings)
 
-UNRECOVERABLE: Final = 1
+UNRECOVERABLE_STATUS: Final = 1
 """Exit status where the service refuses to go on, for a reason that an operator can act on."""
-CRASHED: Final = 70
+CRASH_STATUS: Final = 70
 """Exit status after an error that nobody expected: EX_SOFTWARE of sysexits.h."""
 
 
@@ -35,10 +36,10 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     """
     Run a service until it ends, and leave the process with its exit status.
 
-    0 after SIGTERM or SIGINT, 2 for bad settings, UNRECOVERABLE where it refuses to go on, CRASHED
-    after any other error. Health and metrics are answered from the start, before *run* has
-    connected to anything. Nothing of an error's text is logged but an UnrecoverableError's: it
-    may quote a document.
+    The status is 0 after SIGTERM or SIGINT, 2 for bad settings, UNRECOVERABLE_STATUS where the
+    service refuses to go on, and CRASH_STATUS after any other error. Health and metrics are
+    answered from the start, before *run* has connected to anything. Only the text of an
+    UnrecoverableError is logged: another one's may quote a document.
     """
     process = Process(load(settings), stop_event())
     logs.configure(name, process.settings.instance, process.settings.log_level)
@@ -51,7 +52,7 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
         pass  # while it waited for Kafka or MongoDB
     except Exception as error:  # noqa: BLE001  the process ends; nothing more is committed
         raise SystemExit(_log_end(error)) from None
-    logs.log().info("stopped")
+    logs.log().info(STOPPED)
     raise SystemExit(0)
 
 
@@ -67,13 +68,13 @@ def collect_garbage_rarely() -> None:
 
 def _log_end(error: Exception) -> int:
     """Log each cause of the end, and return the exit status."""
-    status = UNRECOVERABLE
+    status = UNRECOVERABLE_STATUS
     for cause in _causes(error):
         if isinstance(cause, UnrecoverableError):
             logs.log().critical(str(cause), **cause.facts)
         else:
-            status = CRASHED
-            logs.log().critical("crashed", **logs.error_fields(cause))
+            status = CRASH_STATUS
+            logs.log().critical(CRASHED, **logs.error_fields(cause))
     return status
 
 

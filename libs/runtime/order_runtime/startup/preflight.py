@@ -18,8 +18,14 @@ from order_contracts.topics import Topic
 from order_runtime.kafka.offsets import commit_beginnings
 from order_runtime.mongo.client import Document, client
 from order_runtime.process.errors import RequirementNotMet
+from order_runtime.process.log_events import (
+    SET_RISKILY,
+    WAITING_FOR_DATABASE,
+    WAITING_FOR_KAFKA,
+    LogEvent,
+)
 from order_runtime.process.logs import log
-from order_runtime.process.retry import WAITING_FOR_DATABASE, WAITING_FOR_KAFKA, transient
+from order_runtime.process.retry import transient
 from order_runtime.process.signals import StopRequested
 from order_runtime.startup.requirements import (
     MongoServer,
@@ -87,7 +93,8 @@ def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except KafkaException as error:
-            event, why = WAITING_FOR_KAFKA, error.args[0].name()
+            event: LogEvent = WAITING_FOR_KAFKA
+            why = error.args[0].name()
         except PyMongoError as error:
             if not transient(error):
                 raise
@@ -140,4 +147,4 @@ def _warn(doubts: Iterable[tuple[str, str]]) -> None:
     for doubt, name in doubts:
         about[doubt].append(name)
     for doubt, names in about.items():
-        log().warning("set riskily", doubt=doubt, names=names)
+        log().warning(SET_RISKILY, doubt=doubt, names=names)

@@ -29,8 +29,9 @@ from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.received import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
+from order_runtime.process.log_events import WAITING_FOR_KAFKA
 from order_runtime.process.logs import log
-from order_runtime.process.retry import WAITING_FOR_KAFKA, retry, retry_transient
+from order_runtime.process.retry import retry, retry_transient
 
 BATCH: Final = 500  # records
 BATCH_MS: Final = 500  # to wait for the first of them

@@ -1,0 +1,41 @@
+"""Names of log events: declared once with their meaning, here and in each service's log_events."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+
+class LogEvent(str):
+    """The `event` of a log line, a short phrase; docs/operating.md lists all with their meaning."""
+
+    __slots__ = ("meaning",)
+
+    meaning: str
+    """What happened, in one sentence for an operator."""
+
+    def __new__(cls, name: str, meaning: str) -> Self:
+        event = super().__new__(cls, name)
+        event.meaning = meaning
+        return event
+
+
+CRASHED: Final = LogEvent(
+    "crashed", "An error that nobody expected ended the process; the batch in hand is uncommitted."
+)
+STOPPED: Final = LogEvent("stopped", "The service was asked to stop, and has.")
+SET_RISKILY: Final = LogEvent(
+    "set riskily", "At the start: a setting is allowed, and may lose records or stop writes."
+)
+WAITING_FOR_DATABASE: Final = LogEvent(
+    "waiting for the database", "MongoDB is away; nothing is lost."
+)
+WAITING_FOR_KAFKA: Final = LogEvent("waiting for Kafka", "Kafka is away; nothing is lost.")
+PARTITIONS_ASSIGNED: Final = LogEvent("partitions assigned", "Kafka assigned partitions.")
+OFFSETS_NOT_COMMITTED: Final = LogEvent(
+    "offsets not committed",
+    "Members came or went: the offsets are committed again, or the records come again and change"
+    " nothing.",
+)
+KEYS_FILE_NOT_READ: Final = LogEvent(
+    "keys file not read, the keys stay as they were", "The API keys file is broken or unreadable."
+)
