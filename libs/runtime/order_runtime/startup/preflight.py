@@ -40,6 +40,7 @@ from order_runtime.startup.requirements import (
 T = TypeVar("T")
 
 TIMEOUT: Final = 10.0  # seconds
+DATABASE_TIMEOUT_MS: Final = 2_000  # short: it is asked again, and a stop waits for the answer
 PAUSE: Final = 1.0  # seconds between two attempts
 _DENIED: Final = frozenset(
     {
@@ -82,7 +83,7 @@ def preflight(
     Returns the topics as `check_topics` does. Raises RequirementNotMet, OffsetsLost, and
     StopRequested where *stop* is set before they answer.
     """
-    with client(mongo, service) as connected:
+    with client(mongo, service, DATABASE_TIMEOUT_MS) as connected:
         until_available(stop, lambda: check_database(connected))
     return until_available(stop, lambda: check_topics(kafka, service))
 
