@@ -1,9 +1,10 @@
 # Each target does its own set-up: a machine with Python 3.11+ and make is enough.
 PYTHON ?= python3
+VENV ?= .venv
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local
-STAMP := .venv/.installed
-IN := .venv/bin/
+STAMP := $(VENV)/.installed
+IN := $(VENV)/bin/
 
 .PHONY: setup demo test test-tools faults nemesis check format schemas released lock clean
 
@@ -14,9 +15,9 @@ setup: $(STAMP)
 	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
 
 $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
-	test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
-	$(UV) pip install --quiet --python .venv/bin/python --no-deps $(MEMBERS:%=-e %)
+	test -x $(IN)python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --compile-bytecode --python $(IN)python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(IN)python --no-deps $(MEMBERS:%=-e %)
 	touch $@
 
 demo: setup  ## watch sample orders flow through the real system
@@ -60,4 +61,4 @@ lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, 
 	$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
 
 clean:
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-* .uv .mypy_cache .ruff_cache .pytest_cache

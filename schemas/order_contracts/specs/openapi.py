@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -138,6 +137,24 @@ _HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
     "Retry-After": ("Seconds.", {"type": "integer"}),
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
 }
+_REASONS: Final[Mapping[int, str]] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    410: "Gone",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+"""Our own, since the phrases of Python's `http` depend on its version."""
 _PROBLEM_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
@@ -170,7 +187,7 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
     return {
         str(status): {
             "headers": _headers(_PROBLEM_HEADERS.get(status, ())),
-            "description": f"{HTTPStatus(status).phrase}: {', '.join(names)}.",
+            "description": f"{_REASONS[status]}: {', '.join(names)}.",
             "content": {
                 "application/problem+json": {
                     "schema": _ref(Problem),
