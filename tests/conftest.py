@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from support.stack.enricher_harness import EnricherHarness, MakeHarness, harnesses
-from support.stack.running_stack import RunningStack, running
+from support.harness.enricher_harness import EnricherHarness, MakeHarness, enricher_harnesses
+from support.stack.running_stack import RunningStack, running_stack
 
 SUMMARY = pytest.StashKey[list[str]]()
 MINUTES_BESIDES = 45  # for putting up a cluster, and for what is left to do at the end
@@ -42,20 +42,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running(tmp_path_factory.mktemp("orders-home")) as started:
+    with running_stack(tmp_path_factory.mktemp("orders-home")) as started:
         yield started
 
 
 @pytest.fixture
-async def make(stack: RunningStack) -> AsyncIterator[MakeHarness]:
+async def make_harness(stack: RunningStack) -> AsyncIterator[MakeHarness]:
     """Make places, and remove them after the test."""
-    async with harnesses(stack.mongo) as made:
+    async with enricher_harnesses(stack.mongo) as made:
         yield made
 
 
 @pytest.fixture
-async def place(make: MakeHarness) -> EnricherHarness:
-    return await make()
+async def harness(make_harness: MakeHarness) -> EnricherHarness:
+    return await make_harness()
 
 
 @pytest.fixture

@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-import support.builders.properties  # noqa: F401  registers the profile
+import support.builders.order_strategies  # noqa: F401  registers the profile
 
 settings.load_profile("ordermill")

@@ -14,7 +14,7 @@ from order_contracts.commands import COMMANDS
 from order_contracts.integration_log import _ENTRIES as CODES
 from order_contracts.topics import TOPICS
 from order_runtime.process.settings import ServiceSettings
-from support.stack.docs import PUBLISHING, README, ROOT
+from support.stack.doc_examples import PUBLISHING, README, ROOT
 
 OPERATING = ROOT / "docs" / "operating.md"
 SERVICES = ("gateway", "order_writer", "enricher", "action_trigger")

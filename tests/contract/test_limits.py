@@ -10,7 +10,7 @@ from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus
 from order_contracts.decoding import parse, read
 from order_contracts.order import READ_ONLY, Order, order_type
 from support.builders.bodies import ABSENT, Json, line, order_body
-from support.stack.reading import order, refusals, wire, wrong
+from support.builders.validation import order_errors, parsed, valid_order, validation_errors
 
 CONTACT = {"matchKey": "kim", "matchKeyType": "ExternalId"}
 AT = "2025-11-28T10:00:00Z"
@@ -91,7 +91,7 @@ def uri(length: int) -> str:
     ],
 )
 def test_a_limit_is_reached_and_not_passed(pointer: str, largest: Json, larger: Json) -> None:
-    assert (wrong(**largest), wrong(**larger)) == ([], [(pointer, "TooLong")])
+    assert (order_errors(**largest), order_errors(**larger)) == ([], [(pointer, "TooLong")])
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_a_limit_is_reached_and_not_passed(pointer: str, largest: Json, larger: 
 )
 def test_an_order_id_that_a_path_cannot_hold_is_refused(order_id: str) -> None:
     """Reserved ones are paths of the API; dots are removed by every client of HTTP."""
-    assert wrong(orderId=order_id) == [("/orderId", "Invalid")]
+    assert order_errors(orderId=order_id) == [("/orderId", "Invalid")]
 
 
 def test_an_order_id_is_not_empty() -> None:
-    assert wrong(orderId="") == [("/orderId", "TooShort")]
+    assert order_errors(orderId="") == [("/orderId", "TooShort")]
 
 
 @pytest.mark.parametrize("order_id", ["JOBS", "...", "a b", "a?b#c%2F", "é", "订单", " "])
 def test_any_other_order_id_is_taken_as_it_is(order_id: str) -> None:
-    assert order(orderId=order_id).order_id == order_id
+    assert valid_order(orderId=order_id).order_id == order_id
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_any_other_order_id_is_taken_as_it_is(order_id: str) -> None:
 )
 def test_a_required_field_that_is_null_is_absent(field: str) -> None:
     required = [(f"/{field}", "Required")]
-    assert (wrong(**{field: None}), wrong(**{field: ABSENT})) == (required, required)
+    assert (order_errors(**{field: None}), order_errors(**{field: ABSENT})) == (required, required)
 
 
 def test_any_other_field_that_is_null_is_absent() -> None:
@@ -132,7 +132,7 @@ def test_any_other_field_that_is_null_is_absent() -> None:
         "contact": CONTACT | {"contactType": None},
         "fees": {"items": None, "total": None},
     }
-    taken = order(**optional)
+    taken = valid_order(**optional)
     assert taken.contact.contact_type == "Member"
     assert taken.fees is not None
     assert taken.fees.items == ()
@@ -141,7 +141,7 @@ def test_any_other_field_that_is_null_is_absent() -> None:
 def test_read_only_fields_are_ignored_whatever_they_hold() -> None:
     """What GET gave may be edited and sent back; even a wrong one can't be believed."""
     body = order_body() | {name: ["nonsense"] for name in READ_ONLY}
-    taken = read(Order, wire(body), strict=True)
+    taken = read(Order, parsed(body), strict=True)
     assert not taken.model_fields_set & {"order_type", "version_tag", "contact_id"}
     assert taken.version_tag is None
 
@@ -149,7 +149,7 @@ def test_read_only_fields_are_ignored_whatever_they_hold() -> None:
 def test_all_errors_are_told_at_once_each_where_it_is() -> None:
     """Nobody mends a body of a thousand lines one error at a time."""
     items = [line(quantity=0), line(), line(sku="", totalPrice="x"), {"type": "Gift"}]
-    told = wrong(orderId="a/b", status=ABSENT, colour="red", lineItems={"items": items})
+    told = order_errors(orderId="a/b", status=ABSENT, colour="red", lineItems={"items": items})
     assert told == [
         ("/orderId", "Invalid"),
         ("/status", "Required"),
@@ -165,18 +165,18 @@ def test_all_errors_are_told_at_once_each_where_it_is() -> None:
 
 
 def test_a_thousand_wrong_lines_are_a_thousand_errors() -> None:
-    assert len(wrong(lineItems={"items": [line(quantity=0)] * 1000})) == 1000
+    assert len(order_errors(lineItems={"items": [line(quantity=0)] * 1000})) == 1000
 
 
 def test_of_more_errors_the_first_are_told_and_how_many_there_are() -> None:
-    told = wrong(**{f"a{number}": 1 for number in range(1_500)})
+    told = order_errors(**{f"a{number}": 1 for number in range(1_500)})
     assert len(told) == 1_001
     assert told[-1] == ("", "TooMany")
 
 
 def test_what_is_wrong_in_too_many_places_is_only_counted() -> None:
     """To list them would take seconds, in which nobody else is answered."""
-    assert wrong(**{f"a{number}": 1 for number in range(10_001)}) == [("", "TooMany")]
+    assert order_errors(**{f"a{number}": 1 for number in range(10_001)}) == [("", "TooMany")]
 
 
 @pytest.mark.parametrize(
@@ -192,34 +192,38 @@ def test_what_is_wrong_in_too_many_places_is_only_counted() -> None:
 def test_a_list_that_is_too_long_is_one_error_whatever_it_holds(
     deviation: Json, pointer: str
 ) -> None:
-    assert wrong(**deviation) == [(pointer, "TooLong")]
+    assert order_errors(**deviation) == [(pointer, "TooLong")]
 
 
 def test_a_pointer_escapes_what_it_points_to() -> None:
-    assert wrong(**{"a/b~c": 1}) == [("/a~1b~0c", "Unknown")]
+    assert order_errors(**{"a/b~c": 1}) == [("/a~1b~0c", "Unknown")]
 
 
 def test_an_unknown_field_is_found_at_any_depth() -> None:
-    told = wrong(contact=CONTACT | {"name": 1}, **of_line(colour=1))
+    told = order_errors(contact=CONTACT | {"name": 1}, **of_line(colour=1))
     assert told == [("/contact/name", "Unknown"), ("/lineItems/items/0/colour", "Unknown")]
 
 
 def test_addresses_may_have_fields_of_their_own() -> None:
-    assert wrong(billingAddress={"careOf": "Kim", "floor": "3"}) == []
-    assert wrong(billingAddress={"care of": "Kim"}) == [("/billingAddress/care of", "Invalid")]
-    assert wrong(billingAddress={"floor": 3}) == [("/billingAddress/floor", "Invalid")]
+    assert order_errors(billingAddress={"careOf": "Kim", "floor": "3"}) == []
+    assert order_errors(billingAddress={"care of": "Kim"}) == [
+        ("/billingAddress/care of", "Invalid")
+    ]
+    assert order_errors(billingAddress={"floor": 3}) == [("/billingAddress/floor", "Invalid")]
 
 
 def test_a_link_has_a_scheme() -> None:
-    assert wrong(delivery={"trackingUri": "www.example.com"}) == [
+    assert order_errors(delivery={"trackingUri": "www.example.com"}) == [
         ("/delivery/trackingUri", "Invalid")
     ]
-    assert wrong(delivery={"trackingUri": "https://a b"}) == [("/delivery/trackingUri", "Invalid")]
+    assert order_errors(delivery={"trackingUri": "https://a b"}) == [
+        ("/delivery/trackingUri", "Invalid")
+    ]
 
 
 @pytest.mark.parametrize("body", [[], "order", 1, True])
 def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
-    assert refusals(body) == [("", "Invalid")]
+    assert validation_errors(body) == [("", "Invalid")]
 
 
 @pytest.mark.parametrize(
@@ -232,13 +236,13 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
     ],
 )
 def test_an_order_is_a_return_if_all_its_lines_are(types: list[str], kind: str) -> None:
-    assert order_type(order(lineItems={"items": [line(type=each) for each in types]})) == kind
+    assert order_type(valid_order(lineItems={"items": [line(type=each) for each in types]})) == kind
 
 
 def test_a_cleared_field_of_a_delivery_is_told_from_an_absent_one() -> None:
     """Also by the next reader: the gateway sends the command on, and null clears."""
     body = {"orderId": "o-1", "delivery": {"method": None}, "lastChangedAt": AT}
-    command = read(ChangeOrderDelivery, wire(body), strict=True)
+    command = read(ChangeOrderDelivery, parsed(body), strict=True)
     again = read(ChangeOrderDelivery, parse(command.to_json()))
     assert again.delivery.model_fields_set == {"method"}
     assert again.delivery.method is None
@@ -246,4 +250,4 @@ def test_a_cleared_field_of_a_delivery_is_told_from_an_absent_one() -> None:
 
 def test_a_change_needs_the_time_it_was_made() -> None:
     body = {"orderId": "o-1", "status": "Completed"}
-    assert refusals(wire(body), ChangeOrderStatus) == [("/lastChangedAt", "Required")]
+    assert validation_errors(parsed(body), ChangeOrderStatus) == [("/lastChangedAt", "Required")]

@@ -14,7 +14,7 @@ from order_contracts.order import Order
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_document, order_of
 from order_runtime.mongo.client import CODEC
 from support.builders.bodies import Json, order_body
-from support.builders.properties import NOW, orders
+from support.builders.order_strategies import NOW, order_bodies
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ def at_rest_and_back(state: LiveOrder | Tombstone) -> LiveOrder | Tombstone:
     return order_of(decode(encode(order_document("o-1", state), codec_options=CODEC), CODEC))
 
 
-@given(orders())
+@given(order_bodies())
 def test_any_valid_order_is_given_back_as_it_was_taken(body: Json) -> None:
     stored = live(body)
     back = at_rest_and_back(stored)
@@ -46,7 +46,7 @@ def test_any_valid_order_is_given_back_as_it_was_taken(body: Json) -> None:
     assert (back, back.order.to_json()) == (stored, stored.order.to_json())
 
 
-@given(orders())
+@given(order_bodies())
 def test_whatever_the_gateway_accepts_the_writer_can_read(body: Json) -> None:
     """One accepted order that its own reader refuses would stop the order-writer for good."""
     accepted = read(Order, parse(json.dumps(body).encode()), strict=True, now=NOW)
@@ -54,7 +54,7 @@ def test_whatever_the_gateway_accepts_the_writer_can_read(body: Json) -> None:
     assert (again, again.to_json()) == (accepted, accepted.to_json())
 
 
-@given(orders())
+@given(order_bodies())
 def test_what_get_answers_may_be_put(body: Json) -> None:
     """Read-only fields are ignored, so nobody has to strip them."""
     answered = live(body).view("c-1")

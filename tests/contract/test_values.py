@@ -12,8 +12,14 @@ from order_contracts.currencies import CURRENCIES
 from order_contracts.decoding import parse, read
 from order_contracts.order import Order
 from support.builders.bodies import line, order_body
-from support.builders.properties import seconds_after_now
-from support.stack.reading import order, refusals, spelt, wire, wrong
+from support.builders.order_strategies import seconds_after_now
+from support.builders.validation import (
+    order_errors,
+    order_with_literal,
+    parsed,
+    valid_order,
+    validation_errors,
+)
 
 
 def wire_of(message: Order) -> Any:
@@ -43,7 +49,7 @@ def nested(levels: int) -> dict[str, Any]:
     ],
 )
 def test_an_amount_is_exact(text: str, amount: str) -> None:
-    read_back = read(Order, spelt("totalPrice", text), strict=True)
+    read_back = read(Order, order_with_literal("totalPrice", text), strict=True)
     assert read_back.total_price == Decimal(amount)
     assert not str(read_back.total_price).startswith("-0")
     assert read(Order, wire_of(read_back)).total_price == Decimal(amount)
@@ -63,7 +69,9 @@ def test_an_amount_is_exact(text: str, amount: str) -> None:
 )
 def test_an_amount_that_a_json_number_cannot_carry_is_out_of_range(text: str) -> None:
     """It would come back as another amount."""
-    assert refusals(spelt("totalPrice", text)) == [("/totalPrice", "OutOfRange")]
+    assert validation_errors(order_with_literal("totalPrice", text)) == [
+        ("/totalPrice", "OutOfRange")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,12 +98,12 @@ def test_an_amount_that_a_json_number_cannot_carry_is_out_of_range(text: str) ->
 )
 def test_what_only_looks_like_an_amount_is_refused(text: str) -> None:
     """Python's Decimal takes most of these."""
-    assert refusals(spelt("totalPrice", text)) == [("/totalPrice", "Invalid")]
+    assert validation_errors(order_with_literal("totalPrice", text)) == [("/totalPrice", "Invalid")]
 
 
 @pytest.mark.parametrize("quantity", [0, -1, "0", "-0.1"])
 def test_a_quantity_is_more_than_nothing(quantity: Any) -> None:
-    assert wrong(lineItems={"items": [line(quantity=quantity)]}) == [
+    assert order_errors(lineItems={"items": [line(quantity=quantity)]}) == [
         ("/lineItems/items/0/quantity", "OutOfRange")
     ]
 
@@ -112,7 +120,7 @@ def test_a_quantity_is_more_than_nothing(quantity: Any) -> None:
     ],
 )
 def test_a_time_is_read_to_the_millisecond_and_answered_in_utc(text: str, at: str) -> None:
-    taken = order(createdAt=text)
+    taken = valid_order(createdAt=text)
     assert taken.created_at == datetime.fromisoformat(at)
     written = wire_of(taken)["createdAt"]
     assert written.endswith("Z")
@@ -145,18 +153,18 @@ def test_a_time_is_read_to_the_millisecond_and_answered_in_utc(text: str, at: st
     ],
 )
 def test_what_is_no_time_with_an_offset_is_refused(text: Any) -> None:
-    assert wrong(createdAt=text) == [("/createdAt", "Invalid")]
+    assert order_errors(createdAt=text) == [("/createdAt", "Invalid")]
 
 
 @pytest.mark.parametrize("field", ["createdAt", "lastChangedAt"])
 def test_a_clock_may_be_five_minutes_fast(field: str) -> None:
-    assert wrong(**{field: seconds_after_now(300)}) == []
-    assert wrong(**{field: seconds_after_now(300.001)}) == [(f"/{field}", "OutOfRange")]
+    assert order_errors(**{field: seconds_after_now(300)}) == []
+    assert order_errors(**{field: seconds_after_now(300.001)}) == [(f"/{field}", "OutOfRange")]
 
 
 def test_a_reader_without_a_clock_takes_any_time() -> None:
     """Who reads what was accepted judges no time again."""
-    assert read(Order, wire(order_body(createdAt=seconds_after_now(10**6))))
+    assert read(Order, parsed(order_body(createdAt=seconds_after_now(10**6))))
 
 
 @pytest.mark.parametrize(
@@ -169,26 +177,26 @@ def test_a_reader_without_a_clock_takes_any_time() -> None:
 )
 def test_a_delivery_date_is_a_day_or_a_time(given: str, kept: str) -> None:
     """It lies ahead more often than not."""
-    delivery = order(delivery={"deliveryDate": given}).delivery
+    delivery = valid_order(delivery={"deliveryDate": given}).delivery
     assert delivery is not None
     assert delivery.delivery_date == kept
 
 
 @pytest.mark.parametrize("given", ["2026-02-30", "20260228", "2026-W09-1", "28.2.2026", "", 5])
 def test_what_is_no_day_is_refused(given: Any) -> None:
-    assert wrong(delivery={"deliveryDate": given}) == [("/delivery/deliveryDate", "Invalid")]
+    assert order_errors(delivery={"deliveryDate": given}) == [("/delivery/deliveryDate", "Invalid")]
 
 
 @pytest.mark.parametrize("code", ["EUR", "eur", "Eur", "XAU", "HRK"])
 def test_a_currency_is_taken_in_any_case(code: str) -> None:
     """Withdrawn ones too: history is imported."""
-    assert order(currencyCode=code).currency_code == code.upper()
+    assert valid_order(currencyCode=code).currency_code == code.upper()
 
 
 @pytest.mark.parametrize("code", ["EURO", "XYZ", "", " EUR", 978, [], {}, True])
 def test_what_is_no_currency_is_refused(code: Any) -> None:
     """A list among them: asking whether it is in a set of codes was once a crash."""
-    assert wrong(currencyCode=code) == [("/currencyCode", "Invalid")]
+    assert order_errors(currencyCode=code) == [("/currencyCode", "Invalid")]
 
 
 def test_every_currency_has_three_letters() -> None:
@@ -197,56 +205,56 @@ def test_every_currency_has_three_letters() -> None:
 
 @pytest.mark.parametrize("status", ["InProgress", "inprogress", "INPROGRESS"])
 def test_a_choice_is_taken_in_any_case_and_answered_in_one(status: str) -> None:
-    assert wire_of(order(status=status))["status"] == "InProgress"
+    assert wire_of(valid_order(status=status))["status"] == "InProgress"
 
 
 @pytest.mark.parametrize("status", ["In Progress", "", 0, None, [], {}])
 def test_what_is_no_choice_is_refused(status: Any) -> None:
-    assert [pointer for pointer, _ in wrong(status=status)] == ["/status"]
+    assert [pointer for pointer, _ in order_errors(status=status)] == ["/status"]
 
 
 @pytest.mark.parametrize(
     "tag", ["en", "sv-SE", "zh-Hant-TW", "de-1996", "es-419", "en-x-twain", "sl-rozaj", "EN-us"]
 )
 def test_a_language_is_a_tag(tag: str) -> None:
-    assert order(language=tag).language == tag
+    assert valid_order(language=tag).language == tag
 
 
 @pytest.mark.parametrize("tag", ["", "e", "en_GB", "english language", "en-", "-en", "en--GB", "ğ"])
 def test_what_is_no_language_tag_is_refused(tag: str) -> None:
-    assert wrong(language=tag) == [("/language", "Invalid")]
+    assert order_errors(language=tag) == [("/language", "Invalid")]
 
 
 @pytest.mark.parametrize("given", [[], "{}", 1, True])
 def test_a_free_object_is_an_object(given: Any) -> None:
     """Text too is refused: only at rest it is one."""
-    assert wrong(extraData=given) == [("/extraData", "Invalid")]
+    assert order_errors(extraData=given) == [("/extraData", "Invalid")]
 
 
 def test_a_free_object_is_five_levels_deep_at_most() -> None:
-    assert wrong(extraData=nested(5)) == []
-    assert wrong(extraData=nested(6)) == [("/extraData", "Invalid")]
-    assert wrong(extraData={"a": [[[[]]]]}) == []
-    assert wrong(extraData={"a": [[[[[]]]]]}) == [("/extraData", "Invalid")]
+    assert order_errors(extraData=nested(5)) == []
+    assert order_errors(extraData=nested(6)) == [("/extraData", "Invalid")]
+    assert order_errors(extraData={"a": [[[[]]]]}) == []
+    assert order_errors(extraData={"a": [[[[[]]]]]}) == [("/extraData", "Invalid")]
 
 
 def test_a_free_object_holds_16_kilobytes_at_most() -> None:
     """Of UTF-8, not of characters."""
     room = 16 * 1024 - len('{"a":""}')
-    assert wrong(extraData={"a": "x" * room}) == []
-    assert wrong(extraData={"a": "x" * (room + 1)}) == [("/extraData", "TooLong")]
-    assert wrong(extraData={"a": "é" * (room // 2 + 1)}) == [("/extraData", "TooLong")]
+    assert order_errors(extraData={"a": "x" * room}) == []
+    assert order_errors(extraData={"a": "x" * (room + 1)}) == [("/extraData", "TooLong")]
+    assert order_errors(extraData={"a": "é" * (room // 2 + 1)}) == [("/extraData", "TooLong")]
 
 
 @pytest.mark.parametrize("number", ["1234567890123456", "0.1234567890123456", "1e301", "1e-301"])
 def test_a_free_number_that_would_be_rounded_is_refused(number: str) -> None:
-    body = spelt("extraData", '{"a":[' + number + "]}")
-    assert refusals(body) == [("/extraData", "OutOfRange")]
+    body = order_with_literal("extraData", '{"a":[' + number + "]}")
+    assert validation_errors(body) == [("/extraData", "OutOfRange")]
 
 
 def test_a_free_object_keeps_its_nulls() -> None:
     """Kept as it came; `null` is absent only among our own fields."""
-    assert wire_of(order(extraData={"a": None, "b": [None]}))["extraData"] == {
+    assert wire_of(valid_order(extraData={"a": None, "b": [None]}))["extraData"] == {
         "a": None,
         "b": [None],
     }

@@ -11,10 +11,16 @@ from confluent_kafka.admin import AdminClient
 
 from support.builders.bodies import order_body
 from support.faults.tcp_proxy import TcpProxy
-from support.load.posting import Posting
-from support.stack.api import Api
-from support.stack.running_stack import CLUSTER, Orders, RunningStack, processes_under, running
-from support.stack.topics import COMMANDS
+from support.history.log_record import COMMANDS_TOPIC
+from support.load.order_stream import OrderStream
+from support.stack.api_client import ApiClient
+from support.stack.running_stack import (
+    CLUSTER_OPTIONS,
+    OrdersCommand,
+    RunningStack,
+    processes_under,
+    running_stack,
+)
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -26,7 +32,7 @@ SOME = 50  # posts
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     home = tmp_path_factory.mktemp("orders-home")
-    with running(home, *CLUSTER, seconds=300) as started:
+    with running_stack(home, *CLUSTER_OPTIONS, seconds=300) as started:
         yield started
     assert not processes_under(home)
 
@@ -43,7 +49,7 @@ def test_everything_has_a_name_and_is_ready(cluster: RunningStack) -> None:
 def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, group: str) -> None:
     """It leads partitions too; its group must find another one, and go on as it was."""
     broker = cluster.coordinator_of(group)
-    with Posting(cluster) as posting:
+    with OrderStream(cluster) as posting:
         until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
         killed = time.monotonic()
         cluster.kill(broker)
@@ -58,13 +64,13 @@ def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, 
 
 def _in_sync(cluster: RunningStack) -> bool:
     seen = AdminClient({"bootstrap.servers": cluster.kafka, "log_level": 0}).list_topics(timeout=30)
-    partitions = seen.topics[COMMANDS].partitions.values()
+    partitions = seen.topics[COMMANDS_TOPIC].partitions.values()
     return all(len(partition.isrs) == 3 for partition in partitions)
 
 
 def test_posts_go_on_when_the_primary_is_killed(cluster: RunningStack) -> None:
     primary = cluster.primary()
-    with Posting(cluster) as posting:
+    with OrderStream(cluster) as posting:
         until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
         killed = time.monotonic()
         cluster.kill(primary)
@@ -81,19 +87,22 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
     with TcpProxy(cluster.kafka) as kafka, TcpProxy(cluster.mongo) as mongo:
         cluster.start(
             "order-writer-1",
-            ORDERMILL_KAFKA=kafka.instead_of(cluster.kafka),
-            ORDERMILL_MONGO=mongo.instead_of(cluster.mongo),
+            ORDERMILL_KAFKA=kafka.rewritten(cluster.kafka),
+            ORDERMILL_MONGO=mongo.rewritten(cluster.mongo),
         )
-        with Posting(cluster) as posting:
-            for detour, name in ((kafka, "Kafka"), (mongo, "MongoDB")):
+        with OrderStream(cluster) as posting:
+            for proxy, name in ((kafka, "Kafka"), (mongo, "MongoDB")):
                 broken = time.monotonic()
-                detour.reset()
+                proxy.reset_connections()
                 _show_recovery(cluster, posting, f"{name}: reset", broken)
-                detour.hole()
+                proxy.block()
                 _more(posting)
-                assert Api(cluster).job(posting.accepted[-1].job_id).json()["status"] == "Accepted"
+                assert (
+                    ApiClient(cluster).job(posting.accepted[-1].job_id).json()["status"]
+                    == "Accepted"
+                )
                 broken = time.monotonic()
-                detour.open()
+                proxy.unblock()
                 _show_recovery(cluster, posting, f"{name}: black hole, since its end", broken)
         _all_stored(cluster, posting)
         cluster.kill("order-writer-1")
@@ -101,23 +110,23 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
     cluster.start("order-writer-2")
 
 
-def _show_recovery(cluster: RunningStack, posting: Posting, what: str, since: float) -> None:
+def _show_recovery(cluster: RunningStack, posting: OrderStream, what: str, since: float) -> None:
     """Wait for some posts, and for the last of them to be stored; print what it took."""
     _more(posting)
-    Api(cluster).stored(posting.accepted[-1].job_id, seconds=SECONDS)
+    ApiClient(cluster).stored(posting.accepted[-1].job_id, seconds=SECONDS)
     longest = max(it.seconds for it in posting.since(since))
     print(
         f"{what}: slowest post {longest:.1f} s, stored again after {time.monotonic() - since:.1f}"
     )
 
 
-def _more(posting: Posting) -> None:
+def _more(posting: OrderStream) -> None:
     now = time.monotonic()
     until(lambda: len(posting.since(now)) >= SOME, seconds=SECONDS, of="posts")
 
 
-def _all_stored(cluster: RunningStack, posting: Posting) -> None:
-    api = Api(cluster)
+def _all_stored(cluster: RunningStack, posting: OrderStream) -> None:
+    api = ApiClient(cluster)
     for it in posting.accepted:
         job = api.stored(it.job_id, seconds=SECONDS)
         assert job["status"] != "Failed", job
@@ -126,12 +135,12 @@ def _all_stored(cluster: RunningStack, posting: Posting) -> None:
 
 def test_a_clusters_data_outlives_it_and_belongs_to_its_numbers(tmp_path: Path) -> None:
     home, data = tmp_path / "orders-home", str(tmp_path / "data")
-    with running(home, *CLUSTER, "--data", data, seconds=300) as first:
-        job_id = Api(first).registered(order_body())
-        assert Api(first).stored(job_id, seconds=SECONDS)
-    other = Orders("other", home).run("up", "--detach", "--data", data, check=False)
+    with running_stack(home, *CLUSTER_OPTIONS, "--data", data, seconds=300) as first:
+        job_id = ApiClient(first).registered(order_body())
+        assert ApiClient(first).stored(job_id, seconds=SECONDS)
+    other = OrdersCommand("other", home).run("up", "--detach", "--data", data, check=False)
     assert other.returncode == 1
     assert "--brokers 3 --mongo-members 3" in other.stderr
-    with running(home, *CLUSTER, "--data", data, seconds=300) as second:
-        assert Api(second).stored(job_id)
+    with running_stack(home, *CLUSTER_OPTIONS, "--data", data, seconds=300) as second:
+        assert ApiClient(second).stored(job_id)
     assert not processes_under(home)

@@ -15,12 +15,12 @@ from pymongo.database import Database
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
 from order_operations.pii_scan import leaks, pattern
-from support.builders.actions import received
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
-from support.stack.groups import ends, set_offsets
-from support.stack.running_stack import RunningStack, running
-from support.stack.topics import Raw, delete, lag, publish, register
+from support.stack.consumer_groups import end_offsets, lag, set_offsets
+from support.stack.kafka_records import RawRecord, delete_record, publish_records, register_record
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
+from support.stack.webhook_receiver import received_webhooks
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -31,7 +31,7 @@ READ = {WRITER: [COMMANDS], ENRICHER: [EVENTS, CONTACTS], TRIGGER: [ACTIONS]}
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack of its own, since its offsets are set back."""
-    with running(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
+    with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
 
@@ -48,18 +48,20 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
     load(own, tmp_path, ann, bob)
     linked, waiting, gone, reused, late = (unique("order") for _ in range(5))
     of_type = {**matching(ann, "Email"), "contactType": "B2B"}
-    publish(
+    publish_records(
         own.kafka,
         [
             order(linked, matching(ann, "Email"), ann),
             order(waiting, of_type, ann),
             order(gone, matching(ann), ann),
-            delete(gone),
+            delete_record(gone),
             order(reused, matching(ann), ann),
-            delete(reused),
+            delete_record(reused),
             order(reused, matching(bob), bob),
             # A person's own words in what can't be read end in a dead letter.
-            Raw(unique("order"), json.dumps({"mail": ann["email"]}).encode(), {"ce_type": "?"}),
+            RawRecord(
+                unique("order"), json.dumps({"mail": ann["email"]}).encode(), {"ce_type": "?"}
+            ),
         ],
     )
     idle(own)
@@ -67,7 +69,7 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
     assert {it["_id"] for it in known["orders"]} == {linked, waiting}
     assert {it["orderId"] for it in known["deliveries"]} >= {linked}
     own.kill("action-trigger", "TERM")
-    publish(own.kafka, [order(late, matching(ann), ann)])
+    publish_records(own.kafka, [order(late, matching(ann), ann)])
     until(lambda: lag(own.kafka, ENRICHER, EVENTS.name) == 0, seconds=SECONDS)
     until(lambda: lag(own.kafka, TRIGGER, ACTIONS.name) > 0, seconds=SECONDS)
     own.kill("enricher", "TERM")
@@ -83,7 +85,7 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
     report = ended(erasing)
     assert report["left"] == []
     assert [it.split("/")[0] for it in report["letters"]] == ["orders.commands.dlq"]
-    assert not [it for it in received(own.receiver) if late in json.dumps(it)]
+    assert not [it for it in received_webhooks(own.receiver) if late in json.dumps(it)]
     assert "order" in (database["orders"].find_one({"_id": reused}) or {})
     read_again(own)
     assert list(leaks(database, pattern(identifiers(ann)))) == []
@@ -93,7 +95,7 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
 def test_a_leak_is_found(own: RunningStack, database: Database[Any], tmp_path: Path) -> None:
     ann = person()
     load(own, tmp_path, ann)
-    publish(own.kafka, [order(unique("order"), matching(ann), ann)])
+    publish_records(own.kafka, [order(unique("order"), matching(ann), ann)])
     idle(own)
     database["jobs"].insert_one({"_id": "planted", "deep": [{"note": f"to {ann['email']}!"}]})
 
@@ -110,11 +112,13 @@ def test_an_order_on_its_way_to_another_contact_stays(
     ann, bob = person(), person()
     load(own, tmp_path, ann, bob)
     moving = unique("order")
-    publish(own.kafka, [order(moving, matching(ann), ann)])
+    publish_records(own.kafka, [order(moving, matching(ann), ann)])
     idle(own)
     own.kill("order-writer", "TERM")
     before = end_of(own, COMMANDS.name)
-    publish(own.kafka, [order(moving, matching(bob), bob).saying({"ce_type": "ReplaceOrder.v1"})])
+    publish_records(
+        own.kafka, [order(moving, matching(bob), bob).with_headers({"ce_type": "ReplaceOrder.v1"})]
+    )
 
     erasing = erase(own, ann["contactId"])
     until(lambda: end_of(own, COMMANDS.name) == before + 2, seconds=SECONDS, of="a deletion")
@@ -128,7 +132,7 @@ def test_an_order_on_its_way_to_another_contact_stays(
 
 def end_of(own: RunningStack, topic: str) -> int:
     """Return how many records there ever were."""
-    return sum(ends(own, topic).values())
+    return sum(end_offsets(own, topic).values())
 
 
 def person() -> Json:
@@ -140,12 +144,12 @@ def identifiers(contact: Json) -> set[str]:
     return {contact[name] for name in ("contactId", "email", "memberNumber")}
 
 
-def order(order_id: str, contact: Json, of: Json) -> Raw:
+def order(order_id: str, contact: Json, of: Json) -> RawRecord:
     """Return a registration whose action says in its data whom it is for."""
     action = {"action": "Custom", "data": {"to": of["email"], "member": of["memberNumber"]}}
     address = {"street": of["email"]}
     body = order_body(order_id, contact=contact, orderAction=action, billingAddress=address)
-    return register(body)
+    return register_record(body)
 
 
 def load(own: RunningStack, folder: Path, *contacts: Json) -> None:
@@ -206,7 +210,7 @@ def read_again(own: RunningStack) -> None:
 def started_over(own: RunningStack, group: str, topic: str) -> bool:
     """Set a group back; False while Kafka still counts members of it."""
     try:
-        set_offsets(own, group, topic, dict.fromkeys(ends(own, topic), 0))
+        set_offsets(own, group, topic, dict.fromkeys(end_offsets(own, topic), 0))
     except KafkaException:
         return False
     return True

@@ -11,17 +11,17 @@ from order_contracts.topics import ACTIONS
 from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG
 from support.builders.bodies import unique
-from support.builders.writer_fixtures import WriterFixture, WrittenCommand, taken
-from support.stack.enricher_harness import (
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand, read_back
+from support.harness.enricher_harness import (
     CONFIRM,
     NOW,
     EnricherHarness,
-    Topics,
-    Watched,
-    article,
-    body,
-    contact,
+    MemoryPublisher,
+    article_record,
+    contact_record,
+    order_of_contact,
 )
+from support.harness.intercepted_database import InterceptedDatabase
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -44,11 +44,11 @@ class Pauses:
             await self._meanwhile()
 
 
-class PausingTopics(Topics):
+class PausingTopics(MemoryPublisher):
     """Pauses before it publishes."""
 
-    def __init__(self, topics: Topics, pauses: Pauses) -> None:
-        super().__init__(topics.records)
+    def __init__(self, publisher: MemoryPublisher, pauses: Pauses) -> None:
+        super().__init__(publisher.records)
         self._pauses = pauses
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None:
@@ -60,44 +60,44 @@ class Race:
     """One order that waits for its contact, and something that happens to it at the same time."""
 
     def __init__(
-        self, place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
+        self, harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
     ) -> None:
-        self.place = place
+        self.harness = harness
         self.key = unique("contact")
         self.writer = WriterFixture(unique("order"))
-        self.order = self.writer.register(body(self.key), CONFIRM)
+        self.order = self.writer.register(order_of_contact(self.key), CONFIRM)
         self.later = outdate(self.writer)
 
     @property
     def first(self) -> Record:
-        return taken(self.order.event)
+        return read_back(self.order.event)
 
     @property
     def event(self) -> Record:
-        return taken(self.later.event)
+        return read_back(self.later.event)
 
     async def outdated(self) -> None:
         await self.stored()
-        await self.place.enrich([self.event])
+        await self.harness.handle_events([self.event])
 
     async def stored(self) -> None:
-        await self.place.store([self.later])
+        await self.harness.store([self.later])
 
     async def arrived(self) -> None:
-        await self.place.knows(contact(self.key))
+        await self.harness.add_references(contact_record(self.key))
 
     def paused(self, pauses: Pauses) -> tuple[EnricherHarness, Any]:
-        topics = PausingTopics(self.place.topics, pauses)
-        slow = EnricherHarness(self.place.database, topics)
-        return slow, Watched(self.place.database, pauses.before)
+        publisher = PausingTopics(self.harness.publisher, pauses)
+        slow = EnricherHarness(self.harness.database, publisher)
+        return slow, InterceptedDatabase(self.harness.database, pauses.before)
 
     async def ended_once(self) -> None:
         """Check that the action was either fired or dropped, and that everything says the same."""
-        held = await self.place.database[HELD].find_one({"jobId": self.order.job_id})
-        fired = {it["jobId"] for it in self.place.topics.on(ACTIONS.name)}
+        held = await self.harness.database[HELD].find_one({"jobId": self.order.job_id})
+        fired = {it["jobId"] for it in self.harness.publisher.on(ACTIONS.name)}
         log = {"jobId": self.order.job_id, "code": "ActionDropped"}
-        dropped = await self.place.database[INTEGRATION_LOG].count_documents(log)
-        _, action = await self.place.stages(self.order)
+        dropped = await self.harness.database[INTEGRATION_LOG].count_documents(log)
+        _, action = await self.harness.stages(self.order)
         assert action in {"fired", "dropped"}
         assert (self.order.job_id in fired, bool(dropped)) == (action == "fired", action != "fired")
         if held is not None:
@@ -106,7 +106,7 @@ class Race:
 
 OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
-    "replaced": lambda writer: writer.replace(body("nobody-else")),
+    "replaced": lambda writer: writer.replace(order_of_contact("nobody-else")),
     "cancelled": lambda writer: writer.cancel(),
     "asked-again": lambda writer: writer.change(CONFIRM),
 }
@@ -114,16 +114,16 @@ OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_contact_arrives_while_its_order_moves_on(
-    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
+    harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
     """The order moves on, and its event is handled, before each call of the arrival."""
-    await place.knows(article())
+    await harness.add_references(article_record())
     for at in range(CALLS):
-        race = Race(place, outdate)
-        await place.handle(race.order)
+        race = Race(harness, outdate)
+        await harness.handle(race.order)
         pauses = Pauses(at, race.outdated)
         slow, database = race.paused(pauses)
-        await slow.knows(contact(race.key), database=database)
+        await slow.add_references(contact_record(race.key), database=database)
         if not pauses.met:
             break
         await race.ended_once()
@@ -132,35 +132,35 @@ async def test_a_contact_arrives_while_its_order_moves_on(
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
-    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
+    harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
-    await place.knows(article())
+    await harness.add_references(article_record())
     for at in range(CALLS):
-        race = Race(place, outdate)
-        await place.handle(race.order)
+        race = Race(harness, outdate)
+        await harness.handle(race.order)
         pauses = Pauses(at, race.stored)
         slow, database = race.paused(pauses)
-        await slow.knows(contact(race.key), database=database)
+        await slow.add_references(contact_record(race.key), database=database)
         if not pauses.met:
             break
-        await place.enrich([race.event])
+        await harness.handle_events([race.event])
         await race.ended_once()
     assert 8 < at < CALLS - 1
 
 
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_an_order_moves_on_while_its_contact_arrives(
-    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
+    harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
     """The contact arrives, and is handled, before each call of the later event."""
-    await place.knows(article())
+    await harness.add_references(article_record())
     for at in range(CALLS):
-        race = Race(place, outdate)
-        await place.handle(race.order)
+        race = Race(harness, outdate)
+        await harness.handle(race.order)
         await race.stored()
         pauses = Pauses(at, race.arrived)
         slow, database = race.paused(pauses)
-        await slow.enriching(database)([race.event], NOW)
+        await slow.event_handler(database)([race.event], NOW)
         if not pauses.met:
             break
         await race.ended_once()
@@ -169,7 +169,7 @@ async def test_an_order_moves_on_while_its_contact_arrives(
 
 ARRIVING: dict[str, Callable[[Race], Awaitable[None]]] = {
     "known": lambda race: race.arrived(),
-    "unknown": lambda race: race.place.keeps(),
+    "unknown": lambda race: race.harness.store_references_only(),
 }
 
 
@@ -177,27 +177,27 @@ ARRIVING: dict[str, Callable[[Race], Awaitable[None]]] = {
 @pytest.mark.parametrize("after", ARRIVING.values(), ids=ARRIVING)
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_worker_wakes_when_another_one_has_done_its_work(
-    place: EnricherHarness,
+    harness: EnricherHarness,
     outdate: Callable[[WriterFixture], WrittenCommand],
     before: Callable[[Race], Awaitable[None]],
     after: Callable[[Race], Awaitable[None]],
 ) -> None:
     """It slept before one of its calls; the order moved on, and perhaps its contact came."""
-    await place.knows(article())
+    await harness.add_references(article_record())
     for at in range(CALLS):
-        race = Race(place, outdate)
+        race = Race(harness, outdate)
         await before(race)
-        await place.store([race.order])
+        await harness.store([race.order])
 
         async def meanwhile(race: Race = race) -> None:
             await race.stored()
-            await place.enrich([race.first])
+            await harness.handle_events([race.first])
             await after(race)
-            await place.enrich([race.event])
+            await harness.handle_events([race.event])
 
         pauses = Pauses(at, meanwhile)
         slow, database = race.paused(pauses)
-        await slow.enriching(database)([race.first], NOW)
+        await slow.event_handler(database)([race.first], NOW)
         if not pauses.met:
             break
         await race.arrived()
@@ -206,35 +206,35 @@ async def test_a_worker_wakes_when_another_one_has_done_its_work(
 
 
 @pytest.mark.parametrize("first", ["order", "contact"])
-async def test_a_contact_and_its_order_come_together(place: EnricherHarness, first: str) -> None:
+async def test_a_contact_and_its_order_come_together(harness: EnricherHarness, first: str) -> None:
     """Whichever comes second sees the first: the order is linked, and its action fires once."""
-    await place.knows(article())
+    await harness.add_references(article_record())
     for at in range(CALLS):
         writer, key = WriterFixture(unique("order")), unique("contact")
-        order = writer.register(body(key), CONFIRM)
-        await place.store([order])
-        record = taken(order.event)
+        order = writer.register(order_of_contact(key), CONFIRM)
+        await harness.store([order])
+        record = read_back(order.event)
 
         async def arrives(key: str = key) -> None:
-            await place.knows(contact(key))
+            await harness.add_references(contact_record(key))
 
         async def comes(record: Record = record) -> None:
-            await place.enrich([record])
+            await harness.handle_events([record])
 
         pauses = Pauses(at, arrives if first == "order" else comes)
-        slow = EnricherHarness(place.database, PausingTopics(place.topics, pauses))
-        database = Watched(place.database, pauses.before)
+        slow = EnricherHarness(harness.database, PausingTopics(harness.publisher, pauses))
+        database = InterceptedDatabase(harness.database, pauses.before)
         if first == "order":
-            await slow.enriching(database)([record], NOW)
+            await slow.event_handler(database)([record], NOW)
         else:
-            await slow.knows(contact(key), database=database)
+            await slow.add_references(contact_record(key), database=database)
         if not pauses.met:
             break
-        assert await place.stages(order) == ("done", "fired")
-        assert {it["jobId"] for it in place.topics.on(ACTIONS.name)} >= {order.job_id}
-        link = await place.link(writer.order_id)
+        assert await harness.stages(order) == ("done", "fired")
+        assert {it["jobId"] for it in harness.publisher.on(ACTIONS.name)} >= {order.job_id}
+        link = await harness.link(writer.order_id)
         assert link is not None
         assert (link["contactId"], "waitsFor" in link) == (key, False)
         open_entries = {"orderId": writer.order_id, "resolvedAt": {"$exists": False}}
-        assert await place.database[INTEGRATION_LOG].count_documents(open_entries) == 0
+        assert await harness.database[INTEGRATION_LOG].count_documents(open_entries) == 0
     assert 3 < at < CALLS - 1

@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 
 from support.builders.bodies import contact_body, matching, unique
+from support.history.collector import collect
+from support.history.database_dump import digest, dump_documents
+from support.history.history import History
+from support.history.journal import Journal
+from support.history.quiescence import CONSUMED_TOPICS, CONSUMER_GROUPS, wait_until_quiet
 from support.laws.all_laws import check, report
-from support.laws.history import GROUPS, READS, History, collect, quiet
-from support.load.journal import Journal
-from support.load.traffic import Mix, astray_of, everything_of, loading, order_ids_of
-from support.model.canonical import digest, dump
-from support.stack.groups import rewind
+from support.load.background_load import (
+    LoadProfile,
+    all_order_ids,
+    background_load,
+    misrouted_order_ids,
+    numbered_order_ids,
+)
+from support.stack.consumer_groups import reset_to_beginning
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -24,51 +32,53 @@ CALLS = 150
 
 
 @pytest.fixture
-def mix(stack: RunningStack, tmp_path: Path) -> Mix:
+def profile(stack: RunningStack, tmp_path: Path) -> LoadProfile:
     known = [contact_body() for _ in range(5)]
     file = tmp_path / "contacts.ndjson"
     file.write_text("".join(f"{json.dumps(it)}\n" for it in known))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")
-    return Mix(
-        order_ids=order_ids_of(prefix, 50),
+    return LoadProfile(
+        order_ids=numbered_order_ids(prefix, 50),
         contacts=[matching(it) for it in known],
-        astray=astray_of(prefix, 12),
+        misrouted=misrouted_order_ids(prefix, 12),
         seed=7,
     )
 
 
-def test_a_day_that_is_done_twice_changes_nothing(stack: RunningStack, mix: Mix) -> None:
+def test_a_day_that_is_done_twice_changes_nothing(
+    stack: RunningStack, profile: LoadProfile
+) -> None:
     """
     All calls, repeats and bad records at once; then every group begins again at offset 0.
     """
     journal = Journal()
-    with loading(stack, mix, journal):
+    with background_load(stack, profile, journal):
         until(enough(journal), seconds=120)
-    once = at_rest(stack, mix, journal)
+    once = at_rest(stack, profile, journal)
 
-    for service in GROUPS:
+    for service in CONSUMER_GROUPS:
         stack.kill(service)
-    rewind(stack, READS)
-    for service in GROUPS:
+    reset_to_beginning(stack, CONSUMED_TOPICS)
+    for service in CONSUMER_GROUPS:
         stack.start(service)
-    again = at_rest(stack, mix, journal)
+    again = at_rest(stack, profile, journal)
 
-    assert digest(dump(again.documents)) == digest(dump(once.documents))
-    assert len(again.hooks) == len(once.hooks)
+    assert digest(dump_documents(again.documents)) == digest(dump_documents(once.documents))
+    assert len(again.webhooks) == len(once.webhooks)
 
 
 def test_a_day_on_which_every_service_is_killed_breaks_no_law(
-    stack: RunningStack, mix: Mix
+    stack: RunningStack, profile: LoadProfile
 ) -> None:
     journal = Journal()
-    with loading(stack, mix, journal):
-        for service in ("gateway", *GROUPS):
+    with background_load(stack, profile, journal):
+        for service in ("gateway", *CONSUMER_GROUPS):
             until(enough(journal), seconds=120)
             with journal.fault(f"{service} is killed"):
                 stack.kill(service)
                 stack.start(service)
-    at_rest(stack, mix, journal)
+    at_rest(stack, profile, journal)
 
 
 def enough(journal: Journal) -> Callable[[], bool]:
@@ -77,10 +87,10 @@ def enough(journal: Journal) -> Callable[[], bool]:
     return lambda: len(journal.calls) > wanted
 
 
-def at_rest(stack: RunningStack, mix: Mix, journal: Journal) -> History:
+def at_rest(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
     """Return the history of the load; every law of it holds."""
-    quiet(stack, everything_of(mix))
-    history = collect(stack, journal).of(everything_of(mix))
+    wait_until_quiet(stack, all_order_ids(profile))
+    history = collect(stack, journal).of(all_order_ids(profile))
     violations = check(history)
     assert not violations, report(violations)
     return history

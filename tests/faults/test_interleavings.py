@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from order_contracts.topics import ACTIONS
 from order_runtime.mongo.client import HELD
 from support.builders.bodies import unique
-from support.builders.writer_fixtures import WriterFixture, WrittenCommand, taken
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand, read_back
+from support.harness.enricher_harness import (
+    DAY,
+    NOW,
+    EnricherHarness,
+    MakeHarness,
+    contact_record,
+    enricher_harnesses,
+    order_of_contact,
+)
 from support.model.held_model import (
     CANCEL,
     CHANGE,
@@ -21,17 +30,8 @@ from support.model.held_model import (
     REGISTER,
     REOPEN,
     REPLACE,
-    Command,
-    Order,
-)
-from support.stack.enricher_harness import (
-    DAY,
-    NOW,
-    EnricherHarness,
-    MakeHarness,
-    body,
-    contact,
-    harnesses,
+    AppliedCommand,
+    HeldOrderModel,
 )
 from support.stack.running_stack import RunningStack
 
@@ -44,20 +44,20 @@ STORE, HANDLE, MEET = "store", "handle", "meet"
 class Course:
     """Commands of one order, and the steps in which they and its contact are met."""
 
-    commands: list[Command]
+    commands: list[AppliedCommand]
     steps: list[str]
     window_is_open: bool
 
 
 @st.composite
 def courses(draw: st.DrawFn) -> Course:
-    commands: list[Command] = []
+    commands: list[AppliedCommand] = []
     for _ in range(draw(st.integers(1, 6))):
         lives = bool(commands) and commands[-1].kind != DELETE
         kinds = [REPLACE, CANCEL, REOPEN, CHANGE, DELETE] if lives else [REGISTER]
         kind = draw(st.sampled_from(kinds))
         action = draw(st.sampled_from([None, "ConfirmOrder", "ConfirmOrder", "Custom"]))
-        commands.append(Command(kind, None if kind == DELETE else action))
+        commands.append(AppliedCommand(kind, None if kind == DELETE else action))
     return Course(commands, _steps(draw, len(commands)), draw(st.booleans()))
 
 
@@ -74,13 +74,13 @@ def _steps(draw: st.DrawFn, commands: int) -> list[str]:
     return steps
 
 
-def written(writer: WriterFixture, command: Command, key: str) -> WrittenCommand:
+def written(writer: WriterFixture, command: AppliedCommand, key: str) -> WrittenCommand:
     action = {"action": command.action} if command.action else None
     match command.kind:
         case "register":
-            return writer.register(body(key), action)
+            return writer.register(order_of_contact(key), action)
         case "replace":
-            return writer.replace(body(key), action)
+            return writer.replace(order_of_contact(key), action)
         case "cancel":
             return writer.cancel(action)
         case "reopen":
@@ -91,37 +91,39 @@ def written(writer: WriterFixture, command: Command, key: str) -> WrittenCommand
             return writer.delete()
 
 
-async def lived(place: EnricherHarness, course: Course) -> None:
+async def lived(harness: EnricherHarness, course: Course) -> None:
     """Live through *course* on the real database, and compare it with the model."""
     key, writer = unique("contact"), WriterFixture(unique("order"))
-    order, jobs = Order(course.window_is_open), list[WrittenCommand]()
-    place.topics.records.clear()
+    order, jobs = HeldOrderModel(course.window_is_open), list[WrittenCommand]()
+    harness.publisher.records.clear()
     # The window is over for whoever looks when the contact comes, and for nobody before.
     late = NOW if course.window_is_open else NOW + DAY
     for step in course.steps:
         if step == STORE:
             jobs.append(written(writer, course.commands[len(jobs)], key))
-            await place.store([jobs[-1]])
+            await harness.store([jobs[-1]])
             order.store(course.commands[len(jobs) - 1])
         elif step == HANDLE:
-            await place.enrich([taken(jobs[order.handled].event)])
+            await harness.handle_events([read_back(jobs[order.handled].event)])
             order.handle()
         else:
-            await place.knows(contact(key), now=late)
-            order.meet()
-    await agrees(place, order, jobs)
+            await harness.add_references(contact_record(key), now=late)
+            order.see_contact()
+    await agrees(harness, order, jobs)
 
 
-async def agrees(place: EnricherHarness, order: Order, jobs: list[WrittenCommand]) -> None:
+async def agrees(
+    harness: EnricherHarness, order: HeldOrderModel, jobs: list[WrittenCommand]
+) -> None:
     ends = {jobs[version - 1].job_id: end for version, end in order.ends.items()}
     acted = [it for it in jobs if "action" in it.job]
-    assert {it.job_id: (await place.stages(it))[1] for it in acted} == ends
-    fired = [it["jobId"] for it in place.topics.on(ACTIONS.name)]
+    assert {it.job_id: (await harness.stages(it))[1] for it in acted} == ends
+    fired = [it["jobId"] for it in harness.publisher.on(ACTIONS.name)]
     assert sorted(fired) == sorted(job_id for job_id, end in ends.items() if end == "fired")
-    link = await place.link(jobs[0].order["_id"])
+    link = await harness.link(jobs[0].order["_id"])
     assert (link is not None and link["contactId"] is not None) == order.linked
     waits = {"orderId": jobs[0].order["_id"], "state": {"$in": ["waiting", "firing"]}}
-    assert await place.database[HELD].count_documents(waits) == 0
+    assert await harness.database[HELD].count_documents(waits) == 0
 
 
 async def end(made: AbstractAsyncContextManager[MakeHarness]) -> None:
@@ -129,18 +131,18 @@ async def end(made: AbstractAsyncContextManager[MakeHarness]) -> None:
 
 
 def test_any_interleaving_ends_as_the_contract_says(stack: RunningStack) -> None:
-    made = harnesses(stack.mongo)
+    made = enricher_harnesses(stack.mongo)
 
     async def begin() -> EnricherHarness:
         return await (await made.__aenter__())()
 
     with asyncio.Runner() as loop:
-        place = loop.run(begin())
+        harness = loop.run(begin())
 
         @settings(max_examples=300, deadline=None)
         @given(courses())
         def lives(course: Course) -> None:
-            loop.run(lived(place, course))
+            loop.run(lived(harness, course))
 
         try:
             lives()

@@ -14,11 +14,11 @@ from pymongo import MongoClient
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
 from support.builders.bodies import Json, contact_body, matching, order_body
-from support.stack.groups import members, rebalances, shared
-from support.stack.hooks import body_of
-from support.stack.running_stack import RunningStack, running
-from support.stack.topics import Raw, lag, publish, register
+from support.stack.consumer_groups import all_have_partitions, lag, members, rebalance_count
+from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
+from support.stack.webhook_receiver import webhook_body
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -33,7 +33,7 @@ each_service = pytest.mark.parametrize("service", TOPICS)
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     home = tmp_path_factory.mktemp("orders-home")
     two = ("--writers", "2", "--enrichers", "2", "--triggers", "2")
-    with running(home, *two, seconds=300) as started:
+    with running_stack(home, *two, seconds=300) as started:
         yield started
 
 
@@ -41,7 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 def contact(pair: RunningStack) -> Json:
     known = contact_body()
     key, value = known["contactId"], httpx.Request("POST", "http://none", json=known).content
-    publish(pair.kafka, [Raw(key, value, {})], topic=CONTACTS.name)
+    publish_records(pair.kafka, [RawRecord(key, value, {})], topic=CONTACTS.name)
     until(lambda: lag(pair.kafka, ENRICHER, CONTACTS.name) == 0, seconds=SECONDS)
     return matching(known)
 
@@ -96,7 +96,9 @@ def test_mongodb_away_for_long_costs_no_partition(pair: RunningStack, contact: J
     """
     for service in TOPICS:
         both_have_partitions(pair, service)
-    before = {service: (rebalances(pair, service), members(pair, service)) for service in TOPICS}
+    before = {
+        service: (rebalance_count(pair, service), members(pair, service)) for service in TOPICS
+    }
     pair.kill("mongod")
     away = time.monotonic()
     try:
@@ -106,20 +108,22 @@ def test_mongodb_away_for_long_costs_no_partition(pair: RunningStack, contact: J
         pair.start("mongod")
 
     each_once(pair, sent)
-    after = {service: (rebalances(pair, service), members(pair, service)) for service in TOPICS}
+    after = {
+        service: (rebalance_count(pair, service), members(pair, service)) for service in TOPICS
+    }
     assert after == before
     assert all(part["pid"] for part in pair.status()["services"])
 
 
 def both_have_partitions(pair: RunningStack, service: str) -> None:
-    until(lambda: shared(pair, service, 2), seconds=SECONDS, of=f"two of {service}")
+    until(lambda: all_have_partitions(pair, service, 2), seconds=SECONDS, of=f"two of {service}")
 
 
 def registered(pair: RunningStack, contact: Json) -> list[str]:
     """Publish orders that ask for an action; return their ids."""
     action = {"action": "ConfirmOrder"}
     bodies = [order_body(contact=contact, orderAction=action) for _ in range(ORDERS)]
-    publish(pair.kafka, [register(body) for body in bodies])
+    publish_records(pair.kafka, [register_record(body) for body in bodies])
     return [body["orderId"] for body in bodies]
 
 
@@ -152,7 +156,7 @@ def each_once(pair: RunningStack, order_ids: list[str]) -> None:
 def actions_of(pair: RunningStack, order_ids: set[str]) -> set[tuple[str, str]]:
     """Return the orders that the receiver heard of, each with its action's id."""
     hooks = httpx.get(f"{pair.receiver}/received", timeout=60).json()
-    told = [body_of(hook)["data"] for hook in hooks if hook["verified"]]
+    told = [webhook_body(hook)["data"] for hook in hooks if hook["verified"]]
     return {
         (it["order"]["orderId"], it["actionId"])
         for it in told

@@ -13,19 +13,26 @@ import pytest
 
 from support.builders.bodies import contact_body, matching, unique
 from support.faults.cluster import FaultCluster, through_proxies
-from support.faults.failure_artifacts import differing, failure_artifacts
+from support.faults.failure_artifacts import keep_failure_artifacts, save_differences
 from support.faults.fault import Fault
-from support.faults.fault_report import faults, promises
+from support.faults.fault_report import fault_lines, promise_lines
 from support.faults.matrix import MATRIX
 from support.faults.nemesis import Nemesis
-from support.faults.network import DISK, small_disk
-from support.faults.rewinding import rewound
+from support.faults.network_faults import DISK, small_disk
+from support.faults.offset_reset import all_groups_reset
+from support.history.collector import collect, received_by_stack
+from support.history.database_dump import database_dump
+from support.history.quiescence import wait_until_quiet
 from support.laws.all_laws import check, report
 from support.laws.evidence import Evidence
-from support.laws.history import collect, hooks_of, quiet, stored_dump
-from support.load.probe import PARTITIONS, Probe
-from support.load.traffic import Mix, astray_of, loading, order_ids_of
-from support.stack.running_stack import CLUSTER, RunningStack, running
+from support.load.background_load import (
+    LoadProfile,
+    background_load,
+    misrouted_order_ids,
+    numbered_order_ids,
+)
+from support.load.recovery_probe import PARTITIONS, RecoveryProbe
+from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
 
@@ -54,33 +61,37 @@ def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
 
 
 @pytest.fixture
-def scene(
+def cluster(
     tmp_path: Path, seed: int, minutes: float | None, summary: list[str]
 ) -> Iterator[FaultCluster]:
     data = tmp_path / "data"
     with ExitStack() as all_of_it:
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
-        up = running(tmp_path / "home", *CLUSTER, "--data", str(data), seconds=300)
+        up = running_stack(tmp_path / "home", *CLUSTER_OPTIONS, "--data", str(data), seconds=300)
         stack = all_of_it.enter_context(up)
-        mix = _mix(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
+        profile = _mix(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
         summary.append(f"seed {seed}")
-        yield all_of_it.enter_context(through_proxies(FaultCluster(stack, mix, Random(seed), disk)))
+        yield all_of_it.enter_context(
+            through_proxies(FaultCluster(stack, profile, Random(seed), disk))
+        )
 
 
-def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> Mix:
+def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
     known = [contact_body() for _ in range(10)]
-    coming, leaving = ([contact_body() for _ in range(passing_in(minutes))] for _ in range(2))
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *leaving)))
+    arriving_contacts, erased_contacts = (
+        [contact_body() for _ in range(passing_in(minutes))] for _ in range(2)
+    )
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *erased_contacts)))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")
-    return Mix(
-        order_ids=order_ids_of(prefix, 300),
+    return LoadProfile(
+        order_ids=numbered_order_ids(prefix, 300),
         contacts=[matching(it) for it in known],
-        astray=astray_of(prefix, PARTITIONS),
-        coming=coming,
-        leaving=leaving,
-        turn=60 * minutes / (2 * passing_in(minutes)),
+        misrouted=misrouted_order_ids(prefix, PARTITIONS),
+        arriving_contacts=arriving_contacts,
+        erased_contacts=erased_contacts,
+        contact_interval=60 * minutes / (2 * passing_in(minutes)),
         seed=seed,
         clients=3,
         publishers=2,
@@ -94,7 +105,7 @@ def passing_in(minutes: float) -> int:
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(
-    scene: FaultCluster,
+    cluster: FaultCluster,
     matrix: Sequence[Fault],
     minutes: float | None,
     seed: int,
@@ -103,28 +114,30 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     """
     And when all consumers read everything again, nothing changes and nobody is told anything.
     """
-    stack, folder = scene.stack, EVIDENCE / f"seed-{seed}"
-    probe = Probe(stack, scene.journal, scene.mix.contacts[0])
-    nemesis = Nemesis(scene, probe, every=EVERY if minutes else 0.0)
+    stack, folder = cluster.stack, EVIDENCE / f"seed-{seed}"
+    probe = RecoveryProbe(stack, cluster.journal, cluster.profile.contacts[0])
+    nemesis = Nemesis(cluster, probe, every=EVERY if minutes else 0.0)
     print(f"\nseed {seed}")
-    with failure_artifacts(folder, scene):
+    with keep_failure_artifacts(folder, cluster):
         try:
-            with loading(stack, scene.mix, scene.journal):
-                nemesis.strike(matrix, 60 * (minutes or SHORT))
+            with background_load(stack, cluster.profile, cluster.journal):
+                nemesis.run(matrix, 60 * (minutes or SHORT))
         finally:
-            summary.extend(faults(nemesis.struck, nemesis.spared))
-        quiet(stack, seconds=QUIET)
-        history = collect(stack, scene.journal)
+            summary.extend(fault_lines(nemesis.results, nemesis.not_injected))
+        wait_until_quiet(stack, seconds=QUIET)
+        history = collect(stack, cluster.journal)
         violations = check(history)
-        summary.extend(promises(Evidence(history), violations))
-        summary.append(f"parts that ended by themselves: {', '.join(scene.fallen) or 'none'}")
+        summary.extend(promise_lines(Evidence(history), violations))
+        summary.append(
+            f"parts that ended by themselves: {', '.join(cluster.unexpected_exits) or 'none'}"
+        )
         assert not violations, report(violations)
-        before, hooks = stored_dump(stack), len(history.hooks)
-        with rewound(scene):
+        before, webhooks = database_dump(stack), len(history.webhooks)
+        with all_groups_reset(cluster):
             pass
-        quiet(stack, seconds=QUIET)
-        again = differing(before, stored_dump(stack), folder)
+        wait_until_quiet(stack, seconds=QUIET)
+        again = save_differences(before, database_dump(stack), folder)
         summary.append(f"changed by reading all again: {len(again)} lines of the database")
         assert not again, "\n".join(again[:20])
-        assert len(hooks_of(stack)) == hooks
-        assert not scene.fallen
+        assert len(received_by_stack(stack)) == webhooks
+        assert not cluster.unexpected_exits

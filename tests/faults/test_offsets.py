@@ -10,9 +10,16 @@ import pytest
 
 from order_contracts.topics import ACTIONS, COMMANDS, ENRICHER, EVENTS, TRIGGER, WRITER, Topic
 from support.builders.bodies import Json, contact_body, matching, order_body
-from support.stack.groups import delete_until, ends, make_anew, members, set_offsets
-from support.stack.running_stack import RunningStack, running
-from support.stack.topics import lag, publish, register
+from support.stack.consumer_groups import (
+    delete_records_before,
+    end_offsets,
+    lag,
+    members,
+    recreate_topic,
+    set_offsets,
+)
+from support.stack.kafka_records import publish_records, register_record
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
@@ -25,7 +32,7 @@ each_service = pytest.mark.parametrize(("service", "topic"), TOPICS.items(), ids
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack of its own, since its topics lose records."""
-    with running(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
+    with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
 
@@ -47,11 +54,13 @@ def test_a_consumer_whose_records_were_deleted_unread_stops_with_a_sentence(
     """
     settled(own, service, topic, register_some(own, contact))
     own.kill(service, "TERM")
-    before = ends(own, topic.name)
+    before = end_offsets(own, topic.name)
     register_some(own, contact)
-    until(lambda: sum(ends(own, topic.name).values()) > sum(before.values()), seconds=SECONDS)
-    begins = ends(own, topic.name)
-    delete_until(own, topic.name, begins)
+    until(
+        lambda: sum(end_offsets(own, topic.name).values()) > sum(before.values()), seconds=SECONDS
+    )
+    begins = end_offsets(own, topic.name)
+    delete_records_before(own, topic.name, begins)
 
     refused = own.orders("start", service, check=False)
 
@@ -72,7 +81,7 @@ def test_a_consumer_whose_topic_is_made_anew_stops_with_a_sentence(
     Started again, it reads the new topic from its beginning.
     """
     settled(own, service, topic, register_some(own, contact))
-    make_anew(own, topic)
+    recreate_topic(own, topic)
     sent = register_some(own, contact)
 
     until(lambda: own.part(service)["pid"] is None, seconds=SECONDS, of=f"{service} stops")
@@ -86,12 +95,14 @@ def register_some(own: RunningStack, contact: Json) -> int:
     """Publish orders that ask for an action, on all partitions; return how many."""
     action = {"action": "ConfirmOrder"}
     bodies = [order_body(contact=contact, orderAction=action) for _ in range(100)]
-    return len(publish(own.kafka, [register(body) for body in bodies]))
+    return len(publish_records(own.kafka, [register_record(body) for body in bodies]))
 
 
 def settled(own: RunningStack, service: str, topic: Topic, count: int) -> None:
     """Wait until a topic has *count* records at least and its service has read them all."""
-    until(lambda: sum(ends(own, topic.name).values()) >= count, seconds=SECONDS, of=topic.name)
+    until(
+        lambda: sum(end_offsets(own, topic.name).values()) >= count, seconds=SECONDS, of=topic.name
+    )
     until(lambda: lag(own.kafka, service, topic.name) == 0, seconds=SECONDS, of=service)
 
 

@@ -17,15 +17,16 @@ from uuid import uuid4
 import pytest
 
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.history.collector import collect
+from support.history.journal import Journal
+from support.history.quiescence import lagging_group, open_work, wait_until_quiet
 from support.laws.all_laws import check, report
-from support.laws.history import behind, collect, open_work, quiet
-from support.load.command_encoders import record_of
-from support.load.journal import Journal
-from support.load.publishing import Publishing
-from support.load.shop import Shop
-from support.model.model import DELETE, REGISTER, STATUS, Command
+from support.load.command_encoders import raw_record_of
+from support.load.command_generator import CommandGenerator
+from support.load.external_publisher import ExternalPublisher
+from support.model.model import DELETE, REGISTER, STATUS, ModelCommand
 from support.stack.process_slot import ProcessSlot, process_slot
-from support.stack.running_stack import RunningStack, running
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -59,7 +60,7 @@ ENRICHER_STEPS = (
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """One of its own: what the bugs leave behind, reading everything again would mend."""
-    with running(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
+    with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
 
@@ -74,7 +75,7 @@ def known(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json
 
 
 @pytest.fixture(scope="module")
-def seat(stack: RunningStack) -> Iterator[ProcessSlot]:
+def slot(stack: RunningStack) -> Iterator[ProcessSlot]:
     """The order-writer's; it is empty when a test begins."""
     with process_slot(stack, "order-writer", BATCH_COMMANDS="20") as found:
         yield found
@@ -82,97 +83,109 @@ def seat(stack: RunningStack) -> Iterator[ProcessSlot]:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_that_dies_at_any_step_breaks_no_law(
-    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path, step: str
+    stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
     A backlog of all commands, repeats and bad records; the writer dies at one step of its batch.
     """
-    seat.leave()
+    slot.stop()
     journal, order_ids = Journal(), [unique("dying") for _ in range(6)]
-    publishing = Publishing(stack.kafka, journal)
-    shop = Shop(Random(step), order_ids, [known])
+    publishing = ExternalPublisher(stack.kafka, journal)
+    shop = CommandGenerator(Random(step), order_ids, [known])
     for _ in range(150):
-        publishing.send(shop.wish())
+        publishing.send(shop.next_record())
     assert publishing.flush() == 0
 
     with journal.fault(f"the order-writer dies: {step}"):
-        seat.take("faults.planted.dying", "order_writer", step, str(tmp_path / "dead"))
-        seat.await_death()
-        seat.take("order_writer")
+        slot.run("faults.planted.crash_at_step", "order_writer", step, str(tmp_path / "dead"))
+        slot.wait_for_sigkill()
+        slot.run("order_writer")
 
-    quiet(stack, order_ids)
+    wait_until_quiet(stack, order_ids)
     violations = check(collect(stack, journal).of(order_ids))
     assert not violations, report(violations)
 
 
 @pytest.mark.parametrize("step", ENRICHER_STEPS)
 def test_an_enricher_that_dies_at_any_step_breaks_no_law(
-    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path, step: str
+    stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
     It dies with what the orders were in hand; until it is back they are replaced and deleted.
     """
-    seat.take("order_writer")
+    slot.run("order_writer")
     journal, order_ids = Journal(), [unique("dying") for _ in range(20)]
-    publishing = Publishing(stack.kafka, journal)
-    shop = Shop(Random(step), order_ids, [known])
+    publishing = ExternalPublisher(stack.kafka, journal)
+    shop = CommandGenerator(Random(step), order_ids, [known])
     with process_slot(stack, "enricher") as enricher:
         for order_id in order_ids:
-            publishing.send(record_of(replace(shop.command(order_id, REGISTER), job_id=order_id)))
+            publishing.send(
+                raw_record_of(replace(shop.command(order_id, REGISTER), job_id=order_id))
+            )
         assert publishing.flush() == 0
-        until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the order-writer")
+        until(
+            lambda: lagging_group(stack, ["order-writer"]) is None,
+            seconds=60,
+            of="the order-writer",
+        )
         with journal.fault(f"the enricher dies: {step}"):
-            enricher.take("faults.planted.dying", "enricher", step, str(tmp_path / "dead"))
-            enricher.await_death()
+            enricher.run("faults.planted.crash_at_step", "enricher", step, str(tmp_path / "dead"))
+            enricher.wait_for_sigkill()
             for _ in range(60):
-                publishing.send(shop.wish())
+                publishing.send(shop.next_record())
             assert publishing.flush() == 0
-            until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the writer")
-            enricher.take("enricher")
-            quiet(stack, order_ids)
+            until(
+                lambda: lagging_group(stack, ["order-writer"]) is None, seconds=60, of="the writer"
+            )
+            enricher.run("enricher")
+            wait_until_quiet(stack, order_ids)
 
     violations = check(collect(stack, journal).of(order_ids))
     assert not violations, report(violations)
 
 
 def test_an_action_that_was_fired_is_not_called_dropped(
-    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path
+    stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path
 ) -> None:
     """
     The enricher dies once the action is on its way; before it is back the order is deleted.
     """
-    story = Story(stack, known, seat)
-    seat.take("order_writer")
+    story = Story(stack, known, slot)
+    slot.run("order_writer")
     with process_slot(stack, "enricher") as enricher:
         story.publish(story.registration())
         dead = str(tmp_path / "dead")
-        enricher.take("faults.planted.dying", "enricher", "before update jobs", dead)
-        enricher.await_death()
+        enricher.run("faults.planted.crash_at_step", "enricher", "before update jobs", dead)
+        enricher.wait_for_sigkill()
         story.publish(replace(story.registration(), kind=DELETE, body={}))
-        until(lambda: behind(stack, ["order-writer"]) is None, seconds=60, of="the order-writer")
-        enricher.take("enricher")
+        until(
+            lambda: lagging_group(stack, ["order-writer"]) is None,
+            seconds=60,
+            of="the order-writer",
+        )
+        enricher.run("enricher")
         assert story.broken() == set()
 
 
 def test_committing_before_the_effects_is_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
-    seat.leave()
+    story = Story(stack, known, slot)
+    slot.stop()
     story.publish(story.registration())
-    seat.take("faults.planted.writer", "commits-first")
-    seat.await_death()
-    seat.take("order_writer")
+    slot.run("faults.planted.buggy_writer", "commits-first")
+    slot.wait_for_sigkill()
+    slot.run("order_writer")
 
     assert story.broken() == {"every_command_has_one_job"}
 
 
 def test_applying_a_known_command_again_is_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
+    story = Story(stack, known, slot)
     change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
-    seat.take("faults.planted.writer", "forgets-the-ledger")
+    slot.run("faults.planted.buggy_writer", "forgets-the-ledger")
     story.publish(story.registration(), change)
     story.caught_up()
     story.publish(change)
@@ -181,25 +194,25 @@ def test_applying_a_known_command_again_is_found(
 
 
 def test_not_announcing_a_repeat_again_is_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot, tmp_path: Path
+    stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path
 ) -> None:
     """The crash falls between storing and announcing; whoever comes after skips what is stored."""
-    story = Story(stack, known, seat)
-    seat.leave()
+    story = Story(stack, known, slot)
+    slot.stop()
     story.publish(story.registration())
     dead = str(tmp_path / "dead")
-    seat.take("faults.planted.dying", "order_writer", "commitTransaction", dead)
-    seat.await_death()
-    seat.take("faults.planted.writer", "skips-what-it-knows")
+    slot.run("faults.planted.crash_at_step", "order_writer", "commitTransaction", dead)
+    slot.wait_for_sigkill()
+    slot.run("faults.planted.buggy_writer", "skips-what-it-knows")
 
     assert story.broken() == {"every_outcome_is_announced"}
 
 
 def test_overwriting_an_order_that_exists_is_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
-    seat.take("faults.planted.writer", "overwrites")
+    story = Story(stack, known, slot)
+    slot.run("faults.planted.buggy_writer", "overwrites")
     story.publish(story.registration())
     story.caught_up()
     story.publish(story.registration())
@@ -208,10 +221,10 @@ def test_overwriting_an_order_that_exists_is_found(
 
 
 def test_versions_that_begin_anew_are_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
-    seat.take("faults.planted.writer", "begins-anew")
+    story = Story(stack, known, slot)
+    slot.run("faults.planted.buggy_writer", "begins-anew")
     deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
     story.publish(story.registration(), deletion)
     story.caught_up()
@@ -221,12 +234,12 @@ def test_versions_that_begin_anew_are_found(
 
 
 def test_acknowledging_an_action_before_it_is_recorded_is_found(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
-    seat.take("order_writer")
+    story = Story(stack, known, slot)
+    slot.run("order_writer")
     with process_slot(stack, "action-trigger") as trigger:
-        trigger.take("faults.planted.trigger")
+        trigger.run("faults.planted.buggy_trigger")
         story.publish(story.registration())
         story.caught_up()
 
@@ -234,10 +247,10 @@ def test_acknowledging_an_action_before_it_is_recorded_is_found(
 
 
 def test_the_same_stories_without_a_bug_break_no_law(
-    stack: RunningStack, known: Json, seat: ProcessSlot
+    stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, seat)
-    seat.take("order_writer")
+    story = Story(stack, known, slot)
+    slot.run("order_writer")
     deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
     change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
     story.publish(story.registration(), change, story.registration())
@@ -253,26 +266,26 @@ COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 class Story:
     """One order, from its registration with an action on, and which laws its history breaks."""
 
-    def __init__(self, stack: RunningStack, known: Json, seat: ProcessSlot) -> None:
-        self._stack, self._seat = stack, seat
+    def __init__(self, stack: RunningStack, known: Json, slot: ProcessSlot) -> None:
+        self._stack, self._seat = stack, slot
         self._journal = Journal()
-        self._publishing = Publishing(stack.kafka, self._journal)
+        self._publishing = ExternalPublisher(stack.kafka, self._journal)
         self._order_id = unique("planted")
         self._contact = known
 
-    def registration(self) -> Command:
+    def registration(self) -> ModelCommand:
         action = {"action": "ConfirmOrder"}
         body = order_body(self._order_id, contact=self._contact, orderAction=action)
-        return Command(REGISTER, self._order_id, str(uuid4()), body)
+        return ModelCommand(REGISTER, self._order_id, str(uuid4()), body)
 
-    def publish(self, *commands: Command) -> None:
+    def publish(self, *commands: ModelCommand) -> None:
         for command in commands:
-            self._publishing.send(record_of(command))
+            self._publishing.send(raw_record_of(command))
         assert self._publishing.flush() == 0
 
     def caught_up(self) -> None:
         """Wait until every group has committed what there is."""
-        until(lambda: behind(self._stack) is None, seconds=60, of=self._seat.tail())
+        until(lambda: lagging_group(self._stack) is None, seconds=60, of=self._seat.tail())
 
     def broken(self) -> set[str]:
         """Return the names of the broken laws, once all that will be sent was sent."""

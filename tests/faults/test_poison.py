@@ -19,13 +19,18 @@ from confluent_kafka.admin import AdminClient
 
 from order_contracts.topics import TOPICS
 from support.builders.bodies import Json, order_body
-from support.faults import poisoned_writer
-from support.laws.history import stored_dump
-from support.model.canonical import different
-from support.stack.api import Api
-from support.stack.events import log_entries
+from support.history.database_dump import database_dump, differing_lines
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
+from support.stack.kafka_records import (
+    header,
+    messages_of_order,
+    publish_records,
+    read_all,
+    register_record,
+)
+from support.stack.outcome_queries import log_entries
 from support.stack.running_stack import RunningStack
-from support.stack.topics import header, lag, of_order, publish, read_all, register
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
@@ -38,12 +43,12 @@ def test_a_repaired_writer_settles_the_job_of_a_dead_letter(stack: RunningStack)
     Refused amid good ones by a writer that fails at it; sent again when that is repaired: the job
     completes, there is one order, and reading everything once more changes nothing.
     """
-    api, poison = Api(stack), str(uuid4())
+    api, poison = ApiClient(stack), str(uuid4())
     bodies = [order_body() for _ in range(5)]
     ids = [poison if at == 2 else str(uuid4()) for at in range(5)]
     with poisoned(stack, poison):
-        commands = [register(body, job) for body, job in zip(bodies, ids, strict=True)]
-        publish(stack.kafka, commands, partition=3)
+        commands = [register_record(body, job) for body, job in zip(bodies, ids, strict=True)]
+        publish_records(stack.kafka, commands, partition=3)
         ends = {job_id: api.stored(job_id, seconds=90)["status"] for job_id in ids}
     assert [job_id for job_id, end in ends.items() if end == "Failed"] == [poison]
     assert api.job(poison).status_code == 500
@@ -68,7 +73,7 @@ def of(bodies: list[Json]) -> str:
 
 
 def events(stack: RunningStack, order_id: str) -> list[Any]:
-    return of_order(read_all(stack.kafka, "orders.events"), order_id)
+    return messages_of_order(read_all(stack.kafka, "orders.events"), order_id)
 
 
 @contextmanager
@@ -78,8 +83,8 @@ def poisoned(stack: RunningStack, job_id: str) -> Iterator[None]:
     state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
     [part] = [part for part in state["parts"] if part["name"] == "order-writer"]
     environ = {**os.environ, **part["env"], "POISON": job_id}
-    environ["PYTHONPATH"] = str(Path(poisoned_writer.__file__).parents[1])
-    argv = [sys.executable, "-m", "support.faults.poisoned_writer"]
+    environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+    argv = [sys.executable, "-m", "faults.planted.poisoned_writer"]
     process = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL)
     try:
         yield
@@ -99,12 +104,12 @@ def unchanged_when_read_again(stack: RunningStack) -> None:
     """Set every group back to the beginning of what it reads; the database stays as it is."""
     for service in CONSUMERS:
         stop(stack, service)
-    before = stored_dump(stack)
+    before = database_dump(stack)
     for service in CONSUMERS:
         begin_again(stack.kafka, service)
         stack.start(service)
     until(lambda: all(caught_up(stack, it) for it in CONSUMERS), seconds=240, of="all read again")
-    assert not (changed := different(before, stored_dump(stack))), "\n".join(changed[:20])
+    assert not (changed := differing_lines(before, database_dump(stack))), "\n".join(changed[:20])
 
 
 def topics_of(service: str) -> list[str]:

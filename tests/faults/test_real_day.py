@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.stack.day_run import REAL_DAY, Day
-from support.stack.running_stack import RunningStack, running
+from support.load.day_run import REAL_DAY, DayRun
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 
 ENRICHERS = ("enricher-1", "enricher-2")
@@ -22,13 +22,13 @@ pytestmark = [
 
 
 @pytest.fixture
-def real_day(tmp_path: Path) -> Iterator[Day]:
+def real_day(tmp_path: Path) -> Iterator[DayRun]:
     """The real day on a stack of its own, with two enrichers."""
-    with running(tmp_path, "--enrichers", "2") as stack:
-        yield Day(stack, REAL_DAY)
+    with running_stack(tmp_path, "--enrichers", "2") as stack:
+        yield DayRun(stack, REAL_DAY)
 
 
-def test_both_enrichers_killed_in_the_middle(real_day: Day) -> None:
+def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:
     """Twice: while the orders are submitted, and while the late contacts come in."""
     real_day.load("contacts", "articles", "stores")
     with ThreadPoolExecutor(1) as pool:
@@ -47,7 +47,7 @@ def test_both_enrichers_killed_in_the_middle(real_day: Day) -> None:
     real_day.is_as_expected_after_them()
 
 
-def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: Day) -> None:
+def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: DayRun) -> None:
     """Whichever comes first, everything ends as if the contacts had come afterwards."""
     real_day.load("contacts", "articles", "stores")
     with ThreadPoolExecutor(1) as pool:

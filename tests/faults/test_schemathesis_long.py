@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.builders.fuzzing import fuzzed
+from support.load.schemathesis_run import run_schemathesis
 from support.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_200)]
@@ -26,4 +26,4 @@ def test_made_up_requests_are_answered_as_documented(
     """
     Values at every limit of the document, random ones, and calls that use what others answered.
     """
-    fuzzed(stack, tmp_path, "--mode=all", *options, seconds=1_100)
+    run_schemathesis(stack, tmp_path, "--mode=all", *options, seconds=1_100)

@@ -13,8 +13,9 @@ from order_contracts.topics import COMMANDS, WRITER
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from support.builders.bodies import order_body, unique
 from support.faults.tcp_proxy import TcpProxy
+from support.stack.consumer_groups import lag
+from support.stack.kafka_records import publish_records, register_record
 from support.stack.running_stack import RunningStack
-from support.stack.topics import lag, publish, register
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
@@ -30,14 +31,14 @@ def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: Running
     """
     stack.kill(WRITER, "TERM")
     with TcpProxy(stack.kafka) as kafka:
-        source = KafkaCommandSource(kafka.instead_of(stack.kafka), "waiting")
+        source = KafkaCommandSource(kafka.rewritten(stack.kafka), "waiting")
         try:
             until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
-            kafka.hole()
+            kafka.block()
             until(lambda: _idle_and_lost(source), seconds=SECONDS, of="its loss")
-            kafka.open()
+            kafka.unblock()
             until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
-            publish(stack.kafka, [register(order_body())])
+            publish_records(stack.kafka, [register_record(order_body())])
             assert until(lambda: source.take(1_000, 0.1), seconds=SECONDS, of="the command")
         finally:
             source.close()
@@ -56,7 +57,7 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     with (
         TcpProxy(stack.kafka) as kafka,
         capture_logs() as told,
-        closing(KafkaCommandSource(kafka.instead_of(stack.kafka), "first")) as first,
+        closing(KafkaCommandSource(kafka.rewritten(stack.kafka), "first")) as first,
     ):
         kafka.delay = 0.3
         until(lambda: _all_committed(stack, first), seconds=SECONDS)
@@ -79,7 +80,7 @@ def _load(
     """Have one command of each partition settled, again and again, until both have their share."""
     while not (_refused(told) or (first.assigned and second.assigned)):
         for partition in range(COMMANDS.partitions):
-            publish(stack.kafka, [register(order_body())], partition=partition)
+            publish_records(stack.kafka, [register_record(order_body())], partition=partition)
         until(lambda: _refused(told) or _all_committed(stack, first, second), seconds=SECONDS)
 
 
@@ -103,7 +104,7 @@ def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) ->
         producer.init_transactions(30)
         producer.begin_transaction()
         for _ in range(30):
-            sent = register(order_body())
+            sent = register_record(order_body())
             producer.produce(COMMANDS.name, sent.value, sent.key, headers=dict(sent.pairs))
         assert producer.flush(30) == 0
         end(producer, 30)

@@ -12,12 +12,18 @@ import pytest
 from action_trigger.adapters.rate_limiter import BURST
 from action_trigger.app.endpoint_queue import MAX_IN_FLIGHT
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
-from support.builders.actions import received_ids
 from support.builders.bodies import contact_body, matching, order_body
-from support.stack.api import Api
-from support.stack.dispatching import DispatchHarness, dispatch_harness, eventually, now, recorded
+from support.harness.dispatch_harness import (
+    DispatchHarness,
+    dispatch_harness,
+    eventually,
+    now,
+    received_actions,
+)
+from support.stack.api_client import ApiClient
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
+from support.stack.webhook_receiver import received_webhook_ids
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -27,42 +33,48 @@ A_MINUTE = 20  # actions that come in
 
 
 @pytest.fixture
-async def here(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
+async def harness(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
     async with dispatch_harness(stack.mongo) as made:
         yield made
 
 
 async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
     """The clock is ours, the receiver real; an hour at least, in which it is asked each minute."""
-    here.trigger.status, offset = 503, timedelta()
-    items = recorded(MINUTES * A_MINUTE)
-    config = here.config().replace("[default]", f"[default]\nrate = {RATE}")
+    harness.webhook_endpoint.status, offset = 503, timedelta()
+    items = received_actions(MINUTES * A_MINUTE)
+    config = harness.config().replace("[default]", f"[default]\nrate = {RATE}")
 
-    async with here.dispatching(config=config, clock=lambda: now() + offset) as dispatcher:
+    async with harness.run_dispatcher(config=config, clock=lambda: now() + offset) as dispatcher:
 
         async def asked(times: int) -> bool:
             nonlocal offset
             offset += timedelta(seconds=15)
             dispatcher.wake()
-            return here.trigger.at_once == 0 and here.trigger.seen.total() >= times
+            return (
+                harness.webhook_endpoint.in_flight == 0
+                and harness.webhook_endpoint.posts.total() >= times
+            )
 
         for minute in range(MINUTES):
             come = items[minute * A_MINUTE : (minute + 1) * A_MINUTE]
-            await here.record(*come, at=now() + offset)
+            await harness.record(*come, at=now() + offset)
             offset += timedelta(seconds=45)
             await eventually(lambda: asked(minute + 1))  # noqa: B023
-        assert await here.states() == {"pending": len(items)}
+        assert await harness.states() == {"pending": len(items)}
         assert offset >= timedelta(hours=1)
-        assert here.trigger.seen.total() <= THRESHOLD + MAX_IN_FLIGHT + offset / PROBE_EVERY
+        assert (
+            harness.webhook_endpoint.posts.total()
+            <= THRESHOLD + MAX_IN_FLIGHT + offset / PROBE_EVERY
+        )
 
-        here.trigger.status, here.trigger.times = 204, []
+        harness.webhook_endpoint.status, harness.webhook_endpoint.times = 204, []
         offset += timedelta(hours=6)
         dispatcher.wake()
-        await here.settle({"delivered": len(items)}, 120)
-    assert here.trigger.taken == {item.action_id: 1 for item in items}
-    seconds = max(here.trigger.times) - min(here.trigger.times)
+        await harness.wait_for_states({"delivered": len(items)}, 120)
+    assert harness.webhook_endpoint.accepted == {item.action_id: 1 for item in items}
+    seconds = max(harness.webhook_endpoint.times) - min(harness.webhook_endpoint.times)
     assert len(items) <= RATE * (seconds + 2 * BURST)
 
 
@@ -70,7 +82,7 @@ def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
     stack: RunningStack, tmp_path: Path
 ) -> None:
     """Every job is complete before a single webhook was taken; afterwards all are delivered."""
-    api, known = Api(stack), contact_body()
+    api, known = ApiClient(stack), contact_body()
     file = tmp_path / "contacts.ndjson"
     file.write_text(json.dumps(known))
     stack.orders("reference", "load", str(file))
@@ -84,11 +96,11 @@ def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
         assert api.stored(job_id)["status"] == "Completed"
     until(lambda: all(_fired(api, job_id) for job_id in jobs), seconds=120)
     stack.start("receiver")
-    until(lambda: len(set(received_ids(stack.receiver))) >= len(jobs), seconds=480)
+    until(lambda: len(set(received_webhook_ids(stack.receiver))) >= len(jobs), seconds=480)
     for job_id in jobs:
         assert api.settled(job_id, seconds=60)["stages"]["action"] == "delivered"
 
 
-def _fired(api: Api, job_id: str) -> bool:
+def _fired(api: ApiClient, job_id: str) -> bool:
     stage: str = api.stored(job_id)["stages"]["action"]
     return stage == "fired"

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.builders.bodies import Json, contact_body, matching
-from support.stack.calls import Calls
+from support.stack.async_api_client import AsyncApiClient
 from support.stack.running_stack import RunningStack
 
 
 @pytest.fixture
-async def calls(stack: RunningStack) -> AsyncIterator[Calls]:
-    async with Calls(stack) as found:
+async def calls(stack: RunningStack) -> AsyncIterator[AsyncApiClient]:
+    async with AsyncApiClient(stack) as found:
         yield found
 
 

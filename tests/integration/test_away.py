@@ -12,10 +12,11 @@ import pytest
 from confluent_kafka import KafkaException
 
 from support.builders.bodies import Json, line, order_body
-from support.load.requests import post_all
-from support.stack.api import Api
-from support.stack.running_stack import RunningStack, running
-from support.stack.topics import COMMANDS, lag
+from support.history.log_record import COMMANDS_TOPIC
+from support.load.concurrent_posts import post_all
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
+from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 
 pytestmark = pytest.mark.timeout(240)
@@ -28,7 +29,7 @@ UNKNOWN_OR_NOT = {"NotAccepted", "OutcomeUnknown"}
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack of its own, since its database and its broker are taken away."""
-    with running(tmp_path_factory.mktemp("orders-home")) as started:
+    with running_stack(tmp_path_factory.mktemp("orders-home")) as started:
         yield started
 
 
@@ -36,7 +37,7 @@ def test_without_mongodb_writes_are_accepted_and_reads_are_refused(own: RunningS
     """
     A hundred posts are accepted; once mongod is back, a hundred jobs settle.
     """
-    api = Api(own)
+    api = ApiClient(own)
     own.kill("mongod")
     try:
         answers = post_all(own, [order_body() for _ in range(100)], concurrency=20)
@@ -139,6 +140,6 @@ def existing(own: RunningStack, order_ids: Iterable[str]) -> set[str]:
 
 def all_applied(own: RunningStack) -> bool:
     try:
-        return lag(own.kafka, "order-writer", COMMANDS) == 0
+        return lag(own.kafka, "order-writer", COMMANDS_TOPIC) == 0
     except KafkaException:
         return False  # the broker is back, the leaders of its partitions are not

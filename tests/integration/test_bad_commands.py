@@ -14,12 +14,12 @@ from confluent_kafka import Message
 
 from order_contracts.topics import COMMANDS
 from support.builders.bodies import Json, order_body, unique
-from support.builders.publishers import Case, cases
-from support.stack.api import Api, job_in
-from support.stack.docs import PUBLISHING
-from support.stack.events import dead_letters, log_codes_by_job
+from support.builders.publisher_cases import RecordCase, record_cases
+from support.stack.api_client import ApiClient, job_of_response
+from support.stack.doc_examples import PUBLISHING
+from support.stack.kafka_records import header, publish_records, read_all, register_record, value
+from support.stack.outcome_queries import dead_letters, log_codes_by_job
 from support.stack.running_stack import RunningStack
-from support.stack.topics import header, publish, read_all, register, value
 from support.stack.wait import until
 
 TOLD_BY_THE_WRITER = {"CommandRejected", "IdReused", "Misrouted", "StaleChange", "TotalsMismatch"}
@@ -45,9 +45,9 @@ def rows() -> dict[str, Row]:
 class Ended:
     """What a publisher sees after all of its records were settled."""
 
-    api: Api
+    api: ApiClient
     places: Mapping[str, tuple[int, int]]
-    cases: Mapping[str, Case]
+    cases: Mapping[str, RecordCase]
     events: list[tuple[str | None, Json]]
     letters: Mapping[tuple[int, int], Message]
     log: Mapping[str, set[str]]
@@ -56,14 +56,14 @@ class Ended:
 @pytest.fixture(scope="module")
 def ended(stack: RunningStack) -> Ended:
     """Publish every case, and behind them a good command on each partition; wait for those."""
-    api, sent = Api(stack), cases()
+    api, sent = ApiClient(stack), record_cases()
     behind = {str(uuid4()): partition for partition in range(COMMANDS.partitions)}
     records = [record for case in sent.values() for record in (*case.before, case.record)]
     settings: Any = {"compression.type": "gzip", "message.max.bytes": 4_000_000}
-    places = iter(publish(stack.kafka, records, **settings))
+    places = iter(publish_records(stack.kafka, records, **settings))
     at = {name: [next(places) for _ in (*case.before, 0)][-1] for name, case in sent.items()}
     for job_id, partition in behind.items():
-        publish(stack.kafka, [register(order_body(), job_id)], partition=partition)
+        publish_records(stack.kafka, [register_record(order_body(), job_id)], partition=partition)
     assert all(api.stored(job_id)["status"] != "Failed" for job_id in behind)
     events = [(header(it, "ce_type"), value(it)) for it in read_all(stack.kafka, "orders.events")]
     letters = dead_letters(stack, "orders.commands", set(at.values()))
@@ -78,7 +78,7 @@ def place_of(letter: Message) -> tuple[int, int]:
     return int(partition or -1), int(offset or -1)
 
 
-def job_of(api: Api, case: Case, row: Row) -> tuple[int, Json, str]:
+def job_of(api: ApiClient, case: RecordCase, row: Row) -> tuple[int, Json, str]:
     """Return the answer's status, the job and all that the answer says."""
     job_id = case.ce_id
     if job_id is None or "derived id" in row.job:
@@ -87,13 +87,13 @@ def job_of(api: Api, case: Case, row: Row) -> tuple[int, Json, str]:
         assert UUID(job_id).version == 5
         assert job_id != case.ce_id
     answer = api.job(job_id)
-    job = job_in(answer)
+    job = job_of_response(answer)
     assert job is not None, answer.text
     return answer.status_code, job, json.dumps(answer.json(), ensure_ascii=False)
 
 
 def test_every_row_is_published_and_every_case_documented() -> None:
-    assert list(rows()) == list(cases())
+    assert list(rows()) == list(record_cases())
 
 
 @pytest.mark.parametrize("name", list(rows()))
@@ -129,7 +129,7 @@ def test_the_reason_repeats_nothing_of_the_command(stack: RunningStack) -> None:
     secret = f"{unique('person')}@example.com"
     body = order_body(contact={"matchKey": secret, "matchKeyType": secret})
 
-    places = publish(stack.kafka, [register(body)])
+    places = publish_records(stack.kafka, [register_record(body)])
 
     [letter] = until(lambda: dead_letters(stack, "orders.commands", set(places)))
     assert all(secret.encode() not in (value or b"") for _, value in letter.headers() or ())

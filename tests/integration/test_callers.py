@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from support.builders.bodies import Json, matching, order_body, unique
-from support.stack.api import Api
+from support.stack.api_client import ApiClient
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -20,8 +20,8 @@ SCOPES = ("orders:read", "orders:write", "ops")
 
 
 @pytest.fixture
-def api(stack: RunningStack) -> Api:
-    return Api(stack)
+def api(stack: RunningStack) -> ApiClient:
+    return ApiClient(stack)
 
 
 def key(stack: RunningStack, *options: str) -> str:
@@ -35,11 +35,11 @@ def client(stack: RunningStack, *options: str) -> httpx.Client:
     return httpx.Client(base_url=stack.gateway, headers=headers, timeout=30)
 
 
-def document(api: Api) -> Any:
+def document(api: ApiClient) -> Any:
     return api.client.get(f"{api.base}/openapi.json").json()
 
 
-def test_every_call_opens_to_its_scope_alone(stack: RunningStack, api: Api) -> None:
+def test_every_call_opens_to_its_scope_alone(stack: RunningStack, api: ApiClient) -> None:
     """
     Each call of the document with a key of each scope; what a body lacks comes after.
     """
@@ -100,7 +100,7 @@ def test_a_bulk_counts_once(stack: RunningStack) -> None:
     ("given", "kept"),
     [("trace-1.a_b~c", True), ("with space", False), ("a" * 129, False), ("<script>", False)],
 )
-def test_a_request_id_is_kept_if_it_is_one(api: Api, given: str, kept: bool) -> None:
+def test_a_request_id_is_kept_if_it_is_one(api: ApiClient, given: str, kept: bool) -> None:
     """
     Else one is made: nobody writes what he likes into the log.
     """
@@ -110,7 +110,7 @@ def test_a_request_id_is_kept_if_it_is_one(api: Api, given: str, kept: bool) -> 
     assert re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", answer.headers["x-request-id"])
 
 
-def test_the_host_that_a_caller_names_is_in_no_link(stack: RunningStack, api: Api) -> None:
+def test_the_host_that_a_caller_names_is_in_no_link(stack: RunningStack, api: ApiClient) -> None:
     """
     Links are built from the configured base alone.
     """
@@ -124,7 +124,7 @@ def test_the_host_that_a_caller_names_is_in_no_link(stack: RunningStack, api: Ap
 
 
 def test_the_access_log_tells_of_every_request_and_of_no_person(
-    stack: RunningStack, api: Api
+    stack: RunningStack, api: ApiClient
 ) -> None:
     """
     One line each: the route, not the path; the key's id, not the key.

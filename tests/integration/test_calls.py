@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from support.builders.bodies import Json, article_body, contact_body, line, matching, order_body
-from support.builders.call_matrix import Cell, cells
-from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.builders.call_matrix import CallCase, call_cases
+from support.stack.async_api_client import WAIT, ApiResponse, AsyncApiClient, order_path
 from support.stack.running_stack import RunningStack
 
-CELLS = list(cells())
+CELLS = list(call_cases())
 AT = "2025-11-28T11:00:00Z"
 NO_TAG = "AAAAAAAAAAAAAAAAAAAAAA=="
 IF_MATCH = {
@@ -32,11 +32,11 @@ IF_MATCH = {
 class Subject:
     """An order of its own for one cell, with a contact of its own, and all that became of it."""
 
-    cell: Cell
+    cell: CallCase
     contact: Json = field(default_factory=contact_body)
     body: Json = field(default_factory=dict)
     tag: str = NO_TAG
-    answer: Answered | None = None
+    answer: ApiResponse | None = None
     job: Json | None = None
     after: Json | None = None
 
@@ -66,7 +66,9 @@ def subjects(
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_a_call_is_answered_as_the_table_says(subjects: Mapping[str, Subject], cell: Cell) -> None:
+def test_a_call_is_answered_as_the_table_says(
+    subjects: Mapping[str, Subject], cell: CallCase
+) -> None:
     """
     What is answered, how the job ends, and whether there is an order afterwards.
     """
@@ -80,7 +82,7 @@ def test_a_call_is_answered_as_the_table_says(subjects: Mapping[str, Subject], c
 
 
 async def played(stack: RunningStack, subjects: Sequence[Subject]) -> None:
-    async with Calls(stack) as calls:
+    async with AsyncApiClient(stack) as calls:
         await prepare(calls, subjects)
         await asyncio.gather(*[ask(calls, it) for it in subjects])
         jobs = await calls.settled([job_of(it) for it in subjects if job_of(it)])
@@ -89,7 +91,7 @@ async def played(stack: RunningStack, subjects: Sequence[Subject]) -> None:
             it.after = await calls.order(it.order_id)
 
 
-async def prepare(calls: Calls, subjects: Sequence[Subject]) -> None:
+async def prepare(calls: AsyncApiClient, subjects: Sequence[Subject]) -> None:
     """Bring every order into its state."""
     there = [it for it in subjects if it.cell.state != "absent"]
     gone = [it for it in there if it.cell.state != "present"]
@@ -102,7 +104,7 @@ async def prepare(calls: Calls, subjects: Sequence[Subject]) -> None:
     await register(calls, back)
 
 
-async def register(calls: Calls, subjects: Iterable[Subject]) -> None:
+async def register(calls: AsyncApiClient, subjects: Iterable[Subject]) -> None:
     """Register the orders, until each is connected to its contact."""
     answers = {it.order_id: calls("POST", "/orders", it.body, WAIT) for it in subjects}
     found = await asyncio.gather(*answers.values())
@@ -112,7 +114,7 @@ async def register(calls: Calls, subjects: Iterable[Subject]) -> None:
         it.tag = tags[it.order_id]
 
 
-async def ask(calls: Calls, it: Subject) -> None:
+async def ask(calls: AsyncApiClient, it: Subject) -> None:
     method, path, body = request_of(it)
     wanted = it.cell.if_match
     headers = {"if-match": IF_MATCH[wanted].format(tag=it.tag)} if wanted else {}
@@ -162,11 +164,11 @@ def job_of(it: Subject) -> str:
     return str(accepted.get("jobId", ""))
 
 
-def first_row(answer: Answered) -> Json:
+def first_row(answer: ApiResponse) -> Json:
     return next(iter(answer.body.get("rows", ())), {})
 
 
-def code_of(answer: Answered) -> str | None:
+def code_of(answer: ApiResponse) -> str | None:
     errors = first_row(answer).get("errors")
     return errors[0]["code"] if errors else answer.code
 

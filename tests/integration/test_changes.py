@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from support.builders.bodies import Json, order_body
-from support.faults.pauses import paused
-from support.stack.calls import WAIT, Calls, order_path
-from support.stack.running_stack import RunningStack
+from support.stack.async_api_client import WAIT, AsyncApiClient, order_path
+from support.stack.running_stack import RunningStack, paused
 
 EARLY, LATE = "2025-11-28T10:00:00Z", "2025-11-28T11:00:00Z"
 
 
-async def test_register_and_change_in_one_breath(calls: Calls) -> None:
+async def test_register_and_change_in_one_breath(calls: AsyncApiClient) -> None:
     """
     The change doesn't wait for the order; both are applied in their order.
     """
@@ -31,7 +30,7 @@ async def test_register_and_change_in_one_breath(calls: Calls) -> None:
     assert order["versionTag"] == jobs[second.job_id]["versionTag"]
 
 
-async def test_of_two_replaces_with_one_if_match_one_wins(calls: Calls) -> None:
+async def test_of_two_replaces_with_one_if_match_one_wins(calls: AsyncApiClient) -> None:
     """
     The other is told that the order has moved on.
     """
@@ -53,7 +52,7 @@ async def test_of_two_replaces_with_one_if_match_one_wins(calls: Calls) -> None:
     assert order["versionTag"] == winner["versionTag"]
 
 
-async def test_a_stale_change_is_not_applied(calls: Calls, contact: Json) -> None:
+async def test_a_stale_change_is_not_applied(calls: AsyncApiClient, contact: Json) -> None:
     """
     Completed with a warning, in the log too; its action is not fired. Equal is applied.
     """
@@ -78,7 +77,7 @@ async def test_a_stale_change_is_not_applied(calls: Calls, contact: Json) -> Non
     assert (order["status"], order["delivery"]) == ("InProgress", {"method": "Post"})
 
 
-async def test_if_match_overrules_the_clock(calls: Calls) -> None:
+async def test_if_match_overrules_the_clock(calls: AsyncApiClient) -> None:
     """
     Whoever names the version has seen what it changes: an old lastChangedAt doesn't matter.
     """
@@ -95,7 +94,7 @@ async def test_if_match_overrules_the_clock(calls: Calls) -> None:
     assert order["status"] == "Cancelled"
 
 
-async def test_a_delivery_changes_field_by_field(calls: Calls) -> None:
+async def test_a_delivery_changes_field_by_field(calls: AsyncApiClient) -> None:
     """
     Absent fields stay, null clears.
     """
@@ -111,7 +110,9 @@ async def test_a_delivery_changes_field_by_field(calls: Calls) -> None:
     assert order["delivery"] == {"trackingNumber": "1", "trackingUri": "https://a.example"}
 
 
-async def test_an_action_waits_for_what_enrichment_finds(stack: RunningStack, calls: Calls) -> None:
+async def test_an_action_waits_for_what_enrichment_finds(
+    stack: RunningStack, calls: AsyncApiClient
+) -> None:
     """
     202 while nobody has looked for the contact; its job fails 422, and later calls do at once.
     """
@@ -133,7 +134,9 @@ async def test_an_action_waits_for_what_enrichment_finds(stack: RunningStack, ca
     assert (late.status, late.code) == (422, "ContactMissing")
 
 
-async def test_a_bulk_that_suppresses_actions_fires_none(calls: Calls, contact: Json) -> None:
+async def test_a_bulk_that_suppresses_actions_fires_none(
+    calls: AsyncApiClient, contact: Json
+) -> None:
     """
     History is imported without telling customers again.
     """

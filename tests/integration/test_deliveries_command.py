@@ -11,19 +11,14 @@ import pytest
 from order_contracts.events import OrderAction
 from order_runtime.documents.jobs import stages_of
 from order_runtime.mongo.client import JOBS
-from support.builders.actions import (
-    behave,
-    documents,
-    message,
-    order_action,
-    publish,
-    put_jobs,
-    received_ids,
-)
-from support.builders.actions import until as seen
+from support.builders.actions import action_record, order_action
 from support.builders.bodies import Json
+from support.stack.documents import find_documents, insert_jobs
+from support.stack.kafka_records import publish_outgoing
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
+from support.stack.wait import until as seen
+from support.stack.webhook_receiver import received_webhook_ids, set_behaviour
 
 pytestmark = pytest.mark.stack
 
@@ -31,7 +26,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture(autouse=True)
 def in_order(stack: RunningStack) -> Iterator[None]:
     yield
-    behave(stack.receiver, times=0)
+    set_behaviour(stack.receiver, times=0)
     stack.orders("deliveries", "enable", "default")
 
 
@@ -40,8 +35,8 @@ def deliveries(stack: RunningStack, *args: str) -> Any:
 
 
 def fire(stack: RunningStack, *actions: OrderAction) -> None:
-    put_jobs(stack.mongo, stack.database, actions)
-    publish(stack.kafka, map(message, actions))
+    insert_jobs(stack.mongo, stack.database, actions)
+    publish_outgoing(stack.kafka, map(action_record, actions))
 
 
 def listed(stack: RunningStack, action: OrderAction, state: str) -> Json | None:
@@ -50,7 +45,7 @@ def listed(stack: RunningStack, action: OrderAction, state: str) -> Json | None:
 
 
 def stage(stack: RunningStack, action: OrderAction) -> str:
-    (job,) = documents(stack.mongo, stack.database, JOBS, {"_id": action.job_id})
+    (job,) = find_documents(stack.mongo, stack.database, JOBS, {"_id": action.job_id})
     return str(stages_of(job).action)
 
 
@@ -58,7 +53,7 @@ def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
     stack: RunningStack,
 ) -> None:
     action = order_action()
-    behave(stack.receiver, status=400, times=1)
+    set_behaviour(stack.receiver, status=400, times=1)
     fire(stack, action)
     row = until(lambda: listed(stack, action, "failed"))
     assert row["reason"] == "The endpoint answered 400."
@@ -77,7 +72,7 @@ def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
     seen(lambda: stage(stack, action) == "delivered")
     assert deliveries(stack, "replay", action.action_id) == {"replayed": 0}
     assert deliveries(stack, "replay", action.action_id, "--delivered") == {"replayed": 1}
-    seen(lambda: received_ids(stack.receiver).count(action.action_id) == 3)
+    seen(lambda: received_webhook_ids(stack.receiver).count(action.action_id) == 3)
 
 
 def test_a_paused_endpoint_keeps_its_queue_until_it_is_resumed(stack: RunningStack) -> None:
@@ -88,7 +83,7 @@ def test_a_paused_endpoint_keeps_its_queue_until_it_is_resumed(stack: RunningSta
     (endpoint,) = deliveries(stack, "endpoints")
     assert (endpoint["state"], endpoint["by"]) == ("paused", "operator")
     assert endpoint["waiting"] >= 1
-    assert action.action_id not in received_ids(stack.receiver)
+    assert action.action_id not in received_webhook_ids(stack.receiver)
     stack.orders("deliveries", "resume", "default")
     until(lambda: listed(stack, action, "delivered"))
 

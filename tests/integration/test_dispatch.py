@@ -23,16 +23,16 @@ from order_runtime.documents.deliveries import ENABLED, PAUSED, redaction_update
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
-from support.builders.actions import ASKED_AT, headers_sent
-from support.stack.dispatching import (
+from support.builders.actions import ASKED_AT, outgoing_headers
+from support.harness.dispatch_harness import (
     PARTITIONS,
     DispatchHarness,
+    actions_of_one_order,
     dispatch_harness,
     eventually,
     gauge,
     now,
-    of_one_order,
-    recorded,
+    received_actions,
 )
 from support.stack.running_stack import RunningStack
 
@@ -40,109 +40,109 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def here(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
+async def harness(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
     async with dispatch_harness(stack.mongo) as made:
         yield made
 
 
-async def test_an_endpoint_that_hangs_does_not_slow_the_others(here: DispatchHarness) -> None:
+async def test_an_endpoint_that_hangs_does_not_slow_the_others(harness: DispatchHarness) -> None:
     """More than a whole hand hangs, so that waiting behind it would be seen."""
-    here.trigger.hangs = True
-    await here.record(*recorded(MAX_QUEUED + 50, ActionName.CUSTOM))
-    await here.record(*recorded(200))
-    async with here.dispatching():
-        await here.settle({"pending": MAX_QUEUED + 50, "delivered": 200}, 10)
-        assert here.trigger.at_once == MAX_IN_FLIGHT
+    harness.webhook_endpoint.hangs = True
+    await harness.record(*received_actions(MAX_QUEUED + 50, ActionName.CUSTOM))
+    await harness.record(*received_actions(200))
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"pending": MAX_QUEUED + 50, "delivered": 200}, 10)
+        assert harness.webhook_endpoint.in_flight == MAX_IN_FLIGHT
 
 
-async def test_each_is_sent_once_and_no_more_at_once_than_agreed(here: DispatchHarness) -> None:
-    await here.record(*recorded(1_500))
-    async with here.dispatching():
-        await here.settle({"delivered": 1_500}, 60)
-    assert set(here.trigger.seen.values()) == {1}
-    assert here.trigger.most_at_once <= MAX_IN_FLIGHT
+async def test_each_is_sent_once_and_no_more_at_once_than_agreed(harness: DispatchHarness) -> None:
+    await harness.record(*received_actions(1_500))
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"delivered": 1_500}, 60)
+    assert set(harness.webhook_endpoint.posts.values()) == {1}
+    assert harness.webhook_endpoint.max_in_flight <= MAX_IN_FLIGHT
 
 
-async def test_a_timeout_is_recorded_and_tried_again(here: DispatchHarness) -> None:
-    here.trigger.hangs = True
-    (one,) = recorded(1, ActionName.CUSTOM)
-    await here.record(one)
+async def test_a_timeout_is_recorded_and_tried_again(harness: DispatchHarness) -> None:
+    harness.webhook_endpoint.hangs = True
+    (one,) = received_actions(1, ActionName.CUSTOM)
+    await harness.record(one)
 
     async def tried() -> bool:
-        (delivery,) = await here.deliveries.pending_of([one.order_id])
+        (delivery,) = await harness.deliveries.pending_of([one.order_id])
         return delivery.attempts == 1
 
-    async with here.dispatching(config=here.config(patience=0.3)):
+    async with harness.run_dispatcher(config=harness.config(patience=0.3)):
         await eventually(tried)
-        here.trigger.hangs = False
-        await here.settle({"delivered": 1})
-    first = (await here.document(one))["attempts"][0]
+        harness.webhook_endpoint.hangs = False
+        await harness.wait_for_states({"delivered": 1})
+    first = (await harness.document(one))["attempts"][0]
     assert first["answer"] == "timeout"
     assert 300 <= first["durationMs"] < 3_000
 
 
 async def test_a_redirect_is_not_followed_and_an_answer_is_kept_without_secrets(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.status = 302
-    (one,) = recorded(1)
-    await here.record(one)
+    harness.webhook_endpoint.status = 302
+    (one,) = received_actions(1)
+    await harness.record(one)
 
-    async def seen() -> bool:
-        return bool(here.trigger.seen)
+    async def posts() -> bool:
+        return bool(harness.webhook_endpoint.posts)
 
-    async with here.dispatching():
-        await eventually(seen)
-        here.trigger.status = 204
-        await here.settle({"delivered": 1})
-    assert here.trigger.seen == {one.action_id: 2}
-    attempts = (await here.document(one))["attempts"]
+    async with harness.run_dispatcher():
+        await eventually(posts)
+        harness.webhook_endpoint.status = 204
+        await harness.wait_for_states({"delivered": 1})
+    assert harness.webhook_endpoint.posts == {one.action_id: 2}
+    attempts = (await harness.document(one))["attempts"]
     assert [attempt["status"] for attempt in attempts] == [302, 204]
     assert "open-sesame" not in str(attempts)
 
 
 async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.status = 410
-    gone, queued = recorded(2)
-    await here.record(gone)
+    harness.webhook_endpoint.status = 410
+    gone, queued = received_actions(2)
+    await harness.record(gone)
 
     async def shut() -> bool:
-        found = await here.mongo[here.database][ENDPOINTS].find_one({"_id": "default"})
+        found = await harness.mongo[harness.database][ENDPOINTS].find_one({"_id": "default"})
         return found is not None and (found.get("state"), found.get("by")) == ("disabled", "410")
 
-    async with here.dispatching():
+    async with harness.run_dispatcher():
         await eventually(shut)
-        here.trigger.status = 204
-        await here.record(queued, *recorded(1, ActionName.CUSTOM))
-        await here.settle({"pending": 2, "delivered": 1})
-        assert here.trigger.seen[queued.action_id] == 0
-        await here.move("default", ENABLED)
-        await here.settle({"delivered": 3})
-    document = await here.document(gone)
+        harness.webhook_endpoint.status = 204
+        await harness.record(queued, *received_actions(1, ActionName.CUSTOM))
+        await harness.wait_for_states({"pending": 2, "delivered": 1})
+        assert harness.webhook_endpoint.posts[queued.action_id] == 0
+        await harness.set_endpoint_state("default", ENABLED)
+        await harness.wait_for_states({"delivered": 3})
+    document = await harness.document(gone)
     assert [attempt["status"] for attempt in document["attempts"]] == [410, 204]
     assert document["scheduled"] == 0
 
 
 async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.hangs = True
-    await here.record(*recorded(MAX_IN_FLIGHT + 20, ActionName.CUSTOM))
+    harness.webhook_endpoint.hangs = True
+    await harness.record(*received_actions(MAX_IN_FLIGHT + 20, ActionName.CUSTOM))
 
     async def all_busy() -> bool:
-        return here.trigger.at_once == MAX_IN_FLIGHT
+        return harness.webhook_endpoint.in_flight == MAX_IN_FLIGHT
 
-    async with here.dispatching():
+    async with harness.run_dispatcher():
         await eventually(all_busy)
-        await here.move("Custom", PAUSED)
+        await harness.set_endpoint_state("Custom", PAUSED)
         await eventually(lambda: _told("endpoint_enabled", "Custom", 0))
-        here.trigger.hangs = False
-        here.trigger.released.set()
-        await here.settle({"delivered": MAX_IN_FLIGHT, "pending": 20})
-        await here.move("Custom", ENABLED)
-        await here.settle({"delivered": MAX_IN_FLIGHT + 20})
+        harness.webhook_endpoint.hangs = False
+        harness.webhook_endpoint.released.set()
+        await harness.wait_for_states({"delivered": MAX_IN_FLIGHT, "pending": 20})
+        await harness.set_endpoint_state("Custom", ENABLED)
+        await harness.wait_for_states({"delivered": MAX_IN_FLIGHT + 20})
 
 
 async def _told(name: str, endpoint: str, value: float) -> bool:
@@ -150,143 +150,147 @@ async def _told(name: str, endpoint: str, value: float) -> bool:
 
 
 async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answers(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.status = 503
+    harness.webhook_endpoint.status = 503
     began, waited = now(), timedelta()
-    await here.record(*recorded(300), at=began)
+    await harness.record(*received_actions(300), at=began)
 
-    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+    async with harness.run_dispatcher(clock=lambda: began + waited) as dispatcher:
         await eventually(lambda: _told("circuit_open", "default", 1))
-        await eventually(lambda: _seen(here, THRESHOLD))
-        burnt = here.trigger.seen.total()
+        await eventually(lambda: _seen(harness, THRESHOLD))
+        burnt = harness.webhook_endpoint.posts.total()
         assert burnt <= THRESHOLD + MAX_IN_FLIGHT
         for probe in range(1, 4):
             waited = timedelta(seconds=31 * probe)
             dispatcher.wake()
-            await eventually(lambda: _seen(here, burnt + probe))  # noqa: B023
-        here.trigger.status = 204
+            await eventually(lambda: _seen(harness, burnt + probe))  # noqa: B023
+        harness.webhook_endpoint.status = 204
         waited = timedelta(minutes=10)
         dispatcher.wake()
-        await here.settle({"delivered": 300}, 30)
+        await harness.wait_for_states({"delivered": 300}, 30)
 
 
-async def _seen(here: DispatchHarness, count: int) -> bool:
+async def _seen(harness: DispatchHarness, count: int) -> bool:
     """Whether that many posts came, and the answer to each is recorded: only then may time pass."""
-    seen = here.trigger.seen.total()
-    return seen >= count and await here.attempts() == seen
+    posts = harness.webhook_endpoint.posts.total()
+    return posts >= count and await harness.attempts() == posts
 
 
 async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.status = 503
+    harness.webhook_endpoint.status = 503
     began, waited = now(), timedelta()
-    await here.record(*recorded(60), at=began)
+    await harness.record(*received_actions(60), at=began)
 
-    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+    async with harness.run_dispatcher(clock=lambda: began + waited) as dispatcher:
         await eventually(lambda: _told("circuit_open", "default", 1))
-        await eventually(lambda: _seen(here, THRESHOLD))
+        await eventually(lambda: _seen(harness, THRESHOLD))
         waited = RETRY_PERIOD + timedelta(minutes=1)
         dispatcher.wake()  # a probe, which fails too
-        await eventually(lambda: _failed(here, 1))
+        await eventually(lambda: _failed(harness, 1))
         dispatcher.wake()
-        await here.settle({"failed": 60})
-    assert sum(here.trigger.seen.values()) < 60
+        await harness.wait_for_states({"failed": 60})
+    assert sum(harness.webhook_endpoint.posts.values()) < 60
 
 
-async def _failed(here: DispatchHarness, count: int) -> bool:
-    return (await here.states())["failed"] >= count
+async def _failed(harness: DispatchHarness, count: int) -> bool:
+    return (await harness.states())["failed"] >= count
 
 
 async def test_a_third_that_is_answered_500_is_recorded_delivered_once_each(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.fails = 0.3
-    items, began = recorded(200), now()
+    harness.webhook_endpoint.failure_rate = 0.3
+    items, began = received_actions(200), now()
     waited = timedelta()
-    await here.record(*items, at=began)
+    await harness.record(*items, at=began)
 
-    async with here.dispatching(clock=lambda: began + waited) as dispatcher:
+    async with harness.run_dispatcher(clock=lambda: began + waited) as dispatcher:
 
         async def done() -> bool:
             nonlocal waited
             waited += timedelta(minutes=10)
             dispatcher.wake()
-            return await here.states() == {"delivered": 200}
+            return await harness.states() == {"delivered": 200}
 
         await eventually(done, 60)
-    assert here.trigger.taken == {item.action_id: 1 for item in items}
-    assert sum(here.trigger.seen.values()) > 200
+    assert harness.webhook_endpoint.accepted == {item.action_id: 1 for item in items}
+    assert sum(harness.webhook_endpoint.posts.values()) > 200
 
 
-async def test_a_secret_is_rotated_without_a_restart(here: DispatchHarness, tmp_path: Path) -> None:
-    file, old = tmp_path / "webhooks.toml", here.config()
+async def test_a_secret_is_rotated_without_a_restart(
+    harness: DispatchHarness, tmp_path: Path
+) -> None:
+    file, old = tmp_path / "webhooks.toml", harness.config()
     file.write_text(old)
 
     async def signed_twice() -> bool:
-        await here.record(*recorded(1))
-        return len(here.trigger.signatures[-1].split()) == 2
+        await harness.record(*received_actions(1))
+        return len(harness.webhook_endpoint.signatures[-1].split()) == 2
 
-    async with here.dispatching(config=old, file=file):
-        await here.record(*recorded(1))
-        await here.settle({"delivered": 1})
-        assert len(here.trigger.signatures[-1].split()) == 1
+    async with harness.run_dispatcher(config=old, file=file):
+        await harness.record(*received_actions(1))
+        await harness.wait_for_states({"delivered": 1})
+        assert len(harness.webhook_endpoint.signatures[-1].split()) == 1
         file.write_text(old.replace('["', '["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "'))
         await eventually(signed_twice)
         file.write_text("half a fil")
-        await here.record(*recorded(1))
-        await here.settle({"delivered": await _all(here)})
+        await harness.record(*received_actions(1))
+        await harness.wait_for_states({"delivered": await _all(harness)})
 
 
-async def _all(here: DispatchHarness) -> int:
-    return (await here.states()).total()
+async def _all(harness: DispatchHarness) -> int:
+    return (await harness.states()).total()
 
 
-async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(here: DispatchHarness) -> None:
-    items = recorded(5)
-    config = here.config().replace("[default]", "[default]\nrate = 1")
-    everything = here.mongo[here.database][ACTION_DELIVERIES]
-    await here.record(*items)
-    async with here.dispatching(config=config):
-        await eventually(lambda: _seen(here, 1))
+async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(harness: DispatchHarness) -> None:
+    items = received_actions(5)
+    config = harness.config().replace("[default]", "[default]\nrate = 1")
+    everything = harness.mongo[harness.database][ACTION_DELIVERIES]
+    await harness.record(*items)
+    async with harness.run_dispatcher(config=config):
+        await eventually(lambda: _seen(harness, 1))
         await everything.update_one({"_id": items[-1].action_id}, redaction_update(now()))
-        await here.settle({"delivered": 4, "dropped": 1})
-    assert here.trigger.seen[items[-1].action_id] == 0
+        await harness.wait_for_states({"delivered": 4, "dropped": 1})
+    assert harness.webhook_endpoint.posts[items[-1].action_id] == 0
 
 
-async def test_what_was_erased_is_dropped_and_not_sent(here: DispatchHarness) -> None:
-    (one,) = recorded(1)
-    await here.record(one)
-    everything = here.mongo[here.database][ACTION_DELIVERIES]
+async def test_what_was_erased_is_dropped_and_not_sent(harness: DispatchHarness) -> None:
+    (one,) = received_actions(1)
+    await harness.record(one)
+    everything = harness.mongo[harness.database][ACTION_DELIVERIES]
     await everything.update_many({"orderId": one.order_id}, redaction_update(now()))
-    async with here.dispatching():
-        await here.record(*recorded(1))
-        await here.settle({"dropped": 1, "delivered": 1})
-    assert here.trigger.seen[one.action_id] == 0
-    document = await here.document(one)
+    async with harness.run_dispatcher():
+        await harness.record(*received_actions(1))
+        await harness.wait_for_states({"dropped": 1, "delivered": 1})
+    assert harness.webhook_endpoint.posts[one.action_id] == 0
+    document = await harness.document(one)
     assert document["body"] == ""
     assert "record" not in document
     assert document["announced"] is False
 
 
-async def test_nothing_is_sent_while_another_holds_the_lease(here: DispatchHarness) -> None:
+async def test_nothing_is_sent_while_another_holds_the_lease(harness: DispatchHarness) -> None:
     """Two workers believe that a partition is theirs, as around a rebalance."""
 
     async def held() -> bool:
-        return await here.mongo[here.database][LEASES].count_documents({"owner": "first"}) == 12
+        return (
+            await harness.mongo[harness.database][LEASES].count_documents({"owner": "first"}) == 12
+        )
 
-    async with here.dispatching(owner="first"):
+    async with harness.run_dispatcher(owner="first"):
         await eventually(held)
-    await here.record(*recorded(200))
+    await harness.record(*received_actions(200))
     async with (
-        here.dispatching(owner="second"),
+        harness.run_dispatcher(owner="second"),
         # As after a kill: the lease runs on, and the same name takes it back at once.
-        here.dispatching(owner="first"),
+        harness.run_dispatcher(owner="first"),
     ):
-        await here.settle({"delivered": 200}, 10)
-    assert here.trigger.senders == {"first"}
-    assert set(here.trigger.seen.values()) == {1}
+        await harness.wait_for_states({"delivered": 200}, 10)
+    assert harness.webhook_endpoint.senders == {"first"}
+    assert set(harness.webhook_endpoint.posts.values()) == {1}
 
 
 class Doubting:
@@ -306,37 +310,37 @@ class Doubting:
         return await self._attempt_runner.deliver(item)
 
 
-async def test_nothing_overtakes_what_was_held_back_for_a_moment(here: DispatchHarness) -> None:
-    items = of_one_order(3)
-    await here.record(*items)
-    async with here.dispatching(wrapped=lambda it: cast("AttemptRunner", Doubting(it))):
-        await here.settle({"delivered": 3}, 10)
-    assert list(here.trigger.seen) == [item.action_id for item in items]
+async def test_nothing_overtakes_what_was_held_back_for_a_moment(harness: DispatchHarness) -> None:
+    items = actions_of_one_order(3)
+    await harness.record(*items)
+    async with harness.run_dispatcher(wrapped=lambda it: cast("AttemptRunner", Doubting(it))):
+        await harness.wait_for_states({"delivered": 3}, 10)
+    assert list(harness.webhook_endpoint.posts) == [item.action_id for item in items]
 
 
-async def test_a_worker_that_told_too_late_takes_nothing_back(here: DispatchHarness) -> None:
+async def test_a_worker_that_told_too_late_takes_nothing_back(harness: DispatchHarness) -> None:
     """It slept with a failure to tell of; meanwhile that was replayed, and told as delivered."""
-    (one,) = recorded(1)
-    database = here.mongo[here.database]
+    (one,) = received_actions(1)
+    database = harness.mongo[harness.database]
     await database[JOBS].insert_one({"_id": one.job_id, "operation": "RegisterOrder"})
-    await here.record(one)
-    here.trigger.status = 400
-    async with here.dispatching():
-        await here.settle({"failed": 1})
-    slept = [replace(it) for it in await here.deliveries.unannounced(PARTITIONS, 10)]
+    await harness.record(one)
+    harness.webhook_endpoint.status = 400
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"failed": 1})
+    slept = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10)]
     broker = Broker()
     outcome_publisher = OutcomePublisher(
-        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
     await outcome_publisher.tell()
-    here.trigger.status = 204
+    harness.webhook_endpoint.status = 204
     await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replay_update(now()))
-    async with here.dispatching():
-        await here.settle({"delivered": 1})
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"delivered": 1})
     await outcome_publisher.tell()
 
     late = OutcomePublisher(
-        here.mongo, here.database, _remembering(slept), broker, lambda: PARTITIONS
+        harness.mongo, harness.database, _remembering(slept), broker, lambda: PARTITIONS
     )
     await late.tell()
 
@@ -370,112 +374,112 @@ class Broker:
     """Takes records; once, it takes them and the process dies before it hears so."""
 
     def __init__(self, *, deaf: bool = False) -> None:
-        self.taken: list[Outgoing] = []
+        self.accepted: list[Outgoing] = []
         self.deaf = deaf
 
     async def publish(self, record: Outgoing) -> None:
         await self.publish_all([record])
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None:
-        self.taken += records
+        self.accepted += records
         if self.deaf:
             raise ConnectionAbortedError
 
 
 async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    (one,) = recorded(1)
-    await here.mongo[here.database][JOBS].insert_one({"_id": one.job_id})
-    await here.record(one)
-    async with here.dispatching():
-        await here.settle({"delivered": 1})
+    (one,) = received_actions(1)
+    await harness.mongo[harness.database][JOBS].insert_one({"_id": one.job_id})
+    await harness.record(one)
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"delivered": 1})
     broker = Broker(deaf=True)
     outcome_publisher = OutcomePublisher(
-        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
     with pytest.raises(ConnectionAbortedError):
         await outcome_publisher.tell()
     broker.deaf = False
     assert await outcome_publisher.tell() == 1
     assert await outcome_publisher.tell() == 0
-    first, again = broker.taken
+    first, again = broker.accepted
     assert first == again
-    job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
+    job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
     assert job is not None
     assert job["delivery"]["state"] == "delivered"
 
 
 async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
     """Whoever drops ids it has seen must not lose the second failure."""
-    (one,) = recorded(1)
-    await here.mongo[here.database][JOBS].insert_one(
+    (one,) = received_actions(1)
+    await harness.mongo[harness.database][JOBS].insert_one(
         {"_id": one.job_id, "operation": "TriggerOrderAction", "action": {}}
     )
-    await here.record(one)
+    await harness.record(one)
     broker = Broker()
     outcome_publisher = OutcomePublisher(
-        here.mongo, here.database, here.deliveries, broker, lambda: PARTITIONS
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
     stages, open_entries = [], []
 
     async def tell() -> None:
         await outcome_publisher.tell()
-        job = await here.mongo[here.database][JOBS].find_one({"_id": one.job_id})
+        job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
         assert job is not None
         stages.append(str(stages_of(job).action))
         where = {"jobId": one.job_id, "resolvedAt": {"$exists": False}}
-        log = here.mongo[here.database][INTEGRATION_LOG]
+        log = harness.mongo[harness.database][INTEGRATION_LOG]
         open_entries.append(await log.count_documents(where))
 
     for status, ends in ((400, "failed"), (400, "failed"), (204, "delivered")):
-        here.trigger.status = status
-        async with here.dispatching():
-            await here.settle({ends: 1})
+        harness.webhook_endpoint.status = status
+        async with harness.run_dispatcher():
+            await harness.wait_for_states({ends: 1})
         await tell()
-        everything = here.mongo[here.database][ACTION_DELIVERIES]
+        everything = harness.mongo[harness.database][ACTION_DELIVERIES]
         await everything.update_one({"_id": one.action_id}, replay_update(now()))
         await tell()
     assert stages == ["failed", "pending", "failed", "pending", "delivered", "pending"]
     assert open_entries == [1, 1, 1, 1, 0, 0]
-    told = [headers_sent(item) for item in broker.taken if item.topic == "orders.deliveries"]
+    told = [outgoing_headers(item) for item in broker.accepted if item.topic == "orders.deliveries"]
     assert len({headers["ce_id"] for headers in told}) == 3
     assert told[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
 
 
-async def test_a_duplicate_changes_nothing_of_what_is_there(here: DispatchHarness) -> None:
-    known, new = recorded(2)
-    await here.record(known, at=ASKED_AT)
-    await here.record(replace(known, body="{}"), new)
-    assert await here.deliveries.bodies([known.action_id]) == {known.action_id: known.body}
-    assert await here.states() == {"pending": 2}
+async def test_a_duplicate_changes_nothing_of_what_is_there(harness: DispatchHarness) -> None:
+    known, new = received_actions(2)
+    await harness.record(known, at=ASKED_AT)
+    await harness.record(replace(known, body="{}"), new)
+    assert await harness.deliveries.bodies([known.action_id]) == {known.action_id: known.body}
+    assert await harness.states() == {"pending": 2}
 
 
 async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_only_once(
-    here: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    here.trigger.status = 400
-    failed, delivered = recorded(2)
-    await here.record(failed)
-    async with here.dispatching():
-        await here.settle({"failed": 1})
-        here.trigger.status = 204
-        await here.record(delivered)
-        await here.settle({"failed": 1, "delivered": 1})
-        here.trigger.status = 400
+    harness.webhook_endpoint.status = 400
+    failed, delivered = received_actions(2)
+    await harness.record(failed)
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"failed": 1})
+        harness.webhook_endpoint.status = 204
+        await harness.record(delivered)
+        await harness.wait_for_states({"failed": 1, "delivered": 1})
+        harness.webhook_endpoint.status = 400
         again = [
             replace(item, replay=True, record=replace(item.record, offset=100 + number))
             for number, item in enumerate((failed, delivered))
         ]
-        await here.record(*again)
-        await eventually(lambda: _attempts(here, failed.action_id, 2))
-        await here.settle({"failed": 1, "delivered": 1})
-        await here.record(*again)
-    assert await here.states() == {"failed": 1, "delivered": 1}
-    assert here.trigger.seen == {failed.action_id: 2, delivered.action_id: 1}
+        await harness.record(*again)
+        await eventually(lambda: _attempts(harness, failed.action_id, 2))
+        await harness.wait_for_states({"failed": 1, "delivered": 1})
+        await harness.record(*again)
+    assert await harness.states() == {"failed": 1, "delivered": 1}
+    assert harness.webhook_endpoint.posts == {failed.action_id: 2, delivered.action_id: 1}
 
 
-async def _attempts(here: DispatchHarness, action_id: str, count: int) -> bool:
-    return here.trigger.seen[action_id] >= count
+async def _attempts(harness: DispatchHarness, action_id: str, count: int) -> bool:
+    return harness.webhook_endpoint.posts[action_id] >= count

@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from order_stack.cli.main import app
 from support.builders.bodies import Json, order_body, unique
-from support.stack.api import Api
-from support.stack.events import log_entries
+from support.stack.api_client import ApiClient
+from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.outcome_queries import log_entries
 from support.stack.running_stack import RunningStack
-from support.stack.topics import Raw, publish, register
 from support.stack.wait import until
 
 
@@ -37,15 +37,15 @@ def letter_of(stack: RunningStack, key: object) -> Json:
     return until(lambda: listed(stack, "--key", str(key)), of=str(key))[0]
 
 
-def garbage(key: str, job_id: str | None = None) -> Raw:
-    return replace(register(order_body(key), job_id), value=b'{"person": "kim@example.com"}')
+def garbage(key: str, job_id: str | None = None) -> RawRecord:
+    return replace(register_record(order_body(key), job_id), value=b'{"person": "kim@example.com"}')
 
 
 def test_a_dead_letter_is_shown_without_what_it_holds(stack: RunningStack) -> None:
     """Lists are for dashboards and tickets; the bytes come only to who asks for them."""
     job_id = str(uuid4())
     bad = garbage(unique("letter"), job_id)
-    publish(stack.kafka, [bad])
+    publish_records(stack.kafka, [bad])
     letter = letter_of(stack, bad.key)
 
     listing = stack.orders("dlq", "list", "--topic", "orders.commands").stdout
@@ -62,7 +62,7 @@ def test_a_dead_letter_is_shown_without_what_it_holds(stack: RunningStack) -> No
 def test_what_was_dropped_or_replayed_is_not_listed_any_more(stack: RunningStack) -> None:
     """A replay that fails again is a letter of its own; the job has failed, as before."""
     dropped, again = garbage(unique("letter")), garbage(unique("letter"))
-    publish(stack.kafka, [dropped, again])
+    publish_records(stack.kafka, [dropped, again])
     first, second = letter_of(stack, dropped.key), letter_of(stack, again.key)
     of_second = ("--key", str(again.key), "--json")
 
@@ -77,7 +77,7 @@ def test_what_was_dropped_or_replayed_is_not_listed_any_more(stack: RunningStack
     assert (third["jobId"], third["place"] == second["place"]) == (second["jobId"], False)
     states = [it["state"] for it in listed(stack, "--key", str(again.key), "--all")]
     assert states == ["replayed", "open"]
-    assert Api(stack).job(second["jobId"]).status_code == 400
+    assert ApiClient(stack).job(second["jobId"]).status_code == 400
 
 
 def test_a_replay_settles_the_job_that_failed_at_decoding(stack: RunningStack) -> None:
@@ -85,9 +85,11 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(stack: RunningStack) -
     An order from a clock that is ahead can't be read until its time has come; it came without
     an id, so its job has that of its first place.
     """
-    api, made = Api(stack), datetime.now(UTC) + timedelta(minutes=5, seconds=6)
+    api, made = ApiClient(stack), datetime.now(UTC) + timedelta(minutes=5, seconds=6)
     body = order_body(createdAt=made.isoformat())
-    publish(stack.kafka, [replace(register(body), headers={"ce_type": "RegisterOrder.v1"})])
+    publish_records(
+        stack.kafka, [replace(register_record(body), headers={"ce_type": "RegisterOrder.v1"})]
+    )
     letter = letter_of(stack, body["orderId"])
     assert api.job(letter["jobId"]).status_code == 400
     until(lambda: datetime.now(UTC) > made - timedelta(minutes=5), of="the order's time")
@@ -104,7 +106,7 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(stack: RunningStack) -
 def test_a_letter_of_another_topic_goes_back_there(stack: RunningStack, topic: str) -> None:
     """Where it can still not be read, and becomes a letter again."""
     bad = garbage(unique("letter"))
-    publish(stack.kafka, [bad], topic=topic)
+    publish_records(stack.kafka, [bad], topic=topic)
     first = letter_of(stack, bad.key)
 
     dlq(stack, "replay", "--topic", topic, "--key", str(bad.key))
@@ -118,8 +120,8 @@ def test_a_letter_of_another_topic_goes_back_there(stack: RunningStack, topic: s
 
 def test_a_letter_that_does_not_tell_its_origin_is_not_sent(stack: RunningStack) -> None:
     """Whoever can write into a dead-letter topic must not have us send it elsewhere."""
-    strange = Raw(unique("letter"), b"{}", {"__connect.errors.topic": "orders.events"})
-    publish(stack.kafka, [strange], topic="orders.commands.dlq")
+    strange = RawRecord(unique("letter"), b"{}", {"__connect.errors.topic": "orders.events"})
+    publish_records(stack.kafka, [strange], topic="orders.commands.dlq")
     letter = letter_of(stack, strange.key)
 
     done = dlq(stack, "replay", letter["place"], code=1)
@@ -131,7 +133,7 @@ def test_a_letter_that_does_not_tell_its_origin_is_not_sent(stack: RunningStack)
 
 def test_many_are_dropped_only_after_a_question(stack: RunningStack) -> None:
     key = unique("letter")
-    publish(stack.kafka, [garbage(key) for _ in range(11)])
+    publish_records(stack.kafka, [garbage(key) for _ in range(11)])
     until(lambda: len(listed(stack, "--key", key)) == 11, of="eleven letters")
 
     refused = dlq(stack, "drop", "--key", key, answer="n\n", code=1)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from support.builders.bodies import Json, order_body
-from support.stack.api import Api
+from support.stack.api_client import ApiClient
 from support.stack.running_stack import RunningStack
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
@@ -138,12 +138,12 @@ WRONG = {
 
 
 @pytest.fixture
-def api(stack: RunningStack) -> Api:
-    return Api(stack)
+def api(stack: RunningStack) -> ApiClient:
+    return ApiClient(stack)
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_refused_with_a_problem(api: Api, wrong: Wrong) -> None:
+def test_what_is_wrong_is_refused_with_a_problem(api: ApiClient, wrong: Wrong) -> None:
     """
     Also what the framework or the HTTP parser refuses: the same form, one code each.
     """
@@ -154,7 +154,7 @@ def test_what_is_wrong_is_refused_with_a_problem(api: Api, wrong: Wrong) -> None
     assert_problem(answer, wrong.status, wrong.code)
 
 
-def test_a_body_that_tells_no_length_is_bounded_all_the_same(api: Api) -> None:
+def test_a_body_that_tells_no_length_is_bounded_all_the_same(api: ApiClient) -> None:
     """
     Chunks are counted as they come.
     """
@@ -163,7 +163,7 @@ def test_a_body_that_tells_no_length_is_bounded_all_the_same(api: Api) -> None:
     assert_problem(answer, 413, "TooLarge")
 
 
-def test_a_row_of_a_bulk_is_bounded_like_an_order(api: Api) -> None:
+def test_a_row_of_a_bulk_is_bounded_like_an_order(api: ApiClient) -> None:
     """
     The other rows are accepted.
     """
@@ -180,7 +180,7 @@ def test_a_row_of_a_bulk_is_bounded_like_an_order(api: Api) -> None:
     assert answer.status_code == 207
 
 
-def test_a_path_names_all_its_methods_when_it_refuses_one(api: Api) -> None:
+def test_a_path_names_all_its_methods_when_it_refuses_one(api: ApiClient) -> None:
     """
     Every path of the document, every method that it doesn't have.
     """
@@ -193,7 +193,7 @@ def test_a_path_names_all_its_methods_when_it_refuses_one(api: Api) -> None:
             assert answer.headers["allow"] == ", ".join(sorted(allowed))
 
 
-def test_head_answers_as_get_does_without_the_body(api: Api) -> None:
+def test_head_answers_as_get_does_without_the_body(api: ApiClient) -> None:
     """
     Status and headers are the same.
     """
@@ -243,5 +243,5 @@ def chunks(kilobytes: int) -> Iterator[bytes]:
     return (b" " * KB for _ in range(kilobytes))
 
 
-def document(api: Api) -> Any:
+def document(api: ApiClient) -> Any:
     return api.client.get(f"{api.base}/openapi.json").json()

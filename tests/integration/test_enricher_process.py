@@ -31,8 +31,7 @@ from support.builders.bodies import (
     unique,
 )
 from support.builders.writer_fixtures import WriterFixture, WrittenCommand
-from support.faults.pauses import paused
-from support.stack.running_stack import RunningStack
+from support.stack.running_stack import RunningStack, paused
 
 MANY = 3_000
 PATIENCE = 60.0  # seconds

@@ -10,18 +10,18 @@ import httpx
 import pytest
 
 from support.builders.bodies import ABSENT, line, order_body, unique
-from support.load.requests import post_all
-from support.stack.api import Api
+from support.load.concurrent_posts import post_all
+from support.stack.api_client import ApiClient
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
 
 @pytest.fixture
-def api(stack: RunningStack) -> Api:
-    return Api(stack)
+def api(stack: RunningStack) -> ApiClient:
+    return ApiClient(stack)
 
 
-def test_an_order_is_accepted_applied_and_answered(api: Api) -> None:
+def test_an_order_is_accepted_applied_and_answered(api: ApiClient) -> None:
     """
     The whole way of one order over HTTP.
     """
@@ -43,7 +43,9 @@ def test_an_order_is_accepted_applied_and_answered(api: Api) -> None:
     assert len(base64.b64decode(order.json()["versionTag"])) == 16
 
 
-def test_a_job_is_readable_from_the_instant_its_202_leaves(stack: RunningStack, api: Api) -> None:
+def test_a_job_is_readable_from_the_instant_its_202_leaves(
+    stack: RunningStack, api: ApiClient
+) -> None:
     """
     The id itself proves that it was issued: nothing is stored yet, the writer is dead.
     """
@@ -61,7 +63,7 @@ def test_a_job_is_readable_from_the_instant_its_202_leaves(stack: RunningStack, 
     assert api.stored(job_id)["createdAt"] == answer.json()["createdAt"]
 
 
-def test_all_errors_of_a_body_come_at_once(api: Api) -> None:
+def test_all_errors_of_a_body_come_at_once(api: ApiClient) -> None:
     """
     Whoever sent it corrects it once.
     """
@@ -87,7 +89,7 @@ def test_all_errors_of_a_body_come_at_once(api: Api) -> None:
     }
 
 
-def test_a_second_registration_is_told_who_owns_the_order(api: Api) -> None:
+def test_a_second_registration_is_told_who_owns_the_order(api: ApiClient) -> None:
     """
     409 names the job that registered the order.
     """
@@ -102,7 +104,7 @@ def test_a_second_registration_is_told_who_owns_the_order(api: Api) -> None:
     assert answer.json()["jobId"] == owner
 
 
-def test_the_order_that_get_gave_can_be_sent_back(api: Api) -> None:
+def test_the_order_that_get_gave_can_be_sent_back(api: ApiClient) -> None:
     """
     Read-only fields are ignored, so the answer of one order registers as it is.
     """
@@ -117,7 +119,7 @@ def test_the_order_that_get_gave_can_be_sent_back(api: Api) -> None:
     assert stored["totalPrice"] == 12.3
 
 
-def test_an_order_of_another_contact_is_not_found(api: Api) -> None:
+def test_an_order_of_another_contact_is_not_found(api: ApiClient) -> None:
     """
     The contactId of the query is verified.
     """
@@ -128,7 +130,7 @@ def test_an_order_of_another_contact_is_not_found(api: Api) -> None:
     assert api.order(unique("order")).json()["code"] == "OrderNotFound"
 
 
-def test_jobs_never_issued_are_not_found(api: Api) -> None:
+def test_jobs_never_issued_are_not_found(api: ApiClient) -> None:
     """
     Neither a word, nor a UUID of ours with a bit changed.
     """
@@ -140,7 +142,7 @@ def test_jobs_never_issued_are_not_found(api: Api) -> None:
         assert api.job(unknown).json()["code"] == "JobNotFound"
 
 
-def test_a_completed_job_redirects_to_its_order_on_request(api: Api) -> None:
+def test_a_completed_job_redirects_to_its_order_on_request(api: ApiClient) -> None:
     """
     The older edition's 302.
     """
@@ -154,7 +156,7 @@ def test_a_completed_job_redirects_to_its_order_on_request(api: Api) -> None:
     assert answer.headers["location"] == f"{api.base}/orders/{body['orderId']}"
 
 
-def test_only_a_key_with_the_scope_opens_a_call(stack: RunningStack, api: Api) -> None:
+def test_only_a_key_with_the_scope_opens_a_call(stack: RunningStack, api: ApiClient) -> None:
     """
     Keys come into force when the file changes, and leave the same way.
     """
@@ -182,7 +184,7 @@ def test_only_a_key_with_the_scope_opens_a_call(stack: RunningStack, api: Api) -
     ],
 )
 def test_what_is_no_order_is_refused(
-    api: Api, body: bytes, headers: dict[str, str], status: int, code: str
+    api: ApiClient, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     """
     Each with its own answer, none with a 500.

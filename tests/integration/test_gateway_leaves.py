@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from support.builders.bodies import order_body
-from support.stack.gateways import Gateway, another_gateway
+from support.stack.extra_gateway import ExtraGateway, extra_gateway
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -23,7 +23,7 @@ def test_requests_in_flight_are_answered_before_the_gateway_leaves(stack: Runnin
     """
     Their bodies are still on the way when SIGTERM comes.
     """
-    with another_gateway(stack) as gateway:
+    with extra_gateway(stack) as gateway:
         callers = [begun(gateway, stack.apikey) for _ in range(5)]
 
         gateway.process.send_signal(signal.SIGTERM)
@@ -40,7 +40,7 @@ def test_who_waits_for_a_job_is_let_go_with_202(stack: RunningStack) -> None:
     """
     stack.kill("order-writer")
     try:
-        with another_gateway(stack) as gateway, ThreadPoolExecutor() as pool:
+        with extra_gateway(stack) as gateway, ThreadPoolExecutor() as pool:
             answer = pool.submit(waited, gateway, stack.apikey)
             until(lambda: gateway.metric(ACCEPTED) == 1, seconds=SECONDS, of="accepted")
 
@@ -54,13 +54,13 @@ def test_who_waits_for_a_job_is_let_go_with_202(stack: RunningStack) -> None:
         stack.start("order-writer")
 
 
-def waited(gateway: Gateway, apikey: str) -> httpx.Response:
+def waited(gateway: ExtraGateway, apikey: str) -> httpx.Response:
     url = f"http://127.0.0.1:{gateway.port}/api/v3/orders"
     headers = {"apikey": apikey, "prefer": "wait=30"}
     return httpx.post(url, json=order_body(), headers=headers, timeout=60)
 
 
-def begun(gateway: Gateway, apikey: str) -> tuple[socket.socket, bytes]:
+def begun(gateway: ExtraGateway, apikey: str) -> tuple[socket.socket, bytes]:
     """Send a request up to its body; the gateway says that it waits for that."""
     body = json.dumps(order_body()).encode()
     caller = socket.create_connection(("127.0.0.1", gateway.port), timeout=SECONDS)

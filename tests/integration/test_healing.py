@@ -12,20 +12,25 @@ from enricher.app.sweeper import GRACE, Sweeper
 from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS
 from support.builders.bodies import Json, line
-from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, reference, taken
-from support.stack.enricher_harness import (
+from support.builders.writer_fixtures import (
+    AT,
+    WriterFixture,
+    WrittenCommand,
+    read_back,
+    reference_record,
+)
+from support.harness.enricher_harness import (
     CONFIRM,
     DAY,
     NOW,
     EnricherHarness,
     MakeHarness,
-    WorkerDied,
-    article,
-    body,
-    contact,
-    mortal,
-    store,
+    article_record,
+    contact_record,
+    order_of_contact,
+    store_record,
 )
+from support.harness.intercepted_database import WorkerDied, dying_database
 
 WRITES_OF_AN_ARRIVAL = 6
 CANCEL: Json = {"action": "ConfirmCancellation"}
@@ -36,77 +41,77 @@ def waiting(
 ) -> tuple[WriterFixture, WrittenCommand]:
     """Return an order whose contact, article and store are all still to come."""
     writer = WriterFixture(order_id)
-    lacking = body("ann@x.se", "Email", externalStoreId="shop", language="sv")
+    lacking = order_of_contact("ann@x.se", "Email", externalStoreId="shop", language="sv")
     return writer, writer.register(lacking, action)
 
 
-async def state(place: EnricherHarness, written: WrittenCommand) -> str | None:
-    held = await place.database[HELD].find_one({"jobId": written.job_id})
+async def state(harness: EnricherHarness, written: WrittenCommand) -> str | None:
+    held = await harness.database[HELD].find_one({"jobId": written.job_id})
     return held["state"] if held else None
 
 
-async def test_a_contact_that_arrives_later_heals_its_order(place: EnricherHarness) -> None:
+async def test_a_contact_that_arrives_later_heals_its_order(harness: EnricherHarness) -> None:
     _, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.knows(contact(email="Ann@X.se"))
+    await harness.add_references(contact_record(email="Ann@X.se"))
 
-    assert await place.stages(order) == ("done", "fired")
-    link = await place.link("o-1")
+    assert await harness.stages(order) == ("done", "fired")
+    link = await harness.link("o-1")
     assert link is not None
     assert (link["contactId"], [it["code"] for it in link["missing"]]) == (
         "c-1",
         ["ArticleMissing", "StoreMissing"],
     )
-    [action] = place.topics.on(ACTIONS.name)
+    [action] = harness.publisher.on(ACTIONS.name)
     assert (action["jobId"], action["contactId"]) == (order.job_id, "c-1")
     assert (action["order"]["contactId"], action["language"]) == ("c-1", "sv")
-    first, healed = place.topics.on(ENRICHED.name)
+    first, healed = harness.publisher.on(ENRICHED.name)
     assert ("contactId" in first, healed["contactId"]) == (False, "c-1")
-    assert len(set(place.topics.ids())) == 3
+    assert len(set(harness.publisher.ids())) == 3
 
 
 async def test_an_article_and_a_store_that_arrive_later_close_their_entries(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
     _, order = waiting(action=None)
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.knows(article())
-    assert await place.codes() == [("ContactMissing", "Email"), ("StoreMissing", "shop")]
-    await place.knows(store("shop"), contact(email="ann@x.se"))
+    await harness.add_references(article_record())
+    assert await harness.open_log_codes() == [("ContactMissing", "Email"), ("StoreMissing", "shop")]
+    await harness.add_references(store_record("shop"), contact_record(email="ann@x.se"))
 
-    assert await place.codes() == []
-    assert await place.stages(order) == ("done", "none")
-    entries = await place.database[INTEGRATION_LOG].find().to_list()
+    assert await harness.open_log_codes() == []
+    assert await harness.stages(order) == ("done", "none")
+    entries = await harness.database[INTEGRATION_LOG].find().to_list()
     assert {it["resolvedAt"] for it in entries} == {NOW}
-    link = await place.link("o-1")
+    link = await harness.link("o-1")
     assert link is not None
     assert ("waitsFor" in link, link["missing"]) == (False, [])
 
 
 async def test_all_jobs_that_lacked_the_contact_are_completed_but_a_triggered_action(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
     """It was answered: failed, and whoever asked may ask again."""
     writer, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
     changed, asked = writer.change({"action": "ConfirmShipment"}), writer.ask(CONFIRM)
-    await place.handle(changed, asked)
+    await harness.handle(changed, asked)
 
-    await place.knows(contact(email="ann@x.se"))
+    await harness.add_references(contact_record(email="ann@x.se"))
 
-    assert await place.stages(order) == ("done", "fired")
-    assert await place.stages(changed) == ("done", "fired")
-    assert await place.stages(asked) == ("contactMissing", "dropped")
-    fired = [it["jobId"] for it in place.topics.on(ACTIONS.name)]
+    assert await harness.stages(order) == ("done", "fired")
+    assert await harness.stages(changed) == ("done", "fired")
+    assert await harness.stages(asked) == ("contactMissing", "dropped")
+    fired = [it["jobId"] for it in harness.publisher.on(ACTIONS.name)]
     assert fired == [order.job_id, changed.job_id]
-    assert await place.codes() == [("ArticleMissing", "mug"), ("StoreMissing", "shop")]
+    assert await harness.open_log_codes() == [("ArticleMissing", "mug"), ("StoreMissing", "shop")]
 
 
 OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
-    "replaced": lambda writer: writer.replace(body("ann@x.se", "Email")),
+    "replaced": lambda writer: writer.replace(order_of_contact("ann@x.se", "Email")),
     "cancelled": lambda writer: writer.cancel(),
     "asked-again": lambda writer: writer.change(CONFIRM),
 }
@@ -115,183 +120,193 @@ OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
 @pytest.mark.parametrize("handled", [True, False], ids=["seen", "not-seen-yet"])
 @pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
 async def test_a_held_action_is_dropped_if_its_order_moved_on(
-    place: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand], handled: bool
+    harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand], handled: bool
 ) -> None:
     """Whether the enricher has heard of it or not: what is stored decides."""
     writer, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
     later = outdate(writer)
-    await place.store([later])
+    await harness.store([later])
     if handled:
-        await place.enrich([taken(later.event)])
+        await harness.handle_events([read_back(later.event)])
 
-    await place.knows(contact(email="ann@x.se"))
-    await place.enrich([taken(later.event)])
+    await harness.add_references(contact_record(email="ann@x.se"))
+    await harness.handle_events([read_back(later.event)])
 
-    assert await state(place, order) == "dropped"
-    assert (await place.stages(order))[1] == "dropped"
-    assert ("ActionDropped", None) in await place.codes()
-    fired = [it["jobId"] for it in place.topics.on(ACTIONS.name)]
+    assert await state(harness, order) == "dropped"
+    assert (await harness.stages(order))[1] == "dropped"
+    assert ("ActionDropped", None) in await harness.open_log_codes()
+    fired = [it["jobId"] for it in harness.publisher.on(ACTIONS.name)]
     assert fired == ([later.job_id] if "action" in later.job else [])
 
 
-async def test_the_action_of_a_cancellation_itself_fires(place: EnricherHarness) -> None:
+async def test_the_action_of_a_cancellation_itself_fires(harness: EnricherHarness) -> None:
     writer, order = waiting(action=None)
     cancelled = writer.cancel(CANCEL)
-    await place.handle(order, cancelled)
+    await harness.handle(order, cancelled)
 
-    await place.knows(contact(email="ann@x.se"))
+    await harness.add_references(contact_record(email="ann@x.se"))
 
-    assert await place.stages(cancelled) == ("done", "fired")
+    assert await harness.stages(cancelled) == ("done", "fired")
 
 
 async def test_an_order_that_was_registered_as_cancelled_fires_its_action(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
-    order = WriterFixture("o-1").register(body("ann@x.se", "Email", status="Cancelled"), CANCEL)
-    await place.handle(order)
+    order = WriterFixture("o-1").register(
+        order_of_contact("ann@x.se", "Email", status="Cancelled"), CANCEL
+    )
+    await harness.handle(order)
 
-    await place.knows(contact(email="ann@x.se"))
+    await harness.add_references(contact_record(email="ann@x.se"))
 
-    assert await place.stages(order) == ("done", "fired")
+    assert await harness.stages(order) == ("done", "fired")
 
 
-async def test_custom_actions_are_the_same_only_with_the_same_data(place: EnricherHarness) -> None:
+async def test_custom_actions_are_the_same_only_with_the_same_data(
+    harness: EnricherHarness,
+) -> None:
     writer, order = waiting(action={"action": "Custom", "data": {"step": 1}})
     other = writer.change({"action": "Custom", "data": {"step": 2}})
-    await place.handle(order, other)
+    await harness.handle(order, other)
 
-    await place.knows(contact(email="ann@x.se"))
+    await harness.add_references(contact_record(email="ann@x.se"))
 
-    assert [await state(place, it) for it in (order, other)] == ["fired", "fired"]
+    assert [await state(harness, it) for it in (order, other)] == ["fired", "fired"]
 
 
 async def test_after_the_window_the_order_heals_and_its_action_is_dropped(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
     _, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.knows(contact(email="ann@x.se"), now=AT + DAY)
+    await harness.add_references(contact_record(email="ann@x.se"), now=AT + DAY)
 
-    assert await place.stages(order) == ("done", "dropped")
-    assert place.topics.on(ACTIONS.name) == []
+    assert await harness.stages(order) == ("done", "dropped")
+    assert harness.publisher.on(ACTIONS.name) == []
 
 
 @pytest.mark.parametrize("handled", [True, False], ids=["seen", "not-seen-yet"])
 async def test_deleting_creating_the_contact_and_registering_again_fires_one_action(
-    place: EnricherHarness, handled: bool
+    harness: EnricherHarness, handled: bool
 ) -> None:
     """The documented way out; the contact may be seen before the deletion is."""
     writer, first = waiting()
-    await place.handle(first)
+    await harness.handle(first)
     deleted = writer.delete()
-    await place.store([deleted])
+    await harness.store([deleted])
     if handled:
-        await place.enrich([taken(deleted.event)])
-    await place.knows(contact(email="ann@x.se"))
+        await harness.handle_events([read_back(deleted.event)])
+    await harness.add_references(contact_record(email="ann@x.se"))
     if not handled:
-        await place.enrich([taken(deleted.event)])
+        await harness.handle_events([read_back(deleted.event)])
 
-    second = writer.register(body("ann@x.se", "Email"), CONFIRM)
-    await place.handle(second)
+    second = writer.register(order_of_contact("ann@x.se", "Email"), CONFIRM)
+    await harness.handle(second)
 
-    assert [it["jobId"] for it in place.topics.on(ACTIONS.name)] == [second.job_id]
-    assert await place.stages(first) == ("contactMissing", "dropped")
-    assert await place.stages(second) == ("done", "fired")
+    assert [it["jobId"] for it in harness.publisher.on(ACTIONS.name)] == [second.job_id]
+    assert await harness.stages(first) == ("contactMissing", "dropped")
+    assert await harness.stages(second) == ("done", "fired")
 
 
-async def test_a_deletion_leaves_no_entry_open(place: EnricherHarness) -> None:
+async def test_a_deletion_leaves_no_entry_open(harness: EnricherHarness) -> None:
     writer, order = waiting(action=None)
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.handle(writer.delete())
+    await harness.handle(writer.delete())
 
-    assert await place.codes() == []
+    assert await harness.open_log_codes() == []
 
 
-async def test_a_replacement_closes_what_it_mends(place: EnricherHarness) -> None:
-    await place.knows(contact(), article())
+async def test_a_replacement_closes_what_it_mends(harness: EnricherHarness) -> None:
+    await harness.add_references(contact_record(), article_record())
     writer, order = waiting(action=None)
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.handle(writer.replace(body(externalStoreId="shop")))
+    await harness.handle(writer.replace(order_of_contact(externalStoreId="shop")))
 
-    assert set(await place.codes()) == {("StoreMissing", "shop")}
+    assert set(await harness.open_log_codes()) == {("StoreMissing", "shop")}
 
 
 @pytest.mark.parametrize("ends", ["deleted", "renamed"])
-async def test_an_ambiguity_that_ends_heals(place: EnricherHarness, ends: str) -> None:
+async def test_an_ambiguity_that_ends_heals(harness: EnricherHarness, ends: str) -> None:
     """What a contact is known by no more is looked at as well."""
-    await place.knows(contact("c-1", email="ann@x.se"), contact("c-2", email="ann@x.se"))
+    await harness.add_references(
+        contact_record("c-1", email="ann@x.se"), contact_record("c-2", email="ann@x.se")
+    )
     _, order = waiting()
-    await place.handle(order)
-    assert ("ContactAmbiguous", "Email") in await place.codes()
+    await harness.handle(order)
+    assert ("ContactAmbiguous", "Email") in await harness.open_log_codes()
 
-    gone = reference(CONTACTS.name, "c-2", None)
-    await place.knows(gone if ends == "deleted" else contact("c-2", email="bob@x.se"))
+    gone = reference_record(CONTACTS.name, "c-2", None)
+    await harness.add_references(
+        gone if ends == "deleted" else contact_record("c-2", email="bob@x.se")
+    )
 
-    assert await place.stages(order) == ("done", "fired")
-    assert ("ContactAmbiguous", "Email") not in await place.codes()
-    assert await place.database["contacts"].count_documents({"formerKeys": "Email:ann@x.se"}) == 0
+    assert await harness.stages(order) == ("done", "fired")
+    assert ("ContactAmbiguous", "Email") not in await harness.open_log_codes()
+    assert await harness.database["contacts"].count_documents({"formerKeys": "Email:ann@x.se"}) == 0
 
 
 async def test_a_missing_contact_that_turns_out_to_be_two_is_said_to_be(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
     _, order = waiting()
-    await place.handle(order)
-    await place.keeps(contact("c-1", email="ann@x.se"))
+    await harness.handle(order)
+    await harness.store_references_only(contact_record("c-1", email="ann@x.se"))
 
-    await place.knows(contact("c-2", email="ann@x.se"))
+    await harness.add_references(contact_record("c-2", email="ann@x.se"))
 
-    assert ("ContactAmbiguous", "Email") in await place.codes()
-    assert ("ContactMissing", "Email") not in await place.codes()
-    assert await place.stages(order) == ("contactMissing", "held")
+    assert ("ContactAmbiguous", "Email") in await harness.open_log_codes()
+    assert ("ContactMissing", "Email") not in await harness.open_log_codes()
+    assert await harness.stages(order) == ("contactMissing", "held")
 
 
-async def test_what_is_linked_stays_linked(place: EnricherHarness) -> None:
+async def test_what_is_linked_stays_linked(harness: EnricherHarness) -> None:
     """A contact that changes its keys, or gets a namesake, keeps the orders that it has."""
-    await place.knows(contact(email="ann@x.se"))
+    await harness.add_references(contact_record(email="ann@x.se"))
     _, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.knows(contact(email="new@x.se"), contact("c-2", email="ann@x.se"))
-    await place.knows(article())
+    await harness.add_references(
+        contact_record(email="new@x.se"), contact_record("c-2", email="ann@x.se")
+    )
+    await harness.add_references(article_record())
 
-    link = await place.link("o-1")
+    link = await harness.link("o-1")
     assert link is not None
     assert link["contactId"] == "c-1"
 
 
-async def test_a_contact_of_another_type_heals_nothing(place: EnricherHarness) -> None:
+async def test_a_contact_of_another_type_heals_nothing(harness: EnricherHarness) -> None:
     _, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
 
-    await place.knows(contact(email="ann@x.se", contactType="Company"))
+    await harness.add_references(contact_record(email="ann@x.se", contactType="Company"))
 
-    assert await place.stages(order) == ("contactMissing", "held")
+    assert await harness.stages(order) == ("contactMissing", "held")
 
 
 @pytest.mark.parametrize("writes", range(WRITES_OF_AN_ARRIVAL + 1))
 async def test_a_crash_between_any_two_writes_of_an_arrival_loses_nothing(
-    make: MakeHarness, writes: int
+    make_harness: MakeHarness, writes: int
 ) -> None:
-    calm, stormy = await make(), await make()
+    calm, stormy = await make_harness(), await make_harness()
     _, order = waiting()
-    arrived = contact(email="ann@x.se")
+    arrived = contact_record(email="ann@x.se")
     for it in (calm, stormy):
         await it.handle(order)
-    await calm.knows(arrived)
+    await calm.add_references(arrived)
 
     dies = writes < WRITES_OF_AN_ARRIVAL
     if dies:
         with pytest.raises(WorkerDied):
-            await stormy.knows(arrived, database=mortal(stormy.database, writes))
-    await stormy.knows(arrived)
+            await stormy.add_references(arrived, database=dying_database(stormy.database, writes))
+    await stormy.add_references(arrived)
 
     assert await stormy.dump() == await calm.dump()
-    assert set(stormy.topics.ids()) == set(calm.topics.ids())
+    assert set(stormy.publisher.ids()) == set(calm.publisher.ids())
 
 
 def repaired() -> float:
@@ -311,8 +326,8 @@ async def no(_: datetime) -> bool:
     return False
 
 
-def sweep_of(place: EnricherHarness, caught_up: Callable[[datetime], object] = yes) -> Sweeper:
-    return Sweeper(place.database, place.enriching(), place.tend(), caught_up)  # type: ignore[arg-type]
+def sweep_of(harness: EnricherHarness, caught_up: Callable[[datetime], object] = yes) -> Sweeper:
+    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), caught_up)  # type: ignore[arg-type]
 
 
 async def twice(sweep: Sweeper, now: datetime = NOW + timedelta(hours=1)) -> float:
@@ -324,81 +339,87 @@ async def twice(sweep: Sweeper, now: datetime = NOW + timedelta(hours=1)) -> flo
     return repaired() - before
 
 
-async def test_the_sweep_drops_what_was_held_too_long(place: EnricherHarness) -> None:
+async def test_the_sweep_drops_what_was_held_too_long(harness: EnricherHarness) -> None:
     _, order = waiting()
-    await place.handle(order)
+    await harness.handle(order)
     before = repaired()
 
-    await sweep_of(place, no)(AT + DAY)
+    await sweep_of(harness, no)(AT + DAY)
 
-    assert await place.stages(order) == ("contactMissing", "dropped")
-    assert ("ActionDropped", None) in await place.codes()
+    assert await harness.stages(order) == ("contactMissing", "dropped")
+    assert ("ActionDropped", None) in await harness.open_log_codes()
     assert repaired() == before
 
 
-async def test_the_sweep_finds_nothing_in_a_healthy_system(place: EnricherHarness) -> None:
+async def test_the_sweep_finds_nothing_in_a_healthy_system(harness: EnricherHarness) -> None:
     _, held = waiting("o-1")
     linked, gone = WriterFixture("o-2"), WriterFixture("o-3")
-    await place.knows(contact())
-    await place.handle(held, linked.register(body(lines=[line(sku="cup")]), CONFIRM))
-    await place.handle(gone.register(body()), gone.delete(), linked.change())
-    before = await place.dump()
+    await harness.add_references(contact_record())
+    await harness.handle(held, linked.register(order_of_contact(lines=[line(sku="cup")]), CONFIRM))
+    await harness.handle(gone.register(order_of_contact()), gone.delete(), linked.change())
+    before = await harness.dump()
 
-    assert await twice(sweep_of(place)) == 0
+    assert await twice(sweep_of(harness)) == 0
 
-    assert await place.dump() == before
+    assert await harness.dump() == before
 
 
-async def test_the_sweep_does_what_a_lost_event_would_have_done(place: EnricherHarness) -> None:
-    await place.knows(contact(), article())
+async def test_the_sweep_does_what_a_lost_event_would_have_done(harness: EnricherHarness) -> None:
+    await harness.add_references(contact_record(), article_record())
     writer = WriterFixture("o-1")
-    order, changed = writer.register(body(), CONFIRM), writer.change(CONFIRM)
-    await place.store([order, changed])
+    order, changed = writer.register(order_of_contact(), CONFIRM), writer.change(CONFIRM)
+    await harness.store([order, changed])
 
-    assert await twice(sweep_of(place)) == 2
+    assert await twice(sweep_of(harness)) == 2
 
-    assert await place.stages(order) == ("done", "fired")
-    assert await place.stages(changed) == ("done", "fired")
-    assert len({it["actionId"] for it in place.topics.on(ACTIONS.name)}) == 2  # one of them again
+    assert await harness.stages(order) == ("done", "fired")
+    assert await harness.stages(changed) == ("done", "fired")
+    assert (
+        len({it["actionId"] for it in harness.publisher.on(ACTIONS.name)}) == 2
+    )  # one of them again
 
 
 async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead_worker_began(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
     orders = [waiting(f"o-{number}")[1] for number in range(2)]
-    await place.handle(*orders)
-    await place.keeps(contact(email="ann@x.se"))
+    await harness.handle(*orders)
+    await harness.store_references_only(contact_record(email="ann@x.se"))
     with pytest.raises(WorkerDied):
-        await place.tend(mortal(place.database, 2))(["o-1"], NOW)
+        await harness.reconciler(dying_database(harness.database, 2))(["o-1"], NOW)
 
-    assert await sweep_and_again(place) > 0
+    assert await sweep_and_again(harness) > 0
 
-    assert [await place.stages(it) for it in orders] == [("done", "fired")] * 2
-    assert len({it["actionId"] for it in place.topics.on(ACTIONS.name)}) == 2  # one of them again
+    assert [await harness.stages(it) for it in orders] == [("done", "fired")] * 2
+    assert (
+        len({it["actionId"] for it in harness.publisher.on(ACTIONS.name)}) == 2
+    )  # one of them again
 
 
-async def sweep_and_again(place: EnricherHarness) -> float:
-    sweep, before, now = sweep_of(place), repaired(), NOW + timedelta(hours=1)
+async def sweep_and_again(harness: EnricherHarness) -> float:
+    sweep, before, now = sweep_of(harness), repaired(), NOW + timedelta(hours=1)
     await sweep(now)
     await sweep(now + GRACE)
     return repaired() - before
 
 
-async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(place: EnricherHarness) -> None:
-    await place.knows(contact(), article())
+async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(
+    harness: EnricherHarness,
+) -> None:
+    await harness.add_references(contact_record(), article_record())
     writer = WriterFixture("o-1")
-    await place.handle(writer.register(body()))
-    await place.store([writer.delete()])
+    await harness.handle(writer.register(order_of_contact()))
+    await harness.store([writer.delete()])
 
-    assert await twice(sweep_of(place)) == 1
+    assert await twice(sweep_of(harness)) == 1
 
-    assert await place.database[LINKS].count_documents({}) == 0
+    assert await harness.database[LINKS].count_documents({}) == 0
 
 
 async def test_the_sweep_repairs_nothing_while_the_enricher_is_behind(
-    place: EnricherHarness,
+    harness: EnricherHarness,
 ) -> None:
-    await place.knows(contact(), article())
-    await place.store([WriterFixture("o-1").register(body())])
+    await harness.add_references(contact_record(), article_record())
+    await harness.store([WriterFixture("o-1").register(order_of_contact())])
 
-    assert await twice(sweep_of(place, no)) == 0
+    assert await twice(sweep_of(harness, no)) == 0

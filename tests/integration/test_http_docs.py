@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from order_contracts.specs.calls import BASE, CALLS
-from support.stack.docs import HTTP_API, Shell, blocks, prepared
+from support.stack.doc_examples import HTTP_API, Shell, blocks, prepared_shell
 from support.stack.running_stack import RunningStack
 
 SETUP = "The examples"
@@ -20,7 +20,7 @@ HEADINGS = re.findall(r"^## ((?:GET|POST|PUT|DELETE) .*)$", HTTP_API.read_text()
 
 @pytest.fixture
 def shell(stack: RunningStack, tmp_path: Path) -> Shell:
-    return prepared(stack, tmp_path)
+    return prepared_shell(stack, tmp_path)
 
 
 def test_every_call_is_shown_with_curl_and_with_python() -> None:

@@ -17,12 +17,12 @@ import pytest
 from pymongo import MongoClient
 
 from support.builders.bodies import Json, article_body, contact_body, line, matching, order_body
-from support.load.requests import Answer, post_all
-from support.stack.api import Api
-from support.stack.hooks import body_of
+from support.load.concurrent_posts import TimedResponse, post_all
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
 from support.stack.running_stack import RunningStack
-from support.stack.topics import lag
 from support.stack.wait import until
+from support.stack.webhook_receiver import webhook_body
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -77,7 +77,7 @@ def test_every_service_killed_under_load(stack: RunningStack, known: tuple[Json,
     assert len({hook["data"]["actionId"] for hook in hooks}) == ORDERS
 
 
-def registered_amid_kills(stack: RunningStack, bodies: list[Json]) -> list[Answer]:
+def registered_amid_kills(stack: RunningStack, bodies: list[Json]) -> list[TimedResponse]:
     """Register all; kill each consumer with a backlog, and the gateway amid its requests."""
     quarters = [bodies[at::4] for at in range(4)]
     topics = {
@@ -85,7 +85,7 @@ def registered_amid_kills(stack: RunningStack, bodies: list[Json]) -> list[Answe
         "enricher": "orders.events",
         "action-trigger": "orders.actions",
     }
-    answers: list[Answer] = []
+    answers: list[TimedResponse] = []
     for quarter, (service, topic) in zip(quarters, topics.items(), strict=False):
         with killed_with_backlog(stack, service, topic):
             answers += post_all(stack, quarter, concurrency=50)
@@ -109,7 +109,7 @@ def killed_with_backlog(stack: RunningStack, service: str, topic: str) -> Iterat
     stack.start(service)
 
 
-def posted_amid_gateway_kill(stack: RunningStack, bodies: list[Json]) -> list[Answer]:
+def posted_amid_gateway_kill(stack: RunningStack, bodies: list[Json]) -> list[TimedResponse]:
     """Kill the gateway while over 200 requests are in flight; what broke is posted again."""
     gateway = psutil.Process(stack.part("gateway")["pid"])
     port = urlsplit(stack.gateway).port
@@ -130,9 +130,9 @@ def connections_to(port: int | None) -> int:
     return sum(1 for one in mine if one.raddr and one.raddr.port == port)
 
 
-def settled_all(stack: RunningStack, accepted: list[Answer]) -> None:
+def settled_all(stack: RunningStack, accepted: list[TimedResponse]) -> None:
     """Wait until every accepted job has its end; fails with the first that has none."""
-    api = Api(stack)
+    api = ApiClient(stack)
     for answer in accepted:
         job = api.settled(answer.job_id, seconds=90)
         assert job["status"] in {"Completed", "Failed"}, job
@@ -143,7 +143,7 @@ def settled_all(stack: RunningStack, accepted: list[Answer]) -> None:
 def hooks_of(stack: RunningStack, ids: set[str]) -> list[Json]:
     """Return the verified webhooks of these orders; each came under the id of its action."""
     hooks = [hook for hook in httpx.get(f"{stack.receiver}/received").json() if hook["verified"]]
-    bodies = [(hook["headers"]["webhook-id"], body_of(hook)) for hook in hooks]
+    bodies = [(hook["headers"]["webhook-id"], webhook_body(hook)) for hook in hooks]
     ours = [(sent, body) for sent, body in bodies if body["data"]["order"]["orderId"] in ids]
     assert all(sent == body["data"]["actionId"] for sent, body in ours)
     return [body for _, body in ours]

@@ -9,10 +9,18 @@ from uuid import uuid4
 from confluent_kafka import Message
 
 from support.builders.bodies import contact_body, matching, order_body
-from support.faults.pauses import paused
-from support.stack.api import Api
-from support.stack.running_stack import RunningStack
-from support.stack.topics import Raw, delete, header, lag, of_order, publish, read_all, register
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
+from support.stack.kafka_records import (
+    RawRecord,
+    delete_record,
+    header,
+    messages_of_order,
+    publish_records,
+    read_all,
+    register_record,
+)
+from support.stack.running_stack import RunningStack, paused
 from support.stack.wait import until
 
 
@@ -22,7 +30,7 @@ def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(
     """
     Register, delete, register with another contact; then the first life's event comes once more.
     """
-    api, (ann, bob) = Api(stack), (contact_body(), contact_body())
+    api, (ann, bob) = ApiClient(stack), (contact_body(), contact_body())
     file = tmp_path / "contacts.ndjson"
     file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
     stack.orders("reference", "load", str(file))
@@ -30,15 +38,15 @@ def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(
     second = first | {"contact": matching(bob)}
     api.settled(api.registered(first))
     gone = str(uuid4())
-    publish(stack.kafka, [delete(first["orderId"], gone)])
+    publish_records(stack.kafka, [delete_record(first["orderId"], gone)])
     api.settled(gone)
     job_id = api.registered(second)
     api.settled(job_id)
     before = api.order(first["orderId"]).json(), api.job(job_id).json()
     assert before[0]["contactId"] == bob["contactId"]
 
-    events = of_order(read_all(stack.kafka, "orders.events"), first["orderId"])
-    publish(stack.kafka, [again(event) for event in events[:2]], topic="orders.events")
+    events = messages_of_order(read_all(stack.kafka, "orders.events"), first["orderId"])
+    publish_records(stack.kafka, [again(event) for event in events[:2]], topic="orders.events")
     enriched_past(stack)
 
     assert (api.order(first["orderId"]).json(), api.job(job_id).json()) == before
@@ -46,9 +54,9 @@ def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(
     assert api.order(first["orderId"], contactId=bob["contactId"]).status_code == 200
 
 
-def again(event: Message) -> Raw:
+def again(event: Message) -> RawRecord:
     assert header(event, "ce_type") in {"OrderRegistered.v1", "OrderDeleted.v1"}
-    return Raw(event.key(), event.value(), dict(event.headers() or ()))
+    return RawRecord(event.key(), event.value(), dict(event.headers() or ()))
 
 
 def enriched_past(stack: RunningStack) -> None:
@@ -62,7 +70,7 @@ def test_an_action_of_a_deleted_order_never_reaches_the_next_one(
     """
     Register with an action, delete, register for another contact, all in one batch of the writer.
     """
-    api, (ann, bob) = Api(stack), (contact_body(), contact_body())
+    api, (ann, bob) = ApiClient(stack), (contact_body(), contact_body())
     file = tmp_path / "contacts.ndjson"
     file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
     stack.orders("reference", "load", str(file))
@@ -71,8 +79,10 @@ def test_an_action_of_a_deleted_order_never_reaches_the_next_one(
     jobs = [str(uuid4()) for _ in range(3)]
 
     with paused(stack, "order-writer"):
-        gone = delete(first["orderId"], jobs[1])
-        publish(stack.kafka, [register(first, jobs[0]), gone, register(second, jobs[2])])
+        gone = delete_record(first["orderId"], jobs[1])
+        publish_records(
+            stack.kafka, [register_record(first, jobs[0]), gone, register_record(second, jobs[2])]
+        )
 
     assert api.settled(jobs[0])["stages"]["action"] == "dropped"
     assert api.settled(jobs[2])["stages"]["action"] == "none"

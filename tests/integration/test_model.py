@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from support.builders.bodies import Json
-from support.model.command_sequences import Move, moves
-from support.model.expected_outcomes import contact_of, expected_outcome
+from support.load.command_sequences import PlannedCommand, command_sequences
+from support.load.sequence_runner import SequenceRunner
+from support.model.expected_outcomes import contact_key, expected_outcome
 from support.model.model import READ_ONLY, tag_of
-from support.model.player import Player
-from support.stack.calls import Calls
-from support.stack.hooks import body_of
+from support.stack.async_api_client import AsyncApiClient
 from support.stack.running_stack import RunningStack
+from support.stack.webhook_receiver import webhook_body
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -36,9 +36,9 @@ LANES, ROUNDS = 30, 2
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(lanes=st.lists(moves(), min_size=LANES, max_size=LANES))
+@given(lanes=st.lists(command_sequences(), min_size=LANES, max_size=LANES))
 def test_any_sequence_ends_as_the_model_says(
-    stack: RunningStack, contact: Json, lanes: list[list[Move]]
+    stack: RunningStack, contact: Json, lanes: list[list[PlannedCommand]]
 ) -> None:
     """
     Over HTTP and directly, waited for or not: orders, jobs, versions and webhooks are the model's.
@@ -53,20 +53,22 @@ def test_any_sequence_ends_as_the_model_says(
 
 
 async def played(
-    stack: RunningStack, contact: Json, lanes: Sequence[Sequence[Move]]
-) -> list[Player]:
+    stack: RunningStack, contact: Json, lanes: Sequence[Sequence[PlannedCommand]]
+) -> list[SequenceRunner]:
     """Play all lanes at once, and compare each with its model when it is at rest."""
     producer = Producer({"bootstrap.servers": stack.kafka, "partitioner": "murmur2_random"})
     key = contact["matchKeyType"], contact["matchKey"]
-    async with Calls(stack) as calls:
-        players = [Player(calls, producer, {key}, contact) for _ in lanes]
+    async with AsyncApiClient(stack) as calls:
+        players = [SequenceRunner(calls, producer, {key}, contact) for _ in lanes]
         together = zip(players, lanes, strict=True)
-        await asyncio.gather(*[player.play(moves) for player, moves in together])
+        await asyncio.gather(
+            *[player.play(command_sequences) for player, command_sequences in together]
+        )
         await asyncio.gather(*[compare(player) for player in players])
     return players
 
 
-async def compare(player: Player) -> None:
+async def compare(player: SequenceRunner) -> None:
     player.jobs = await player.calls.settled(player.model.jobs)
     for job_id, job in player.jobs.items():
         check_job(player, job_id, job)
@@ -75,36 +77,38 @@ async def compare(player: Player) -> None:
         await check_list(player, order_id)
 
 
-def check_job(player: Player, job_id: str, job: Json) -> None:
+def check_job(player: SequenceRunner, job_id: str, job: Json) -> None:
     """A job is where its fate allows; an alias shows the content of the job it repeats."""
-    alias_of = player.model.jobs[job_id].end.alias_of
+    alias_of = player.model.jobs[job_id].result.alias_of
     shown = player.model.jobs[alias_of or job_id]
-    end, allowed = shown.end, expected_outcome(player.model, player.contacts, job_id)
-    lacking = end.code is None and job["status"] in {"Failed", "CompletedWithErrors"}
-    codes = ["ContactMissing"] if lacking else [end.code] if end.code else []
+    result, allowed = shown.result, expected_outcome(player.model, player.contacts, job_id)
+    lacking = result.code is None and job["status"] in {"Failed", "CompletedWithErrors"}
+    codes = ["ContactMissing"] if lacking else [result.code] if result.code else []
     assert job["status"] in allowed.statuses, told(player, job)
     assert job["stages"]["action"] in allowed.actions, told(player, job)
     assert [error["code"] for error in job["errors"]] == codes, told(player, job)
-    assert tuple(warning["code"] for warning in job["warnings"]) == end.warnings, told(player, job)
-    tag = tag_of(shown.command.job_id) if end.version is not None else None
+    assert tuple(warning["code"] for warning in job["warnings"]) == result.warnings, told(
+        player, job
+    )
+    version_tag = tag_of(shown.command.job_id) if result.version is not None else None
     said = job["operation"], job.get("versionTag"), job.get("aliasOf")
-    assert said == (shown.command.kind, tag, alias_of), told(player, job)
+    assert said == (shown.command.kind, version_tag, alias_of), told(player, job)
 
 
-def check_order(player: Player, order_id: str, found: Json | None) -> None:
+def check_order(player: SequenceRunner, order_id: str, found: Json | None) -> None:
     order = player.model.order(order_id)
     if order is None or found is None:
         assert (order, found) == (None, None), told(player)
         return
     content = {name: value for name, value in found.items() if name not in READ_ONLY}
-    known = contact_of(order.content) in player.contacts
+    known = contact_key(order.content) in player.contacts
     assert content == order.content, told(player)
-    assert found["versionTag"] == order.tag, told(player)
+    assert found["versionTag"] == order.version_tag, told(player)
     assert found["orderType"] == "Purchase"
     assert found.get("contactId") == (player.contact["matchKey"] if known else None), told(player)
 
 
-async def check_list(player: Player, order_id: str) -> None:
+async def check_list(player: SequenceRunner, order_id: str) -> None:
     """The list has a job for every command, also for those under the id of another one."""
     listed = await player.calls("GET", f"/orders/jobs?orderId={order_id}&count=100")
     others = [job for job in listed.body["items"] if job["jobId"] not in player.model.jobs]
@@ -114,7 +118,7 @@ async def check_list(player: Player, order_id: str) -> None:
     assert codes == ["IdReused"] * player.reused.get(order_id, 0), told(player)
 
 
-def versions_of(stack: RunningStack, players: Sequence[Player]) -> dict[str, int]:
+def versions_of(stack: RunningStack, players: Sequence[SequenceRunner]) -> dict[str, int]:
     """Return the version of each order, or of the tombstone that it left."""
     ids = [order_id for player in players for order_id in player.order_ids]
     with MongoClient[Json](stack.mongo) as client:
@@ -124,17 +128,17 @@ def versions_of(stack: RunningStack, players: Sequence[Player]) -> dict[str, int
 
 def hooks_of(stack: RunningStack) -> Counter[str]:
     """Return how many actions of each order were received, each id counted once."""
-    hooks = [body_of(hook)["data"] for hook in httpx.get(f"{stack.receiver}/received").json()]
+    hooks = [webhook_body(hook)["data"] for hook in httpx.get(f"{stack.receiver}/received").json()]
     orders = {hook["actionId"]: hook["order"]["orderId"] for hook in hooks}
     return Counter(orders.values())
 
 
-def delivered(player: Player, order_id: str) -> int:
+def delivered(player: SequenceRunner, order_id: str) -> int:
     steps = player.model.history.get(order_id, ())
-    ids = [step.command.job_id for step in steps if step.end.alias_of is None]
+    ids = [step.command.job_id for step in steps if step.result.alias_of is None]
     return sum(player.jobs[job_id]["stages"]["action"] == "delivered" for job_id in ids)
 
 
-def told(player: Player, job: Json | None = None) -> str:
+def told(player: SequenceRunner, job: Json | None = None) -> str:
     """Return what a failure has to show: what was sent, and how it was answered."""
     return "\n".join([*player.said, json.dumps(job)])

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
-from support.stack.calls import WAIT, Answered, Calls, order_path
+from support.stack.async_api_client import WAIT, ApiResponse, AsyncApiClient, order_path
 from support.stack.running_stack import RunningStack
 
 ORDERS, BULK, PAGE = 2_000, 500, 100
@@ -51,7 +51,7 @@ def book(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Book:
 
 async def filled(stack: RunningStack, book: Book) -> None:
     ids = [*book.staying, *book.moving]
-    async with Calls(stack) as calls:
+    async with AsyncApiClient(stack) as calls:
         parts = [ids[at : at + BULK] for at in range(0, len(ids), BULK)]
         answers = await asyncio.gather(
             *[calls("POST", "/orders/bulk", [book.body(it) for it in part]) for part in parts]
@@ -60,7 +60,7 @@ async def filled(stack: RunningStack, book: Book) -> None:
     assert {job["status"] for job in jobs.values()} == {"Completed"}
 
 
-async def test_pages_hold_while_others_write(calls: Calls, book: Book) -> None:
+async def test_pages_hold_while_others_write(calls: AsyncApiClient, book: Book) -> None:
     """
     None twice, none missed that existed throughout; orders are replaced, deleted and registered.
     """
@@ -77,7 +77,7 @@ async def test_pages_hold_while_others_write(calls: Calls, book: Book) -> None:
     assert set(book.staying) <= set(seen)
 
 
-async def write(calls: Calls, book: Book, done: asyncio.Event) -> int:
+async def write(calls: AsyncApiClient, book: Book, done: asyncio.Event) -> int:
     """Replace what stays, delete and register others, until told to stop; return how many."""
     written, jobs = 0, list[str]()
     while not done.is_set():
@@ -95,7 +95,7 @@ async def write(calls: Calls, book: Book, done: asyncio.Event) -> int:
     return len(jobs)
 
 
-async def test_previous_leads_back_over_the_same_pages(calls: Calls, book: Book) -> None:
+async def test_previous_leads_back_over_the_same_pages(calls: AsyncApiClient, book: Book) -> None:
     """
     Newest first, ten by default; the first page has no previous, the last no next.
     """
@@ -112,7 +112,7 @@ async def test_previous_leads_back_over_the_same_pages(calls: Calls, book: Book)
     assert len((await calls("GET", f"/orders?contactId={book.contact_id}")).body["items"]) == 10
 
 
-async def test_filters_narrow_the_pages(calls: Calls, book: Book) -> None:
+async def test_filters_narrow_the_pages(calls: AsyncApiClient, book: Book) -> None:
     """
     By status and by createdAt; they are kept by the links.
     """
@@ -147,7 +147,7 @@ async def test_filters_narrow_the_pages(calls: Calls, book: Book) -> None:
     ],
 )
 async def test_a_page_that_cannot_be_is_refused(
-    calls: Calls, of: str, name: str, value: str
+    calls: AsyncApiClient, of: str, name: str, value: str
 ) -> None:
     """
     With a pointer to the parameter.
@@ -158,7 +158,7 @@ async def test_a_page_that_cannot_be_is_refused(
     assert [error["pointer"] for error in answer.body["errors"]] == [f"/{name}"]
 
 
-async def test_a_list_without_a_contact_is_refused(calls: Calls) -> None:
+async def test_a_list_without_a_contact_is_refused(calls: AsyncApiClient) -> None:
     """
     Nobody reads all orders by leaving something out.
     """
@@ -167,7 +167,7 @@ async def test_a_list_without_a_contact_is_refused(calls: Calls) -> None:
     assert (answer.status, answer.body["errors"][0]["pointer"]) == (400, "/contactId")
 
 
-async def test_what_changed_is_read_from_the_oldest(calls: Calls) -> None:
+async def test_what_changed_is_read_from_the_oldest(calls: AsyncApiClient) -> None:
     """
     A reconciliation reads all that changed since, each once, also what changes while it reads.
     """
@@ -195,13 +195,13 @@ async def test_what_changed_is_for_operators(stack: RunningStack) -> None:
     made = stack.orders("keys", "new", "shop", "--scope", "orders:read", "--json")
     reader = {"apikey": json.loads(made.stdout)["key"]}
 
-    async with Calls(stack) as calls:
+    async with AsyncApiClient(stack) as calls:
         answer = await calls("GET", "/orders?changedSince=2025-01-01T00:00:00Z", None, reader)
 
     assert (answer.status, answer.code) == (403, "Forbidden")
 
 
-async def turned(calls: Calls, start: str, rel: str) -> list[Sequence[Json]]:
+async def turned(calls: AsyncApiClient, start: str, rel: str) -> list[Sequence[Json]]:
     """Return the items of every page from *start* on, by the links alone."""
     pages: list[Sequence[Json]] = []
     link: str | None = start
@@ -213,7 +213,7 @@ async def turned(calls: Calls, start: str, rel: str) -> list[Sequence[Json]]:
     return pages
 
 
-async def last_page(calls: Calls, start: str) -> str:
+async def last_page(calls: AsyncApiClient, start: str) -> str:
     answer = await calls("GET", start)
     link = start
     while (following := beside(answer, "next")) is not None:
@@ -221,7 +221,7 @@ async def last_page(calls: Calls, start: str) -> str:
     return link
 
 
-def beside(answer: Answered, rel: str) -> str | None:
+def beside(answer: ApiResponse, rel: str) -> str | None:
     found = {link["rel"]: link["href"] for link in answer.body["links"]}
     href: str | None = found.get(rel)
     assert href is None or "continuation" in parse_qs(urlsplit(href).query)

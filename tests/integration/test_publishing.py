@@ -11,11 +11,11 @@ import pytest
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.partitioning import partition_of
 from support.builders.bodies import order_body, unique
-from support.stack.api import Api
-from support.stack.docs import PUBLISHING, blocks
-from support.stack.events import log_codes
+from support.stack.api_client import ApiClient
+from support.stack.doc_examples import PUBLISHING, blocks
+from support.stack.kafka_records import publish_records, register_record
+from support.stack.outcome_queries import log_codes
 from support.stack.running_stack import RunningStack
-from support.stack.topics import publish, register
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_example_publishes_an_order(
 
     assert done.returncode == 0, done.stderr
     job_id = done.stdout.strip()
-    job = Api(stack).stored(job_id)
+    job = ApiClient(stack).stored(job_id)
     assert (job["orderId"], job["versionTag"] is not None) == (order_id, True)
     assert "Misrouted" not in log_codes(stack, job_id)
 
@@ -52,7 +52,9 @@ def test_keys_beyond_ascii_are_placed_by_their_bytes(stack: RunningStack) -> Non
     """
     ids = [unique(prefix) for prefix in ("ordre-æøå", "注文", "😀", "é", "naïve-ß", "e\u0301")]
 
-    places = publish(stack.kafka, [register(order_body(order_id)) for order_id in ids])
+    places = publish_records(
+        stack.kafka, [register_record(order_body(order_id)) for order_id in ids]
+    )
 
     assert [partition for partition, _ in places] == [
         partition_of(order_id.encode(), COMMANDS.partitions) for order_id in ids

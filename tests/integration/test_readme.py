@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from support.builders.bodies import Json
-from support.stack.api import settled
-from support.stack.docs import README, Shell, blocks, prepared
+from support.stack.api_client import is_settled
+from support.stack.doc_examples import README, Shell, blocks, prepared_shell
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
 
 @pytest.fixture
 def shell(stack: RunningStack, tmp_path: Path) -> Shell:
-    return prepared(stack, tmp_path)
+    return prepared_shell(stack, tmp_path)
 
 
 def test_the_order_that_is_posted_with_curl_is_stored_and_acted_on(shell: Shell) -> None:
@@ -39,7 +39,7 @@ def test_the_order_that_is_posted_with_curl_is_stored_and_acted_on(shell: Shell)
 
 
 def ended(job: Json) -> Json | None:
-    return job if settled(job) else None
+    return job if is_settled(job) else None
 
 
 def order_of(hook: Json) -> str:

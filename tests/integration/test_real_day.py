@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.builders.day import day, write
-from support.stack.day_run import REAL_DAY, Day
+from support.builders.generated_day import generate_day, write_files
+from support.load.day_run import REAL_DAY, DayRun
 from support.stack.running_stack import RunningStack
 
 SEED = 20_101_201
@@ -19,9 +19,9 @@ def test_a_generated_day_ends_as_its_generator_says(stack: RunningStack, tmp_pat
     """
     143 invoices of 1 to 592 lines, made from a seed; the same shape as the real day.
     """
-    write(day(SEED), tmp_path)
+    write_files(generate_day(SEED), tmp_path)
 
-    live_through(Day(stack, tmp_path))
+    live_through(DayRun(stack, tmp_path))
 
 
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day lies beside the repository in CI")
@@ -29,10 +29,10 @@ def test_the_real_day_ends_as_expected(stack: RunningStack) -> None:
     """
     143 invoices, 3,108 lines of a UK shop on 1 December 2010.
     """
-    live_through(Day(stack, REAL_DAY))
+    live_through(DayRun(stack, REAL_DAY))
 
 
-def live_through(day: Day) -> None:
+def live_through(day: DayRun) -> None:
     """Load the references, submit the orders, compare; then the contacts that were late."""
     day.load("contacts", "articles", "stores")
 

@@ -6,9 +6,8 @@ import pytest
 from pymongo import MongoClient
 
 from support.builders.bodies import Json, order_body, unique
-from support.faults.pauses import paused
-from support.stack.calls import WAIT, Answered, Calls, order_path
-from support.stack.running_stack import RunningStack
+from support.stack.async_api_client import WAIT, ApiResponse, AsyncApiClient, order_path
+from support.stack.running_stack import RunningStack, paused
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def key() -> dict[str, str]:
 
 
 async def test_a_retry_before_the_first_is_applied_is_an_alias(
-    stack: RunningStack, calls: Calls, contact: Json, key: dict[str, str]
+    stack: RunningStack, calls: AsyncApiClient, contact: Json, key: dict[str, str]
 ) -> None:
     """
     All are accepted, one changes the order and acts; the others' jobs show what the first one did.
@@ -44,7 +43,7 @@ def changed_in_an_alias(job: Json, first: str) -> Json:
 
 
 async def test_an_alias_whose_first_job_is_past_retention_is_past_it_too(
-    stack: RunningStack, calls: Calls, key: dict[str, str]
+    stack: RunningStack, calls: AsyncApiClient, key: dict[str, str]
 ) -> None:
     """It has nothing of its own to show, least of all that something was applied."""
     body = order_body()
@@ -63,7 +62,7 @@ async def test_an_alias_whose_first_job_is_past_retention_is_past_it_too(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_a_retry_after_the_first_is_answered_with_its_job(
-    calls: Calls, key: dict[str, str], method: str
+    calls: AsyncApiClient, key: dict[str, str], method: str
 ) -> None:
     """
     Looked up before anything else: neither 409 for a registration, nor 404 for a deletion.
@@ -80,7 +79,7 @@ async def test_a_retry_after_the_first_is_answered_with_its_job(
 
 
 async def test_a_key_belongs_to_one_request(
-    stack: RunningStack, calls: Calls, key: dict[str, str]
+    stack: RunningStack, calls: AsyncApiClient, key: dict[str, str]
 ) -> None:
     """
     Another body under it: 422 from the job while the first is not applied, at once afterwards.
@@ -103,7 +102,9 @@ async def test_a_key_belongs_to_one_request(
         assert (answer.status, answer.code) == (422, "IdempotencyKeyReused")
 
 
-async def test_each_row_of_a_bulk_has_a_key_of_its_own(calls: Calls, key: dict[str, str]) -> None:
+async def test_each_row_of_a_bulk_has_a_key_of_its_own(
+    calls: AsyncApiClient, key: dict[str, str]
+) -> None:
     """
     The whole request again gives the same jobs; a row that differs is refused alone.
     """
@@ -119,11 +120,11 @@ async def test_each_row_of_a_bulk_has_a_key_of_its_own(calls: Calls, key: dict[s
     assert other.status == 207
 
 
-async def subject(calls: Calls, method: str) -> tuple[str, Json | None]:
+async def subject(calls: AsyncApiClient, method: str) -> tuple[str, Json | None]:
     """Return a path and a body for the method, its order registered where it has to be."""
     body = order_body()
     if method == "POST":
         return "/orders", body
-    registered: Answered = await calls("POST", "/orders", body, WAIT)
+    registered: ApiResponse = await calls("POST", "/orders", body, WAIT)
     assert registered.status == 200
     return order_path(body["orderId"]), body if method == "PUT" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.builders.fuzzing import fuzzed
+from support.load.schemathesis_run import run_schemathesis
 from support.stack.running_stack import RunningStack
 
 
@@ -14,6 +14,6 @@ def test_made_up_requests_are_answered_as_documented(stack: RunningStack, tmp_pa
     """
     options = ("--phases=examples,fuzzing", "--mode=all", "--max-examples=8")
 
-    said = fuzzed(stack, tmp_path, *options, seconds=100)
+    said = run_schemathesis(stack, tmp_path, *options, seconds=100)
 
     assert "Tested: 14" in said

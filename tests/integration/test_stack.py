@@ -13,7 +13,7 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from support.stack.running_stack import Orders, RunningStack, processes_under, running
+from support.stack.running_stack import OrdersCommand, RunningStack, processes_under, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -52,7 +52,7 @@ def test_a_second_stack_runs_beside_and_its_data_outlives_it(
 ) -> None:
     """Neither shares a process or an address with the other, and one's end is not the other's."""
     data = tmp_path / "data"
-    with running(home, "--data", str(data)) as other:
+    with running_stack(home, "--data", str(data)) as other:
         _remember(other, "it")
         processes = pids(other)
         assert not set(processes) & set(pids(stack))
@@ -61,7 +61,7 @@ def test_a_second_stack_runs_beside_and_its_data_outlives_it(
         assert not any(map(alive, processes))
         assert not (home / other.name).exists()
     assert all(service["ready"] for service in stack.status()["services"])
-    with running(home, "--data", str(data)) as again:
+    with running_stack(home, "--data", str(data)) as again:
         assert _remembered(again) == ["it"]
         assert again.apikey == other.apikey
 
@@ -113,7 +113,7 @@ def test_an_unknown_part_is_told_with_those_there_are(stack: RunningStack) -> No
 
 
 def test_a_mongod_that_does_not_run_is_one_sentence(home: Path) -> None:
-    command = Orders("broken", home)
+    command = OrdersCommand("broken", home)
     done = command.run("up", "--detach", check=False, env={"ORDERS_MONGOD": "/bin/false"})
     assert done.returncode == 1
     assert "ORDERS_MONGOD" in done.stderr
@@ -126,7 +126,7 @@ def test_a_service_that_stops_while_starting_leaves_nothing_running(
 ) -> None:
     """Its log outlives it, because the sentence points there."""
     (tmp_path / "enricher.py").write_text("raise SystemExit('no luck')")
-    command = Orders("broken", home)
+    command = OrdersCommand("broken", home)
     done = command.run("up", "--detach", check=False, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 1
     log = home / "broken" / "logs" / "enricher.log"
@@ -138,7 +138,7 @@ def test_a_service_that_stops_while_starting_leaves_nothing_running(
 
 @pytest.mark.faults
 def test_ctrl_c_leaves_no_process_and_no_directory(home: Path) -> None:
-    command = Orders("foreground", home)
+    command = OrdersCommand("foreground", home)
     with subprocess.Popen(
         command.argv("up"), env=command.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as up:

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 import httpx
 
 from support.builders.bodies import order_body
-from support.faults.pauses import paused
-from support.stack.calls import WAIT, Answered, Calls, order_path
-from support.stack.running_stack import RunningStack
+from support.stack.async_api_client import WAIT, ApiResponse, AsyncApiClient, order_path
+from support.stack.running_stack import RunningStack, paused
 
 QUERIES = "ordermill_gateway_queries_total{"
 SECONDS = 2
 
 
-async def test_whoever_waits_is_answered_with_the_job(calls: Calls) -> None:
+async def test_whoever_waits_is_answered_with_the_job(calls: AsyncApiClient) -> None:
     """
     200 once it is stored, with the order's version.
     """
@@ -31,7 +30,7 @@ async def test_whoever_waits_is_answered_with_the_job(calls: Calls) -> None:
     assert order.body["versionTag"] == answer.body["versionTag"]
 
 
-async def test_a_failed_job_is_answered_with_its_own_status(calls: Calls) -> None:
+async def test_a_failed_job_is_answered_with_its_own_status(calls: AsyncApiClient) -> None:
     """
     As the job's own address would: a problem that holds the job.
     """
@@ -42,7 +41,7 @@ async def test_a_failed_job_is_answered_with_its_own_status(calls: Calls) -> Non
     assert answer.headers["preference-applied"].startswith("wait")
 
 
-async def test_patience_ends_in_a_receipt(stack: RunningStack, calls: Calls) -> None:
+async def test_patience_ends_in_a_receipt(stack: RunningStack, calls: AsyncApiClient) -> None:
     """
     202 where nothing was stored in time; the job goes on.
     """
@@ -54,7 +53,9 @@ async def test_patience_ends_in_a_receipt(stack: RunningStack, calls: Calls) -> 
     assert answer.job_id in await calls.settled([answer.job_id])
 
 
-async def test_queries_do_not_grow_with_those_who_wait(stack: RunningStack, calls: Calls) -> None:
+async def test_queries_do_not_grow_with_those_who_wait(
+    stack: RunningStack, calls: AsyncApiClient
+) -> None:
     """
     The same patience costs 20 clients and 200 the same queries; the writer stands still meanwhile.
     """
@@ -69,7 +70,7 @@ async def test_queries_do_not_grow_with_those_who_wait(stack: RunningStack, call
     assert of_many < 2 * of_few
 
 
-async def test_two_hundred_who_wait_are_all_answered(calls: Calls) -> None:
+async def test_two_hundred_who_wait_are_all_answered(calls: AsyncApiClient) -> None:
     """
     Each with its own job.
     """
@@ -83,7 +84,9 @@ async def test_two_hundred_who_wait_are_all_answered(calls: Calls) -> None:
     assert [answer.body["orderId"] for answer in answers] == [body["orderId"] for body in bodies]
 
 
-async def counted(gateway: str, calls: Calls, clients: int) -> tuple[Sequence[Answered], float]:
+async def counted(
+    gateway: str, calls: AsyncApiClient, clients: int
+) -> tuple[Sequence[ApiResponse], float]:
     """Let so many clients wait in vain; return the answers and the queries for jobs."""
     before = queries_for_jobs(gateway)
     patience = {"prefer": f"wait={SECONDS}"}

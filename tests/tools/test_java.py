@@ -11,9 +11,9 @@ import pytest
 
 from order_stack.cluster.jars import classpath, kept
 from support.builders.bodies import unique
-from support.stack.api import Api
-from support.stack.docs import PUBLISHING, blocks
-from support.stack.events import log_codes
+from support.stack.api_client import ApiClient
+from support.stack.doc_examples import PUBLISHING, blocks
+from support.stack.outcome_queries import log_codes
 from support.stack.running_stack import RunningStack
 
 pytestmark = pytest.mark.tools
@@ -49,6 +49,6 @@ def test_the_java_example_publishes_an_order(
 
     job_id = java("-cp", f"{tmp_path}{os.pathsep}{jars}", "Publish", stack.kafka).strip()
 
-    job = Api(stack).stored(job_id)
+    job = ApiClient(stack).stored(job_id)
     assert (job["orderId"], job["versionTag"] is not None) == (order_id, True)
     assert "Misrouted" not in log_codes(stack, job_id)

@@ -10,11 +10,11 @@ import pytest
 from pymongo import MongoClient
 
 from support.builders.bodies import Json, unique
-from support.stack.api import Api
-from support.stack.docs import PUBLISHING, README, Shell, blocks, prepared
-from support.stack.events import log_codes, rejections
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
+from support.stack.doc_examples import PUBLISHING, README, Shell, blocks, prepared_shell
+from support.stack.outcome_queries import log_codes, rejections
 from support.stack.running_stack import RunningStack
-from support.stack.topics import lag
 from support.stack.wait import until
 
 pytestmark = pytest.mark.tools
@@ -26,7 +26,7 @@ SHOWN = "kcat-1001"
 @pytest.fixture(scope="module")
 def shell(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     assert shutil.which("kcat"), "kcat is missing: apt-get install kcat"
-    return prepared(stack, tmp_path_factory.mktemp("clone"))
+    return prepared_shell(stack, tmp_path_factory.mktemp("clone"))
 
 
 def publishing(order_id: str) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def test_the_same_line_three_times_is_one_order_and_one_job(shell: Shell) -> Non
     for _ in range(2):
         shell.type(publishing(order_id)[1])
 
-    assert Api(shell.stack).stored(job_id)["status"] in DONE
+    assert ApiClient(shell.stack).stored(job_id)["status"] in DONE
     until(lambda: lag(shell.stack.kafka, "order-writer", "orders.commands") == 0)
     with MongoClient[dict[str, Any]](shell.stack.mongo) as client:
         database = client[shell.stack.database]
@@ -78,7 +78,7 @@ def test_the_same_id_for_another_order_is_refused(shell: Shell) -> None:
     """
     The other order isn't stored, and a job of its own says why.
     """
-    api, other = Api(shell.stack), unique("kcat")
+    api, other = ApiClient(shell.stack), unique("kcat")
     job_id = published(shell, unique("kcat"))
     api.stored(job_id)
 
@@ -98,11 +98,11 @@ def test_what_the_document_adds_to_it(shell: Shell) -> None:
     """
     order_id = unique("kcat")
     deleting, printing = (it.replace(SHOWN, order_id) for it in blocks(PUBLISHING, "With kcat"))
-    Api(shell.stack).stored(published(shell, order_id))
+    ApiClient(shell.stack).stored(published(shell, order_id))
 
     shell.type(deleting)
 
-    job = Api(shell.stack).stored(shell.type('echo "$JOB"').strip())
+    job = ApiClient(shell.stack).stored(shell.type('echo "$JOB"').strip())
     assert (job["operation"], job["status"]) == ("DeleteOrder", "Completed")
     lines = shell.type(printing).splitlines()
     told = [line for line in lines if line.startswith(f"{order_id} ")]

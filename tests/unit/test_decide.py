@@ -26,10 +26,10 @@ from support.builders.commands import (
     change_delivery,
     change_status,
     delete,
-    later,
     register,
     replace_order,
-    trigger,
+    seconds_later,
+    trigger_action,
 )
 
 ACTION = {"action": "ConfirmOrder"}
@@ -72,7 +72,7 @@ COMMANDS: Mapping[str, Callable[[OrderState], Command]] = {
     "delete": lambda _: delete(),
     "status": lambda _: change_status(),
     "delivery": lambda _: change_delivery(),
-    "action": lambda state: trigger(tag(state) if isinstance(state, LiveOrder) else "none"),
+    "action": lambda state: trigger_action(tag(state) if isinstance(state, LiveOrder) else "none"),
 }
 TABLE: Mapping[tuple[str, str], str | int | None] = {
     ("register", "absent"): 1,
@@ -121,16 +121,16 @@ def test_what_fails_or_makes_no_version_changes_nothing(command: str, state: str
 @pytest.mark.parametrize("command", ["replace", "status", "delivery"])
 def test_every_applied_change_makes_a_new_version_tag(command: str) -> None:
     before = STATES["present"]
-    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), later(5))
+    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), seconds_later(5))
     assert tag(changed) == version_tag("job-2") != tag(before)
-    assert live(changed).updated_at == later(5)
+    assert live(changed).updated_at == seconds_later(5)
 
 
 @pytest.mark.parametrize("command", ["replace", "status", "delivery"])
 def test_when_an_order_was_registered_and_by_whom_is_fixed(command: str) -> None:
     """Pages are sorted by it, and a 409 names its owner."""
     before = STATES["present"]
-    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), later(5))
+    changed, _ = decide(before, asked(COMMANDS[command](before), "job-2"), seconds_later(5))
     assert live(changed).registered_at == live(before).registered_at
     assert live(changed).registered_by == live(before).registered_by
 
@@ -138,7 +138,7 @@ def test_when_an_order_was_registered_and_by_whom_is_fixed(command: str) -> None
 def test_an_action_that_is_suppressed_is_not_asked_for() -> None:
     """History is imported whole, and mails nobody again."""
     before = STATES["present"]
-    act = replace(asked(trigger(tag(before)), "job-2"), suppress_actions=True)
+    act = replace(asked(trigger_action(tag(before)), "job-2"), suppress_actions=True)
     assert decide(before, act, AT) == (before, CommandOutcome())
 
 
@@ -235,44 +235,68 @@ def test_a_tag_of_the_former_life_does_not_match() -> None:
 
 def test_an_action_for_a_version_that_is_gone_is_404() -> None:
     """As the documents say, though it is the code of a 412 elsewhere."""
-    _, outcome = decide(STATES["present"], asked(trigger("gone")), AT)
+    _, outcome = decide(STATES["present"], asked(trigger_action("gone")), AT)
     assert outcome.failure is not None
     assert (outcome.failure.code, outcome.failure.status) == ("VersionMismatch", 404)
 
 
 def test_an_action_changes_no_version() -> None:
     before = STATES["present"]
-    next_state, outcome = decide(before, asked(trigger(tag(before))), AT)
+    next_state, outcome = decide(before, asked(trigger_action(tag(before))), AT)
     assert next_state is before
     assert outcome.action is not None
 
 
 STALE: Mapping[str, tuple[Command, Command, bool]] = {
-    "an older status": (change_status(at=later(0)), change_status(at=later(-1)), True),
-    "an equal status": (change_status(at=later(0)), change_status(at=later(0)), False),
-    "a newer status": (change_status(at=later(0)), change_status(at=later(1)), False),
-    "an older delivery": (change_delivery(at=later(0)), change_delivery(at=later(-1)), True),
-    "another aspect": (change_status(at=later(0)), change_delivery(at=later(-1)), False),
-    "the other aspect": (change_delivery(at=later(0)), change_status(at=later(-1)), False),
+    "an older status": (
+        change_status(at=seconds_later(0)),
+        change_status(at=seconds_later(-1)),
+        True,
+    ),
+    "an equal status": (
+        change_status(at=seconds_later(0)),
+        change_status(at=seconds_later(0)),
+        False,
+    ),
+    "a newer status": (
+        change_status(at=seconds_later(0)),
+        change_status(at=seconds_later(1)),
+        False,
+    ),
+    "an older delivery": (
+        change_delivery(at=seconds_later(0)),
+        change_delivery(at=seconds_later(-1)),
+        True,
+    ),
+    "another aspect": (
+        change_status(at=seconds_later(0)),
+        change_delivery(at=seconds_later(-1)),
+        False,
+    ),
+    "the other aspect": (
+        change_delivery(at=seconds_later(0)),
+        change_status(at=seconds_later(-1)),
+        False,
+    ),
     "a put older than a status": (
-        change_status(at=later(0)),
-        replace_order(lastChangedAt=later(-1).isoformat()),
+        change_status(at=seconds_later(0)),
+        replace_order(lastChangedAt=seconds_later(-1).isoformat()),
         True,
     ),
     "a put older than a delivery": (
-        change_delivery(at=later(0)),
-        replace_order(lastChangedAt=later(-1).isoformat()),
+        change_delivery(at=seconds_later(0)),
+        replace_order(lastChangedAt=seconds_later(-1).isoformat()),
         True,
     ),
-    "a put without a time": (change_status(at=later(0)), replace_order(), False),
+    "a put without a time": (change_status(at=seconds_later(0)), replace_order(), False),
     "a status older than a put": (
-        replace_order(lastChangedAt=later(0).isoformat()),
-        change_status(at=later(-1)),
+        replace_order(lastChangedAt=seconds_later(0).isoformat()),
+        change_status(at=seconds_later(-1)),
         True,
     ),
     "a delivery older than a put": (
-        replace_order(lastChangedAt=later(0).isoformat()),
-        change_delivery(at=later(-1)),
+        replace_order(lastChangedAt=seconds_later(0).isoformat()),
+        change_delivery(at=seconds_later(-1)),
         True,
     ),
 }
@@ -289,9 +313,11 @@ def test_a_change_is_stale_where_it_is_older_than_its_aspect(
     assert (next_state is before) == stale
 
 
-@pytest.mark.parametrize("late", [change_status(at=later(-1)), change_delivery(at=later(-1))])
+@pytest.mark.parametrize(
+    "late", [change_status(at=seconds_later(-1)), change_delivery(at=seconds_later(-1))]
+)
 def test_a_registration_dates_both_aspects(late: Command) -> None:
-    before = after(None, register(lastChangedAt=later(0).isoformat()))
+    before = after(None, register(lastChangedAt=seconds_later(0).isoformat()))
     _, outcome = decide(before, asked(late), AT)
     assert [warning.code for warning in outcome.warnings] == ["StaleChange"]
 
@@ -301,21 +327,21 @@ def test_a_put_without_a_time_keeps_the_times_of_the_aspects(
     change: Callable[..., Command],
 ) -> None:
     """Else an old change that arrives after it would be applied."""
-    before = after(STATES["present"], change(at=later(0)), replace_order())
-    _, outcome = decide(before, asked(change(at=later(-1))), AT)
+    before = after(STATES["present"], change(at=seconds_later(0)), replace_order())
+    _, outcome = decide(before, asked(change(at=seconds_later(-1))), AT)
     assert outcome.version is None
 
 
 def test_a_stale_change_fires_no_action() -> None:
-    before = after(STATES["present"], change_status(at=later(0)))
-    _, outcome = decide(before, asked(change_status(at=later(-1), orderAction=ACTION)), AT)
+    before = after(STATES["present"], change_status(at=seconds_later(0)))
+    _, outcome = decide(before, asked(change_status(at=seconds_later(-1), orderAction=ACTION)), AT)
     assert outcome.action is None
 
 
 def test_if_match_overrules_the_time() -> None:
     """Who names the version has seen what would be overtaken."""
-    before = after(STATES["present"], change_status(at=later(0)))
-    named = asked(change_status(at=later(-1)), if_match=f'"{tag(before)}"')
+    before = after(STATES["present"], change_status(at=seconds_later(0)))
+    named = asked(change_status(at=seconds_later(-1)), if_match=f'"{tag(before)}"')
     assert decide(before, named, AT)[1].version == 3
 
 

@@ -19,7 +19,16 @@ from order_writer.domain.decode import (
     poison_command,
 )
 from support.builders.bodies import ABSENT, order_body
-from support.builders.commands import AT, PARTITIONS, READS, delete, later, raw, record, register
+from support.builders.commands import (
+    AT,
+    PARTITIONS,
+    TOPIC_INFO,
+    command_record,
+    delete,
+    raw_record,
+    register,
+    seconds_later,
+)
 
 SECRETS = JobIdSecrets([b"s" * 32])
 OWN = TopicInfo("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
@@ -27,14 +36,14 @@ ISSUED = issue_job_id(int(AT.timestamp() * 1000), 5, SECRETS.newest_first[0])
 GOOD = register().to_json()
 
 
-def unreadable(sent: Record, reads: TopicInfo = READS) -> UnreadableCommand:
+def unreadable(sent: Record, reads: TopicInfo = TOPIC_INFO) -> UnreadableCommand:
     item = decode(sent, reads)
     assert isinstance(item, UnreadableCommand)
     assert (item.failure.code, item.failure.status) == ("ValidationFailed", 400)
     return item
 
 
-def decoded(sent: Record, reads: TopicInfo = READS) -> DecodedCommand:
+def decoded(sent: Record, reads: TopicInfo = TOPIC_INFO) -> DecodedCommand:
     item = decode(sent, reads)
     assert isinstance(item, DecodedCommand)
     return item
@@ -46,37 +55,37 @@ def header(name: str, value: bytes) -> tuple[tuple[str, bytes], ...]:
 
 @pytest.mark.parametrize("kind", [b"", b"RegisterOrder", b"RegisterOrder.v2", b"OrderDeleted.v1"])
 def test_a_type_that_names_no_command_is_refused(kind: bytes) -> None:
-    assert "ce_type" in unreadable(raw(GOOD, kind=kind.decode())).failure.detail
+    assert "ce_type" in unreadable(raw_record(GOOD, kind=kind.decode())).failure.detail
 
 
 @pytest.mark.parametrize("value", [None, b""])
 def test_an_empty_value_is_refused(value: bytes | None) -> None:
     """A tombstone is no command: the topic is not compacted."""
-    assert unreadable(raw(value)).failure.detail == "The value is empty"
+    assert unreadable(raw_record(value)).failure.detail == "The value is empty"
 
 
 @pytest.mark.parametrize("value", [b"{", b"null", b"[]", b"\xff", b'{"a":1,"a":1}', b"NaN"])
 def test_what_is_not_one_json_object_is_refused(value: bytes) -> None:
-    (error,) = unreadable(raw(value)).failure.errors
+    (error,) = unreadable(raw_record(value)).failure.errors
     assert error.pointer == ""
 
 
 def test_all_errors_of_a_command_are_listed_with_their_places() -> None:
     body = order_body("o-1", status=ABSENT, totalPrice="x", createdAt="?")
-    errors = unreadable(raw(json.dumps(body).encode())).failure.errors
+    errors = unreadable(raw_record(json.dumps(body).encode())).failure.errors
     assert {error.pointer for error in errors} == {"/status", "/totalPrice", "/createdAt"}
 
 
 def test_no_more_than_a_hundred_errors_are_kept() -> None:
     """They are stored with the job and sent in a header."""
     body = order_body("o-1", lineItems={"items": [{}] * 500})
-    assert len(unreadable(raw(json.dumps(body).encode())).failure.errors) == 100
+    assert len(unreadable(raw_record(json.dumps(body).encode())).failure.errors) == 100
 
 
 @pytest.mark.parametrize("key", [None, b"", b"o-2", b"O-1", b"o-1 ", b"\xff"])
 def test_a_key_that_is_not_the_order_id_is_refused(key: bytes | None) -> None:
     """Commands of one order would be on several partitions, in no order."""
-    (error,) = unreadable(raw(GOOD, key)).failure.errors
+    (error,) = unreadable(raw_record(GOOD, key)).failure.errors
     assert (error.pointer, error.code) == ("/orderId", "KeyMismatch")
 
 
@@ -92,7 +101,7 @@ def test_a_key_that_is_not_the_order_id_is_refused(key: bytes | None) -> None:
     ],
 )
 def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) -> None:
-    unreadable(raw(GOOD, job_id="job-1", headers=header(name, value)))
+    unreadable(raw_record(GOOD, job_id="job-1", headers=header(name, value)))
 
 
 @pytest.mark.parametrize(
@@ -100,24 +109,24 @@ def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) 
 )
 def test_an_id_that_no_link_can_hold_is_refused(job_id: bytes) -> None:
     """Its job is found under the id of its position."""
-    item = unreadable(raw(GOOD, headers=header("ce_id", job_id)))
+    item = unreadable(raw_record(GOOD, headers=header("ce_id", job_id)))
     assert item.job_id == item.fallback_job_id
     assert "ce_id" in item.failure.detail
 
 
 @pytest.mark.parametrize("job_id", ["a", "A-Z_0.9~", "a" * 255, ISSUED])
 def test_the_id_of_a_command_is_its_job_id(job_id: str) -> None:
-    assert decoded(raw(GOOD, job_id=job_id)).job_id == job_id
+    assert decoded(raw_record(GOOD, job_id=job_id)).job_id == job_id
 
 
 def test_an_unreadable_command_keeps_its_id() -> None:
     """So its sender finds out over HTTP."""
-    assert unreadable(raw(b"{", job_id="job-1")).job_id == "job-1"
+    assert unreadable(raw_record(b"{", job_id="job-1")).job_id == "job-1"
 
 
 @pytest.mark.parametrize("kind", ["RegisterOrder.v2", "RegisterOrder.v0", "RegisterOrder"])
 def test_another_version_of_a_command_is_told_which_one_is_read(kind: str) -> None:
-    assert "send RegisterOrder.v1" in unreadable(raw(GOOD, kind=kind)).failure.detail
+    assert "send RegisterOrder.v1" in unreadable(raw_record(GOOD, kind=kind)).failure.detail
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,7 @@ def test_what_only_compression_made_small_enough_is_refused(
     value: bytes, key: str, headers: tuple[tuple[str, bytes], ...]
 ) -> None:
     """Under the id that its sender knows."""
-    item = decode(raw(value, key, job_id="job-1", headers=headers), READS)
+    item = decode(raw_record(value, key, job_id="job-1", headers=headers), TOPIC_INFO)
     assert isinstance(item, UnreadableCommand)
     assert (item.failure.code, item.failure.status, item.job_id) == ("TooLarge", 413, "job-1")
 
@@ -141,52 +150,52 @@ def test_what_only_compression_made_small_enough_is_refused(
 def test_a_pointer_does_not_grow_with_the_name_it_shows() -> None:
     """An event tells it, and has a limit of its own."""
     body = order_body("o-1", billingAddress={"~" * 500_000: 1})
-    item = unreadable(raw(json.dumps(body).encode()))
+    item = unreadable(raw_record(json.dumps(body).encode()))
     assert all(len(error.pointer) < 200 for error in item.failure.errors)
 
 
 @pytest.mark.parametrize("bad", [("ce_source", b"/again"), ("ce_ifmatch", b"\xff")])
 def test_an_id_is_kept_whatever_is_wrong_with_other_headers(bad: tuple[str, bytes]) -> None:
     """Its sender looks for the job under it."""
-    assert unreadable(raw(GOOD, job_id="job-1", headers=(bad,))).job_id == "job-1"
+    assert unreadable(raw_record(GOOD, job_id="job-1", headers=(bad,))).job_id == "job-1"
 
 
 def test_a_command_without_an_id_has_that_of_its_position() -> None:
-    sent = raw(GOOD, offset=7)
+    sent = raw_record(GOOD, offset=7)
     first = decoded(sent).job_id
     others = [
         replace(sent, offset=8),
         replace(sent, partition=(sent.partition + 1) % PARTITIONS),
-        replace(sent, at=later(0.001)),
+        replace(sent, at=seconds_later(0.001)),
     ]
     ids = {first, *(decoded(other).job_id for other in others)}
-    ids.add(decoded(sent, replace(READS, topic_id="topic-2")).job_id)
+    ids.add(decoded(sent, replace(TOPIC_INFO, topic_id="topic-2")).job_id)
     assert len(ids) == 5
     assert decoded(sent).job_id == first
 
 
 def test_a_consumer_passes_over_unknown_fields() -> None:
     body = order_body("o-1") | {"colour": "red", "size": 10**300}
-    assert decoded(raw(json.dumps(body).encode())).order_id == "o-1"
+    assert decoded(raw_record(json.dumps(body).encode())).order_id == "o-1"
 
 
 @pytest.mark.parametrize("number", ["1e400", "1e-400", "9" * 4000, "1.00000000000000001"])
 def test_an_unknown_field_may_hold_any_number(number: str) -> None:
     """The fingerprint is made of all that was sent."""
     body = json.dumps(order_body("o-1") | {"colour": "?"}).replace('"?"', number)
-    assert decoded(raw(body.encode()))
+    assert decoded(raw_record(body.encode()))
 
 
 def test_a_clock_is_judged_by_the_brokers_time() -> None:
     """So a replay judges as the first reading did."""
-    body = register(createdAt=later(301).isoformat()).to_json()
-    unreadable(raw(body))
-    assert decoded(raw(body, at=later(1)))
+    body = register(createdAt=seconds_later(301).isoformat()).to_json()
+    unreadable(raw_record(body))
+    assert decoded(raw_record(body, at=seconds_later(1)))
 
 
 def test_what_came_with_the_command_is_kept() -> None:
     headers = header("ce_ifmatch", b'"tag"') + header("ce_actions", b"suppress")
-    item = decoded(raw(GOOD, headers=headers))
+    item = decoded(raw_record(GOOD, headers=headers))
     assert (item.if_match, item.suppress_actions) == ('"tag"', True)
 
 
@@ -196,22 +205,25 @@ def test_which_life_is_meant_is_kept_of_a_deletion_and_refused_elsewhere() -> No
         (header("ce_registration", b"job-1"), DeleteGuard("job-1")),
         (header("ce_contactsince", b"3"), DeleteGuard(since=3)),
     ):
-        item = decoded(replace(record(delete()), headers=(*record(delete()).headers, *named)))
+        item = decoded(
+            replace(command_record(delete()), headers=(*command_record(delete()).headers, *named))
+        )
 
         assert item.guard == guard
-        assert "DeleteOrder alone" in unreadable(raw(GOOD, headers=named)).failure.detail
+        assert "DeleteOrder alone" in unreadable(raw_record(GOOD, headers=named)).failure.detail
 
 
 @pytest.mark.parametrize("text", [b"", b"0", b"-1", b"3.0", b"v3", b"9" * 19])
 def test_since_when_is_a_version(text: bytes) -> None:
-    headers = (*record(delete()).headers, *header("ce_contactsince", text))
+    headers = (*command_record(delete()).headers, *header("ce_contactsince", text))
     assert (
-        "must be a version" in unreadable(replace(record(delete()), headers=headers)).failure.detail
+        "must be a version"
+        in unreadable(replace(command_record(delete()), headers=headers)).failure.detail
     )
 
 
 def test_a_command_on_another_partition_is_misrouted() -> None:
-    sent = record(delete())
+    sent = command_record(delete())
     assert not decoded(sent).misrouted
     assert decoded(replace(sent, partition=(sent.partition + 1) % PARTITIONS)).misrouted
 
@@ -222,7 +234,7 @@ def test_a_command_on_another_partition_is_misrouted() -> None:
 def test_a_command_of_our_own_that_is_unreadable_is_known_as_such(value: bytes) -> None:
     """It was answered 202: to refuse it would lose it, and the release is at fault."""
     mine = (("ce_source", b"/gateway"),)
-    bare = raw(value, job_id=ISSUED)
+    bare = raw_record(value, job_id=ISSUED)
     own = replace(bare, headers=(*(p for p in bare.headers if p[0] != "ce_source"), *mine))
     assert unreadable(own, OWN).own
     assert not unreadable(bare, OWN).own
@@ -230,24 +242,26 @@ def test_a_command_of_our_own_that_is_unreadable_is_known_as_such(value: bytes) 
 
 def test_a_command_of_our_own_was_judged_by_the_gateways_clock() -> None:
     """Which may be ahead of the broker's."""
-    body = register(createdAt=later(3_600).isoformat()).to_json()
-    assert decoded(raw(body, job_id=ISSUED), OWN)
+    body = register(createdAt=seconds_later(3_600).isoformat()).to_json()
+    assert decoded(raw_record(body, job_id=ISSUED), OWN)
 
 
 def test_somebody_elses_unreadable_command_stops_nobody() -> None:
-    unreadable(raw(b"{", job_id="0198a9c2-1f00-8abc-9def-0123456789ab"), OWN)
+    unreadable(raw_record(b"{", job_id="0198a9c2-1f00-8abc-9def-0123456789ab"), OWN)
 
 
-@pytest.mark.parametrize("sent", [raw(GOOD, job_id="job-1"), raw(b"{", None), raw(None, b"\xff")])
+@pytest.mark.parametrize(
+    "sent", [raw_record(GOOD, job_id="job-1"), raw_record(b"{", None), raw_record(None, b"\xff")]
+)
 def test_any_record_can_be_refused_as_poison(sent: Record) -> None:
-    item = poison_command(sent, READS)
+    item = poison_command(sent, TOPIC_INFO)
     assert (item.failure.code, item.failure.status) == ("InternalError", 500)
     assert item.job_id in {"job-1", item.fallback_job_id}
 
 
 def test_a_header_with_and_without_a_value_is_refused_like_any_garbage() -> None:
     """Headers are sorted for the fingerprint, and nothing sorts beside bytes."""
-    unreadable(raw(b"{", headers=(("ce_subject2", None), *header("ce_subject2", b"x"))))
+    unreadable(raw_record(b"{", headers=(("ce_subject2", None), *header("ce_subject2", b"x"))))
 
 
 def test_poison_that_fails_amid_decoding_keeps_the_id_of_its_sender() -> None:
@@ -256,7 +270,7 @@ def test_poison_that_fails_amid_decoding_keeps_the_id_of_its_sender() -> None:
     def broken(_: str) -> bool:
         raise RuntimeError("nobody knows why")
 
-    item = poison_command(raw(GOOD, job_id="job-1"), replace(READS, issued=broken))
+    item = poison_command(raw_record(GOOD, job_id="job-1"), replace(TOPIC_INFO, issued=broken))
     assert (item.job_id, item.order_id) == ("job-1", "o-1")
 
 
@@ -264,5 +278,5 @@ def test_a_refusal_never_repeats_what_was_sent() -> None:
     """It is stored, logged and sent in a header."""
     secret = "kim@example.com"
     body = order_body("o-1", currencyCode=secret, status=secret, createdAt=secret)
-    failure = unreadable(raw(json.dumps(body | {secret: secret}).encode())).failure
+    failure = unreadable(raw_record(json.dumps(body | {secret: secret}).encode())).failure
     assert secret not in failure.to_json().decode()

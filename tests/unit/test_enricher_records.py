@@ -15,9 +15,9 @@ from order_contracts.events import EventType
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_runtime.kafka.records import Record
 from support.builders.bodies import Json, article_body, contact_body, order_body, store_body
-from support.builders.writer_fixtures import AT, WriterFixture, reference, taken
+from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
 
-EVENT = taken(WriterFixture("o-1").register(order_body("o-1")).event)
+EVENT = read_back(WriterFixture("o-1").register(order_body("o-1")).event)
 
 
 def without(name: str) -> Headers:
@@ -72,7 +72,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     topic: Topic, body: Json, key: str
 ) -> None:
     """More fields than the contract's are passed over, so that they are never kept."""
-    record = reference(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
+    record = reference_record(topic.name, key, json.dumps({**body, "shoeSize": 41}).encode())
 
     document = reference_document(record, ContactKeys(b"secret"), "topic")
 
@@ -82,7 +82,7 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
 
 
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
-    record = reference(STORES.name, "shop", None)
+    record = reference_record(STORES.name, "shop", None)
 
     assert reference_document(record, ContactKeys(b"secret"), "topic") == {
         "_id": "shop",
@@ -92,8 +92,8 @@ def test_a_deletion_leaves_a_position_and_nothing_else() -> None:
 
 
 def test_a_contacts_deletion_leaves_what_only_who_has_the_secret_knows_again() -> None:
-    gone = reference(CONTACTS.name, "c-1", None)
-    there = reference(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
+    gone = reference_record(CONTACTS.name, "c-1", None)
+    there = reference_record(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
 
     document = reference_document(gone, ContactKeys(b"secret"), "topic")
 
@@ -115,7 +115,7 @@ def test_a_deletion_shares_its_stretch_with_nothing_about_the_same_contact(
     record: str, cut: list[str]
 ) -> None:
     records = [
-        reference(CONTACTS.name, it.strip("-"), None if it.startswith("-") else b"{}")
+        reference_record(CONTACTS.name, it.strip("-"), None if it.startswith("-") else b"{}")
         for it in record.split()
     ]
 
@@ -140,6 +140,8 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
     key: str, value: bytes, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason) as refused:
-        reference_document(reference(CONTACTS.name, key, value), ContactKeys(b"secret"), "topic")
+        reference_document(
+            reference_record(CONTACTS.name, key, value), ContactKeys(b"secret"), "topic"
+        )
 
     assert "anna" not in str(refused.value).lower()

@@ -24,7 +24,7 @@ from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import MatchKeyType
 from support.builders.bodies import Json, line, order_body
-from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, taken
+from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, read_back
 
 CONTACT = KnownContact("c-1", "Member", "sv")
 FACTS = ReferenceFacts(
@@ -46,7 +46,7 @@ def body(**deviations: object) -> Json:
 
 
 def read(written: WrittenCommand) -> ReceivedEvent:
-    return received_event(taken(written.event))
+    return received_event(read_back(written.event))
 
 
 def stored(written: WrittenCommand) -> StoredOrder | None:

@@ -21,22 +21,22 @@ from order_writer.domain.events import outgoing_records
 from support.builders.bodies import order_body
 from support.builders.commands import (
     AT,
-    READS,
+    TOPIC_INFO,
     change_status,
+    command_record,
     delete,
-    later,
-    raw,
-    record,
+    raw_record,
     register,
     replace_order,
-    trigger,
+    seconds_later,
+    trigger_action,
 )
 from support.stack.fakes import MemoryLedger, ids_of
 
 
 def applied(ledger: MemoryLedger, *records: Record) -> list[Outgoing]:
     """Apply *records* as one batch; return what is announced."""
-    return list(outgoing_records(ledger.apply([decode(each, READS) for each in records])))
+    return list(outgoing_records(ledger.apply([decode(each, TOPIC_INFO) for each in records])))
 
 
 def codes(ledger: MemoryLedger) -> dict[str, str | None]:
@@ -51,25 +51,30 @@ def log_codes(ledger: MemoryLedger) -> list[tuple[str, str]]:
 
 def again(sent: Record) -> Record:
     """Return the same command at another position, as a publisher's retry writes it."""
-    return replace(sent, offset=sent.offset + 1_000, at=later(60))
+    return replace(sent, offset=sent.offset + 1_000, at=seconds_later(60))
 
 
 BODY = order_body("o-1")
-REGISTER = record(register(), "job-1")
-SPARE = decode(REGISTER, READS).fallback_job_id
+REGISTER = command_record(register(), "job-1")
+SPARE = decode(REGISTER, TOPIC_INFO).fallback_job_id
 
 
 def test_commands_of_one_batch_build_on_each_other() -> None:
     """Register and change in one breath."""
     ledger = MemoryLedger()
-    applied(ledger, REGISTER, record(change_status(), "job-2"), record(delete(), "job-3"))
+    applied(
+        ledger,
+        REGISTER,
+        command_record(change_status(), "job-2"),
+        command_record(delete(), "job-3"),
+    )
     assert codes(ledger) == {"job-1": None, "job-2": None, "job-3": None}
     assert [ledger.jobs[f"job-{n}"].version for n in (1, 2, 3)] == [1, 2, 3]
 
 
 def test_of_many_registrations_in_a_batch_one_is_applied() -> None:
     ledger = MemoryLedger()
-    applied(ledger, *[record(register(), f"job-{n}") for n in range(5)])
+    applied(ledger, *[command_record(register(), f"job-{n}") for n in range(5)])
     assert list(codes(ledger).values()) == [None, *["OrderExists"] * 4]
 
 
@@ -90,7 +95,7 @@ def test_the_same_command_under_the_same_id_is_applied_once(*, together: bool) -
 def test_a_replay_announces_all_again_and_changes_nothing() -> None:
     """The event of a command may have been lost in a crash; its id tells a repeat."""
     ledger = MemoryLedger()
-    batch = [REGISTER, record(change_status(), "job-2"), raw(b"{", job_id="job-3")]
+    batch = [REGISTER, command_record(change_status(), "job-2"), raw_record(b"{", job_id="job-3")]
     first = applied(ledger, *batch)
     jobs, orders, log = dict(ledger.jobs), dict(ledger.orders), dict(ledger.log)
     assert applied(ledger, *batch) == first
@@ -100,7 +105,7 @@ def test_a_replay_announces_all_again_and_changes_nothing() -> None:
 def test_a_repeat_tells_the_state_of_now() -> None:
     """`version` is what the command made, `orderVersion` and `order` what is stored."""
     ledger = MemoryLedger()
-    applied(ledger, REGISTER, record(change_status(), "job-2"))
+    applied(ledger, REGISTER, command_record(change_status(), "job-2"))
     (repeat,) = applied(ledger, REGISTER)
     assert b'"version":1,"orderVersion":2' in (repeat.value or b"")
     assert b'"status":"Completed"' in (repeat.value or b"")
@@ -108,9 +113,9 @@ def test_a_repeat_tells_the_state_of_now() -> None:
 
 def test_the_same_id_for_another_command_is_refused_under_a_derived_id() -> None:
     ledger = MemoryLedger()
-    other = record(register("o-2"), "job-1")
+    other = command_record(register("o-2"), "job-1")
     applied(ledger, REGISTER, other)
-    spare = decode(other, READS).fallback_job_id
+    spare = decode(other, TOPIC_INFO).fallback_job_id
     assert codes(ledger) == {"job-1": None, spare: "IdReused"}
     assert log_codes(ledger) == [("IdReused", spare)]
     assert set(ledger.orders) == {"o-1"}
@@ -119,7 +124,7 @@ def test_the_same_id_for_another_command_is_refused_under_a_derived_id() -> None
 @pytest.mark.parametrize("together", [True, False])
 def test_a_reused_id_that_comes_again_is_refused_once(*, together: bool) -> None:
     ledger = MemoryLedger()
-    other = record(register("o-2"), "job-1")
+    other = command_record(register("o-2"), "job-1")
     if together:
         applied(ledger, REGISTER, other, other)
     else:
@@ -131,11 +136,11 @@ def test_a_reused_id_that_comes_again_is_refused_once(*, together: bool) -> None
 @pytest.mark.parametrize(
     "other",
     [
-        record(register(channel="web"), "job-1"),
-        record(delete(), "job-1"),
-        raw(register().to_json(), job_id="job-1", headers=(("ce_ifmatch", b"*"),)),
-        raw(register().to_json(), job_id="job-1", headers=(("ce_actions", b"suppress"),)),
-        raw(b"{", job_id="job-1"),
+        command_record(register(channel="web"), "job-1"),
+        command_record(delete(), "job-1"),
+        raw_record(register().to_json(), job_id="job-1", headers=(("ce_ifmatch", b"*"),)),
+        raw_record(register().to_json(), job_id="job-1", headers=(("ce_actions", b"suppress"),)),
+        raw_record(b"{", job_id="job-1"),
     ],
     ids=["data", "type", "precondition", "actions", "unreadable"],
 )
@@ -148,16 +153,16 @@ def test_a_command_is_another_where_anything_that_counts_differs(other: Record) 
 def test_spacing_and_the_order_of_members_make_no_other_command() -> None:
     """A retry may be serialised anew."""
     spaced = b'{ "orderId" : "o-1" }'
-    first = raw(b'{"orderId":"o-1"}', kind="DeleteOrder.v1", job_id="job-1")
+    first = raw_record(b'{"orderId":"o-1"}', kind="DeleteOrder.v1", job_id="job-1")
     ledger = MemoryLedger()
-    applied(ledger, first, raw(spaced, kind="DeleteOrder.v1", job_id="job-1"))
+    applied(ledger, first, raw_record(spaced, kind="DeleteOrder.v1", job_id="job-1"))
     assert len(ledger.jobs) == 1
 
 
 def test_without_an_id_each_record_is_a_command_of_its_own() -> None:
     ledger = MemoryLedger()
     body = register().to_json()
-    applied(ledger, raw(body), raw(body))
+    applied(ledger, raw_record(body), raw_record(body))
     assert list(codes(ledger).values()) == [None, "OrderExists"]
 
 
@@ -173,7 +178,7 @@ def test_a_compressed_giant_is_told_of_by_its_place(
     value: bytes, key: str, headers: tuple[tuple[str, bytes], ...]
 ) -> None:
     """With what it holds neither event nor dead letter could be published: the writer would end."""
-    sent = raw(value, key, headers=headers)
+    sent = raw_record(value, key, headers=headers)
     letter, event = applied(MemoryLedger(), sent)
     told = dict(letter.headers)
     assert told["__connect.errors.offset"] == str(sent.offset).encode()
@@ -185,8 +190,8 @@ def test_a_compressed_giant_is_told_of_by_its_place(
 def test_an_unreadable_record_ends_as_a_failed_job_and_a_dead_letter() -> None:
     """And the commands around it are applied."""
     ledger = MemoryLedger()
-    bad = raw(b"{", job_id="job-2")
-    out = applied(ledger, REGISTER, bad, record(delete(), "job-3"))
+    bad = raw_record(b"{", job_id="job-2")
+    out = applied(ledger, REGISTER, bad, command_record(delete(), "job-3"))
     assert codes(ledger) == {"job-1": None, "job-2": "ValidationFailed", "job-3": None}
     assert not ledger.jobs["job-2"].decoded
     assert ledger.jobs["job-2"].operation is Operation.UNKNOWN
@@ -206,14 +211,14 @@ def test_a_misrouted_command_is_applied_and_logged() -> None:
 def test_the_order_is_stamped_with_the_brokers_time() -> None:
     """What is decided depends on the log alone, so that it can be replayed."""
     ledger = MemoryLedger()
-    applied(ledger, replace(REGISTER, at=later(7)))
+    applied(ledger, replace(REGISTER, at=seconds_later(7)))
     order = ledger.orders["o-1"]
     assert isinstance(order, LiveOrder)
-    assert (order.registered_at, ledger.jobs["job-1"].at) == (later(7), later(7))
+    assert (order.registered_at, ledger.jobs["job-1"].at) == (seconds_later(7), seconds_later(7))
 
 
 def keyed(command: Command, job_id: str, key: str = "k") -> Record:
-    return record(command, job_id, headers=(("ce_idempotencykey", key.encode()),))
+    return command_record(command, job_id, headers=(("ce_idempotencykey", key.encode()),))
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -236,7 +241,7 @@ def test_a_retry_under_its_idempotency_key_is_an_alias_of_the_first(*, together:
 def test_a_retry_of_what_failed_fails_no_second_time() -> None:
     """It is the first job again, whatever became of that."""
     ledger = MemoryLedger()
-    registered = record(register(), "job-3")
+    registered = command_record(register(), "job-3")
     applied(ledger, keyed(delete(), "job-1"), registered, keyed(delete(), "job-2"))
     assert ledger.jobs["job-2"].alias_of == "job-1"
     assert isinstance(ledger.orders["o-1"], LiveOrder)
@@ -260,15 +265,15 @@ def replay(sent: Record, job_id: str, seconds: float = 600) -> Record:
     """Return *sent* as `orders dlq replay` sends its dead letter again."""
     header = ("orders-replay", job_id.encode())
     offset = sent.offset + 2_000
-    return replace(sent, offset=offset, at=later(seconds), headers=(*sent.headers, header))
+    return replace(sent, offset=offset, at=seconds_later(seconds), headers=(*sent.headers, header))
 
 
 def poison(ledger: MemoryLedger, sent: Record) -> None:
     """Refuse a good command, as a writer does in which it fails for a reason nobody knows."""
-    ledger.apply([poison_command(sent, READS)])
+    ledger.apply([poison_command(sent, TOPIC_INFO)])
 
 
-AHEAD = register(createdAt=later(400).isoformat()).to_json()
+AHEAD = register(createdAt=seconds_later(400).isoformat()).to_json()
 """Unreadable now, for its clock is ahead; readable when it is sent again ten minutes later."""
 
 
@@ -278,8 +283,8 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(
     job_id: str | None, *, together: bool
 ) -> None:
     """Under the id that it had, by which its sender follows it; the log says that it is over."""
-    ledger, first = MemoryLedger(), raw(AHEAD, job_id=job_id)
-    failed = decode(first, READS).job_id
+    ledger, first = MemoryLedger(), raw_record(AHEAD, job_id=job_id)
+    failed = decode(first, TOPIC_INFO).job_id
     again = replay(first, failed)
     out = applied(ledger, first, again) if together else []
     if not together:
@@ -293,7 +298,7 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(
 
 def test_the_log_read_again_after_a_replay_changes_nothing() -> None:
     """The first record is still unreadable, and is known by its bytes."""
-    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1")
+    ledger, first = MemoryLedger(), raw_record(AHEAD, job_id="job-1")
     batch = [first, replay(first, "job-1"), replay(first, "job-1", 700)]
     applied(ledger, *batch)
     stored = (dict(ledger.jobs), dict(ledger.orders), dict(ledger.log))
@@ -315,13 +320,13 @@ def test_a_command_that_was_refused_as_poison_is_settled_by_its_replay() -> None
 def test_a_writer_that_reads_more_than_the_last_one_takes_a_refused_record_for_known() -> None:
     """Without a replay it stays refused: no second job is made of it."""
     ledger = MemoryLedger()
-    ledger.apply([replace(poison_command(REGISTER, READS), fingerprint="of its bytes")])
+    ledger.apply([replace(poison_command(REGISTER, TOPIC_INFO), fingerprint="of its bytes")])
     applied(ledger, REGISTER)
     assert codes(ledger) == {"job-1": "InternalError"}
 
 
 def test_a_replay_that_fails_again_says_why_now() -> None:
-    ledger, bad = MemoryLedger(), raw(b"{", job_id="job-1")
+    ledger, bad = MemoryLedger(), raw_record(b"{", job_id="job-1")
     poison(ledger, bad)
     out = applied(ledger, replay(bad, "job-1"))
     assert codes(ledger) == {"job-1": "ValidationFailed"}
@@ -331,14 +336,14 @@ def test_a_replay_that_fails_again_says_why_now() -> None:
 
 def test_a_replay_is_judged_by_what_is_stored_now() -> None:
     """Somebody may have registered the order meanwhile."""
-    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1")
-    applied(ledger, first, record(register(), "job-2"), replay(first, "job-1"))
+    ledger, first = MemoryLedger(), raw_record(AHEAD, job_id="job-1")
+    applied(ledger, first, command_record(register(), "job-2"), replay(first, "job-1"))
     assert codes(ledger) == {"job-1": "OrderExists", "job-2": None}
 
 
 def test_a_replay_of_what_was_decided_is_a_plain_repeat() -> None:
     """A duplicate stays one, whoever says that it isn't."""
-    ledger, second = MemoryLedger(), record(register(), "job-2")
+    ledger, second = MemoryLedger(), command_record(register(), "job-2")
     applied(ledger, REGISTER, second)
     stored = dict(ledger.jobs)
     applied(ledger, replay(second, "job-2"), replay(REGISTER, "job-1"))
@@ -349,15 +354,17 @@ def test_a_replay_of_what_was_decided_is_a_plain_repeat() -> None:
 def test_a_stranger_settles_nobody_elses_job(own: str | None) -> None:
     """Who names a failed job and sends other bytes is refused, or is another command."""
     ledger = MemoryLedger()
-    applied(ledger, raw(b"{", job_id="job-1"), replay(record(register(), own), "job-1"))
+    applied(
+        ledger, raw_record(b"{", job_id="job-1"), replay(command_record(register(), own), "job-1")
+    )
     assert codes(ledger)["job-1"] == "ValidationFailed"
     assert len(ledger.jobs) == 2
 
 
 def test_a_replay_under_an_idempotency_key_that_was_used_meanwhile_is_an_alias() -> None:
     key = (("ce_idempotencykey", b"k"),)
-    ledger, first = MemoryLedger(), raw(AHEAD, job_id="job-1", headers=key)
-    retry = raw(AHEAD, job_id="job-2", headers=key, at=later(600))
+    ledger, first = MemoryLedger(), raw_record(AHEAD, job_id="job-1", headers=key)
+    retry = raw_record(AHEAD, job_id="job-2", headers=key, at=seconds_later(600))
     applied(ledger, first, retry, replay(first, "job-1"))
     assert ledger.jobs["job-1"].alias_of == "job-2"
 
@@ -373,27 +380,27 @@ class Sent:
     seconds: int
 
     def record(self, offset: int) -> Record:
-        place: dict[str, Any] = {"offset": offset, "at": later(offset)}
+        place: dict[str, Any] = {"offset": offset, "at": seconds_later(offset)}
         if self.key is not None:
             place["headers"] = (("ce_idempotencykey", self.key.encode()),)
         if self.kind in {"garbage", "ahead"}:
             value = b"{" if self.kind == "garbage" else self._command().to_json()
-            return raw(value, self.order_id, job_id=self.job, **place)
-        return record(self._command(), self.job, **place)
+            return raw_record(value, self.order_id, job_id=self.job, **place)
+        return command_record(self._command(), self.job, **place)
 
     def _command(self) -> Command:
         match self.kind:
             case "register":
                 return register(**_FIXED, order_id=self.order_id)
             case "ahead":  # at the first offsets it can't be read
-                at = later(300 + _READABLE).isoformat()
+                at = seconds_later(300 + _READABLE).isoformat()
                 return register(**_FIXED | {"createdAt": at}, order_id=self.order_id)
             case "replace":
                 return replace_order(**_FIXED, order_id=self.order_id)
             case "status":
-                return change_status(self.order_id, later(self.seconds))
+                return change_status(self.order_id, seconds_later(self.seconds))
             case "action":
-                return trigger(version_tag("a"), self.order_id)
+                return trigger_action(version_tag("a"), self.order_id)
             case _:
                 return delete(self.order_id)
 
@@ -410,7 +417,7 @@ def log_of(sent: Sequence[Sent]) -> list[Record]:
         made = each.record(offset)
         if each.kind == "replay" and records:
             first = records[each.seconds % len(records)]
-            header = ("orders-replay", decode(first, READS).job_id.encode())
+            header = ("orders-replay", decode(first, TOPIC_INFO).job_id.encode())
             kept = tuple(pair for pair in first.headers if pair[0] != "orders-replay")
             made = replace(first, offset=offset, at=made.at, headers=(*kept, header))
         records.append(made)
@@ -472,14 +479,14 @@ def test_however_a_log_is_cut_and_read_again_the_outcome_is_one(
 def test_every_record_has_an_answer(sent: list[Sent]) -> None:
     """Nothing ends in silence, whoever sent it."""
     records = log_of(sent)
-    folded = MemoryLedger().apply([decode(each, READS) for each in records])
+    folded = MemoryLedger().apply([decode(each, TOPIC_INFO) for each in records])
     assert [item.record for item, _ in folded.answers] == records
 
 
 @given(LOGS)
 def test_the_versions_of_an_order_only_grow(sent: list[Sent]) -> None:
     records = log_of(sent)
-    folded = MemoryLedger().apply([decode(each, READS) for each in records])
+    folded = MemoryLedger().apply([decode(each, TOPIC_INFO) for each in records])
     for order_id in ("o-1", "o-2"):
         made = [e.version for e in folded.entries if e.order_id == order_id and e.version]
         assert made == list(range(1, len(made) + 1))

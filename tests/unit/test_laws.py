@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from support.builders.bodies import Json, contact_body, line, matching, order_body
+from support.history.history import History, ReceivedWebhook
+from support.history.journal import PUBLICATION_ID_HEADER, InjectedFault, Publication, RecordedCall
+from support.history.log_record import COMMANDS_TOPIC, LogRecord
 from support.laws.all_laws import LAWS, check, report
-from support.laws.history import History, Hook
-from support.laws.records import Record
-from support.load.command_encoders import record_of
-from support.load.journal import MARK, Call, Fault, Publication
-from support.model.faultless_history import FaultlessHistory
-from support.model.log_reader import derived
-from support.model.model import ACTION, DELETE, REGISTER, STATUS, Command, tag_of
-from support.stack.topics import COMMANDS
+from support.laws.faultless_history import FaultlessHistory
+from support.load.command_encoders import raw_record_of
+from support.model.log_reader import derived_id
+from support.model.model import ACTION, DELETE, REGISTER, STATUS, ModelCommand, tag_of
 
 ANN, BOB = contact_body("ann"), contact_body("bob")
 NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves
@@ -32,7 +31,7 @@ def body(order_id: str, contact: Json = ANN, **deviations: Any) -> Json:
     return order_body(order_id, lines=[line(sku="mug")], contact=matching(contact), **deviations)
 
 
-def the_log() -> list[Record]:
+def the_log() -> list[LogRecord]:
     """
     Order o-1 is registered with an action, in vain once more, changed under a key, again under that
     key, deleted, registered again and acted on; o-2 belongs to nobody; o-3 is a bad record; o-4 is
@@ -40,39 +39,45 @@ def the_log() -> list[Record]:
     """
     nobody = body("o-2", orderAction=ACT) | {"contact": {**matching(ANN), "matchKey": "nobody"}}
     commands = [
-        Command(REGISTER, "o-1", "j-1", body("o-1", orderAction=ACT)),
-        Command(REGISTER, "o-1", "j-2", body("o-1")),
-        Command(STATUS, "o-1", "j-3", COMPLETED, key="k"),
-        Command(STATUS, "o-1", "j-4", COMPLETED, key="k"),
-        Command(DELETE, "o-1", "j-5"),
-        Command(REGISTER, "o-1", "j-6", body("o-1")),
-        Command(ACTION, "o-1", "j-7", {"action": "Custom", "versionTag": tag_of("j-6")}),
-        Command(REGISTER, "o-2", "j-8", nobody),
-        Command(STATUS, "o-3", "j-9", {"status": "Gone"}),
-        Command(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
-        Command(DELETE, "o-4", "j-11", registration="j-10", since=1),
+        ModelCommand(REGISTER, "o-1", "j-1", body("o-1", orderAction=ACT)),
+        ModelCommand(REGISTER, "o-1", "j-2", body("o-1")),
+        ModelCommand(STATUS, "o-1", "j-3", COMPLETED, key="k"),
+        ModelCommand(STATUS, "o-1", "j-4", COMPLETED, key="k"),
+        ModelCommand(DELETE, "o-1", "j-5"),
+        ModelCommand(REGISTER, "o-1", "j-6", body("o-1")),
+        ModelCommand(ACTION, "o-1", "j-7", {"action": "Custom", "versionTag": tag_of("j-6")}),
+        ModelCommand(REGISTER, "o-2", "j-8", nobody),
+        ModelCommand(STATUS, "o-3", "j-9", {"status": "Gone"}),
+        ModelCommand(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
+        ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=1),
     ]
     return [logged(command, offset) for offset, command in enumerate(commands)]
 
 
-def logged(command: Command, offset: int) -> Record:
+def logged(command: ModelCommand, offset: int) -> LogRecord:
     """Return the command at its place; the first two came over HTTP, the others were published."""
-    raw = record_of(command)
+    raw = raw_record_of(command)
     said = {name: str(value).encode() for name, value in raw.pairs}
     if offset < 2:
         said |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
     elif command.registration is not None:
         said |= {"ce_source": b"/enricher"}
     else:
-        said |= {MARK: f"m-{offset}".encode()}
-    return Record(
-        COMMANDS, 0, offset, NOW + offset, str(raw.key).encode(), raw.value, tuple(said.items())
+        said |= {PUBLICATION_ID_HEADER: f"m-{offset}".encode()}
+    return LogRecord(
+        COMMANDS_TOPIC,
+        0,
+        offset,
+        NOW + offset,
+        str(raw.key).encode(),
+        raw.value,
+        tuple(said.items()),
     )
 
 
-def posted(number: int, status: int | None, answer: Json, kind: str = REGISTER) -> Call:
+def posted(number: int, status: int | None, response: Json, kind: str = REGISTER) -> RecordedCall:
     trace = TRACE.format(number)
-    return Call(trace, kind, ("o-1",), 0.0, "POST", "/orders", {}, None, status, answer)
+    return RecordedCall(trace, kind, ("o-1",), 0.0, "POST", "/orders", {}, None, status, response)
 
 
 def good() -> History:
@@ -84,7 +89,7 @@ def good() -> History:
         posted(99, None, {}),
     ]
     publications = [
-        Publication(f"m-{it.offset}", COMMANDS, it.key, it.value, (), 0.0, (0, it.offset))
+        Publication(f"m-{it.offset}", COMMANDS_TOPIC, it.key, it.value, (), 0.0, (0, it.offset))
         for it in log[2:-1]
     ]
     return FaultlessHistory(log, [ANN, BOB], ["mug"], {"bob": ERASED_AT}).history(
@@ -155,7 +160,7 @@ def unsaid(topic: str, job_id: str) -> Spoil:
     return spoil
 
 
-def with_records(history: History, topic: str, records: list[Record]) -> History:
+def with_records(history: History, topic: str, records: list[LogRecord]) -> History:
     assert records != history.records.get(topic)
     return replace(history, records={**history.records, topic: records})
 
@@ -188,7 +193,7 @@ def retold(number: int, **fields: Any) -> Spoil:
 
 @breaks("what_kafka_acknowledged_is_in_the_log")
 def an_acknowledged_record_is_elsewhere(history: History) -> History:
-    sent = [replace(it, place=(0, 77)) for it in history.publications]
+    sent = [replace(it, partition_offset=(0, 77)) for it in history.publications]
     return replace(history, publications=sent)
 
 
@@ -225,19 +230,21 @@ def a_dead_letter_of_a_good_command(history: History) -> History:
 
 @breaks("every_due_action_was_delivered")
 def no_webhook(history: History) -> History:
-    return replace(history, hooks=history.hooks[1:])
+    return replace(history, webhooks=history.webhooks[1:])
 
 
 @breaks("no_action_was_sent_that_was_not_due")
 def a_webhook_of_nothing(history: History) -> History:
-    hook = history.hooks[0]
-    return replace(history, hooks=[*history.hooks, replace(hook, id=derived("action", "j-2"))])
+    webhook = history.webhooks[0]
+    return replace(
+        history, webhooks=[*history.webhooks, replace(webhook, id=derived_id("action", "j-2"))]
+    )
 
 
 @breaks("no_action_was_sent_that_was_not_due")
 def a_webhook_with_a_wrong_signature(history: History) -> History:
-    hook = replace(history.hooks[0], verified=False)
-    return replace(history, hooks=[*history.hooks, hook])
+    webhook = replace(history.webhooks[0], verified=False)
+    return replace(history, webhooks=[*history.webhooks, webhook])
 
 
 @breaks("no_order_of_an_erased_contact_is_left")
@@ -261,32 +268,32 @@ def it_was_a_later_life_of_the_order(history: History) -> History:
 @breaks("no_action_of_an_erased_contact_is_sent_later")
 def a_webhook_long_after_the_erasure(history: History) -> History:
     late = ERASED_AT / 1000 + 301
-    hooks = [replace(it, at=late) if it.order_id == "o-4" else it for it in history.hooks]
-    return replace(history, hooks=hooks)
+    webhooks = [replace(it, at=late) if it.order_id == "o-4" else it for it in history.webhooks]
+    return replace(history, webhooks=webhooks)
 
 
-def twice(history: History, *faults: Fault) -> History:
-    again: Hook = replace(history.hooks[0], at=10.0)
-    return replace(history, hooks=[*history.hooks, again], faults=faults)
+def twice(history: History, *faults: InjectedFault) -> History:
+    again: ReceivedWebhook = replace(history.webhooks[0], at=10.0)
+    return replace(history, webhooks=[*history.webhooks, again], faults=faults)
 
 
 @breaks("an_action_comes_twice_only_after_a_fault")
 def a_webhook_twice(history: History) -> History:
-    return twice(history, Fault("long before", -1_000.0, -900.0))
+    return twice(history, InjectedFault("long before", -1_000.0, -900.0))
 
 
 def test_a_webhook_may_come_twice_after_a_kill() -> None:
-    assert not check(twice(good(), Fault("the action-trigger is killed", 5.0, 6.0)))
+    assert not check(twice(good(), InjectedFault("the action-trigger is killed", 5.0, 6.0)))
 
 
 for law_broken, spoils in {
     "what_was_accepted_is_in_the_log": [
-        retold(0, answer={"jobId": "j-77"}),
+        retold(0, response={"jobId": "j-77"}),
         retold(0, kind=DELETE),
     ],
     "what_was_refused_is_not_in_the_log": [
-        retold(0, status=400, answer={"code": "ValidationFailed"}),
-        retold(0, status=503, answer={"code": "NotAccepted"}),
+        retold(0, status=400, response={"code": "ValidationFailed"}),
+        retold(0, status=503, response={"code": "NotAccepted"}),
     ],
     "every_command_has_one_job": [
         without("jobs", "j-1"),
@@ -300,7 +307,7 @@ for law_broken, spoils in {
     ],
     "a_rejected_duplicate_names_its_owner": [
         altered("jobs", "j-2", failure={"code": "OrderExists", "status": 409, "detail": "exists"}),
-        retold(2, answer={"code": "OrderExists", "jobId": "j-3"}),
+        retold(2, response={"code": "OrderExists", "jobId": "j-3"}),
     ],
     "every_job_ends_as_the_model_says": [
         altered("jobs", "j-3", warnings=[{"code": "StaleChange"}]),
@@ -313,7 +320,7 @@ for law_broken, spoils in {
         without("idempotency", "k"),
     ],
     "what_was_answered_stays_true": [
-        retold(1, answer={"job": {"jobId": "j-2", "errors": [{"code": "VersionMismatch"}]}}),
+        retold(1, response={"job": {"jobId": "j-2", "errors": [{"code": "VersionMismatch"}]}}),
     ],
     "the_stored_orders_are_the_models": [
         altered("orders", "o-2", jobId="j-1"),
@@ -362,9 +369,9 @@ def one_call_makes_two_commands(history: History) -> History:
         replace(it, headers=(*it.headers[:3], ("ce_source", b"/gateway"), TRACED))
         if it.offset == 1
         else it
-        for it in history.records[COMMANDS]
+        for it in history.records[COMMANDS_TOPIC]
     ]
-    return replace(with_records(history, COMMANDS, log), calls=calls)
+    return replace(with_records(history, COMMANDS_TOPIC, log), calls=calls)
 
 
 TRACED = ("traceparent", TRACE.format(0).encode())

@@ -25,11 +25,15 @@ from order_operations.dead_letter_view import (
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_stack.cli.main import app
-from support.builders.commands import AT, raw
+from support.builders.commands import AT, raw_record
 
 SECRET = b'{"person": "kim@example.com"}'
 SENT = dead_letter(
-    raw(SECRET, "o-1"), service="order-writer", code="ValidationFailed", reason="No.", job_id="j"
+    raw_record(SECRET, "o-1"),
+    service="order-writer",
+    code="ValidationFailed",
+    reason="No.",
+    job_id="j",
 )
 
 

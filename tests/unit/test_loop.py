@@ -22,7 +22,13 @@ from order_writer.app.batch_processor import (
 )
 from order_writer.domain.batch import BatchItem, OwnCommandUnreadable
 from order_writer.domain.decode import TopicInfo, UnreadableCommand
-from support.builders.commands import READS, change_status, raw, record, register
+from support.builders.commands import (
+    TOPIC_INFO,
+    change_status,
+    command_record,
+    raw_record,
+    register,
+)
 from support.stack.fakes import (
     Diary,
     Drained,
@@ -37,7 +43,7 @@ Failing = Callable[[Sequence[BatchItem]], Exception | None]
 
 
 def commands(count: int) -> list[Record]:
-    return [record(register(f"o-{n}"), f"job-{n}") for n in range(count)]
+    return [command_record(register(f"o-{n}"), f"job-{n}") for n in range(count)]
 
 
 @dataclass
@@ -47,7 +53,7 @@ class Parts:
     records: list[Record]
     diary: Diary = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
-    reads: TopicInfo = READS
+    reads: TopicInfo = TOPIC_INFO
 
     def __post_init__(self) -> None:
         self.source = MemorySource(self.records, self.diary)
@@ -204,8 +210,8 @@ def test_what_follows_a_refused_record_is_applied_behind_its_attempts() -> None:
 
 def test_a_refusal_tells_what_is_stored_of_its_order() -> None:
     """Its event without the order would read as if that were deleted."""
-    register_it = record(register("o-1"), "job-0")
-    parts = Parts([register_it, record(change_status("o-1"), "job-1")])
+    register_it = command_record(register("o-1"), "job-0")
+    parts = Parts([register_it, command_record(change_status("o-1"), "job-1")])
     parts.failing(whenever("job-1"))
     parts.run()
     (rejected,) = [out for out in parts.sink.published if kind(out) == b"OrderCommandRejected.v1"]
@@ -314,11 +320,11 @@ def test_a_refused_record_is_recognised_when_it_comes_again() -> None:
     parts.failing(times(ATTEMPTS_ALONE, lambda: RuntimeError("nobody knows why")))
     parts.run()
     told = dict(parts.memory.jobs)
-    letters = [record.topic for record in parts.sink.published]
+    letters = [command_record.topic for command_record in parts.sink.published]
     parts.source.committed, parts.ledger = 0, parts.memory
     parts.restart()
     assert parts.memory.jobs == told
-    assert [record.topic for record in parts.sink.published] == letters
+    assert [command_record.topic for command_record in parts.sink.published] == letters
 
 
 def test_until_every_event_is_acknowledged_nothing_is_committed() -> None:
@@ -351,7 +357,7 @@ READS_OWN = TopicInfo("topic-1", 12, lambda job_id: SECRETS.issued_at(job_id) is
 
 
 def own_garbage() -> Record:
-    sent = raw(b"{", job_id=OWN_ID)
+    sent = raw_record(b"{", job_id=OWN_ID)
     others = tuple(pair for pair in sent.headers if pair[0] != "ce_source")
     return replace(sent, headers=(*others, ("ce_source", b"/gateway")))
 
@@ -374,14 +380,14 @@ def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
 
 def test_garbage_under_the_id_of_a_command_that_is_known_is_refused() -> None:
     """Whoever posted an order knows its job id; sending it again broken stops nobody."""
-    parts = Parts([raw(register().to_json(), job_id=OWN_ID), own_garbage()], reads=READS_OWN)
+    parts = Parts([raw_record(register().to_json(), job_id=OWN_ID), own_garbage()], reads=READS_OWN)
     parts.run()
     assert parts.source.committed == 2
     assert set(parts.failures().values()) == {"ValidationFailed"}
 
 
 def test_a_garbage_record_holds_nobody_up() -> None:
-    parts = Parts([*commands(1), raw(b"{", job_id="bad"), *commands(3)[1:]])
+    parts = Parts([*commands(1), raw_record(b"{", job_id="bad"), *commands(3)[1:]])
     parts.run()
     assert parts.failures() == {"bad": "ValidationFailed"}
     assert parts.diary == ["apply", "publish", "commit"]
@@ -400,5 +406,5 @@ def test_a_garbage_record_holds_nobody_up() -> None:
 )
 def test_a_batch_is_bounded_by_its_weight(sizes: list[int], batches: list[list[int]]) -> None:
     """One record always goes, however heavy."""
-    split = split_by_size([raw(b"x" * size) for size in sizes], max_bytes=10)
+    split = split_by_size([raw_record(b"x" * size) for size in sizes], max_bytes=10)
     assert [[len(each.value or b"") for each in batch] for batch in split] == batches

@@ -8,11 +8,11 @@ import pytest
 
 from order_runtime.kafka.records import Record
 from order_writer.domain.offset_tracker import OffsetTracker
-from support.builders.commands import record, register
+from support.builders.commands import command_record, register
 
 
 def at(partition: int, offset: int) -> Record:
-    return replace(record(register("o-1"), "job-1"), partition=partition, offset=offset)
+    return replace(command_record(register("o-1"), "job-1"), partition=partition, offset=offset)
 
 
 def progress(*records: Record) -> OffsetTracker:

@@ -16,9 +16,9 @@ from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
 from order_writer.domain.decode import DecodedCommand, decode
 from support.builders.bodies import Json, order_body
-from support.builders.commands import PARTITIONS, READS, change_delivery
-from support.builders.properties import NOW, orders
-from support.stack.reading import wire
+from support.builders.commands import PARTITIONS, TOPIC_INFO, change_delivery
+from support.builders.order_strategies import NOW, order_bodies
+from support.builders.validation import parsed
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -26,7 +26,7 @@ FULL = RequestTerms(if_match='"tag"', idempotency_key="k", traceparent=TRACE)
 
 
 def registration(body: Json, now: datetime = AT) -> RegisterOrder:
-    return command_of(RegisterOrder, wire(body), now)
+    return command_of(RegisterOrder, parsed(body), now)
 
 
 def decoded(
@@ -36,7 +36,7 @@ def decoded(
     sent = Submission("job-1", command, NOW, terms, suppress_actions=suppress).record()
     partition = partition_of(sent.key or b"", PARTITIONS)
     record = Record(sent.topic, partition, 0, NOW, sent.key, sent.value, sent.headers)
-    item = decode(record, READS)
+    item = decode(record, TOPIC_INFO)
     assert isinstance(item, DecodedCommand)
     return item
 
@@ -57,7 +57,7 @@ def test_a_command_carries_its_job_its_time_and_its_terms() -> None:
     assert "ce_actions" not in headers
 
 
-@given(orders())
+@given(order_bodies())
 def test_the_writer_decodes_what_the_gateway_sends(order: Json) -> None:
     """Whatever was answered 202 can be read; else the writer would have to stop."""
     command = registration(order, NOW)
@@ -73,7 +73,7 @@ def test_the_terms_arrive(terms: RequestTerms, *, suppress: bool) -> None:
     assert item.suppress_actions == suppress
 
 
-@given(orders())
+@given(order_bodies())
 def test_the_gateway_knows_the_fingerprint_that_the_writer_finds(order: Json) -> None:
     """By which it tells a retry under an Idempotency-Key from another command."""
     command = registration(order, NOW)

@@ -8,12 +8,12 @@ from typing import Any
 
 STATES = ("absent", "present", "deleted", "again")
 ALIVE = frozenset({"present", "again"})
-MISSING = "OrderNotFound"
-CHANGES = ("replace", "delete", "change-status", "change-delivery")
+NOT_FOUND = "OrderNotFound"
+CHANGING_CALLS = ("replace", "delete", "change-status", "change-delivery")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CallCase:
     """A call to an order in a state, and what comes of it."""
 
     call: str
@@ -39,7 +39,7 @@ class Cell:
         return self.call != "delete"
 
 
-def cells() -> Iterator[Cell]:
+def call_cases() -> Iterator[CallCase]:
     for state in STATES:
         alive = state in ALIVE
         yield from _registrations(state, alive=alive)
@@ -49,51 +49,55 @@ def cells() -> Iterator[Cell]:
     yield from _preconditions()
 
 
-def _registrations(state: str, *, alive: bool) -> Iterator[Cell]:
+def _registrations(state: str, *, alive: bool) -> Iterator[CallCase]:
     for call in ("register", "bulk"):
         if alive:
-            yield Cell(call, state, 409 if call == "register" else 207, code="OrderExists")
+            yield CallCase(call, state, 409 if call == "register" else 207, code="OrderExists")
         else:
-            yield Cell(call, state, 202, end="Completed")
+            yield CallCase(call, state, 202, end="Completed")
 
 
-def _changes(state: str, *, alive: bool) -> Iterator[Cell]:
+def _changes(state: str, *, alive: bool) -> Iterator[CallCase]:
     """A change doesn't ask whether the order exists: its job tells."""
-    for call in CHANGES:
-        yield Cell(call, state, 202, end="Completed" if alive else MISSING)
-    yield Cell("replace-another", state, 400, code="ValidationFailed")
+    for call in CHANGING_CALLS:
+        yield CallCase(call, state, 202, end="Completed" if alive else NOT_FOUND)
+    yield CallCase("replace-another", state, 400, code="ValidationFailed")
 
 
-def _actions(state: str, *, alive: bool) -> Iterator[Cell]:
+def _actions(state: str, *, alive: bool) -> Iterator[CallCase]:
     if alive:
-        yield Cell("action", state, 202, end="Completed")
-        yield Cell("action-mismatch", state, 404, code="VersionMismatch")
+        yield CallCase("action", state, 202, end="Completed")
+        yield CallCase("action-mismatch", state, 404, code="VersionMismatch")
     else:
-        yield Cell("action", state, 404, code=MISSING)
+        yield CallCase("action", state, 404, code=NOT_FOUND)
 
 
-def _readings(state: str, *, alive: bool) -> Iterator[Cell]:
+def _readings(state: str, *, alive: bool) -> Iterator[CallCase]:
     known = state != "absent"
     jobs = {"absent": 0, "present": 1, "deleted": 2, "again": 3}[state]
     for call in ("get", "get-of-contact"):
-        yield Cell(call, state, 200, shows="order") if alive else Cell(call, state, 404, MISSING)
-    yield Cell("get-of-another", state, 404, MISSING)
-    yield Cell("list-of-contact", state, 200, shows=int(alive))
-    yield Cell("jobs", state, 200, shows=jobs)
+        yield (
+            CallCase(call, state, 200, shows="order")
+            if alive
+            else CallCase(call, state, 404, NOT_FOUND)
+        )
+    yield CallCase("get-of-another", state, 404, NOT_FOUND)
+    yield CallCase("list-of-contact", state, 200, shows=int(alive))
+    yield CallCase("jobs", state, 200, shows=jobs)
     if known:
-        yield Cell("history", state, 200, shows=jobs)
+        yield CallCase("history", state, 200, shows=jobs)
     else:
-        yield Cell("history", state, 404, MISSING)
-    yield Cell("integration-log", state, 200, shows=jobs - (jobs > 1))
-    yield Cell("check", state, 200, shows="there" if alive else "missing")
-    yield Cell("check-mismatch", state, 200, shows="differing" if alive else "missing")
+        yield CallCase("history", state, 404, NOT_FOUND)
+    yield CallCase("integration-log", state, 200, shows=jobs - (jobs > 1))
+    yield CallCase("check", state, 200, shows="there" if alive else "missing")
+    yield CallCase("check-mismatch", state, 200, shows="differing" if alive else "missing")
 
 
-def _preconditions() -> Iterator[Cell]:
-    for call in CHANGES:
+def _preconditions() -> Iterator[CallCase]:
+    for call in CHANGING_CALLS:
         for wanted in ("right", "any", "list"):
-            yield Cell(call, "present", 202, end="Completed", if_match=wanted)
+            yield CallCase(call, "present", 202, end="Completed", if_match=wanted)
         for wanted in ("wrong", "weak"):
-            yield Cell(call, "again", 202, end="VersionMismatch", if_match=wanted)
-        yield Cell(call, "present", 400, code="ValidationFailed", if_match="malformed")
-        yield Cell(call, "absent", 202, end=MISSING, if_match="any")
+            yield CallCase(call, "again", 202, end="VersionMismatch", if_match=wanted)
+        yield CallCase(call, "present", 400, code="ValidationFailed", if_match="malformed")
+        yield CallCase(call, "absent", 202, end=NOT_FOUND, if_match="any")

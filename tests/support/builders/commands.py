@@ -30,7 +30,7 @@ from support.builders.bodies import Json, order_body
 AT = datetime(2025, 11, 28, 12, 0, tzinfo=UTC)
 ORDER_ID = "o-1"
 PARTITIONS = 12
-READS = TopicInfo("topic-1", PARTITIONS, issued=lambda _: False)
+TOPIC_INFO = TopicInfo("topic-1", PARTITIONS, issued=lambda _: False)
 M = TypeVar("M", bound=Message)
 _OFFSETS = count()
 
@@ -59,17 +59,17 @@ def change_delivery(
     return _command(ChangeOrderDelivery, body | fields)
 
 
-def trigger(tag: str, order_id: str = ORDER_ID) -> TriggerOrderAction:
+def trigger_action(tag: str, order_id: str = ORDER_ID) -> TriggerOrderAction:
     body = {"orderId": order_id, "action": "Custom", "versionTag": tag}
     return _command(TriggerOrderAction, body)
 
 
-def record(command: Command, job_id: str | None = None, **place: Any) -> Record:
+def command_record(command: Command, job_id: str | None = None, **place: Any) -> Record:
     """Return a command as its publisher would write it; without a job id, as kcat would."""
-    return raw(command.to_json(), command.order_id, type_of(type(command)), job_id, **place)
+    return raw_record(command.to_json(), command.order_id, type_of(type(command)), job_id, **place)
 
 
-def raw(
+def raw_record(
     value: bytes | None,
     key: str | bytes | None = ORDER_ID,
     kind: str = "RegisterOrder.v1",
@@ -95,7 +95,7 @@ def raw(
     )
 
 
-def later(seconds: float) -> datetime:
+def seconds_later(seconds: float) -> datetime:
     return AT + timedelta(seconds=seconds)
 
 

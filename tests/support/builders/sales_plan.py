@@ -29,7 +29,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Sale:
     customer: Customer
     size: int
     cancelled: bool = False
@@ -64,18 +64,18 @@ def catalogue(rng: Random) -> list[Article]:
 
 
 def customers(rng: Random, seed: int, invoices: int) -> tuple[list[Customer], list[Customer]]:
-    early, late = share(invoices, 93), share(invoices, 5)
+    early, late = scaled(invoices, 93), scaled(invoices, 5)
     keys = [f"{number}-{seed}" for number in rng.sample(range(12346, 99999), early + late)]
     known = [Customer(key, "early") for key in keys[:early]]
     return known, [Customer(key, "late") for key in keys[early:]]
 
 
-def share(invoices: int, of_143: int) -> int:
+def scaled(invoices: int, of_143: int) -> int:
     """Scale a count of the real day to this one, leaving one at least."""
     return max(1, round(invoices * of_143 / 143))
 
 
-def plan(
+def plan_invoices(
     rng: Random,
     seed: int,
     articles: Sequence[Article],
@@ -83,9 +83,9 @@ def plan(
     late: Sequence[Customer],
     invoices: int,
 ) -> list[Invoice]:
-    sales = drafts(rng, seed, known, late, invoices)
-    charged = set(rng.sample(range(invoices), share(invoices, 8)))
-    stores = shops(rng, invoices)
+    sales = plan_sales(rng, seed, known, late, invoices)
+    charged = set(rng.sample(range(invoices), scaled(invoices, 8)))
+    stores = store_names(rng, invoices)
     return [
         Invoice(
             number=f"{'C' * sale.cancelled}{536365 + n}-{seed}",
@@ -99,19 +99,19 @@ def plan(
     ]
 
 
-def drafts(
+def plan_sales(
     rng: Random, seed: int, known: Sequence[Customer], late: Sequence[Customer], invoices: int
-) -> list[Draft]:
+) -> list[Sale]:
     """Say who buys how much, in the order of the day; every late contact buys at least once."""
-    guests = [Customer(f"guest-{n}-{seed}", "never") for n in range(share(invoices, 16))]
-    latecomers = [late[n % len(late)] for n in range(share(invoices, 7))]
+    guests = [Customer(f"guest-{n}-{seed}", "never") for n in range(scaled(invoices, 16))]
+    latecomers = [late[n % len(late)] for n in range(scaled(invoices, 7))]
     cancelled = [
-        Draft(rng.choice(known), rng.randint(1, 2), True) for _ in range(share(invoices, 6))
+        Sale(rng.choice(known), rng.randint(1, 2), True) for _ in range(scaled(invoices, 6))
     ]
-    large = [Draft(rng.choice(known), size) for size in large_sizes(rng, share(invoices, 2))]
+    large = [Sale(rng.choice(known), size) for size in large_sizes(rng, scaled(invoices, 2))]
     rest = invoices - len(guests) - len(latecomers) - len(cancelled) - len(large)
     regulars = rng.choices(known, k=rest)
-    usual = [Draft(buyer, usual_size(rng)) for buyer in (*guests, *latecomers, *regulars)]
+    usual = [Sale(buyer, usual_size(rng)) for buyer in (*guests, *latecomers, *regulars)]
     sales = [*cancelled, *large, *usual]
     rng.shuffle(sales)
     return sales
@@ -126,9 +126,9 @@ def usual_size(rng: Random) -> int:
     return min(USUAL, 1 + int(rng.lognormvariate(1.8, 1.3)))
 
 
-def shops(rng: Random, invoices: int) -> list[str]:
-    unknown = [UNKNOWN_STORE] * share(invoices, 2)
-    abroad = rng.choices(ABROAD, k=share(invoices, 6))
+def store_names(rng: Random, invoices: int) -> list[str]:
+    unknown = [UNKNOWN_STORE] * scaled(invoices, 2)
+    abroad = rng.choices(ABROAD, k=scaled(invoices, 6))
     stores = [*unknown, *abroad, *[HOME] * (invoices - len(unknown) - len(abroad))]
     rng.shuffle(stores)
     return stores

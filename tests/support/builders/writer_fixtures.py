@@ -171,7 +171,7 @@ def _event(entry: LedgerEntry, state: LiveOrder | Tombstone) -> Outgoing:
     return Outgoing(EVENTS.name, data.order_id.encode(), data.to_json(), envelope.headers())
 
 
-def taken(outgoing: Outgoing, *, partition: int = 0, at: datetime = AT) -> Record:
+def read_back(outgoing: Outgoing, *, partition: int = 0, at: datetime = AT) -> Record:
     """Return a record as it is read back, at the next offset."""
     return Record(
         outgoing.topic,
@@ -184,6 +184,6 @@ def taken(outgoing: Outgoing, *, partition: int = 0, at: datetime = AT) -> Recor
     )
 
 
-def reference(topic: str, key: str, value: bytes | None, **place: Any) -> Record:
+def reference_record(topic: str, key: str, value: bytes | None, **place: Any) -> Record:
     """Return a record of a reference topic; without a value it deletes."""
-    return taken(Outgoing(topic, key.encode(), value), **place)
+    return read_back(Outgoing(topic, key.encode(), value), **place)

@@ -18,9 +18,9 @@ from typing import Any, Final
 from confluent_kafka.admin import AdminClient
 
 from support.faults.tcp_proxy import TcpProxy
-from support.laws.history import TOPICS
-from support.load.journal import Journal
-from support.load.traffic import Mix
+from support.history.collector import RECORDED_TOPICS
+from support.history.journal import Journal
+from support.load.background_load import LoadProfile
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -35,13 +35,13 @@ SECONDS: Final = 240.0  # for what takes seconds on a machine that does nothing 
 @dataclass
 class FaultCluster:
     stack: RunningStack
-    mix: Mix
+    profile: LoadProfile
     rng: Random
     disk: Path | None = None
     """A small file system of its own under `broker-3`; None where mounting isn't permitted."""
     journal: Journal = field(default_factory=Journal)
-    detours: dict[tuple[str, str], TcpProxy] = field(default_factory=dict)
-    fallen: list[str] = field(default_factory=list)
+    proxies: dict[tuple[str, str], TcpProxy] = field(default_factory=dict)
+    unexpected_exits: list[str] = field(default_factory=list)
     """Parts that ended although nobody killed them, each with what was broken then."""
 
     def one_of(self, service: str) -> str:
@@ -54,10 +54,10 @@ class FaultCluster:
         """Start them side by side: of several brokers none is ready alone."""
         self._each(names, lambda name: self.stack.start(name, wait=True, **self._settings(name)))
 
-    def mend(self, broken: str) -> None:
+    def wait_until_restored(self, broken: str) -> None:
         """Wait until all is as it was; what ended by itself is noted, and started."""
         if gone := [part["name"] for part in self.parts() if part["pid"] is None]:
-            self.fallen += [f"{name}: {broken}" for name in gone]
+            self.unexpected_exits += [f"{name}: {broken}" for name in gone]
             self.start(*gone)
         until(self._is_whole, seconds=SECONDS, of="all parts ready, all replicas in sync")
 
@@ -70,16 +70,18 @@ class FaultCluster:
         threading.Event().wait(seconds)
 
     def _is_whole(self) -> bool:
-        return all(part["ready"] for part in self.parts()) and in_sync(self.stack.kafka)
+        return all(part["ready"] for part in self.parts()) and all_replicas_in_sync(
+            self.stack.kafka
+        )
 
     def _settings(self, name: str) -> Mapping[str, str]:
         service, _, number = name.rpartition("-")
-        if number != "1" or (service, KAFKA) not in self.detours:
+        if number != "1" or (service, KAFKA) not in self.proxies:
             return {}
-        kafka, mongo = self.detours[service, KAFKA], self.detours[service, MONGODB]
+        kafka, mongo = self.proxies[service, KAFKA], self.proxies[service, MONGODB]
         return {
-            "ORDERMILL_KAFKA": kafka.instead_of(self.stack.kafka),
-            "ORDERMILL_MONGO": mongo.instead_of(self.stack.mongo),
+            "ORDERMILL_KAFKA": kafka.rewritten(self.stack.kafka),
+            "ORDERMILL_MONGO": mongo.rewritten(self.stack.mongo),
         }
 
     def _each(self, names: tuple[str, ...], do: Any) -> None:
@@ -89,22 +91,22 @@ class FaultCluster:
 
 
 @contextmanager
-def through_proxies(scene: FaultCluster) -> Iterator[FaultCluster]:
+def through_proxies(cluster: FaultCluster) -> Iterator[FaultCluster]:
     """Lead the first of each service over detours; they are killed before these end."""
     first = tuple(f"{service}-1" for service in SERVICES)
-    with ExitStack() as detours:
+    with ExitStack() as proxies:
         for service in SERVICES:
-            for backend, where in ((KAFKA, scene.stack.kafka), (MONGODB, scene.stack.mongo)):
-                scene.detours[service, backend] = detours.enter_context(TcpProxy(where))
-        scene.kill(*first, signal="TERM")
-        scene.start(*first)
-        yield scene
-        alive = {part["name"] for part in scene.parts() if part["pid"] is not None}
-        scene.kill(*alive.intersection(first))
+            for backend, where in ((KAFKA, cluster.stack.kafka), (MONGODB, cluster.stack.mongo)):
+                cluster.proxies[service, backend] = proxies.enter_context(TcpProxy(where))
+        cluster.kill(*first, signal="TERM")
+        cluster.start(*first)
+        yield cluster
+        alive = {part["name"] for part in cluster.parts() if part["pid"] is not None}
+        cluster.kill(*alive.intersection(first))
 
 
-def in_sync(kafka: str) -> bool:
+def all_replicas_in_sync(kafka: str) -> bool:
     """Tell whether every partition has all its replicas."""
     seen = AdminClient({"bootstrap.servers": kafka, "log_level": 0}).list_topics(timeout=30)
-    partitions = (it for topic in TOPICS for it in seen.topics[topic].partitions.values())
+    partitions = (it for topic in RECORDED_TOPICS for it in seen.topics[topic].partitions.values())
     return all(len(it.isrs) == len(it.replicas) for it in partitions)

@@ -13,12 +13,12 @@ from typing import Any
 from bson import json_util
 
 from support.faults.cluster import FaultCluster
-from support.laws.history import collect
-from support.model.canonical import different
+from support.history.collector import collect
+from support.history.database_dump import differing_lines
 
 
 @contextmanager
-def failure_artifacts(folder: Path, scene: FaultCluster) -> Iterator[None]:
+def keep_failure_artifacts(folder: Path, cluster: FaultCluster) -> Iterator[None]:
     """Write all there is to *folder* if the body fails."""
     try:
         yield
@@ -26,41 +26,41 @@ def failure_artifacts(folder: Path, scene: FaultCluster) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         error.add_note(f"Everything known is in {folder}")
-        _keep(folder, scene)
+        _keep(folder, cluster)
         raise
 
 
-def _keep(folder: Path, scene: FaultCluster) -> None:
-    logs = scene.stack.command.home / scene.stack.name / "logs"
+def _keep(folder: Path, cluster: FaultCluster) -> None:
+    logs = cluster.stack.command.home / cluster.stack.name / "logs"
     shutil.copytree(logs, folder / "logs")
-    journal = scene.journal
+    journal = cluster.journal
     for name, found in (
         ("calls", journal.calls),
         ("publications", journal.publications),
         ("faults", journal.faults),
     ):
-        write(folder / f"{name}.ndjson", (asdict(it) for it in found))
+        write_ndjson(folder / f"{name}.ndjson", (asdict(it) for it in found))
     with suppress(Exception):  # Kafka or MongoDB may be what is broken: the rest is kept anyway
-        _keep_stored(folder, scene)
+        _keep_stored(folder, cluster)
 
 
-def _keep_stored(folder: Path, scene: FaultCluster) -> None:
-    history = collect(scene.stack, scene.journal)
+def _keep_stored(folder: Path, cluster: FaultCluster) -> None:
+    history = collect(cluster.stack, cluster.journal)
     for topic, records in history.records.items():
-        write(folder / f"topic {topic}.ndjson", (asdict(it) for it in records))
+        write_ndjson(folder / f"topic {topic}.ndjson", (asdict(it) for it in records))
     for name, documents in history.documents.items():
-        write(folder / f"collection {name}.ndjson", documents)
-    write(folder / "webhooks.ndjson", (asdict(it) for it in history.hooks))
+        write_ndjson(folder / f"collection {name}.ndjson", documents)
+    write_ndjson(folder / "webhooks.ndjson", (asdict(it) for it in history.webhooks))
 
 
-def write(path: Path, items: Iterable[Any]) -> None:
+def write_ndjson(path: Path, items: Iterable[Any]) -> None:
     with path.open("w") as file:
         file.writelines(f"{json.dumps(it, default=_plain)}\n" for it in items)
 
 
-def differing(before: str, after: str, folder: Path) -> Sequence[str]:
+def save_differences(before: str, after: str, folder: Path) -> Sequence[str]:
     """Return the lines that only one of two dumps has; both dumps are kept if there are any."""
-    if found := different(before, after):
+    if found := differing_lines(before, after):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "differences.txt").write_text("\n".join(found))
     return found

@@ -20,7 +20,7 @@ class Fault:
     """Breaks when it is entered, mends when it is left; may raise NotInjected before it breaks."""
     seconds: float = 0.0
     """How long it lasts."""
-    outlived: bool = False
+    recovers_during: bool = False
     """Whether the system recovers while it lasts: of several, one was killed. Else from its end."""
     recovery: float = 300.0
     """Seconds until all is well again, at most."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from support.faults.nemesis import Struck
-from support.laws.actions import explained
-from support.laws.calls import accepted
+from support.faults.nemesis import FaultResult
+from support.history.journal import accepted_commands
+from support.history.log_record import COMMANDS_TOPIC
+from support.laws.actions import spans_a_fault
 from support.laws.evidence import Evidence, Violation
-from support.model.log_reader import ENRICHER
-from support.stack.topics import COMMANDS
+from support.model.log_reader import ENRICHER_SOURCE
 
 PROMISES: Final[Mapping[str, frozenset[str]]] = {
     "lost": frozenset(
@@ -38,43 +38,48 @@ PROMISES: Final[Mapping[str, frozenset[str]]] = {
 OTHERS: Final = "other laws broken"
 
 
-def faults(struck: Sequence[Struck], spared: Mapping[str, str]) -> Iterator[str]:
+def fault_lines(results: Sequence[FaultResult], not_injected: Mapping[str, str]) -> Iterator[str]:
     """Give the lines about the faults: how often, and seconds to recover."""
     times: defaultdict[str, list[float]] = defaultdict(list)
-    for it in struck:
-        times[it.name].append(it.recovered)
+    for it in results:
+        times[it.name].append(it.recovery_seconds)
     yield f"{'fault':<44}{'times':>6}{'median s':>10}{'worst s':>10}"
     for name, seconds in times.items():
         yield f"{name:<44}{len(seconds):>6}{median(seconds):>10.1f}{max(seconds):>10.1f}"
-    for name, why in spared.items():
+    for name, why in not_injected.items():
         if name not in times:
             yield f"{name:<44}  not injected: {why}"
 
 
-def promises(evidence: Evidence, violations: Sequence[Violation]) -> Iterator[str]:
+def promise_lines(evidence: Evidence, violations: Sequence[Violation]) -> Iterator[str]:
     """Give the lines about what was promised."""
-    yield from (f"{name:<44}{count:>6}" for name, count in accepted_of(evidence).items())
+    yield from (f"{name:<44}{count:>6}" for name, count in load_counts(evidence).items())
     broken = Counter(_promise(it.law) for it in violations)
     yield from (f"{name:<44}{broken[name]:>6}" for name in (*PROMISES, OTHERS))
-    twice = [hooks for hooks in evidence.hooks.values() if len(hooks) > 1]
-    owing = sum(explained(hooks, evidence.history.faults) for hooks in twice)
+    twice = [webhooks for webhooks in evidence.webhooks.values() if len(webhooks) > 1]
+    owing = sum(spans_a_fault(webhooks, evidence.history.faults) for webhooks in twice)
     yield f"{'webhooks more than once':<44}{len(twice):>6}, {owing} of them across a fault"
 
 
-def accepted_of(evidence: Evidence) -> dict[str, int]:
+def load_counts(evidence: Evidence) -> dict[str, int]:
     history = evidence.history
-    began = min((it.at for it in history.records[COMMANDS]), default=0)
-    published = [it for it in history.publications if it.topic == COMMANDS and it.place]
+    began = min((it.at for it in history.records[COMMANDS_TOPIC]), default=0)
+    published = [
+        it for it in history.publications if it.topic == COMMANDS_TOPIC and it.partition_offset
+    ]
     return {
-        "commands accepted over HTTP": sum(len(list(accepted(it))) for it in history.calls),
+        "commands accepted over HTTP": sum(
+            len(list(accepted_commands(it))) for it in history.calls
+        ),
         "commands published directly": len(published),
-        "records in orders.commands": len(history.records[COMMANDS]),
+        "records in orders.commands": len(history.records[COMMANDS_TOPIC]),
         "jobs": len(evidence.jobs),
-        "webhooks received": len(history.hooks),
-        "contacts that came late": sum(it.since > began for it in evidence.people),
-        "contacts erased": sum(it.erased_at is not None for it in evidence.people),
+        "webhooks received": len(history.webhooks),
+        "contacts that came late": sum(it.since > began for it in evidence.contact_histories),
+        "contacts erased": sum(it.erased_at is not None for it in evidence.contact_histories),
         "orders deleted with them": sum(
-            it.read.record.header("ce_source") == ENRICHER for it in evidence.replay.jobs.values()
+            it.source.record.header("ce_source") == ENRICHER_SOURCE
+            for it in evidence.replay.jobs.values()
         ),
     }
 

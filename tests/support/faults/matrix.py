@@ -8,9 +8,9 @@ from typing import Final
 
 from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault
-from support.faults.network import OF_DISK, OF_NETWORK
-from support.faults.processes import OF_BROKERS, OF_MONGODS, OF_SERVICES
-from support.faults.records import OF_RECORDS
+from support.faults.network_faults import DISK_FAULTS, NETWORK_FAULTS
+from support.faults.process_faults import BROKER_FAULTS, MONGOD_FAULTS, SERVICE_FAULTS
+from support.faults.publisher_faults import PUBLISHER_FAULTS
 
 
 @contextmanager
@@ -21,10 +21,10 @@ def nothing(_: FaultCluster) -> Iterator[None]:
 
 MATRIX: Final = (
     Fault("nothing", nothing),
-    *OF_SERVICES,
-    *OF_BROKERS,
-    *OF_MONGODS,
-    *OF_NETWORK,
-    *OF_DISK,
-    *OF_RECORDS,
+    *SERVICE_FAULTS,
+    *BROKER_FAULTS,
+    *MONGOD_FAULTS,
+    *NETWORK_FAULTS,
+    *DISK_FAULTS,
+    *PUBLISHER_FAULTS,
 )

@@ -13,58 +13,58 @@ from random import Random
 
 from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault, NotInjected
-from support.load.probe import Probe
+from support.load.recovery_probe import RecoveryProbe
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class FaultResult:
     """A fault that was injected; `after` is when, in seconds since the first."""
 
     name: str
     after: float
-    recovered: float
+    recovery_seconds: float
     """Seconds from its end, or from its beginning where it is outlived, until all was well."""
 
 
 @dataclass
 class Nemesis:
-    scene: FaultCluster
-    probe: Probe
+    cluster: FaultCluster
+    probe: RecoveryProbe
     every: float
     """Seconds between the beginnings of two faults, at least."""
-    struck: list[Struck] = field(default_factory=list)
-    spared: dict[str, str] = field(default_factory=dict)
+    results: list[FaultResult] = field(default_factory=list)
+    not_injected: dict[str, str] = field(default_factory=dict)
     """Faults that could not be injected, and why."""
     began: float = field(default_factory=time.monotonic)
 
-    def strike(self, matrix: Sequence[Fault], seconds: float) -> None:
+    def run(self, matrix: Sequence[Fault], seconds: float) -> None:
         """Break things for *seconds*; what is broken then is still seen to recover."""
-        self.spared = {fault.name: "no time was left" for fault in matrix}
-        for fault in drawn(matrix, self.scene.rng):
+        self.not_injected = {fault.name: "no time was left" for fault in matrix}
+        for fault in fault_order(matrix, self.cluster.rng):
             began = time.monotonic()
             if began - self.began > seconds:
                 return
             self._inject(fault)
-            self.scene.mend(fault.name)
-            self.scene.hold(self.every - (time.monotonic() - began))
+            self.cluster.wait_until_restored(fault.name)
+            self.cluster.hold(self.every - (time.monotonic() - began))
 
     def _inject(self, fault: Fault) -> None:
         print(f"{self._now():6.0f} s  {fault.name}", end="", flush=True)
         try:
-            recovered = self._recovered(fault)
+            recovery_seconds = self._recovered(fault)
         except NotInjected as reason:
-            self.spared[fault.name] = str(reason)
+            self.not_injected[fault.name] = str(reason)
             print(f"  not injected: {reason}")
             return
-        self.spared.pop(fault.name, None)
-        self.struck.append(Struck(fault.name, self._now(), recovered))
-        print(f"  recovered after {recovered:.1f} s", flush=True)
+        self.not_injected.pop(fault.name, None)
+        self.results.append(FaultResult(fault.name, self._now(), recovery_seconds))
+        print(f"  recovered after {recovery_seconds:.1f} s", flush=True)
 
     def _recovered(self, fault: Fault) -> float:
-        with self.scene.journal.fault(fault.name), fault.on(self.scene):
-            if fault.outlived:
+        with self.cluster.journal.fault(fault.name), fault.on(self.cluster):
+            if fault.recovers_during:
                 return self._settled(fault, time.monotonic())
-            self.scene.hold(fault.seconds)
+            self.cluster.hold(fault.seconds)
             mending = time.monotonic()
         return self._settled(fault, mending)
 
@@ -76,7 +76,7 @@ class Nemesis:
         return time.monotonic() - self.began
 
 
-def drawn(matrix: Sequence[Fault], rng: Random) -> Iterator[Fault]:
+def fault_order(matrix: Sequence[Fault], rng: Random) -> Iterator[Fault]:
     """Give all faults in an order of chance, and then all that may repeat in another."""
     left = list(matrix)
     while left:

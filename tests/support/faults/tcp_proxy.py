@@ -4,10 +4,10 @@ A TCP proxy between a service and Kafka or MongoDB: latency, resets and black ho
     with Detour(stack.kafka) as kafka:
         stack.kill("order-writer-1")
         stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.instead_of(stack.kafka))
-        kafka.hole()        # nothing passes, and nobody is told
-        kafka.open()        # what was held back passes
+        kafka.block()        # nothing passes, and nobody is told
+        kafka.unblock()        # what was held back passes
         kafka.delay = 0.2   # seconds for each piece, in both directions
-        kafka.reset()       # every connection breaks; new ones may be made
+        kafka.reset_connections()       # every connection breaks; new ones may be made
 
 Kafka's brokers and MongoDB's members tell their clients where all the others are; on the way to
 the client the detour replaces these addresses by its own, which have the same length, so that no
@@ -29,9 +29,9 @@ from types import TracebackType
 from typing import Final, Self
 
 ADDRESS: Final = re.compile(r"127\.0\.0\.1:(\d{5})")
-PIECE: Final = 64 * 1024
-REST: Final = 0.05  # seconds in which the rest of a name must come, if it was one
-AT_ONCE: Final = struct.pack("ii", 1, 0)  # linger: closing breaks the connection
+CHUNK_SIZE: Final = 64 * 1024
+PARTIAL_ADDRESS_WAIT: Final = 0.05  # seconds in which the rest of a name must come, if it was one
+LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # linger: closing breaks the connection
 
 
 class TcpProxy:
@@ -48,7 +48,7 @@ class TcpProxy:
             for port in ADDRESS.findall(text)
         }
         self._ports = {port: door.getsockname()[1] for port, door in self._doors.items()}
-        self._names = names(self._ports)
+        self._names = address_replacements(self._ports)
 
     def __enter__(self) -> Self:
         for port, door in self._doors.items():
@@ -64,27 +64,27 @@ class TcpProxy:
         for door in self._doors.values():
             door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             door.close()
-        self.open()
-        self.reset()
+        self.unblock()
+        self.reset_connections()
 
-    def instead_of(self, text: str) -> str:
+    def rewritten(self, text: str) -> str:
         """Return bootstrap servers or a URI with the detour's addresses."""
         return ADDRESS.sub(lambda found: f"127.0.0.1:{self._ports[int(found[1])]}", text)
 
-    def hole(self) -> None:
+    def block(self) -> None:
         self._passable.clear()
 
-    def open(self) -> None:
+    def unblock(self) -> None:
         self._passable.set()
 
-    def reset(self) -> None:
+    def reset_connections(self) -> None:
         for one in tuple(self._open):
             self._break(one)
 
     def _break(self, one: socket.socket) -> None:
         self._open.discard(one)
         with suppress(OSError):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
             one.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
         one.close()
 
@@ -112,18 +112,18 @@ class TcpProxy:
     ) -> None:
         held = b""
         with suppress(OSError):
-            while piece := source.recv(PIECE):
+            while piece := source.recv(CHUNK_SIZE):
                 time.sleep(self.delay)
                 self._passable.wait()
-                ready, held = renamed(held + piece, replaced)
-                if held and not select.select([source], [], [], REST)[0]:
+                ready, held = replace_addresses(held + piece, replaced)
+                if held and not select.select([source], [], [], PARTIAL_ADDRESS_WAIT)[0]:
                     ready, held = ready + held, b""
                 target.sendall(ready)
         self._break(source)
         self._break(target)
 
 
-def names(ports: Mapping[int, int]) -> dict[bytes, bytes]:
+def address_replacements(ports: Mapping[int, int]) -> dict[bytes, bytes]:
     """Return what stands for each address on the wire, as Kafka writes it and as MongoDB does."""
     return {
         write(port): write(other)
@@ -140,14 +140,14 @@ def _as_mongodb_writes(port: int) -> bytes:
     return f"127.0.0.1:{port}".encode()
 
 
-def renamed(data: bytes, replaced: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
+def replace_addresses(data: bytes, replaced: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
     """Return *data* with all names replaced, and its end apart where a name may have begun."""
     for name, other in replaced.items():
         data = data.replace(name, other)
     longest = min(len(data), max(map(len, replaced), default=1) - 1)
-    begun = next((n for n in range(longest, 0, -1) if _begins(data[-n:], replaced)), 0)
+    begun = next((n for n in range(longest, 0, -1) if _may_begin_address(data[-n:], replaced)), 0)
     return data[: len(data) - begun], data[len(data) - begun :]
 
 
-def _begins(end: bytes, replaced: Mapping[bytes, bytes]) -> bool:
+def _may_begin_address(end: bytes, replaced: Mapping[bytes, bytes]) -> bool:
     return any(len(end) < len(name) and name.startswith(end) for name in replaced)

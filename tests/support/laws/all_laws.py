@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from support.history.history import History
 from support.laws import actions, calls, dead_letters, enrichment, erasure, events, jobs, orders
 from support.laws.evidence import Evidence, Finding, Violation
-from support.laws.history import History
 
 Law = Callable[[Evidence], Iterator[Finding]]
 
@@ -59,7 +59,7 @@ def check(history: History) -> list[Violation]:
     for law in LAWS:
         found = [it for it in law(evidence) if it.order_id not in broken]
         broken |= {it.order_id for it in found if it.order_id is not None}
-        violations += [Violation(law.__name__, it.said, it.order_id, it.job_id) for it in found]
+        violations += [Violation(law.__name__, it.message, it.order_id, it.job_id) for it in found]
     return violations
 
 

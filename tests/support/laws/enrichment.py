@@ -8,9 +8,9 @@ from aiokafka.partitioner import murmur2
 
 from support.builders.bodies import Json
 from support.laws.evidence import Evidence, Finding
-from support.model.expected_outcomes import contact_of
+from support.model.expected_outcomes import contact_key
 from support.model.model import ACTION, REGISTER, REPLACE
-from support.model.replay import Expected
+from support.model.replay import ExpectedJob
 
 Entry = tuple[str, str | None]
 """A code of the integration log, and what it refers to."""
@@ -18,8 +18,8 @@ Entry = tuple[str, str | None]
 
 def every_order_is_looked_at(evidence: Evidence) -> Iterator[Finding]:
     """What connects an order to a contact, or asks for an action, has its enrichment's end."""
-    for job, document in evidence.both():
-        due = connects(job) or job.end.action is not None
+    for job, document in evidence.jobs_with_documents():
+        due = job_sets_contact(job) or job.result.action is not None
         if due and "enrichment" not in document:
             yield Finding("its enrichment is pending", job.order_id, job.job_id)
 
@@ -33,22 +33,26 @@ def the_links_are_the_models(evidence: Evidence) -> Iterator[Finding]:
     model = evidence.replay.model
     for order_id in (model.history.keys() | evidence.links.keys()) - evidence.replay.unordered:
         order, link = model.order(order_id), evidence.links.get(order_id)
-        key = contact_of(order.content) if order else None
-        right = (order.connected, evidence.contacts.get(key)) if order and key else None
+        key = contact_key(order.content) if order else None
+        right = (
+            (order.contact_version, evidence.existing_contacts.get(key)) if order and key else None
+        )
         found = (link["contactVersion"], link["contactId"]) if link else None
-        gone = evidence.erased.get(key) if key else None
-        if found != right and not (order and gone and found == (order.connected, gone.contact_id)):
+        gone = evidence.erased_contacts.get(key) if key else None
+        if found != right and not (
+            order and gone and found == (order.contact_version, gone.contact_id)
+        ):
             yield Finding(f"version and contact {found}, not {right}", order_id)
 
 
 def a_missing_contact_shows_in_the_job(evidence: Evidence) -> Iterator[Finding]:
-    for job, document in evidence.both():
+    for job, document in evidence.jobs_with_documents():
         if job.step is None:
             continue
-        shown = document if job.end.alias_of is None else evidence.jobs.get(job.end.alias_of)
+        shown = document if job.result.alias_of is None else evidence.jobs.get(job.result.alias_of)
         if shown is None:
             continue
-        status, allowed = status_of(shown), evidence.fate(job).statuses
+        status, allowed = status_of(shown), evidence.outcome_of(job).statuses
         if status not in allowed:
             yield Finding(f"{status}, not {sorted(allowed)}", job.order_id, job.job_id)
 
@@ -60,37 +64,40 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
     One that came later is told of again, if the order still waited for it.
     """
     told: dict[str, list[Json]] = {}
-    for event in evidence.announced("orders.enriched"):
+    for event in evidence.events_on("orders.enriched"):
         told.setdefault(event.job_id or "", []).append(event.data)
-    for job, document in evidence.both():
-        if not connects(job) or stage_of(document) not in {"done", "contactMissing"}:
+    for job, document in evidence.jobs_with_documents():
+        if not job_sets_contact(job) or enrichment_state(document) not in {
+            "done",
+            "contactMissing",
+        }:
             continue
         order = job.step.after if job.step else None
-        key = contact_of(order.content) if order else None
-        right = {evidence.contacts.get(key) if key else None}
-        if key in evidence.erased:
-            right |= {evidence.erased[key].contact_id}
-        elif key in evidence.late(job) and not _is_current(evidence, job):
+        key = contact_key(order.content) if order else None
+        right = {evidence.existing_contacts.get(key) if key else None}
+        if key in evidence.erased_contacts:
+            right |= {evidence.erased_contacts[key].contact_id}
+        elif key in evidence.late_contacts(job) and not _is_current(evidence, job):
             right |= {None}
         found = {it.get("contactId") for it in told.get(job.job_id, ())}
         if not found & right:
             yield Finding(f"contacts {found}, none of {right}", job.order_id, job.job_id)
 
 
-def _is_current(evidence: Evidence, job: Expected) -> bool:
+def _is_current(evidence: Evidence, job: ExpectedJob) -> bool:
     """Whether the order lives, and is as this job connected it."""
     order = evidence.replay.model.order(str(job.order_id))
-    return order is not None and order.connected == job.end.version
+    return order is not None and order.contact_version == job.result.version
 
 
 def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding]:
     """Neither more nor less; what was mended since may stay, marked as resolved."""
-    for job, document in evidence.both():
-        entries = evidence.log.get(job.job_id, [])
+    for job, document in evidence.jobs_with_documents():
+        entries = evidence.integration_log.get(job.job_id, [])
         found = {entry_of(job, it) for it in entries if "resolvedAt" not in it}
         mended = {entry_of(job, it) for it in entries if "resolvedAt" in it}
-        right = due_entries(evidence, job, document)
-        if found - right - left_behind(evidence, job) or right - found - mended:
+        right = expected_entries(evidence, job, document)
+        if found - right - tolerated_entries(evidence, job) or right - found - mended:
             yield Finding(
                 f"{sorted(map(str, found))}, not {sorted(map(str, right))}",
                 job.order_id,
@@ -98,59 +105,59 @@ def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding
             )
 
 
-def left_behind(evidence: Evidence, job: Expected) -> set[Entry]:
+def tolerated_entries(evidence: Evidence, job: ExpectedJob) -> set[Entry]:
     """
     Return what a worker may have found missing before it died, although it wasn't to count.
 
     By the time that another one looked, the order had been replaced or deleted.
     """
-    order = job.step.after if job.step and connects(job) else None
+    order = job.step.after if job.step and job_sets_contact(job) else None
     if order is None:
         return set()
     missing = set(_missing(evidence, job))
     if _is_current(evidence, job) and evidence.links.get(str(job.order_id), {}).get("contactId"):
         return missing  # it has its contact: nobody may say that it hasn't
-    return missing | {("ContactMissing", contact_of(order.content)[0])}
+    return missing | {("ContactMissing", contact_key(order.content)[0])}
 
 
-def entry_of(job: Expected, document: Json) -> Entry:
+def entry_of(job: ExpectedJob, document: Json) -> Entry:
     """Return an entry; what an action lacked may be the contact of a later replacement."""
     code, reference = document["code"], document.get("reference")
-    return code, None if code == "ContactMissing" and not connects(job) else reference
+    return code, None if code == "ContactMissing" and not job_sets_contact(job) else reference
 
 
-def due_entries(evidence: Evidence, job: Expected, document: Json) -> set[Entry]:
+def expected_entries(evidence: Evidence, job: ExpectedJob, document: Json) -> set[Entry]:
     """Return the entries that a job must have, given how far its enrichment and action came."""
     due = set(_stored_entries(evidence, job))
-    stage, action = stage_of(document), action_stage_of(document)
+    stage, action = enrichment_state(document), action_stage_of(document)
     if stage == "contactMissing":
-        known = job.step.after if connects(job) and job.step else None
-        due.add(("ContactMissing", contact_of(known.content)[0] if known else None))
-    if connects(job) and stage in {"done", "contactMissing"}:
+        known = job.step.after if job_sets_contact(job) and job.step else None
+        due.add(("ContactMissing", contact_key(known.content)[0] if known else None))
+    if job_sets_contact(job) and stage in {"done", "contactMissing"}:
         due |= set(_missing(evidence, job))
     erased = "delivery" in document  # an action that was on its way: only an erasure drops it
     if action == "dropped" and not (
         erased or (job.operation == ACTION and stage == "contactMissing")
     ):
         due.add(("ActionDropped", None))
-    if action == "failed" and job.end.action:
-        due.add(("ActionFailed", job.end.action["action"]))
+    if action == "failed" and job.result.action:
+        due.add(("ActionFailed", job.result.action["action"]))
     return due
 
 
-def _stored_entries(evidence: Evidence, job: Expected) -> Iterator[Entry]:
-    if job.read.command is None:
+def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
+    if job.source.command is None:
         yield "CommandRejected", None
-    elif job.end.code == "IdReused":
+    elif job.result.code == "IdReused":
         yield "IdReused", None
-    elif job.end.alias_of is None and job.end.code != "IdempotencyKeyReused":
-        yield from ((code, None) for code in job.end.warnings)
-        if not job.read.own and is_misrouted(job, evidence.history.partitions):
+    elif job.result.alias_of is None and job.result.code != "IdempotencyKeyReused":
+        yield from ((code, None) for code in job.result.warnings)
+        if not job.source.from_gateway and is_misrouted(job, evidence.history.partitions):
             yield "Misrouted", None
 
 
-def _missing(evidence: Evidence, job: Expected) -> Iterator[Entry]:
-    body = job.read.command.body if job.read.command else {}
+def _missing(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
+    body = job.source.command.body if job.source.command else {}
     for line in body["lineItems"]["items"]:
         if line["sku"] not in evidence.articles:
             yield "ArticleMissing", line["sku"]
@@ -159,17 +166,17 @@ def _missing(evidence: Evidence, job: Expected) -> Iterator[Entry]:
         yield "StoreMissing", store
 
 
-def is_misrouted(job: Expected, partitions: int) -> bool:
-    record = job.read.record
+def is_misrouted(job: ExpectedJob, partitions: int) -> bool:
+    record = job.source.record
     place: int = (murmur2(record.key or b"") & 0x7FFFFFFF) % partitions
     return place != record.partition
 
 
-def connects(job: Expected) -> bool:
-    return job.operation in {REGISTER, REPLACE} and job.end.version is not None
+def job_sets_contact(job: ExpectedJob) -> bool:
+    return job.operation in {REGISTER, REPLACE} and job.result.version is not None
 
 
-def stage_of(document: Json) -> str | None:
+def enrichment_state(document: Json) -> str | None:
     found: str | None = document.get("enrichment", {}).get("state")
     return found
 
@@ -186,6 +193,6 @@ def status_of(document: Json) -> str:
     """Return the job's status, by the contract's rule."""
     if "failure" in document:
         return "Failed"
-    if stage_of(document) == "contactMissing":
+    if enrichment_state(document) == "contactMissing":
         return "Failed" if document["operation"] == ACTION else "CompletedWithErrors"
     return "Completed"

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 
-from support.laws.actions import acting
-from support.laws.evidence import Evidence, Finding, Person
-from support.model.expected_outcomes import connects, contact_of
-from support.model.log_reader import ENRICHER
-from support.model.model import Stored
+from support.laws.actions import jobs_with_action
+from support.laws.evidence import ContactHistory, Evidence, Finding
+from support.model.expected_outcomes import contact_key, sets_contact
+from support.model.log_reader import ENRICHER_SOURCE
+from support.model.model import ModelOrder
 
 SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may be on its way
 
@@ -19,27 +19,34 @@ def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Findin
     """None that was registered, and came to mean it, before it was erased."""
     for order_id in evidence.replay.model.history.keys() - evidence.replay.unordered:
         order = evidence.replay.model.order(order_id)
-        person = evidence.erased.get(contact_of(order.content)) if order else None
+        person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
         if order and person and _is_older(evidence, order_id, order, person):
-            yield Finding("its contact was erased", order_id, order.owner)
+            yield Finding("its contact was erased", order_id, order.registered_by)
 
 
 def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[Finding]:
     """Whatever the enricher deleted was of an erased contact since before it was erased."""
-    for job in evidence.expected():
-        deleted = job.read.record.header("ce_source") == ENRICHER and job.end.version is not None
-        if not deleted or job.read.command is None or job.step is None:
+    for job in evidence.ordered_jobs():
+        deleted = (
+            job.source.record.header("ce_source") == ENRICHER_SOURCE
+            and job.result.version is not None
+        )
+        if not deleted or job.source.command is None or job.step is None:
             continue
         steps = evidence.replay.model.history[str(job.order_id)]
         order = steps[steps.index(job.step) - 1].after
-        person = evidence.erased.get(contact_of(order.content)) if order else None
-        if order is None or person is None or _at(evidence, order.owner) > erased_at(person):
+        person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
+        if (
+            order is None
+            or person is None
+            or _at(evidence, order.registered_by) > erased_at(person)
+        ):
             yield Finding("its contact was not erased", job.order_id, job.job_id)
 
 
 def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
     """No document holds a key of an erased contact, but of orders that came to mean it later."""
-    spelt = {text: person for (_, text), person in evidence.erased.items()}
+    spelt = {text: person for (_, text), person in evidence.erased_contacts.items()}
     if not spelt:
         return
     longest_first = sorted(spelt, key=len, reverse=True)
@@ -55,32 +62,36 @@ def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
 
 def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator[Finding]:
     """What orders from before the erasure asked for is sent soon after it, or never."""
-    for job, _ in acting(evidence):
+    for job, _ in jobs_with_action(evidence):
         order = job.step.after if job.step else None
-        person = evidence.erased.get(contact_of(order.content)) if order else None
+        person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
         if order is None or person is None:
             continue
         if not _is_older(evidence, str(job.order_id), order, person):
             continue
-        for hook in evidence.hooks.get(evidence.action_of(job), ()):
-            if hook.at > erased_at(person) / 1000 + SENT_WITHIN:
-                yield Finding(f"webhook {hook.id} of an erased contact", job.order_id, job.job_id)
+        for webhook in evidence.webhooks.get(evidence.action_id(job), ()):
+            if webhook.at > erased_at(person) / 1000 + SENT_WITHIN:
+                yield Finding(
+                    f"webhook {webhook.id} of an erased contact", job.order_id, job.job_id
+                )
 
 
-def erased_at(person: Person) -> int:
+def erased_at(person: ContactHistory) -> int:
     assert person.erased_at is not None
     return person.erased_at
 
 
-def _is_older(evidence: Evidence, order_id: str, order: Stored, person: Person) -> bool:
+def _is_older(evidence: Evidence, order_id: str, order: ModelOrder, person: ContactHistory) -> bool:
     """Whether the order came to mean this contact before it was erased."""
     steps = evidence.replay.model.history[order_id]
-    since = next(_at(evidence, it.command.job_id) for it in steps if it.end.version == order.since)
-    return since <= erased_at(person)
+    contact_since = next(
+        _at(evidence, it.command.job_id) for it in steps if it.result.version == order.contact_since
+    )
+    return contact_since <= erased_at(person)
 
 
 def _at(evidence: Evidence, job_id: str) -> int:
-    return evidence.replay.jobs[job_id].read.record.at
+    return evidence.replay.jobs[job_id].source.record.at
 
 
 def _came_again(evidence: Evidence) -> set[tuple[str, str]]:
@@ -88,8 +99,8 @@ def _came_again(evidence: Evidence) -> set[tuple[str, str]]:
     found = set[tuple[str, str]]()
     for order_id, steps in evidence.replay.model.history.items():
         for step in steps:
-            order = step.after if connects(step) else None
-            person = evidence.erased.get(contact_of(order.content)) if order else None
+            order = step.after if sets_contact(step) else None
+            person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
             if person and _at(evidence, step.command.job_id) > erased_at(person):
                 found.add((order_id, person.contact_id))
     return found

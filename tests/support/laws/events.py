@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from support.laws.evidence import Event, Evidence, Finding
-from support.laws.orders import content_of
-from support.model.canonical import canonical
+from support.laws.canonical_form import canonical
+from support.laws.evidence import AnnouncedEvent, Evidence, Finding
+from support.laws.orders import canonical_content
 from support.model.model import ACTION, DELETE, DELIVERY, READ_ONLY, REGISTER, REPLACE, STATUS
-from support.model.replay import Expected
+from support.model.replay import ExpectedJob
 
-APPLIED = {
+EVENT_TYPES = {
     REGISTER: "OrderRegistered.v1",
     REPLACE: "OrderReplaced.v1",
     DELETE: "OrderDeleted.v1",
@@ -24,8 +24,8 @@ def every_outcome_is_announced(evidence: Evidence) -> Iterator[Finding]:
     """At least once, whatever became of the command."""
     for job in evidence.replay.jobs.values():
         if job.job_id not in evidence.events:
-            said = f"nobody was told of {job.read.record.place}"
-            yield Finding(said, job.order_id, job.job_id)
+            message = f"nobody was told of {job.source.record.position}"
+            yield Finding(message, job.order_id, job.job_id)
 
 
 def an_event_keeps_its_meaning(evidence: Evidence) -> Iterator[Finding]:
@@ -35,15 +35,15 @@ def an_event_keeps_its_meaning(evidence: Evidence) -> Iterator[Finding]:
         job = evidence.replay.jobs.get(job_id)
         order_id = events[0].record.name
         if job is None:
-            yield Finding(f"an event of nothing: {events[0].record.place}", order_id, job_id)
+            yield Finding(f"an event of nothing: {events[0].record.position}", order_id, job_id)
             continue
         if len({it.id for it in events}) > 1 or owners.setdefault(events[0].id, job_id) != job_id:
             yield Finding("its ce_id is not its own", order_id, job_id)
         if job.order_id in evidence.replay.unordered:
             continue
         for event in events:
-            if (found := meaning(event)) != (right := expected_meaning(job)):
-                yield Finding(f"{found}, not {right} at {event.record.place}", order_id, job_id)
+            if (found := announced_outcome(event)) != (right := expected_announcement(job)):
+                yield Finding(f"{found}, not {right} at {event.record.position}", order_id, job_id)
 
 
 def no_order_goes_back_in_version(evidence: Evidence) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def no_order_goes_back_in_version(evidence: Evidence) -> Iterator[Finding]:
     seen: set[str | None] = set()
     made: dict[str, int] = {}
     shown: dict[str, int] = {}
-    for event in evidence.announced("orders.events"):
+    for event in evidence.events_on("orders.events"):
         order_id = event.data.get("orderId") or ""
         if event.id in seen or order_id in evidence.replay.unordered:
             continue
@@ -62,8 +62,8 @@ def no_order_goes_back_in_version(evidence: Evidence) -> Iterator[Finding]:
                 continue
             back = last.get(order_id, 0) - version
             if back > 0 or (back == 0 and last is made):
-                said = f"{name} {version} at {event.record.place} after {last[order_id]}"
-                yield Finding(said, order_id, event.job_id)
+                message = f"{name} {version} at {event.record.position} after {last[order_id]}"
+                yield Finding(message, order_id, event.job_id)
             last[order_id] = version
 
 
@@ -79,25 +79,27 @@ def an_event_carries_the_order_as_it_was(evidence: Evidence) -> Iterator[Finding
             shown = canonical(
                 {name: it for name, it in found.items() if name not in READ_ONLY} if found else None
             )
-            tag = found.get("versionTag") if found else None
-            if (shown, tag) != ((content_of(right), right.tag) if right else (None, None)):
-                said = f"another order than version {version} at {event.record.place}"
-                yield Finding(said, order_id, job_id)
+            version_tag = found.get("versionTag") if found else None
+            if (shown, version_tag) != (
+                (canonical_content(right), right.version_tag) if right else (None, None)
+            ):
+                message = f"another order than version {version} at {event.record.position}"
+                yield Finding(message, order_id, job_id)
 
 
-def meaning(event: Event) -> tuple[object, ...]:
+def announced_outcome(event: AnnouncedEvent) -> tuple[object, ...]:
     data = event.data
     error, action = data.get("error"), data.get("action")
     code = error["code"] if error else None
     return event.kind, data.get("version"), code, action["action"] if action else None
 
 
-def expected_meaning(job: Expected) -> tuple[object, ...]:
-    end = job.end
-    action = end.action["action"] if end.action else None
-    if end.code is not None:
-        return "OrderCommandRejected.v1", None, end.code, None
-    changed = end.version is not None or end.action is not None
-    if not changed or end.alias_of is not None:
+def expected_announcement(job: ExpectedJob) -> tuple[object, ...]:
+    result = job.result
+    action = result.action["action"] if result.action else None
+    if result.code is not None:
+        return "OrderCommandRejected.v1", None, result.code, None
+    changed = result.version is not None or result.action is not None
+    if not changed or result.alias_of is not None:
         return "OrderUnchanged.v1", None, None, action
-    return APPLIED[job.operation], end.version, None, action
+    return EVENT_TYPES[job.operation], result.version, None, action

@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Any, Final
 
 from support.builders.bodies import Json
-from support.laws.history import History, Hook
-from support.laws.records import Record
+from support.history.history import History, ReceivedWebhook
+from support.history.log_record import COMMANDS_TOPIC, LogRecord
 from support.model.expected_outcomes import ExpectedOutcome, expected_outcome
-from support.model.log_reader import GATEWAY, derived
-from support.model.model import Stored
-from support.model.replay import Expected, Replay, replayed
-from support.stack.topics import COMMANDS
+from support.model.log_reader import GATEWAY_SOURCE, derived_id
+from support.model.model import ModelOrder
+from support.model.replay import ExpectedJob, Replay, replay
 
 MATCH_KEYS: Final[Mapping[str, str]] = {
     "ContactId": "contactId",
@@ -28,7 +27,7 @@ MATCH_KEYS: Final[Mapping[str, str]] = {
 }
 ContactKey = tuple[str, str]
 """A matchKeyType and a matchKey."""
-LOOKED_AT_WITHIN: Final = 300_000
+ENRICHED_WITHIN: Final = 300_000
 """Milliseconds after which a contact and an order that came before are certainly looked at."""
 
 
@@ -37,25 +36,25 @@ class Violation:
     """A law that was broken, and what shows it."""
 
     law: str
-    said: str
+    message: str
     order_id: str | None = None
     job_id: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.law}: {self.said} (order {self.order_id}, job {self.job_id})"
+        return f"{self.law}: {self.message} (order {self.order_id}, job {self.job_id})"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A violation before it is known which law found it."""
 
-    said: str
+    message: str
     order_id: str | None = None
     job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ContactHistory:
     """A contact, from its first message on; times in milliseconds since 1970, by the log."""
 
     contact_id: str
@@ -72,18 +71,18 @@ class Person:
                 yield kind, self.body[name]
 
 
-def person(contact_id: str, told: Sequence[Record]) -> Person | None:
+def contact_history(contact_id: str, told: Sequence[LogRecord]) -> ContactHistory | None:
     """Return the contact that these messages tell of; None where they only delete it."""
     known, last = [it for it in told if it.value is not None], told[-1]
     if not known:
         return None
     erased_at = last.at if last.value is None else None
-    return Person(contact_id, known[-1].json(), known[0].at, erased_at)
+    return ContactHistory(contact_id, known[-1].json(), known[0].at, erased_at)
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    record: Record
+class AnnouncedEvent:
+    record: LogRecord
     id: str | None
     kind: str | None
     data: Json
@@ -99,7 +98,7 @@ class Evidence:
 
     @cached_property
     def replay(self) -> Replay:
-        return replayed(self.history.records.get(COMMANDS, ()), self.history.topic_id)
+        return replay(self.history.records.get(COMMANDS_TOPIC, ()), self.history.topic_id)
 
     @cached_property
     def jobs(self) -> dict[str, Json]:
@@ -118,120 +117,124 @@ class Evidence:
         return self._by_id("deliveries")
 
     @cached_property
-    def events(self) -> dict[str, list[Event]]:
+    def events(self) -> dict[str, list[AnnouncedEvent]]:
         """The announced outcomes by job, in the order of the log."""
-        return grouped(self.announced("orders.events"), lambda it: it.job_id or "")
+        return group_by(self.events_on("orders.events"), lambda it: it.job_id or "")
 
     @cached_property
-    def hooks(self) -> dict[str, list[Hook]]:
+    def webhooks(self) -> dict[str, list[ReceivedWebhook]]:
         """The webhooks whose signature was right, by action, in the order they came."""
-        hooks = sorted(self.history.hooks, key=lambda it: it.at)
-        return grouped((it for it in hooks if it.verified), lambda it: it.id)
+        webhooks = sorted(self.history.webhooks, key=lambda it: it.at)
+        return group_by((it for it in webhooks if it.verified), lambda it: it.id)
 
     @cached_property
-    def log(self) -> dict[str, list[Json]]:
+    def integration_log(self) -> dict[str, list[Json]]:
         """The integration log by job."""
-        return grouped(self.history.documents.get("integration_log", ()), lambda it: it["jobId"])
+        return group_by(self.history.documents.get("integration_log", ()), lambda it: it["jobId"])
 
     @cached_property
-    def commands(self) -> dict[str, list[Record]]:
+    def gateway_records(self) -> dict[str, list[LogRecord]]:
         """The records of our gateway by the trace of the call that they come from."""
-        ours = self.history.records.get(COMMANDS, ())
-        issued = (it for it in ours if it.header("ce_source") == GATEWAY)
-        return grouped(issued, lambda it: it.header("traceparent") or "")
+        ours = self.history.records.get(COMMANDS_TOPIC, ())
+        issued = (it for it in ours if it.header("ce_source") == GATEWAY_SOURCE)
+        return group_by(issued, lambda it: it.header("traceparent") or "")
 
     @cached_property
-    def people(self) -> list[Person]:
+    def contact_histories(self) -> list[ContactHistory]:
         """All contacts that there ever were; one that is erased doesn't come again."""
-        told = grouped(self.history.records.get("reference.contacts", ()), lambda it: it.name)
-        return [it for name, found in told.items() if (it := person(name, found)) is not None]
+        told = group_by(self.history.records.get("reference.contacts", ()), lambda it: it.name)
+        return [
+            it for name, found in told.items() if (it := contact_history(name, found)) is not None
+        ]
 
     @cached_property
-    def contacts(self) -> dict[ContactKey, str]:
+    def existing_contacts(self) -> dict[ContactKey, str]:
         """The contacts that exist in the end: their ids by (matchKeyType, matchKey)."""
-        there = (it for it in self.people if it.erased_at is None)
+        there = (it for it in self.contact_histories if it.erased_at is None)
         return {key: it.contact_id for it in there for key in it.keys}
 
     @cached_property
-    def erased(self) -> dict[ContactKey, Person]:
+    def erased_contacts(self) -> dict[ContactKey, ContactHistory]:
         """The contacts that were erased."""
-        gone = (it for it in self.people if it.erased_at is not None)
+        gone = (it for it in self.contact_histories if it.erased_at is not None)
         return {key: it for it in gone for key in it.keys}
 
-    def late(self, job: Expected) -> set[ContactKey]:
+    def late_contacts(self, job: ExpectedJob) -> set[ContactKey]:
         """
         Return the keys of contacts that may have come after this job was looked at.
 
         Those that were there before the first command are known to every job.
         """
-        first = min((it.at for it in self.history.records.get(COMMANDS, ())), default=0)
-        since = max(self._shown(job).read.record.at - LOOKED_AT_WITHIN, first)
-        coming = (it for it in self.people if it.erased_at is None and it.since > since)
+        first = min((it.at for it in self.history.records.get(COMMANDS_TOPIC, ())), default=0)
+        since = max(self._shown(job).source.record.at - ENRICHED_WITHIN, first)
+        coming = (it for it in self.contact_histories if it.erased_at is None and it.since > since)
         return {key for it in coming for key in it.keys}
 
     @cached_property
     def articles(self) -> dict[str, Json]:
-        return self.known("reference.articles")
+        return self.latest_by_key("reference.articles")
 
     @cached_property
     def stores(self) -> dict[str, Json]:
-        return self.known("reference.stores")
+        return self.latest_by_key("reference.stores")
 
-    def known(self, topic: str) -> dict[str, Json]:
+    def latest_by_key(self, topic: str) -> dict[str, Json]:
         """Return what a compacted topic says last, by key."""
         last = {it.name or "": it for it in self.history.records.get(topic, ())}
         return {key: it.json() for key, it in last.items() if it.value is not None}
 
-    def announced(self, topic: str) -> Iterator[Event]:
+    def events_on(self, topic: str) -> Iterator[AnnouncedEvent]:
         for record in self.history.records.get(topic, ()):
-            yield Event(record, record.header("ce_id"), record.header("ce_type"), record.json())
+            yield AnnouncedEvent(
+                record, record.header("ce_id"), record.header("ce_type"), record.json()
+            )
 
-    def expected(self) -> Iterator[Expected]:
+    def ordered_jobs(self) -> Iterator[ExpectedJob]:
         """Give every job that there must be whose end the model knows, in the order of the log."""
         for job in self.replay.jobs.values():
             if job.order_id not in self.replay.unordered:
                 yield job
 
-    def both(self) -> Iterator[tuple[Expected, Json]]:
+    def jobs_with_documents(self) -> Iterator[tuple[ExpectedJob, Json]]:
         """Give these jobs together with their documents; a missing one is another law's affair."""
-        for job in self.expected():
+        for job in self.ordered_jobs():
             if job.job_id in self.jobs:
                 yield job, self.jobs[job.job_id]
 
-    def fate(self, job: Expected) -> ExpectedOutcome:
-        if job.job_id not in self._fates:
-            late = self.late(job)
-            certain = self.contacts.keys() - late
+    def outcome_of(self, job: ExpectedJob) -> ExpectedOutcome:
+        if job.job_id not in self._outcomes:
+            late = self.late_contacts(job)
+            certain = self.existing_contacts.keys() - late
             found = expected_outcome(
-                self.replay.model, certain, job.job_id, late, self.erased.keys()
+                self.replay.model, certain, job.job_id, late, self.erased_contacts.keys()
             )
-            self._fates[job.job_id] = found
-        return self._fates[job.job_id]
+            self._outcomes[job.job_id] = found
+        return self._outcomes[job.job_id]
 
-    def _shown(self, job: Expected) -> Expected:
+    def _shown(self, job: ExpectedJob) -> ExpectedJob:
         """Return the job that this one shows: its own, or the one that it repeats."""
-        return self.replay.jobs.get(job.end.alias_of or "", job)
+        return self.replay.jobs.get(job.result.alias_of or "", job)
 
     @cached_property
-    def _fates(self) -> dict[str, ExpectedOutcome]:
+    def _outcomes(self) -> dict[str, ExpectedOutcome]:
         return {}
 
     @cached_property
-    def versions(self) -> dict[str, dict[int, Stored | None]]:
+    def versions(self) -> dict[str, dict[int, ModelOrder | None]]:
         """What each order was at each of its versions, None where it was deleted."""
         return {
-            order_id: {it.end.version: it.after for it in steps if it.end.version is not None}
+            order_id: {it.result.version: it.after for it in steps if it.result.version is not None}
             for order_id, steps in self.replay.model.history.items()
         }
 
-    def action_of(self, job: Expected) -> str:
-        return derived("action", job.job_id)
+    def action_id(self, job: ExpectedJob) -> str:
+        return derived_id("action", job.job_id)
 
     def _by_id(self, collection: str) -> dict[str, Json]:
         return {it["_id"]: it for it in self.history.documents.get(collection, ())}
 
 
-def grouped(items: Iterable[Any], key: Any) -> dict[str, list[Any]]:
+def group_by(items: Iterable[Any], key: Any) -> dict[str, list[Any]]:
     found: defaultdict[str, list[Any]] = defaultdict(list)
     for item in items:
         found[key(item)].append(item)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from support.builders.bodies import Json
-from support.laws.calls import accepted, answers
+from support.history.journal import accepted_commands, responses_by_order
 from support.laws.evidence import Evidence, Finding
 from support.model.model import DELETE, REGISTER
-from support.model.replay import Expected
+from support.model.replay import ExpectedJob
 
 
 def every_command_has_one_job(evidence: Evidence) -> Iterator[Finding]:
     """Whoever sent it and whatever it holds; and there is no job without a command."""
     for job in evidence.replay.jobs.values():
         if job.job_id not in evidence.jobs:
-            yield Finding(f"no job for {job.read.record.place}", job.order_id, job.job_id)
+            yield Finding(f"no job for {job.source.record.position}", job.order_id, job.job_id)
     for job_id, document in evidence.jobs.items():
         if job_id not in evidence.replay.jobs:
             yield Finding("a job without a command", document.get("orderId"), job_id)
@@ -24,38 +24,40 @@ def every_command_has_one_job(evidence: Evidence) -> Iterator[Finding]:
 def only_one_order_is_ever_created(evidence: Evidence) -> Iterator[Finding]:
     """Between two deletions one registration of an orderId succeeds."""
     alive: dict[str, str] = {}
-    for job, _ in _done(evidence):
+    for job, _ in _effective_jobs(evidence):
         order_id = str(job.order_id)
-        if job.operation == DELETE and job.end.version is not None:
+        if job.operation == DELETE and job.result.version is not None:
             alive.pop(order_id, None)
         elif job.operation == REGISTER:
             if order_id in alive:
-                said = f"registered at {job.read.record.place}, and by job {alive[order_id]}"
-                yield Finding(said, order_id, job.job_id)
+                message = (
+                    f"registered at {job.source.record.position}, and by job {alive[order_id]}"
+                )
+                yield Finding(message, order_id, job.job_id)
             alive[order_id] = job.job_id
 
 
 def versions_only_grow(evidence: Evidence) -> Iterator[Finding]:
     """In the order of the log, over deletion and the next registration."""
     last: dict[str, int] = {}
-    for job, document in _done(evidence):
+    for job, document in _effective_jobs(evidence):
         version = document.get("version")
         if version is None:
             continue
         order_id = str(job.order_id)
         if version <= last.get(order_id, 0):
-            said = f"version {version} at {job.read.record.place} after {last[order_id]}"
-            yield Finding(said, order_id, job.job_id)
+            message = f"version {version} at {job.source.record.position} after {last[order_id]}"
+            yield Finding(message, order_id, job.job_id)
         last[order_id] = version
 
 
 def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
     """The version that a job made is the model's, and the order stands at the last one."""
-    for job, document in evidence.both():
-        if document.get("version") != job.end.version:
-            said = f"version {document.get('version')}, not {job.end.version}"
-            yield Finding(said, job.order_id, job.job_id)
-    for order_id in _ordered(evidence):
+    for job, document in evidence.jobs_with_documents():
+        if document.get("version") != job.result.version:
+            message = f"version {document.get('version')}, not {job.result.version}"
+            yield Finding(message, job.order_id, job.job_id)
+    for order_id in _ordered_orders(evidence):
         stored = evidence.orders.get(order_id, {}).get("version", 0)
         if stored != (right := evidence.replay.model.version(order_id)):
             yield Finding(f"the order is at version {stored}, not {right}", order_id)
@@ -64,29 +66,31 @@ def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
 def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding]:
     """A 409 names the job that registered the order, in its job as at the door."""
     owners: dict[str, set[str]] = {}
-    for job, _ in _done(evidence):
+    for job, _ in _effective_jobs(evidence):
         if job.operation == REGISTER:
             owners.setdefault(str(job.order_id), set()).add(job.job_id)
-    for job, document in evidence.both():
-        if job.end.code == "OrderExists":
+    for job, document in evidence.jobs_with_documents():
+        if job.result.code == "OrderExists":
             detail = document.get("failure", {}).get("detail", "")
-            if not any(owner in detail for owner in owners.get(str(job.order_id), ())):
+            if not any(
+                registered_by in detail for registered_by in owners.get(str(job.order_id), ())
+            ):
                 yield Finding(f"names nobody: {detail}", job.order_id, job.job_id)
     for call in evidence.history.calls:
-        for order_id, answer in answers(call):
-            refused = answer["status"] == 409 and "job" not in answer
-            unknown = answer.get("jobId") not in owners.get(order_id, ())
+        for order_id, response in responses_by_order(call):
+            refused = response["status"] == 409 and "job" not in response
+            unknown = response.get("jobId") not in owners.get(order_id, ())
             if refused and unknown and order_id not in evidence.replay.unordered:
-                yield Finding(f"409 names {answer.get('jobId')}", order_id)
+                yield Finding(f"409 names {response.get('jobId')}", order_id)
 
 
 def every_job_ends_as_the_model_says(evidence: Evidence) -> Iterator[Finding]:
-    for job, document in evidence.both():
-        found, right = end_of(document), expected_end(job)
+    for job, document in evidence.jobs_with_documents():
+        found, right = stored_result(document), expected_result(job)
         wrong = [name for name in right if found[name] != right[name]]
         if wrong:
-            said = ", ".join(f"{name} {found[name]!r}, not {right[name]!r}" for name in wrong)
-            yield Finding(f"{said} at {job.read.record.place}", job.order_id, job.job_id)
+            message = ", ".join(f"{name} {found[name]!r}, not {right[name]!r}" for name in wrong)
+            yield Finding(f"{message} at {job.source.record.position}", job.order_id, job.job_id)
 
 
 def an_idempotency_key_belongs_to_its_first_command(evidence: Evidence) -> Iterator[Finding]:
@@ -97,27 +101,27 @@ def an_idempotency_key_belongs_to_its_first_command(evidence: Evidence) -> Itera
             job_id = first.get(key) or found[key]
             job = evidence.replay.jobs.get(job_id)
             if job is None or job.order_id not in evidence.replay.unordered:
-                said = f"key of {found.get(key)}, not {first.get(key)}"
-                yield Finding(said, job.order_id if job else None, job_id)
+                message = f"key of {found.get(key)}, not {first.get(key)}"
+                yield Finding(message, job.order_id if job else None, job_id)
 
 
 def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
     """A caller that waited was told the end that the job still has."""
     for call in evidence.history.calls:
-        for order_id, answer in answers(call):
-            told = answer.get("job") or (answer if answer["status"] == 200 else None)
-            if told is None or order_id in evidence.replay.unordered or "rows" in call.answer:
+        for order_id, response in responses_by_order(call):
+            told = response.get("job") or (response if response["status"] == 200 else None)
+            if told is None or order_id in evidence.replay.unordered or "rows" in call.response:
                 continue
             job = evidence.replay.jobs.get(told["jobId"])
-            if job is not None and _failure_told(told) != _failure_shown(evidence, job):
-                yield Finding(f"told {_failure_told(told)}", order_id, told["jobId"])
-        for order_id, job_id in accepted(call):
+            if job is not None and _answered_failure(told) != _expected_failure(evidence, job):
+                yield Finding(f"told {_answered_failure(told)}", order_id, told["jobId"])
+        for order_id, job_id in accepted_commands(call):
             job = evidence.replay.jobs.get(job_id)
             if job is not None and job.operation != call.kind:
                 yield Finding(f"asked {call.kind}, got {job.operation}", order_id, job_id)
 
 
-def end_of(document: Json) -> Json:
+def stored_result(document: Json) -> Json:
     """Return what a job document says of its end, in the model's words."""
     failure, action = document.get("failure"), document.get("action")
     return {
@@ -131,38 +135,38 @@ def end_of(document: Json) -> Json:
     }
 
 
-def expected_end(job: Expected) -> Json:
-    end = job.end
+def expected_result(job: ExpectedJob) -> Json:
+    result = job.result
     return {
         "operation": job.operation,
         "order": job.order_id,
-        "failure": end.code and (end.code, end.status),
-        "warnings": end.warnings,
-        "alias": end.alias_of,
-        "action": end.action and end.action["action"],
-        "undecoded": job.read.command is None,
+        "failure": result.code and (result.code, result.status),
+        "warnings": result.warnings,
+        "alias": result.alias_of,
+        "action": result.action and result.action["action"],
+        "undecoded": job.source.command is None,
     }
 
 
-def _done(evidence: Evidence) -> Iterator[tuple[Expected, Json]]:
+def _effective_jobs(evidence: Evidence) -> Iterator[tuple[ExpectedJob, Json]]:
     """Give the jobs that did something, as their documents say, in the order of the log."""
-    for job, document in evidence.both():
+    for job, document in evidence.jobs_with_documents():
         if "failure" not in document and "aliasOf" not in document and job.order_id is not None:
             yield job, document
 
 
-def _ordered(evidence: Evidence) -> set[str]:
+def _ordered_orders(evidence: Evidence) -> set[str]:
     known = evidence.orders.keys() | evidence.replay.model.history.keys()
     return known - evidence.replay.unordered
 
 
-def _failure_told(job: Json) -> str | None:
+def _answered_failure(job: Json) -> str | None:
     """Return the code of the storage failure; a missing contact is none, it comes later."""
     codes = [error["code"] for error in job.get("errors") or ()]
     return next((code for code in codes if code != "ContactMissing"), None)
 
 
-def _failure_shown(evidence: Evidence, job: Expected) -> str | None:
+def _expected_failure(evidence: Evidence, job: ExpectedJob) -> str | None:
     """Return the code that the job shows: an alias shows what it repeats."""
-    shown = evidence.replay.jobs.get(job.end.alias_of or "", job)
-    return shown.end.code
+    shown = evidence.replay.jobs.get(job.result.alias_of or "", job)
+    return shown.result.code

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from support.builders.bodies import Json
+from support.laws.canonical_form import canonical
 from support.laws.evidence import Evidence, Finding
-from support.model.canonical import canonical
-from support.model.model import Model, Stored, tag_of
+from support.model.model import ModelOrder, OrderModel, tag_of
 
 
 def the_stored_orders_are_the_models(evidence: Evidence) -> Iterator[Finding]:
@@ -15,15 +15,17 @@ def the_stored_orders_are_the_models(evidence: Evidence) -> Iterator[Finding]:
     model = evidence.replay.model
     known = evidence.orders.keys() | model.history.keys()
     for order_id in known - evidence.replay.unordered:
-        found, right = stored(evidence.orders.get(order_id)), held(model, order_id)
+        found, right = stored_order(evidence.orders.get(order_id)), model_order(model, order_id)
         if found != right:
             names = found.keys() | right.keys()
             wrong = sorted(name for name in names if found.get(name) != right.get(name))
-            said = ", ".join(f"{name} {found.get(name)}, not {right.get(name)}" for name in wrong)
-            yield Finding(said, order_id)
+            message = ", ".join(
+                f"{name} {found.get(name)}, not {right.get(name)}" for name in wrong
+            )
+            yield Finding(message, order_id)
 
 
-def stored(document: Json | None) -> Json:
+def stored_order(document: Json | None) -> Json:
     """Return an order's document in its canonical form; nothing where there is no order."""
     if document is None:
         return {}
@@ -38,25 +40,25 @@ def stored(document: Json | None) -> Json:
     }
 
 
-def held(model: Model, order_id: str) -> Json:
+def model_order(model: OrderModel, order_id: str) -> Json:
     """Return the model's order in the same form."""
     version, order = model.version(order_id), model.order(order_id)
     if order is None:
         return {"version": version, "deleted": True} if version else {}
     return {
         "version": version,
-        "connected": order.connected,
-        "owner": order.owner,
-        "tag": order.tag,
-        "content": content_of(order),
+        "connected": order.contact_version,
+        "owner": order.registered_by,
+        "tag": order.version_tag,
+        "content": canonical_content(order),
     }
 
 
-def content_of(order: Stored) -> Json:
+def canonical_content(order: ModelOrder) -> Json:
     found: Json = canonical(order.content)
     return found
 
 
-def all_held(model: Model) -> Mapping[str, Json]:
+def all_model_orders(model: OrderModel) -> Mapping[str, Json]:
     """Return all orders of the model: what the database is to hold."""
-    return {order_id: held(model, order_id) for order_id in model.history}
+    return {order_id: model_order(model, order_id) for order_id in model.history}

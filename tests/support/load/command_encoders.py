@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, Command
-from support.stack.calls import order_path
-from support.stack.topics import Raw
+from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, ModelCommand
+from support.stack.async_api_client import order_path
+from support.stack.kafka_records import RawRecord
 
-CALLS = {
+ENDPOINTS = {
     REGISTER: ("POST", None),
     REPLACE: ("PUT", ""),
     DELETE: ("DELETE", ""),
@@ -21,21 +21,21 @@ CALLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     method: str
     path: str
     headers: dict[str, str]
     body: Any = None
 
 
-def request_of(command: Command, *, wait: int | None = None) -> Request:
-    method, call = CALLS[command.kind]
+def http_request(command: ModelCommand, *, wait: int | None = None) -> HttpRequest:
+    method, call = ENDPOINTS[command.kind]
     headers = {
         "if-match": command.if_match,
         "idempotency-key": command.key,
         "prefer": None if wait is None else f"wait={wait}",
     }
-    return Request(
+    return HttpRequest(
         method,
         "/orders" if call is None else order_path(command.order_id, call),
         {name: text for name, text in headers.items() if text is not None},
@@ -43,7 +43,7 @@ def request_of(command: Command, *, wait: int | None = None) -> Request:
     )
 
 
-def record_of(command: Command) -> Raw:
+def raw_record_of(command: ModelCommand) -> RawRecord:
     headers = {
         "ce_id": command.job_id,
         "ce_source": "/tests",
@@ -52,9 +52,9 @@ def record_of(command: Command) -> Raw:
         "ce_idempotencykey": command.key,
         "ce_actions": "suppress" if command.suppressed else None,
         "ce_registration": command.registration,
-        "ce_contactsince": None if command.since is None else str(command.since),
+        "ce_contactsince": None if command.contact_since is None else str(command.contact_since),
     }
-    return Raw(
+    return RawRecord(
         command.order_id,
         json.dumps({**command.body, "orderId": command.order_id}).encode(),
         {name: text for name, text in headers.items() if text},

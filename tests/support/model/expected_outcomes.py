@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from support.model.model import ACTION, REGISTER, REPLACE, Json, Model, Step, Stored
+from support.model.model import ACTION, REGISTER, REPLACE, Json, ModelOrder, OrderModel, Transition
 
 Contacts = Collection[tuple[str, str]]
 """The match keys of the contacts that exist, each as (matchKeyType, matchKey)."""
@@ -24,7 +24,7 @@ class ExpectedOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class OrderAfterCommand:
     """What the order of a job looked like from its command on, until it was deleted."""
 
     known: frozenset[bool]
@@ -37,19 +37,19 @@ class Outlook:
 
 
 def expected_outcome(
-    model: Model, contacts: Contacts, job_id: str, late: Contacts = (), erased: Contacts = ()
+    model: OrderModel, contacts: Contacts, job_id: str, late: Contacts = (), erased: Contacts = ()
 ) -> ExpectedOutcome:
     """Return how the job may end; *late* are contacts that came, *erased* went, meanwhile."""
     step = model.jobs[job_id]
-    if step.end.alias_of is not None:
-        return expected_outcome(model, contacts, step.end.alias_of, late, erased)
-    if step.end.code is not None:
+    if step.result.alias_of is not None:
+        return expected_outcome(model, contacts, step.result.alias_of, late, erased)
+    if step.result.code is not None:
         return ExpectedOutcome(frozenset({"Failed"}), frozenset({"none"}))
-    if step.end.action is None and not connects(step):
+    if step.result.action is None and not sets_contact(step):
         return ExpectedOutcome(frozenset({"Completed"}), frozenset({"none"}))
-    outlook = outlook_of(model, contacts, step)
-    healed = outlook_of(model, {*contacts, *late}, step)
-    before = outlook_of(model, {*contacts, *late, *erased}, step)
+    outlook = order_after_command(model, contacts, step)
+    healed = order_after_command(model, {*contacts, *late}, step)
+    before = order_after_command(model, {*contacts, *late, *erased}, step)
     if before != healed:
         return outcome_when_erased(step, before, outlook)
     if healed != outlook:
@@ -57,7 +57,9 @@ def expected_outcome(
     return ExpectedOutcome(statuses(step, outlook), actions(step, outlook))
 
 
-def outcome_when_healed(step: Step, before: Outlook, after: Outlook) -> ExpectedOutcome:
+def outcome_when_healed(
+    step: Transition, before: OrderAfterCommand, after: OrderAfterCommand
+) -> ExpectedOutcome:
     """
     Its contact came at some time: before the order was looked at, or later, which healed it.
 
@@ -69,30 +71,32 @@ def outcome_when_healed(step: Step, before: Outlook, after: Outlook) -> Expected
     if before.moved or triggered:
         ends |= statuses(step, before)
     acted = frozenset({"delivered", "dropped"} if before.touched or triggered else {"delivered"})
-    return ExpectedOutcome(ends, frozenset({"none"}) if step.end.action is None else acted)
+    return ExpectedOutcome(ends, frozenset({"none"}) if step.result.action is None else acted)
 
 
-def outcome_when_erased(step: Step, before: Outlook, after: Outlook) -> ExpectedOutcome:
+def outcome_when_erased(
+    step: Transition, before: OrderAfterCommand, after: OrderAfterCommand
+) -> ExpectedOutcome:
     """
     Its contact was erased at some time: before the order was looked at, or later.
 
     An order that came after that is a new relation, and waits for its contact.
     """
     acted = actions(step, before) | actions(step, after)
-    dropped = frozenset({"none"} if step.end.action is None else {"delivered", "dropped"})
+    dropped = frozenset({"none"} if step.result.action is None else {"delivered", "dropped"})
     return ExpectedOutcome(statuses(step, before) | statuses(step, after), acted | dropped)
 
 
-def statuses(step: Step, outlook: Outlook) -> frozenset[str]:
+def statuses(step: Transition, outlook: OrderAfterCommand) -> frozenset[str]:
     if False not in outlook.known:
         return frozenset({"Completed"})
     lacking = "Failed" if step.command.kind == ACTION else "CompletedWithErrors"
     return frozenset({lacking, "Completed"} if outlook.moved else {lacking})
 
 
-def actions(step: Step, outlook: Outlook) -> frozenset[str]:
+def actions(step: Transition, outlook: OrderAfterCommand) -> frozenset[str]:
     """An action of a contact that exists is delivered, unless the order was deleted meanwhile."""
-    if step.end.action is None:
+    if step.result.action is None:
         return frozenset({"none"})
     if False not in outlook.known:
         return frozenset({"delivered", "dropped"} if outlook.gone else {"delivered"})
@@ -103,28 +107,30 @@ def actions(step: Step, outlook: Outlook) -> frozenset[str]:
     return frozenset({"held", "dropped"} if outlook.touched else {"held"})
 
 
-def outlook_of(model: Model, contacts: Contacts, step: Step) -> Outlook:
+def order_after_command(
+    model: OrderModel, contacts: Contacts, step: Transition
+) -> OrderAfterCommand:
     steps = model.history[step.command.order_id]
     later = [it.after for it in steps[steps.index(step) + 1 :]]
     gone = None in later
     life = later[: later.index(None)] if gone else later
     states = [it for it in (step.after, *life) if it is not None]
-    return Outlook(
-        known=frozenset(contact_of(it.content) in contacts for it in states),
-        moved=gone or len({it.connected for it in states}) > 1,
+    return OrderAfterCommand(
+        known=frozenset(contact_key(it.content) in contacts for it in states),
+        moved=gone or len({it.contact_version for it in states}) > 1,
         gone=gone,
         touched=bool(later),
     )
 
 
-def connects(step: Step) -> bool:
+def sets_contact(step: Transition) -> bool:
     """Whether it gave the order a contact."""
-    return step.command.kind in {REGISTER, REPLACE} and step.end.version is not None
+    return step.command.kind in {REGISTER, REPLACE} and step.result.version is not None
 
 
-def contact_of(content: Json) -> tuple[str, str]:
+def contact_key(content: Json) -> tuple[str, str]:
     return content["contact"]["matchKeyType"], content["contact"]["matchKey"]
 
 
-def lacks_contact(order: Stored, contacts: Contacts) -> bool:
-    return contact_of(order.content) not in contacts
+def lacks_contact(order: ModelOrder, contacts: Contacts) -> bool:
+    return contact_key(order.content) not in contacts

@@ -17,7 +17,7 @@ REGISTER, REPLACE, CANCEL, REOPEN, CHANGE, DELETE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class AppliedCommand:
     """One command that was applied; `action` is the name of the one it embeds."""
 
     kind: str
@@ -25,90 +25,96 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OrderSnapshot:
     """The order as it is stored."""
 
-    life: int
-    connected: int
+    registered_version: int
+    contact_version: int
     cancelled_since: int | None
 
 
 @dataclass
-class Order:
+class HeldOrderModel:
     """What the enricher must come to; each step is told by one call."""
 
     window_is_open: bool = True
-    standing: Standing | None = None
-    asked: list[tuple[int, str]] = field(default_factory=list)
+    stored_order: OrderSnapshot | None = None
+    requested_actions: list[tuple[int, str]] = field(default_factory=list)
     """The actions that were embedded in commands, by the version that these made."""
-    known: bool = False
-    stored: list[tuple[Command, Standing | None]] = field(default_factory=list)
+    contact_known: bool = False
+    stored: list[tuple[AppliedCommand, OrderSnapshot | None]] = field(default_factory=list)
     handled: int = 0
-    held: dict[int, Standing] = field(default_factory=dict)
+    held: dict[int, OrderSnapshot] = field(default_factory=dict)
     """Actions that wait, by version; each with the order that its command made."""
     ends: dict[int, str] = field(default_factory=dict)
 
     @property
     def linked(self) -> bool:
         """Whether the order has its contact in the end; all events handled."""
-        return self.standing is not None and self.known
+        return self.stored_order is not None and self.contact_known
 
-    def store(self, command: Command) -> None:
+    def store(self, command: AppliedCommand) -> None:
         version = len(self.stored) + 1
-        before = self.standing
+        before = self.stored_order
         if command.kind == DELETE:
-            self.standing = None
+            self.stored_order = None
         elif command.kind == REGISTER or before is None:
-            self.standing = Standing(version, version, None)
+            self.stored_order = OrderSnapshot(version, version, None)
         elif command.kind == REPLACE:
-            self.standing = Standing(before.life, version, None)
+            self.stored_order = OrderSnapshot(before.registered_version, version, None)
         elif command.kind == CANCEL:
             since = before.cancelled_since or version
-            self.standing = Standing(before.life, before.connected, since)
+            self.stored_order = OrderSnapshot(
+                before.registered_version, before.contact_version, since
+            )
         elif command.kind == REOPEN:
-            self.standing = Standing(before.life, before.connected, None)
-        self.stored.append((command, self.standing))
+            self.stored_order = OrderSnapshot(
+                before.registered_version, before.contact_version, None
+            )
+        self.stored.append((command, self.stored_order))
         if command.action is not None:
-            self.asked.append((version, command.action))
+            self.requested_actions.append((version, command.action))
 
     def handle(self) -> None:
         """Handle the next event."""
-        command, met = self.stored[self.handled]
+        command, order_then = self.stored[self.handled]
         self.handled += 1
         version = self.handled
-        if command.action is not None and met is not None:
-            self._act(version, met)
+        if command.action is not None and order_then is not None:
+            self._act(version, order_then)
         self._drop_outdated()
 
-    def meet(self) -> None:
+    def see_contact(self) -> None:
         """See the contact for the first time."""
         self._drop_outdated()
-        self.known = True
+        self.contact_known = True
         for version in self.held:
             self.ends[version] = "fired" if self.window_is_open else "dropped"
         self.held.clear()
 
-    def _act(self, version: int, met: Standing) -> None:
-        now = self.standing
-        if now is None or now.life != met.life:
+    def _act(self, version: int, order_then: OrderSnapshot) -> None:
+        now = self.stored_order
+        if now is None or now.registered_version != order_then.registered_version:
             self.ends[version] = "dropped"
-        elif self.known:
+        elif self.contact_known:
             self.ends[version] = "fired"
-        elif now.connected != met.connected:
+        elif now.contact_version != order_then.contact_version:
             self.ends[version] = "dropped"
         else:
-            self.held[version] = met
+            self.held[version] = order_then
 
     def _drop_outdated(self) -> None:
-        for version in [it for it, met in self.held.items() if self._outdated(it, met)]:
+        for version in [
+            it for it, order_then in self.held.items() if self._outdated(it, order_then)
+        ]:
             del self.held[version]
             self.ends[version] = "dropped"
 
-    def _outdated(self, version: int, met: Standing) -> bool:
-        now = self.standing
-        if now is None or now.connected != met.connected:
+    def _outdated(self, version: int, order_then: OrderSnapshot) -> bool:
+        now = self.stored_order
+        if now is None or now.contact_version != order_then.contact_version:
             return True
         if now.cancelled_since is not None and now.cancelled_since > version:
             return True
-        mine = dict(self.asked)[version]
-        return any(it > version and action == mine for it, action in self.asked)
+        mine = dict(self.requested_actions)[version]
+        return any(it > version and action == mine for it, action in self.requested_actions)

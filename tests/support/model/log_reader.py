@@ -18,11 +18,11 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from support.builders.bodies import Json
-from support.laws.records import Record
-from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, Command
+from support.history.log_record import LogRecord
+from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, ModelCommand
 
-GATEWAY: Final = "/gateway"
-ENRICHER: Final = "/enricher"
+GATEWAY_SOURCE: Final = "/gateway"
+ENRICHER_SOURCE: Final = "/enricher"
 _NAMESPACE: Final = UUID("6f1c8f0e-2f7b-5d0e-9c55-0d1f6c1b7a10")
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 _ORDER: Final = ("contact", "status", "currencyCode", "totalPrice", "createdAt", "lineItems")
@@ -38,70 +38,70 @@ _AHEAD: Final = timedelta(minutes=5)
 _STATUSES: Final = frozenset({"inprogress", "completed", "cancelled"})
 
 
-class NoCommand(ValueError):
+class InvalidCommand(ValueError):
     """The record is no valid command."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadRecord:
     """A record of `orders.commands`, and what it asks for."""
 
-    record: Record
+    record: LogRecord
     job_id: str
     """The sender's, else the position's."""
-    spare_id: str
+    fallback_id: str
     """The position's: the job's where `job_id` is another command's."""
     fingerprint: str
-    command: Command | None
+    command: ModelCommand | None
     """None: it is no valid command."""
-    raw: str = ""
+    content: str = ""
     """The bytes and what the sender said of them."""
 
     @property
-    def replays(self) -> str | None:
+    def replayed_job(self) -> str | None:
         """The job as which an operator sent it again."""
         return self.record.header("orders-replay")
 
     @property
-    def own(self) -> bool:
+    def from_gateway(self) -> bool:
         """Whether it says that our gateway sent it."""
-        return self.record.header("ce_source") == GATEWAY
+        return self.record.header("ce_source") == GATEWAY_SOURCE
 
 
-def derived(*parts: str | int) -> str:
+def derived_id(*parts: str | int) -> str:
     """Return the id that is derived from *parts*."""
     return str(uuid5(_NAMESPACE, "".join(f"{len(str(part))}:{part}" for part in parts)))
 
 
 def action_id(job_id: str) -> str:
-    return derived("action", job_id)
+    return derived_id("action", job_id)
 
 
-def read(record: Record, topic_id: str) -> Read:
+def read_record(record: LogRecord, topic_id: str) -> ReadRecord:
     """Read one record; *topic_id* is the id that the broker gave the topic."""
-    spare = derived("record", topic_id, record.partition, record.offset, record.at)
+    spare = derived_id("record", topic_id, record.partition, record.offset, record.at)
     said = [(name.lower(), value) for name, value in record.headers if _counts(name.lower())]
-    raw = repr((sorted(said, key=repr), record.key, record.value))
+    content = repr((sorted(said, key=repr), record.key, record.value))
     job_id = _job_id(record) or spare
     try:
         command = _command(record, headers_of(record), job_id)
-    except NoCommand:
-        return Read(record, job_id, spare, raw, None, raw)
-    return Read(record, job_id, spare, command.fingerprint, command, raw)
+    except InvalidCommand:
+        return ReadRecord(record, job_id, spare, content, None, content)
+    return ReadRecord(record, job_id, spare, command.fingerprint, command, content)
 
 
 def _counts(name: str) -> bool:
     return name.startswith("ce_") or name == "content-type"
 
 
-def _job_id(record: Record) -> str | None:
+def _job_id(record: LogRecord) -> str | None:
     """Return the sender's id, whatever is wrong with the other headers."""
     ids = [value for name, value in record.headers if name.lower() == "ce_id" and value is not None]
     text = ids[0].decode(errors="replace") if len(ids) == 1 else ""
     return text if _JOB_ID.fullmatch(text) else None
 
 
-def headers_of(record: Record) -> Json:
+def headers_of(record: LogRecord) -> Json:
     """Return the headers that count, as text by lower-case name; none may be repeated."""
     found: Json = {}
     for spelt, value in record.headers:
@@ -111,20 +111,20 @@ def headers_of(record: Record) -> Json:
         if value is None:
             continue
         if name in found:
-            raise NoCommand(f"{name} twice")
+            raise InvalidCommand(f"{name} twice")
         try:
             found[name] = value.decode()
         except UnicodeDecodeError:
-            raise NoCommand(f"{name} is no text") from None
+            raise InvalidCommand(f"{name} is no text") from None
     return found
 
 
-def _command(record: Record, headers: Json, job_id: str) -> Command:
+def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
     content = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     kind, _, version = headers.get("ce_type", "").partition(".")
     key = headers.get("ce_idempotencykey")
     actions = headers.get("ce_actions")
-    registration, since = headers.get("ce_registration"), headers.get("ce_contactsince")
+    registration, contact_since = headers.get("ce_registration"), headers.get("ce_contactsince")
     right = (
         _JOB_ID.fullmatch(headers.get("ce_id", job_id)) is not None,
         content == "application/json",
@@ -132,19 +132,20 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
         kind in _REQUIRED and version == "v1",
         actions in {None, "suppress"},
         key is None or 1 <= len(key) <= 255,
-        (registration is None and since is None) or kind == DELETE,
-        since is None or re.fullmatch(r"[1-9][0-9]{0,17}", since, re.ASCII) is not None,
+        (registration is None and contact_since is None) or kind == DELETE,
+        contact_since is None
+        or re.fullmatch(r"[1-9][0-9]{0,17}", contact_since, re.ASCII) is not None,
     )
     if not all(right):
-        raise NoCommand("headers")
+        raise InvalidCommand("headers")
     body = _value(record.value)
     order_id = body.pop("orderId", None)
     if not isinstance(order_id, str) or record.key != order_id.encode():
-        raise NoCommand("key")
+        raise InvalidCommand("key")
     _check(kind, body)
-    if headers.get("ce_source") != GATEWAY:  # which has looked at its own clock
+    if headers.get("ce_source") != GATEWAY_SOURCE:  # which has looked at its own clock
         _check_times(body, datetime.fromtimestamp(record.at / 1000, UTC))
-    return Command(
+    return ModelCommand(
         kind=kind,
         order_id=order_id,
         job_id=job_id,
@@ -153,49 +154,52 @@ def _command(record: Record, headers: Json, job_id: str) -> Command:
         key=key,
         suppressed=actions is not None,
         registration=registration,
-        since=None if since is None else int(since),
+        contact_since=None if contact_since is None else int(contact_since),
     )
 
 
-def _value(raw: bytes | None) -> Json:
+def _value(content: bytes | None) -> Json:
     try:
         value = json.loads(
-            raw or b"", parse_float=Decimal, object_pairs_hook=_object, parse_constant=_no_number
+            content or b"",
+            parse_float=Decimal,
+            object_pairs_hook=_object,
+            parse_constant=_no_number,
         )
     except (ValueError, RecursionError):
-        raise NoCommand("no JSON") from None
+        raise InvalidCommand("no JSON") from None
     if not isinstance(value, dict):
-        raise NoCommand("no object")
+        raise InvalidCommand("no object")
     return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:
     if len(dict(pairs)) < len(pairs):
-        raise NoCommand("a member twice")
+        raise InvalidCommand("a member twice")
     return dict(pairs)
 
 
 def _no_number(text: str) -> None:
-    raise NoCommand(text)
+    raise InvalidCommand(text)
 
 
 def _check(kind: str, body: Json) -> None:
     if any(body.get(name) is None for name in _REQUIRED[kind]):
-        raise NoCommand("a field is missing")
+        raise InvalidCommand("a field is missing")
     if "status" in body and str(body["status"]).lower() not in _STATUSES:
-        raise NoCommand("status")
+        raise InvalidCommand("status")
     if kind in {REGISTER, REPLACE}:
         lines = body["lineItems"].get("items") if isinstance(body["lineItems"], dict) else None
         if not isinstance(lines, list) or not lines or not all(map(_is_line, lines)):
-            raise NoCommand("lineItems")
+            raise InvalidCommand("lineItems")
         if not isinstance(body["contact"], dict) or not body["contact"].get("matchKey"):
-            raise NoCommand("contact")
+            raise InvalidCommand("contact")
 
 
 def _check_times(body: Json, appended: datetime) -> None:
     said = [body[name] for name in ("createdAt", "lastChangedAt") if body.get(name) is not None]
     if any(datetime.fromisoformat(it) > appended + _AHEAD for it in said):
-        raise NoCommand("a time ahead")
+        raise InvalidCommand("a time ahead")
 
 
 def _is_line(line: Any) -> bool:

@@ -25,7 +25,7 @@ READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registere
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ModelCommand:
     """A command as it stands in the log; `body` is that of the HTTP call."""
 
     kind: str
@@ -38,19 +38,19 @@ class Command:
     suppressed: bool = False
     registration: str | None = None
     """The job that registered the order which is meant; of another one nothing is changed."""
-    since: int | None = None
+    contact_since: int | None = None
     """The version at which it got its contact; of another contact's nothing is changed."""
 
     @property
     def fingerprint(self) -> str:
         """Give what makes two commands the same."""
-        only_if = (self.if_match, self.registration, self.since)
+        only_if = (self.if_match, self.registration, self.contact_since)
         parts = (self.kind, self.order_id, self.body, only_if, self.suppressed)
         return json.dumps(parts, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class CommandResult:
     """What storing a command ends in: a failure, a new version, or neither."""
 
     code: str | None = None
@@ -64,65 +64,65 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ModelOrder:
     """An order that exists."""
 
     content: Json
     """As GET answers it, without its read-only fields."""
     version: int
-    connected: int
+    contact_version: int
     """The version at which it was last registered or replaced."""
-    since: int
+    contact_since: int
     """The version at which it got its contact."""
-    tag: str
-    owner: str
+    version_tag: str
+    registered_by: str
     """The job that registered it."""
     status_at: datetime | None = None
     delivery_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Transition:
     """A command that was decided, and the order after it; equal to itself alone."""
 
-    command: Command
-    end: End
-    after: Stored | None
+    command: ModelCommand
+    result: CommandResult
+    after: ModelOrder | None
 
 
 @dataclass
-class Model:
+class OrderModel:
     """All orders, jobs and Idempotency-Keys."""
 
-    history: dict[str, list[Step]] = field(default_factory=dict)
+    history: dict[str, list[Transition]] = field(default_factory=dict)
     """What was decided, by orderId."""
-    jobs: dict[str, Step] = field(default_factory=dict)
-    keys: dict[str, Command] = field(default_factory=dict)
+    jobs: dict[str, Transition] = field(default_factory=dict)
+    keys: dict[str, ModelCommand] = field(default_factory=dict)
 
-    def order(self, order_id: str) -> Stored | None:
+    def order(self, order_id: str) -> ModelOrder | None:
         steps = self.history.get(order_id)
         return steps[-1].after if steps else None
 
     def version(self, order_id: str) -> int:
         """Return the last version that was made, over all lives of the orderId."""
-        return max((step.end.version or 0 for step in self.history.get(order_id, ())), default=0)
+        return max((step.result.version or 0 for step in self.history.get(order_id, ())), default=0)
 
-    def apply(self, command: Command) -> End:
+    def apply(self, command: ModelCommand) -> CommandResult:
         """Decide the command that comes next in the log."""
         known = self.jobs.get(command.job_id)
         if known is not None:
             same = known.command.fingerprint == command.fingerprint
-            return known.end if same else failed("IdReused")
+            return known.result if same else failure("IdReused")
         before = self.order(command.order_id)
-        end, after = self._repeated(command) or meant_another(command, before), before
-        if end is None:
-            end, after = decided(command, before, self.version(command.order_id))
-        step = Step(command, end, after)
+        result, after = self._repeated(command) or guarded_away(command, before), before
+        if result is None:
+            result, after = decide(command, before, self.version(command.order_id))
+        step = Transition(command, result, after)
         self.jobs[command.job_id] = step
         self.history.setdefault(command.order_id, []).append(step)
-        return end
+        return result
 
-    def _repeated(self, command: Command) -> End | None:
+    def _repeated(self, command: ModelCommand) -> CommandResult | None:
         """Return the end of a command whose Idempotency-Key was used before."""
         if command.key is None:
             return None
@@ -130,124 +130,130 @@ class Model:
         if first is command:
             return None
         if first.fingerprint == command.fingerprint:
-            return End(alias_of=first.job_id)
-        return failed("IdempotencyKeyReused")
+            return CommandResult(alias_of=first.job_id)
+        return failure("IdempotencyKeyReused")
 
 
-def decided(command: Command, order: Stored | None, last: int) -> tuple[End, Stored | None]:
+def decide(
+    command: ModelCommand, order: ModelOrder | None, last: int
+) -> tuple[CommandResult, ModelOrder | None]:
     """Return the job's end and the order after it; *last* is the last version of the orderId."""
     if command.kind == REGISTER and order is None:
-        return registered(command, last + 1)
-    refused = refusal(command, order)
+        return register(command, last + 1)
+    refused = precondition_failure(command, order)
     if refused is not None or order is None:
-        return refused or failed("OrderNotFound"), order
+        return refused or failure("OrderNotFound"), order
     if command.kind == DELETE:
-        return End(version=last + 1), None
+        return CommandResult(version=last + 1), None
     if command.kind == ACTION:
-        return End(action=None if command.suppressed else asked(command.body)), order
-    if command.if_match is None and is_stale(command, order):
-        return End(warnings=("StaleChange",)), order
-    return changed(command, order, last + 1)
+        return CommandResult(
+            action=None if command.suppressed else requested_action(command.body)
+        ), order
+    if command.if_match is None and is_stale_change(command, order):
+        return CommandResult(warnings=("StaleChange",)), order
+    return change(command, order, last + 1)
 
 
-def meant_another(command: Command, order: Stored | None) -> End | None:
+def guarded_away(command: ModelCommand, order: ModelOrder | None) -> CommandResult | None:
     """Return the end of a command on a former life of the order, or while it was another's."""
-    if command.registration is None and command.since is None:
+    if command.registration is None and command.contact_since is None:
         return None
-    if order is None or command.registration not in {None, order.owner}:
-        return End()
-    return None if command.since in {None, order.since} else End()
+    if order is None or command.registration not in {None, order.registered_by}:
+        return CommandResult()
+    return None if command.contact_since in {None, order.contact_since} else CommandResult()
 
 
-def refusal(command: Command, order: Stored | None) -> End | None:
+def precondition_failure(command: ModelCommand, order: ModelOrder | None) -> CommandResult | None:
     if command.kind == REGISTER:
-        return failed("OrderExists") if order else None
+        return failure("OrderExists") if order else None
     if order is None:
-        return failed("OrderNotFound")
-    if not matches(command.if_match, order.tag):
-        return failed("VersionMismatch")
-    if command.kind == ACTION and command.body["versionTag"] != order.tag:
-        return failed("VersionMismatch", 404)
+        return failure("OrderNotFound")
+    if not if_match_holds(command.if_match, order.version_tag):
+        return failure("VersionMismatch")
+    if command.kind == ACTION and command.body["versionTag"] != order.version_tag:
+        return failure("VersionMismatch", 404)
     return None
 
 
-def registered(command: Command, version: int) -> tuple[End, Stored]:
-    at = time_of(command.body)
-    order = Stored(
-        content=shown(command.body, command.order_id),
+def register(command: ModelCommand, version: int) -> tuple[CommandResult, ModelOrder]:
+    at = last_changed(command.body)
+    order = ModelOrder(
+        content=order_content(command.body, command.order_id),
         version=version,
-        connected=version,
-        since=version,
-        tag=tag_of(command.job_id),
-        owner=command.job_id,
+        contact_version=version,
+        contact_since=version,
+        version_tag=tag_of(command.job_id),
+        registered_by=command.job_id,
         status_at=at,
         delivery_at=at,
     )
-    return applied(command, order), order
+    return result_of_write(command, order), order
 
 
-def changed(command: Command, order: Stored, version: int) -> tuple[End, Stored]:
-    body, at = command.body, time_of(command.body)
-    after = replace(order, version=version, tag=tag_of(command.job_id))
+def change(
+    command: ModelCommand, order: ModelOrder, version: int
+) -> tuple[CommandResult, ModelOrder]:
+    body, at = command.body, last_changed(command.body)
+    after = replace(order, version=version, version_tag=tag_of(command.job_id))
     if command.kind == REPLACE:
-        content = shown(body, command.order_id)
+        content = order_content(body, command.order_id)
         same = content["contact"] == order.content["contact"]
         after = replace(
             after,
             content=content,
-            connected=version,
-            since=order.since if same else version,
+            contact_version=version,
+            contact_since=order.contact_since if same else version,
             status_at=at or order.status_at,
             delivery_at=at or order.delivery_at,
         )
     elif command.kind == STATUS:
         fields = {name: body[name] for name in ("status", "externalStatus") if name in body}
-        after = replace(after, content=with_time(order.content | fields, at), status_at=at)
+        after = replace(after, content=with_last_changed(order.content | fields, at), status_at=at)
     else:
         merged = order.content.get("delivery", {}) | body["delivery"]
         given = {name: value for name, value in merged.items() if value is not None}
-        content = with_time(order.content | {"delivery": given}, at)
+        content = with_last_changed(order.content | {"delivery": given}, at)
         after = replace(after, content=content, delivery_at=at)
-    return applied(command, after), after
+    return result_of_write(command, after), after
 
 
-def applied(command: Command, order: Stored) -> End:
+def result_of_write(command: ModelCommand, order: ModelOrder) -> CommandResult:
     whole = command.kind in {REGISTER, REPLACE}
-    warnings = ("TotalsMismatch",) if whole and not adds_up(command.body) else ()
+    warnings = ("TotalsMismatch",) if whole and not totals_match(command.body) else ()
     action = None if command.suppressed else command.body.get("orderAction")
-    return End(version=order.version, warnings=warnings, action=action)
+    return CommandResult(version=order.version, warnings=warnings, action=action)
 
 
-def asked(body: Json) -> Json:
+def requested_action(body: Json) -> Json:
     wanted = {name: body.get(name) for name in ("action", "language", "data")}
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def is_stale(command: Command, order: Stored) -> bool:
+def is_stale_change(command: ModelCommand, order: ModelOrder) -> bool:
     """Whether it is older than the last change of an aspect that it touches."""
     touched = {STATUS: [order.status_at], DELIVERY: [order.delivery_at]}.get(
         command.kind, [order.status_at, order.delivery_at]
     )
-    at = time_of(command.body)
+    at = last_changed(command.body)
     return at is not None and any(last is not None and at < last for last in touched)
 
 
-def matches(if_match: str | None, tag: str) -> bool:
+def if_match_holds(if_match: str | None, version_tag: str) -> bool:
     """Whether the precondition holds; a weak tag never does (RFC 9110, strong comparison)."""
     if if_match is None or if_match.strip() == "*":
         return True
-    return f'"{tag}"' in [part.strip() for part in if_match.split(",")]
+    return f'"{version_tag}"' in [part.strip() for part in if_match.split(",")]
 
 
 def tag_of(job_id: str) -> str:
     return b64encode(sha256(job_id.encode()).digest()[:16]).decode()
 
 
-def failed(code: str, status: int | None = None) -> End:
-    return End(code=code, status=status or FAILURES[code])
+def failure(code: str, status: int | None = None) -> CommandResult:
+    return CommandResult(code=code, status=status or FAILURE_STATUS[code])
 
 
-FAILURES: Final[Mapping[str, int]] = MappingProxyType(
+FAILURE_STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "OrderExists": 409,
         "OrderNotFound": 404,
@@ -258,33 +264,35 @@ FAILURES: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 
-def shown(body: Json, order_id: str) -> Json:
+def order_content(body: Json, order_id: str) -> Json:
     """Return an order as GET answers it, without its action and its read-only fields."""
     hidden = READ_ONLY | {"orderAction"}
     kept = {name: value for name, value in body.items() if name not in hidden}
     kept |= {"orderId": order_id, "contact": {"contactType": "Member"} | body["contact"]}
-    times = {name: spelt(kept[name]) for name in ("createdAt", "lastChangedAt") if name in kept}
+    times = {
+        name: contract_time(kept[name]) for name in ("createdAt", "lastChangedAt") if name in kept
+    }
     return kept | times
 
 
-def with_time(content: Json, at: datetime | None) -> Json:
-    return content | ({"lastChangedAt": spelt(at.isoformat())} if at else {})
+def with_last_changed(content: Json, at: datetime | None) -> Json:
+    return content | ({"lastChangedAt": contract_time(at.isoformat())} if at else {})
 
 
-def spelt(time: str) -> str:
+def contract_time(time: str) -> str:
     at = datetime.fromisoformat(time).astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
 
 
-def time_of(body: Json) -> datetime | None:
+def last_changed(body: Json) -> datetime | None:
     given = body.get("lastChangedAt")
     return datetime.fromisoformat(given) if given else None
 
 
-def adds_up(body: Json) -> bool:
+def totals_match(body: Json) -> bool:
     items = body["lineItems"]["items"]
     lines = sum((amount(it["totalPrice"]) * sign(it) for it in items), Decimal())
-    total = lines + charge(body, "fees") - charge(body, "discounts")
+    total = lines + charge_total(body, "fees") - charge_total(body, "discounts")
     sub_total = body["lineItems"].get("subTotal")
     parts_fit = sub_total is None or abs(lines - amount(sub_total)) <= Decimal("0.01")
     return parts_fit and abs(total - amount(body["totalPrice"])) <= Decimal("0.01")
@@ -294,7 +302,7 @@ def sign(item: Json) -> int:
     return -1 if item["type"] == "Return" else 1
 
 
-def charge(body: Json, name: str) -> Decimal:
+def charge_total(body: Json, name: str) -> Decimal:
     return amount((body.get(name) or {}).get("total") or 0)
 
 

@@ -3,7 +3,7 @@ The seat of a service on a running stack, for processes of a test's own: with it
 its name. One that dies keeps its partitions until its session ends, as any service does.
 
     with seat_of(stack, "order-writer") as seat:      # the service is killed
-        seat.take("faults.planted.dying", "order_writer", "commitTransaction", str(marker))
+        seat.take("faults.planted.crash_at_step", "order_writer", "commitTransaction", str(marker))
         seat.await_death()
         seat.take("order_writer")                     # the service itself, as a child of the test
     ...                                               # and started again by `orders start`
@@ -34,9 +34,9 @@ class ProcessSlot:
     log: Path
     process: subprocess.Popen[bytes] | None = None
 
-    def take(self, module: str, *args: str) -> None:
+    def run(self, module: str, *args: str) -> None:
         """Run `python -m module args` in the seat; whoever sat there leaves first."""
-        self.leave()
+        self.stop()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *args],
@@ -46,7 +46,7 @@ class ProcessSlot:
                 stderr=subprocess.STDOUT,
             )
 
-    def await_death(self, seconds: float = 90) -> None:
+    def wait_for_sigkill(self, seconds: float = 90) -> None:
         """Wait until it has killed itself; any other end is a fault of the test."""
         assert self.process is not None
         try:
@@ -55,7 +55,7 @@ class ProcessSlot:
             raise AssertionError(f"still alive after {seconds} s\n{self.tail()}") from None
         assert status == -signal.SIGKILL, f"ended with {status}\n{self.tail()}"
 
-    def leave(self, seconds: float = 30) -> None:
+    def stop(self, seconds: float = 30) -> None:
         """Leave the seat empty; who is asked to leave gives its partitions back at once."""
         if self.process is None:
             return
@@ -76,10 +76,10 @@ def process_slot(stack: RunningStack, service: str, **settings: str) -> Iterator
     """Kill *service* for the body; who sits there has its settings, but for these."""
     environ = psutil.Process(stack.part(service)["pid"]).environ()
     stack.kill(service)
-    log = stack.command.home / stack.name / "logs" / f"{service}.seat.log"
-    seat = ProcessSlot(environ | {f"ORDERMILL_{name}": it for name, it in settings.items()}, log)
+    log = stack.command.home / stack.name / "logs" / f"{service}.slot.log"
+    slot = ProcessSlot(environ | {f"ORDERMILL_{name}": it for name, it in settings.items()}, log)
     try:
-        yield seat
+        yield slot
     finally:
-        seat.leave()
+        slot.stop()
         stack.start(service)

@@ -24,7 +24,7 @@ DATABASE = "ordermill"
 SECONDS = 110.0  # for one command; below the limit of a test, so that its own words are seen
 
 
-CLUSTER = (
+CLUSTER_OPTIONS = (
     *("--brokers", "3", "--mongo-members", "3", "--gateways", "2"),
     *("--writers", "2", "--enrichers", "2", "--triggers", "2"),
 )
@@ -32,7 +32,7 @@ CLUSTER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class OrdersCommand:
     """The `orders` command on one stack, in a state folder of its own."""
 
     name: str
@@ -80,7 +80,7 @@ class Orders:
 class RunningStack:
     """Where everything of a running stack is, and what may be done to it."""
 
-    command: Orders
+    command: OrdersCommand
     name: str
     gateways: tuple[str, ...]
     apikey: str
@@ -145,11 +145,11 @@ class RunningStack:
 
 
 @contextmanager
-def running(
+def running_stack(
     home: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = SECONDS
 ) -> Iterator[RunningStack]:
     """Put a stack up, under a name that nobody else has, and down again whatever happens."""
-    command = Orders(f"test-{uuid4().hex[:8]}", home)
+    command = OrdersCommand(f"test-{uuid4().hex[:8]}", home)
     try:
         up = command.run("up", "--detach", "--json", *args, env=env, seconds=seconds)
         seen = json.loads(up.stdout)
@@ -176,3 +176,12 @@ def _works_under(process: psutil.Process, home: Path) -> bool:
         return Path(process.cwd()).is_relative_to(home)
     except (psutil.Error, OSError):
         return False
+
+
+@contextmanager
+def paused(stack: RunningStack, service: str) -> Iterator[None]:
+    stack.kill(service, "STOP")
+    try:
+        yield
+    finally:
+        stack.kill(service, "CONT")

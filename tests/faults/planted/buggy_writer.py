@@ -1,0 +1,132 @@
+"""
+An order-writer with a bug that it must not have: python -m faults.planted.buggy_writer BUG
+
+Put together as the real one, but for one part that a bug was planted in. Whoever checks the
+system's history has to find each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pymongo import ReplaceOne
+from pymongo.client_session import ClientSession
+
+from order_contracts.commands import RegisterOrder
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.documents.jobs import LedgerEntry, entry_document
+from order_runtime.documents.orders import LiveOrder, Tombstone
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import JOBS, client
+from order_runtime.process.settings import load
+from order_runtime.process.signals import stop_event
+from order_runtime.startup.preflight import check_topics
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.app.batch_processor import BatchProcessor
+from order_writer.domain.batch import BatchItem, FoldedBatch
+from order_writer.domain.decide import OrderState
+from order_writer.domain.decode import DecodedCommand, TopicInfo
+from order_writer.settings import Settings
+
+
+class CommitsFirst(KafkaCommandSource):
+    """Commits what it hands out before anything is done with it, and dies then."""
+
+    def take(self, limit: int, wait: float) -> list[Record]:
+        records = super().take(limit, wait)
+        if records:
+            self.commit(records)
+            self.close()  # the commit has left
+            os.kill(os.getpid(), signal.SIGKILL)
+        return records
+
+
+class ForgetsTheLedger(MongoLedger):
+    """Takes every command for a new one."""
+
+    def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
+        del items, session
+        return {}
+
+    def _write(self, folded: FoldedBatch, session: ClientSession) -> None:
+        super()._write(replace(folded, entries=[]), session)
+        jobs = [
+            ReplaceOne({"_id": entry.job_id}, entry_document(entry), upsert=True)
+            for entry in folded.entries
+        ]
+        if jobs:
+            self._database[JOBS].bulk_write(jobs, session=session)
+
+
+class SkipsWhatItKnows(MongoLedger):
+    """Says nothing of a command that was applied before."""
+
+    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
+        folded = super().apply(items)
+        new = {entry.job_id for entry in folded.entries}
+        answers = [(item, entry) for item, entry in folded.answers if entry.job_id in new]
+        return replace(folded, answers=answers)
+
+
+class Overwrites(MongoLedger):
+    """Registers an order that exists, over the one that is there."""
+
+    def _orders(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> Mapping[str, OrderState]:
+        new = {it.order_id for it in _decoded(items) if isinstance(it.command, RegisterOrder)}
+        return {
+            order_id: Tombstone(state.version, state.registered_at)
+            if isinstance(state, LiveOrder) and order_id in new
+            else state
+            for order_id, state in super()._orders(items, session).items()
+        }
+
+
+class BeginsAnew(MongoLedger):
+    """Counts the versions of an order that was deleted from the beginning."""
+
+    def _orders(
+        self, items: Sequence[BatchItem], session: ClientSession
+    ) -> Mapping[str, OrderState]:
+        return {
+            order_id: replace(state, version=0) if isinstance(state, Tombstone) else state
+            for order_id, state in super()._orders(items, session).items()
+        }
+
+
+def _decoded(items: Iterable[BatchItem]) -> list[DecodedCommand]:
+    return [item for item in items if isinstance(item, DecodedCommand)]
+
+
+STORES: dict[str, type[MongoLedger]] = {
+    "forgets-the-ledger": ForgetsTheLedger,
+    "skips-what-it-knows": SkipsWhatItKnows,
+    "overwrites": Overwrites,
+    "begins-anew": BeginsAnew,
+}
+
+
+def main(bug: str) -> None:
+    settings = load(Settings)
+    topic = check_topics(settings.kafka, WRITER)[COMMANDS.name]
+    mongo = client(settings.mongo, WRITER)
+    store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes)
+    kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource
+    source = kind(settings.kafka, settings.instance)
+    sink = BatchPublisher(settings.kafka, settings.instance)
+    reads = TopicInfo(topic.id, topic.partitions, lambda _: False)
+    writer = BatchProcessor(source, store, sink, reads, stop_event())
+    writer.run(settings.batch_commands, settings.batch_bytes)
+    source.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

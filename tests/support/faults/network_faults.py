@@ -1,0 +1,95 @@
+"""Faults of the network between a service and Kafka or MongoDB, and of a broker's disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from support.faults.cluster import KAFKA, MONGODB, SERVICES, FaultCluster
+from support.faults.fault import Fault, NotInjected
+from support.faults.tcp_proxy import TcpProxy
+from support.stack.wait import until
+
+DISK = "broker-3"
+DISK_SIZE = "4g"  # of memory, as far as it is used
+LONGER_THAN_SESSION = 15.0
+LATENCY = 0.2
+
+
+def proxy_of_random_service(cluster: FaultCluster, backend: str) -> TcpProxy:
+    """Return the way to a backend of a service that chance picks."""
+    return cluster.proxies[cluster.rng.choice(SERVICES), backend]
+
+
+@contextmanager
+def added_latency(cluster: FaultCluster, backend: str) -> Iterator[None]:
+    proxy = proxy_of_random_service(cluster, backend)
+    proxy.delay = LATENCY
+    yield
+    proxy.delay = 0.0
+
+
+@contextmanager
+def connection_reset(cluster: FaultCluster, backend: str) -> Iterator[None]:
+    proxy_of_random_service(cluster, backend).reset_connections()
+    yield
+
+
+@contextmanager
+def black_hole(cluster: FaultCluster, backend: str) -> Iterator[None]:
+    proxy = proxy_of_random_service(cluster, backend)
+    proxy.block()
+    yield
+    proxy.unblock()
+
+
+@contextmanager
+def full_disk(cluster: FaultCluster) -> Iterator[None]:
+    """The broker ends as soon as it can't write; it is started again when there is room."""
+    if cluster.disk is None:
+        raise NotInjected("mounting a file system isn't permitted here")
+    _resize(cluster.disk, str(_used(cluster.disk)))
+    until(lambda: cluster.stack.pid(DISK) is None, seconds=120, of=f"{DISK} to end, its disk full")
+    yield
+    _resize(cluster.disk, DISK_SIZE)
+    cluster.start(DISK)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path | None]:
+    """Mount a file system of its own on a folder; None where that isn't permitted."""
+    folder.mkdir(parents=True)
+    how = ("mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", str(folder))
+    if subprocess.run(how, capture_output=True, check=False).returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(("umount", "--lazy", str(folder)), check=True)
+
+
+def _used(folder: Path) -> int:
+    """Return the bytes in use, in whole blocks."""
+    seen = os.statvfs(folder)
+    return (seen.f_blocks - seen.f_bfree) * seen.f_frsize
+
+
+def _resize(folder: Path, size: str) -> None:
+    subprocess.run(("mount", "-o", f"remount,size={size}", str(folder)), check=True)
+
+
+NETWORK_FAULTS = tuple(
+    Fault(f"network to {backend}: {name}", partial(how, backend=backend), seconds=seconds)
+    for backend in (KAFKA, MONGODB)
+    for name, how, seconds in (
+        ("latency", added_latency, 10.0),
+        ("reset", connection_reset, 0.0),
+        ("black hole", black_hole, LONGER_THAN_SESSION),
+    )
+)
+DISK_FAULTS = (Fault("broker: disk full", full_disk, recovers_during=True),)

@@ -1,0 +1,204 @@
+"""The enricher's parts on a database of their own, without Kafka: what they write and publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from enricher.__main__ import ensure_indexes
+from enricher.adapters import reference_store
+from enricher.app.contact_erasure import ContactErasure
+from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.reconciler import Reconciler
+from enricher.app.reference_handler import ReferenceHandler
+from enricher.domain.contact_matching import ContactKeys
+from order_contracts.topics import ARTICLES, CONTACTS, STORES
+from order_runtime.documents.jobs import stages_of
+from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.mongo.client import (
+    CODEC,
+    HELD,
+    INTEGRATION_LOG,
+    JOBS,
+    LINKS,
+    Document,
+    async_client,
+)
+from support.builders.bodies import Json, line, order_body, unique
+from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
+from support.harness.intercepted_database import WorkerDied, dying_database
+
+CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
+NOW = AT + timedelta(minutes=1)
+DAY = timedelta(hours=24)
+ENRICHER_COLLECTIONS = (JOBS, LINKS, HELD, INTEGRATION_LOG)
+KEYS = ContactKeys(b"secret")
+TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
+
+
+@dataclass
+class MemoryPublisher:
+    """Takes what is published; dies instead at the call that it is told to."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    dies_at: int | None = None
+    calls: int = 0
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> None:
+        self.calls += 1
+        if self.calls == self.dies_at:
+            raise WorkerDied
+        self.records.extend(records)
+
+    def ids(self) -> list[bytes]:
+        return [dict(record.headers)["ce_id"] or b"" for record in self.records]
+
+    def on(self, topic: str) -> list[Any]:
+        return [json.loads(it.value or b"null") for it in self.records if it.topic == topic]
+
+
+@dataclass
+class EnricherHarness:
+    """A database of its own, and the enricher's parts on it."""
+
+    database: AsyncDatabase[Document]
+    publisher: MemoryPublisher
+
+    async def add_references(
+        self, *records: Record, now: datetime = NOW, database: Any = None
+    ) -> None:
+        """Handle records of reference topics, one after the other."""
+        for record in records:
+            await self.handle_references([record], now=now, database=database)
+
+    async def handle_references(
+        self, records: Sequence[Record], *, now: datetime = NOW, database: Any = None
+    ) -> None:
+        """Handle a batch of one reference topic."""
+        known = self.database if database is None else database
+        await ReferenceHandler(
+            known, self.reconciler(database), self.erase(database), KEYS, TOPIC_IDS
+        )(records, now)
+
+    async def handle_references_until_death(self, records: Sequence[Record], writes: int) -> None:
+        """Handle them as a process does that dies before its next write after *writes*."""
+        await self.handle_references(records, database=dying_database(self.database, writes))
+
+    async def store_references_only(self, *records: Record) -> None:
+        """Only keep them, as a worker does that dies before it looks at what waits for them."""
+        for record in records:
+            await reference_store.store_references(
+                self.database, [record], KEYS, TOPIC_IDS[record.topic]
+            )
+
+    async def store(self, written: Iterable[WrittenCommand]) -> None:
+        """Do to the database what the order-writer does."""
+        for it in written:
+            await self.database["orders"].replace_one(
+                {"_id": it.order["_id"]}, it.order, upsert=True
+            )
+            await self.database[JOBS].insert_one(dict(it.job))
+
+    def reconciler(self, database: Any = None) -> Reconciler:
+        return Reconciler(self.database if database is None else database, self.publisher, KEYS)
+
+    def event_handler(self, database: Any = None) -> EventHandler:
+        known = self.database if database is None else database
+        reconciler, erase = self.reconciler(database), self.erase(database)
+        return EventHandler(known, self.publisher, reconciler, erase, EnrichmentPolicy(DAY, KEYS))
+
+    def erase(self, database: Any = None) -> ContactErasure:
+        return ContactErasure(self.database if database is None else database, self.publisher, KEYS)
+
+    async def handle_events(
+        self,
+        records: Sequence[Record],
+        *,
+        handle_references_until_death: int | None = None,
+        now: datetime = NOW,
+    ) -> None:
+        database = (
+            None
+            if handle_references_until_death is None
+            else dying_database(self.database, handle_references_until_death)
+        )
+        await self.event_handler(database)(records, now)
+
+    async def handle(self, *written: WrittenCommand) -> list[Record]:
+        await self.store(written)
+        records = [read_back(it.event) for it in written]
+        await self.handle_events(records)
+        return records
+
+    async def dump(self) -> dict[str, list[Document]]:
+        """Return all that the enricher writes, in an order that depends on nothing."""
+        return {
+            name: await self.database[name].find().sort("_id").to_list()
+            for name in ENRICHER_COLLECTIONS
+        }
+
+    async def open_log_codes(self) -> list[tuple[str, str | None]]:
+        """Return the entries of the log that nobody resolved."""
+        still = {"resolvedAt": {"$exists": False}}
+        entries = await self.database[INTEGRATION_LOG].find(still).sort("code").to_list()
+        return [(it["code"], it.get("reference")) for it in entries]
+
+    async def stages(self, written: WrittenCommand) -> tuple[str, str]:
+        job = await self.database[JOBS].find_one({"_id": written.job_id})
+        assert job is not None
+        stages = stages_of(job)
+        return stages.enrichment, stages.action
+
+    async def link(self, order_id: str) -> Document | None:
+        return await self.database[LINKS].find_one({"_id": order_id})
+
+
+def contact_record(identity: str = "c-1", **keys: str) -> Record:
+    value = json.dumps({"contactId": identity, **keys}).encode()
+    return reference_record(CONTACTS.name, identity, value)
+
+
+def article_record(sku: str = "mug") -> Record:
+    return reference_record(ARTICLES.name, sku, json.dumps({"sku": sku}).encode())
+
+
+def order_of_contact(key: str = "c-1", kind: str = "ContactId", **deviations: Any) -> Json:
+    named = {"matchKey": key, "matchKeyType": kind}
+    return order_body(contact=named, **{"lines": [line(sku="mug")], **deviations})
+
+
+def store_record(identity: str) -> Record:
+    return reference_record(
+        STORES.name, identity, json.dumps({"externalStoreId": identity}).encode()
+    )
+
+
+MakeHarness = Callable[[], Awaitable[EnricherHarness]]
+
+
+@asynccontextmanager
+async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
+    """Give what makes places, and remove them afterwards."""
+    made: list[str] = []
+    async with async_client(mongo, "test") as client:
+
+        async def harness() -> EnricherHarness:
+            made.append(unique("enricher"))
+            database = client.get_database(made[-1], codec_options=CODEC)
+            await ensure_indexes(database)
+            # The tests' day is long past: what it held would expire under their hands.
+            for name in (HELD, "contacts", "erasures"):
+                await database[name].drop_index("expireAt_1")
+            return EnricherHarness(database, MemoryPublisher())
+
+        try:
+            yield harness
+        finally:
+            for name in made:
+                await client.drop_database(name)

@@ -1,0 +1,99 @@
+"""
+Everything that happened, collected when the system is quiet: what the load saw, what Kafka holds,
+what the receiver got, what MongoDB stores, and what was broken meanwhile.
+
+    journal = Journal()                      # the load and the faults are written into it
+    ... load, faults ...
+    quiet(stack)                             # a bounded wait, fails with what still moves
+    history = collect(stack, journal)        # or collect(...).of(order_ids) on a shared stack
+    violations = check(history)              # laws.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+from confluent_kafka import Message, TopicCollection
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+
+from support.builders.bodies import Json
+from support.history.history import History, ReceivedWebhook
+from support.history.journal import Journal
+from support.history.log_record import COMMANDS_TOPIC, LogRecord, in_log_order
+from support.stack.kafka_records import read_all
+from support.stack.running_stack import RunningStack
+from support.stack.webhook_receiver import webhook_body
+
+RECORDED_TOPICS: Final = (
+    COMMANDS_TOPIC,
+    *("orders.events", "orders.enriched", "orders.actions", "orders.deliveries"),
+    *("orders.commands.dlq", "orders.events.dlq", "orders.actions.dlq"),
+    *("reference.contacts", "reference.articles", "reference.stores"),
+)
+RECORDED_COLLECTIONS: Final = (
+    *("orders", "jobs", "links", "held", "deliveries", "integration_log", "idempotency"),
+)
+
+
+def collect(stack: RunningStack, journal: Journal) -> History:
+    """Read all there is; asks for a quiet system, see `quiet`."""
+    described = described_topic(stack.kafka)
+    with MongoClient[Json](stack.mongo, tz_aware=True) as client:
+        database = client[stack.database]
+        # The bodies of deliveries are the receiver's to judge; large, and on Kafka as well.
+        found = {
+            name: list(database[name].find({}, {"body": 0, "record": 0}))
+            for name in RECORDED_COLLECTIONS
+        }
+    return History(
+        topic_id=str(described.topic_id),
+        partitions=len(described.partitions),
+        records=read_log(stack.kafka, RECORDED_TOPICS),
+        documents=found,
+        webhooks=received_by_stack(stack),
+        calls=journal.calls,
+        publications=journal.publications,
+        faults=journal.faults,
+    )
+
+
+def described_topic(kafka: str) -> Any:
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    return admin.describe_topics(TopicCollection([COMMANDS_TOPIC]))[COMMANDS_TOPIC].result()
+
+
+def received_by_stack(stack: RunningStack) -> list[ReceivedWebhook]:
+    received = httpx.get(f"{stack.receiver}/received", timeout=60).json()
+    return [
+        ReceivedWebhook(
+            it["headers"].get("webhook-id", ""),
+            datetime.fromisoformat(it["at"]).timestamp(),
+            it["verified"],
+            webhook_body(it),
+        )
+        for it in received
+    ]
+
+
+def read_log(kafka: str, topics: Collection[str]) -> dict[str, list[LogRecord]]:
+    """Return all records by topic, partition by partition in the order of their offsets."""
+    found: dict[str, list[LogRecord]] = {topic: [] for topic in topics}
+    for message in read_all(kafka, *topics, seconds=300):
+        found[message.topic()].append(_log_record(message))
+    return {topic: in_log_order(records) for topic, records in found.items()}
+
+
+def _log_record(message: Message) -> LogRecord:
+    return LogRecord(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+    )

@@ -1,0 +1,68 @@
+"""A history as values: what the load did, what the system stored, announced and sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from support.builders.bodies import Json
+from support.history.journal import InjectedFault, Publication, RecordedCall
+from support.history.log_record import LogRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedWebhook:
+    """A webhook as the automation trigger received it; `at` in seconds since 1970."""
+
+    id: str
+    at: float
+    verified: bool
+    body: Json
+
+    @property
+    def order_id(self) -> str:
+        found: str = self.body["data"]["order"]["orderId"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    topic_id: str
+    """The id that the broker gave `orders.commands`: ids of positions are derived from it."""
+    partitions: int
+    records: Mapping[str, Sequence[LogRecord]]
+    """By topic, partition by partition in the order of their offsets."""
+    documents: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    """By collection."""
+    webhooks: Sequence[ReceivedWebhook] = ()
+    calls: Sequence[RecordedCall] = ()
+    publications: Sequence[Publication] = ()
+    faults: Sequence[InjectedFault] = ()
+
+    def of(self, order_ids: Collection[str]) -> History:
+        """Return what concerns these orders alone; reference data stays whole."""
+        wanted = set(order_ids)
+        keys = {order_id.encode() for order_id in wanted}
+        documents = {
+            name: [it for it in found if it.get("_id" if name in BY_ID else "orderId") in wanted]
+            for name, found in self.documents.items()
+        }
+        jobs = {it["_id"] for it in documents.get("jobs", ())}
+        claims = self.documents.get("idempotency", ())
+        return replace(
+            self,
+            records={
+                topic: found
+                if topic.startswith("reference.")
+                else [it for it in found if it.key in keys]
+                for topic, found in self.records.items()
+            },
+            documents=documents | {"idempotency": [it for it in claims if it["jobId"] in jobs]},
+            webhooks=[it for it in self.webhooks if it.order_id in wanted],
+            calls=[it for it in self.calls if wanted.issuperset(it.order_ids)],
+            publications=[it for it in self.publications if it.key in keys],
+        )
+
+
+BY_ID: Final = frozenset({"orders", "links"})

@@ -1,0 +1,45 @@
+"""What Kafka holds, as plain values: every record of a topic, in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+COMMANDS_TOPIC: Final = "orders.commands"
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A record as it stands in the log; `at` is its append time in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+    @property
+    def position(self) -> str:
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+    @property
+    def name(self) -> str | None:
+        """Return the key as text; what is none names nothing."""
+        return None if self.key is None else self.key.decode(errors="replace")
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name as text."""
+        found = next((value for spelt, value in self.headers if spelt == name), None)
+        return None if found is None else found.decode(errors="replace")
+
+    def json(self) -> Any:
+        return json.loads(self.value or b"null")
+
+
+def in_log_order(records: Iterable[LogRecord]) -> list[LogRecord]:
+    return sorted(records, key=lambda it: (it.partition, it.offset))

@@ -1,0 +1,96 @@
+"""Waiting until the system is at rest: all groups caught up, no job and no delivery open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from support.builders.bodies import Json
+from support.history.log_record import COMMANDS_TOPIC
+from support.stack.consumer_groups import lag
+from support.stack.running_stack import RunningStack
+
+CONSUMED_TOPICS: Final = (
+    ("order-writer", COMMANDS_TOPIC),
+    *(("enricher", topic) for topic in ("reference.contacts", "reference.articles")),
+    *(("enricher", topic) for topic in ("reference.stores", "orders.events")),
+    ("action-trigger", "orders.actions"),
+)
+"""Each group with what it reads, from the first to the last that a command meets."""
+
+
+CONSUMER_GROUPS: Final = ("order-writer", "enricher", "action-trigger")
+
+
+def wait_until_quiet(
+    stack: RunningStack, order_ids: Collection[str] | None = None, *, seconds: float = 120
+) -> None:
+    """Wait until nothing more will happen by itself; fails with what still moves."""
+    end = time.monotonic() + seconds
+    while what := unfinished_work(stack, order_ids):
+        assert time.monotonic() < end, f"not quiet within {seconds} s: {what}"
+        time.sleep(0.2)
+
+
+def unfinished_work(stack: RunningStack, order_ids: Collection[str] | None = None) -> str | None:
+    """
+    Return what still moves: a group that is behind, else jobs and deliveries that are open.
+
+    Looked at downstream, so that nothing slips from what was looked at to what was passed.
+    """
+    return lagging_group(stack) or open_work(stack, order_ids)
+
+
+def lagging_group(stack: RunningStack, groups: Collection[str] = CONSUMER_GROUPS) -> str | None:
+    """Return a group that has not committed all there is to read, and by how much."""
+    for group, topic in CONSUMED_TOPICS:
+        if group in groups and (left := lag(stack.kafka, group, topic)):
+            return f"{group} is {left} behind on {topic}"
+    return None
+
+
+def open_work(
+    stack: RunningStack,
+    order_ids: Collection[str] | None = None,
+    kinds: Collection[str] = ("jobs", "deliveries"),
+) -> str | None:
+    """Return the jobs and deliveries, of these orders or of all, that are still to end."""
+    with MongoClient[Json](stack.mongo) as client:
+        database = client[stack.database]
+        only: Json = {} if order_ids is None else {"orderId": {"$in": list(order_ids)}}
+        counts = {
+            name: _count(database, name, only | where)
+            for name, where in UNFINISHED.items()
+            if name.startswith(tuple(kinds))
+        }
+    left = {name: count for name, count in counts.items() if count}
+    return str(left) if left else None
+
+
+def _count(database: Database[Json], name: str, where: Json) -> int:
+    return database[name.split(maxsplit=1)[0]].count_documents(where)
+
+
+UNFINISHED: Final[Mapping[str, Json]] = {
+    "jobs not enriched": {
+        "failure": {"$exists": False},
+        "enrichment": {"$exists": False},
+        "aliasOf": {"$exists": False},
+        "$or": [
+            {"action": {"$exists": True}},
+            {
+                "version": {"$exists": True},
+                "operation": {"$in": ["RegisterOrder", "ReplaceOrder"]},
+            },
+        ],
+    },
+    "jobs with an action on its way": {
+        "enrichment.action": {"$in": ["fired", "pending"]},
+        "delivery": {"$exists": False},
+    },
+    "deliveries open": {"$or": [{"state": "pending"}, {"announced": False}]},
+}

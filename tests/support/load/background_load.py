@@ -1,0 +1,234 @@
+"""
+A steady mixed load on a running system, over HTTP and from publishers, written into a journal.
+
+    mix = Mix(order_ids=..., contacts=[matching(known), ...], astray=[...], seed=7)
+    with loading(stack, mix, journal):              # from a thread of its own
+        ...                                         # faults, noted with journal.fault("what")
+
+Tolerates whatever breaks: a call without an answer is noted as such, one with an Idempotency-Key is
+sent again. Astray orders must be as few as the topic has partitions, and such as
+`astray_of(prefix)` gives: none on its own partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from random import Random
+
+import aiohttp
+from aiokafka.partitioner import murmur2
+from yarl import URL
+
+from support.builders.bodies import Json, matching
+from support.history.journal import Journal, RecordedCall, accepted_commands
+from support.load.command_encoders import HttpRequest, http_request
+from support.load.command_generator import CommandGenerator
+from support.load.external_publisher import ExternalPublisher
+from support.model.model import REGISTER
+from support.stack.kafka_records import RawRecord
+from support.stack.running_stack import RunningStack
+
+TRIES = 4  # of a call that carries an Idempotency-Key
+RESPONSE_TIMEOUT = 20.0  # seconds for an answer
+MISROUTED_ORDERS = 4
+CONTACTS_TOPIC = "reference.contacts"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProfile:
+    order_ids: Sequence[str]
+    contacts: Sequence[Json] = ()
+    """The `contact` of orders whose contact exists."""
+    misrouted: Sequence[str] = ()
+    arriving_contacts: Sequence[Json] = ()
+    """Contacts that come while the load is on: what is published of each."""
+    erased_contacts: Sequence[Json] = ()
+    """Contacts that are there, and are erased meanwhile."""
+    contact_interval: float = 10.0
+    """Seconds from one who comes or leaves to the next."""
+    seed: int = 0
+    clients: int = 4
+    publishers: int = 2
+    pause: float = 0.1
+    """Seconds between what one client or publisher does and its next."""
+
+
+@dataclass
+class LoadClient:
+    """One caller after another gateway each time; it waits for its answer before it goes on."""
+
+    gateways: Sequence[str]
+    apikey: str
+    shop: CommandGenerator
+    rng: Random
+    journal: Journal
+    _turn: cycle[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turn = cycle(self.gateways)
+
+    async def ask(self, session: aiohttp.ClientSession) -> None:
+        """Send one call; again, under its Idempotency-Key, where nobody knows what became of it."""
+        if self.rng.random() < 0.08:
+            rows = self.shop.registrations(5)
+            asked = HttpRequest("POST", "/orders/bulk", {}, [row.body for row in rows])
+            kind, order_ids = REGISTER, tuple(row.order_id for row in rows)
+        else:
+            command = self.shop.command()
+            asked = http_request(command, wait=5 if self.rng.random() < 0.1 else None)
+            kind, order_ids = command.kind, (command.order_id,)
+        for _ in range(TRIES if "idempotency-key" in asked.headers else 1):
+            call = await self._send(session, asked, kind, order_ids)
+            for order_id, job_id in accepted_commands(call):
+                self.shop.note_job(order_id, job_id)
+            if call.status is not None and call.status < 500:
+                return
+            await asyncio.sleep(0.5)
+
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        asked: HttpRequest,
+        kind: str,
+        order_ids: tuple[str, ...],
+    ) -> RecordedCall:
+        trace = f"00-{self.rng.getrandbits(128):032x}-{self.rng.getrandbits(64):016x}-01"
+        headers = {**asked.headers, "traceparent": trace}
+        began = time.time()
+        call = RecordedCall(
+            trace, kind, order_ids, began, asked.method, asked.path, headers, asked.body
+        )
+        self.journal.calls.append(call)
+        own = {"apikey": self.apikey, "content-type": "application/json"}
+        data = None if asked.body is None else json.dumps(asked.body).encode()
+        url = URL(f"{next(self._turn)}/api/v3{asked.path}", encoded=True)
+        with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            async with session.request(
+                asked.method, url, data=data, headers=headers | own, allow_redirects=False
+            ) as answer:
+                call.response = await answer.json(content_type=None)
+                call.status = answer.status
+        return call
+
+
+@contextmanager
+def background_load(stack: RunningStack, profile: LoadProfile, journal: Journal) -> Iterator[None]:
+    """Put the load on all gateways and on Kafka for the body; fails where the load itself did."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(loop.run_until_complete, run_load(stack, profile, journal, stop))
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            done.result(300)
+            loop.close()
+
+
+async def run_load(
+    stack: RunningStack, profile: LoadProfile, journal: Journal, stop: asyncio.Event
+) -> None:
+    """Load until *stop*; what is in flight then is still answered, or noted as not."""
+    seeds = [
+        profile.seed * 1_000 + number for number in range(profile.clients + profile.publishers)
+    ]
+    shops = [
+        (
+            Random(seed),
+            CommandGenerator(
+                Random(seed),
+                profile.order_ids,
+                profile.contacts,
+                profile.misrouted,
+                transient_contacts(profile),
+            ),
+        )
+        for seed in seeds
+    ]
+    # A connection of its own for each call: on one that was used before, aiohttp repeats a PUT or
+    # a DELETE that broke, and the journal would know of one call where there were two.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for rng, shop in shops[: profile.clients]:
+            client = LoadClient(stack.gateways, stack.apikey, shop, rng, journal)
+            tasks.create_task(_client(client, session, profile.pause, stop))
+        for _, shop in shops[profile.clients :]:
+            publishing = ExternalPublisher(stack.kafka, journal)
+            tasks.create_task(_publisher(publishing, shop, profile.pause, stop))
+        tasks.create_task(_change_contacts(ExternalPublisher(stack.kafka, journal), profile, stop))
+
+
+async def _client(
+    client: LoadClient, session: aiohttp.ClientSession, pause: float, stop: asyncio.Event
+) -> None:
+    while not stop.is_set():
+        await client.ask(session)
+        await asyncio.sleep(pause)
+
+
+async def _publisher(
+    publishing: ExternalPublisher, shop: CommandGenerator, pause: float, stop: asyncio.Event
+) -> None:
+    while not stop.is_set():
+        publishing.send(shop.next_record())
+        await asyncio.sleep(pause)
+    await asyncio.to_thread(publishing.flush)
+
+
+async def _change_contacts(
+    publishing: ExternalPublisher, profile: LoadProfile, stop: asyncio.Event
+) -> None:
+    """Let one contact after the other come or be erased, in an order of chance."""
+    told: list[tuple[Json, bytes | None]] = [
+        *((it, json.dumps(it).encode()) for it in profile.arriving_contacts),
+        *((it, None) for it in profile.erased_contacts),
+    ]
+    for contact, value in Random(profile.seed).sample(told, len(told)):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(profile.contact_interval):
+                await stop.wait()
+        if stop.is_set():
+            break
+        publishing.send(RawRecord(contact["contactId"], value, {}), CONTACTS_TOPIC)
+    await asyncio.to_thread(publishing.flush)
+
+
+def transient_contacts(profile: LoadProfile) -> list[Json]:
+    """Return how orders name the contacts that come or leave: by one key or another."""
+    keys = cycle(("ContactId", "Email", "MemberNumber"))
+    return [
+        matching(it, next(keys)) for it in (*profile.arriving_contacts, *profile.erased_contacts)
+    ]
+
+
+def misrouted_order_ids(prefix: str, partitions: int, wanted: int = MISROUTED_ORDERS) -> list[str]:
+    """Return orders for the partitions 0, 1, …, none of which is that of its key."""
+    found: list[str] = []
+    for number in count():
+        if len(found) == wanted:
+            break
+        name = f"{prefix}-astray-{number}"
+        if (murmur2(name.encode()) & 0x7FFFFFFF) % partitions != len(found):
+            found.append(name)
+    return found
+
+
+def numbered_order_ids(prefix: str, wanted: int) -> list[str]:
+    return [f"{prefix}-{number}" for number in range(wanted)]
+
+
+def all_order_ids(profile: LoadProfile) -> list[str]:
+    """Return every order that the load touches, for `History.of`."""
+    return [*profile.order_ids, *profile.misrouted]

@@ -1,0 +1,127 @@
+"""A day lived through on a stack: submitted, and everything that came of it as figures."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+from bson.decimal128 import Decimal128
+from pymongo import MongoClient
+
+from support.builders.bodies import Json
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
+from support.stack.webhook_receiver import webhook_body
+
+REAL_DAY = Path(__file__).parents[4] / "shared" / "data" / "online-retail-2010-12-01"
+
+
+@dataclass(frozen=True, slots=True)
+class DayRun:
+    """The files of a day, and the stack that it is lived through on."""
+
+    stack: RunningStack
+    folder: Path
+
+    @property
+    def expected(self) -> Json:
+        found: Json = json.loads((self.folder / "expected.json").read_text())
+        return found
+
+    @property
+    def ids(self) -> list[str]:
+        rows = (self.folder / "orders.ndjson").read_text().splitlines()
+        return [json.loads(row)["orderId"] for row in rows]
+
+    def load(self, *names: str) -> None:
+        """Load reference data; returns when the enricher has read it, and mended what waited."""
+        files = [str(self.folder / f"{name}.ndjson") for name in names]
+        self.stack.orders("reference", "load", *files)
+
+    def submit(self) -> Json:
+        """Register all orders, and wait for their jobs; returns what the command summed up."""
+        orders = str(self.folder / "orders.ndjson")
+        done = self.stack.orders("submit", orders, "--wait", "--json")
+        summary: Json = json.loads(done.stdout)
+        return summary
+
+    @contextmanager
+    def database(self) -> Iterator[Any]:
+        with MongoClient[dict[str, Any]](self.stack.mongo) as client:
+            yield client[self.stack.database]
+
+    def stored(self) -> Json:
+        with self.database() as database:
+            found = [it["order"] for it in database["orders"].find({"_id": {"$in": self.ids}})]
+        prices = [order["totalPrice"] for order in found]
+        assert all(isinstance(price, Decimal128) for price in prices)
+        return {
+            "orders": len(found),
+            "lines": sum(len(order["lineItems"]["items"]) for order in found),
+            "sum": sum((price.to_decimal() for price in prices), Decimal()),
+        }
+
+    def log(self, **where: Any) -> Json:
+        with self.database() as database:
+            found = database["integration_log"].find({"orderId": {"$in": self.ids}, **where})
+            return dict(Counter(row["code"] for row in found))
+
+    def enrichments(self) -> Json:
+        with self.database() as database:
+            found = database["jobs"].find(
+                {"orderId": {"$in": self.ids}, "enrichment": {"$ne": None}}
+            )
+            return dict(Counter(row["enrichment"]["state"] for row in found))
+
+    def delivered(self) -> Json:
+        """Return how many webhooks of each action arrived, every one verified and counted once."""
+        ids = set(self.ids)
+        ours = [
+            hook
+            for hook in httpx.get(f"{self.stack.receiver}/received", timeout=30).json()
+            if webhook_body(hook)["data"]["order"]["orderId"] in ids
+        ]
+        assert all(hook["verified"] for hook in ours)
+        once = {
+            hook["headers"]["webhook-id"]: webhook_body(hook)["data"]["action"] for hook in ours
+        }
+        return dict(Counter(once.values()))
+
+    def is_as_expected_before_the_late_contacts(self, summary: Json) -> None:
+        expected = self.expected
+        assert summary["accepted"] == expected["orders"]
+        assert summary["jobs"] == {
+            "Completed": expected["jobsCompleted"],
+            "CompletedWithErrors": expected["jobsCompletedWithErrors"],
+        }
+        assert self.stored() == {
+            "orders": expected["orders"],
+            "lines": expected["lines"],
+            "sum": Decimal(expected["sumOfTotalPriceGBP"]),
+        }
+        assert self.log() == self.logged
+        assert self.delivered() == expected["actionsDelivered"]
+
+    @property
+    def logged(self) -> Json:
+        return {name.split()[0]: count for name, count in self.expected["integrationLog"].items()}
+
+    def is_as_expected_after_them(self) -> None:
+        """Wait for the webhooks, which come last; everything else must be so by then."""
+        expected = self.expected
+        all_of = expected["actionsDeliveredAfterLateContacts"]
+        until(lambda: self.delivered() == all_of, seconds=60, of="the held actions' webhooks")
+        healed = expected["healedByLateContacts"]
+        assert self.enrichments() == {
+            "done": expected["jobsCompleted"] + healed,
+            "contactMissing": expected["jobsCompletedWithErrors"] - healed,
+        }
+        still = {**self.logged, "ContactMissing": self.logged["ContactMissing"] - healed}
+        assert self.log(resolvedAt={"$exists": False}) == still

@@ -1,0 +1,81 @@
+"""Another system that publishes on Kafka itself, and keeps a journal of what it was told."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import KafkaException, Message, Producer
+
+from support.history.journal import PUBLICATION_ID_HEADER, Journal, Publication
+from support.history.log_record import COMMANDS_TOPIC
+from support.stack.kafka_records import RawRecord
+
+DELIVERY_TIMEOUT = 600
+"""Longer than anything is broken: when a record's time is up, librdkafka takes a new epoch for its
+producer id, and sends what was under way with it again, though it may be in the log by then."""
+
+
+class ExternalPublisher:
+    """Publishes in order; what Kafka doesn't answer in time is noted as not acknowledged."""
+
+    def __init__(self, kafka: str, journal: Journal) -> None:
+        self._kafka = kafka
+        self._journal = journal
+        self._producer = self._started()
+
+    def send(
+        self, record: RawRecord, topic: str = COMMANDS_TOPIC, *, at: datetime | None = None
+    ) -> Publication:
+        """
+        Hand a record over; returns before it is acknowledged, see `flush`.
+
+        *at* is the time by the publisher's clock; by default that of this machine.
+        """
+        publication_id = str(uuid4())
+        headers = [(name, _bytes(value)) for name, value in record.pairs]
+        key = _bytes(record.key)
+        sent = Publication(publication_id, topic, key, record.value, tuple(headers), time.time())
+        self._journal.publications.append(sent)
+
+        def delivered(error: Any, message: Message) -> None:
+            if error is None:
+                sent.partition_offset = message.partition(), message.offset()
+
+        try:
+            self._producer.produce(
+                topic,
+                key=key,
+                value=record.value,
+                headers=[*headers, (PUBLICATION_ID_HEADER, publication_id.encode())],
+                partition=record.partition,
+                timestamp=0 if at is None else int(at.timestamp() * 1000),
+                on_delivery=delivered,
+            )
+        except (BufferError, KafkaException):  # full for long, or fenced for good: begin anew
+            self._producer = self._started()
+        self._producer.poll(0)
+        return sent
+
+    def flush(self, seconds: float = DELIVERY_TIMEOUT + 5) -> int:
+        """Wait for all answers; return how many records have none."""
+        left: int = self._producer.flush(seconds)
+        return left
+
+    def _started(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self._kafka,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.timeout.ms": DELIVERY_TIMEOUT * 1000,
+                "linger.ms": 2,
+                "log_level": 0,  # what breaks is broken on purpose; the journal tells what came
+            }
+        )
+
+
+def _bytes(text: str | bytes | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text

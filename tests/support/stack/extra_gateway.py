@@ -1,0 +1,62 @@
+"""Another gateway on the backends of a running stack, as a child whose end can be watched."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import psutil
+
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraGateway:
+    process: subprocess.Popen[bytes]
+    port: int
+    health: str
+
+    def probe(self, path: str) -> int:
+        """Return the status of a probe; 0 where nothing answers."""
+        try:
+            return httpx.get(f"{self.health}{path}").status_code
+        except httpx.TransportError:
+            return 0
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric over its labels."""
+        lines = httpx.get(f"{self.health}/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+@contextmanager
+def extra_gateway(stack: RunningStack, **settings: str) -> Iterator[ExtraGateway]:
+    """Start a gateway like the stack's, ready, with other *settings*; kill what is left of it."""
+    port, health = _free_port(), _free_port()
+    own = {"PORT": str(port), "HEALTH_PORT": str(health), "INSTANCE": f"gateway-{port}"} | settings
+    environ = psutil.Process(stack.part("gateway")["pid"]).environ()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "gateway"],
+        env=environ | {f"ORDERMILL_{name}": value for name, value in own.items()},
+        stdout=subprocess.DEVNULL,
+    )
+    gateway = ExtraGateway(process, port, f"http://127.0.0.1:{health}")
+    try:
+        until(lambda: gateway.probe("/readyz") == 200, of="the other gateway")
+        yield gateway
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        port: int = it.getsockname()[1]
+        return port

@@ -1,0 +1,163 @@
+"""Kafka as another system uses it: publishing commands directly, reading what is announced."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.kafka.records import Outgoing
+from support.builders.bodies import Json, unique
+from support.history.log_record import COMMANDS_TOPIC
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record as a publisher makes it, right or wrong."""
+
+    key: str | bytes | None
+    value: bytes | None
+    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
+    partition: int = -1  # the one that its key names
+
+    @property
+    def pairs(self) -> Sequence[tuple[str, str | bytes | None]]:
+        if isinstance(self.headers, Mapping):
+            return list(self.headers.items())
+        return self.headers
+
+    def with_headers(self, headers: Mapping[str, str | bytes]) -> RawRecord:
+        """Return it with these headers, in place of those that it has."""
+        return replace(self, headers=list((dict(self.pairs) | dict(headers)).items()))
+
+
+def register_record(body: Json, job_id: str | None = None, **headers: str) -> RawRecord:
+    """Return a RegisterOrder as the contract asks for it."""
+    ce = {
+        "ce_specversion": "1.0",
+        "ce_id": job_id or str(uuid4()),
+        "ce_source": "/tests",
+        "ce_type": "RegisterOrder.v1",
+    }
+    return RawRecord(body["orderId"], json.dumps(body).encode(), ce | headers)
+
+
+def delete_record(order_id: str, job_id: str | None = None) -> RawRecord:
+    ce = {"ce_id": job_id or str(uuid4()), "ce_source": "/tests", "ce_type": "DeleteOrder.v1"}
+    return RawRecord(order_id, json.dumps({"orderId": order_id}).encode(), ce)
+
+
+def publish_records(
+    kafka: str,
+    records: Iterable[RawRecord],
+    *,
+    topic: str = COMMANDS_TOPIC,
+    partition: int = -1,
+    **settings: Any,
+) -> list[tuple[int, int]]:
+    """Publish in order; return each record's partition and offset."""
+    config = {"bootstrap.servers": kafka, "partitioner": "murmur2_random"}
+    producer = Producer(config | settings)
+    places: dict[int, tuple[int, int]] = {}
+
+    def deliver(at: int, error: Any, message: Message) -> None:
+        assert error is None, error
+        places[at] = (message.partition(), message.offset())
+
+    for at, record in enumerate(records):
+        producer.produce(
+            topic,
+            key=record.key,
+            value=record.value,
+            headers=list(record.pairs),
+            partition=partition if record.partition < 0 else record.partition,
+            on_delivery=partial(deliver, at),
+        )
+    assert producer.flush(30) == 0
+    return [places[at] for at in sorted(places)]
+
+
+def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
+    """Return everything that the topics hold now, each partition in the order of its offsets."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": f"test-{uuid4()}",
+            "enable.auto.commit": False,
+            # Not counted by offsets: a compacted topic holds fewer records than those say.
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        known = consumer.list_topics(timeout=10).topics
+        open_ones = {(topic, at) for topic in topics for at in known[topic].partitions}
+        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in open_ones])
+        found: list[Message] = []
+        end = time.monotonic() + seconds
+        while open_ones:
+            assert time.monotonic() < end, f"not read within {seconds} s: {open_ones}"
+            batch = consumer.consume(1_000, timeout=0.1)
+            found.extend(message for message in batch if message.error() is None)
+            open_ones -= {(it.topic(), it.partition()) for it in batch if _is_end(it)}
+        return found
+    finally:
+        consumer.close()
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+
+
+def messages_of_order(messages: Sequence[Message], order_id: str) -> list[Message]:
+    return [message for message in messages if message.key() == order_id.encode()]
+
+
+def header(message: Message, name: str) -> str | None:
+    found = dict(message.headers() or ()).get(name)
+    return found.decode() if isinstance(found, bytes) else None
+
+
+def value(message: Message) -> Json:
+    found: Json = json.loads(message.value() or b"null")
+    return found
+
+
+def publish_outgoing(kafka: str, records: Iterable[Outgoing]) -> None:
+    assert BatchPublisher(kafka, "test").publish_all(list(records), 20)
+
+
+def read_key(kafka: str, topic: str, key: str, count: int) -> list[Message]:
+    """Read the topic from its beginning until *count* records of *key* were seen."""
+    consumer = Consumer(
+        {"bootstrap.servers": kafka, "group.id": unique("group"), "enable.auto.commit": False}
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        seen: list[Message] = []
+        deadline = time.monotonic() + 30
+        while len(seen) < count and time.monotonic() < deadline:
+            found = consumer.consume(500, 0.2)
+            seen += [item for item in found if item.error() is None and item.key() == key.encode()]
+        return seen
+    finally:
+        consumer.close()
+
+
+def headers(record: Message) -> dict[str, str]:
+    return {name: value.decode() for name, value in record.headers() or ()}
