@@ -14,13 +14,13 @@ from order_operations.dead_letter_view import (
     Letter,
     LetterFilter,
     LetterPosition,
+    json_of,
     letter_of,
-    mark,
     mark_of,
-    marked,
+    mark_record,
+    parse_position,
     printable,
-    shown,
-    shown_position,
+    with_state,
 )
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
@@ -45,7 +45,7 @@ LETTER = letter_of(read_back(SENT))
 
 
 def test_a_list_shows_where_when_and_why_and_nothing_of_the_value() -> None:
-    assert shown(LETTER) | {"origin": ""} == {
+    assert json_of(LETTER) | {"origin": ""} == {
         "place": "orders.commands.dlq/3/7",
         "at": "2025-11-28T12:00:00.000Z",
         "state": "open",
@@ -79,35 +79,35 @@ def test_a_letter_whose_headers_are_broken_is_listed_too() -> None:
     ],
 )
 def test_what_is_given_bounds_what_is_meant(wanted: LetterFilter, *, meant: bool) -> None:
-    assert wanted.means(LETTER) is meant
+    assert wanted.matches(LETTER) is meant
 
 
 def test_what_was_handled_is_meant_only_if_it_is_named_or_asked_for() -> None:
     done = replace(LETTER, state=DROPPED)
-    assert not LetterFilter().means(done)
-    assert LetterFilter(handled=True).means(done)
-    assert LetterFilter(positions=frozenset({done.position})).means(done)
+    assert not LetterFilter().matches(done)
+    assert LetterFilter(handled=True).matches(done)
+    assert LetterFilter(positions=frozenset({done.position})).matches(done)
 
 
 def state_after(letter: Letter, *marks: Outgoing) -> str:
     known: dict[str, tuple[str, str]] = {}
     for each in marks:
         known |= mark_of(read_back(each))
-    return marked(letter, known).state
+    return with_state(letter, known).state
 
 
 def test_a_mark_is_of_one_letter() -> None:
     """Not of its neighbour, nor of what lies there when the topic was made anew."""
-    dropped = mark(LETTER, DROPPED, AT)
+    dropped = mark_record(LETTER, DROPPED, AT)
     assert state_after(LETTER, dropped) == DROPPED
     assert state_after(replace(LETTER, position=LetterPosition(SENT.topic, 3, 8)), dropped) == OPEN
     assert state_after(replace(LETTER, at=AT + timedelta(days=1)), dropped) == OPEN
 
 
 def test_of_several_marks_the_last_one_holds() -> None:
-    assert state_after(LETTER, mark(LETTER, DROPPED, AT), mark(LETTER, "replayed", AT)) == (
-        "replayed"
-    )
+    assert state_after(
+        LETTER, mark_record(LETTER, DROPPED, AT), mark_record(LETTER, "replayed", AT)
+    ) == ("replayed")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_key_can_not_steer_the_terminal(text: bytes | None, seen: str) -> None
 
 
 def test_a_place_is_read_as_it_is_written() -> None:
-    assert shown_position(str(LETTER.position)) == LETTER.position
+    assert parse_position(str(LETTER.position)) == LETTER.position
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from standardwebhooks import Webhook
 
-from order_stack.demo.receiver import Receiver
+from order_stack.cluster.webhook_receiver import Receiver
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 BODY = '{"type":"order.action","data":{"actionId":"1"}}'

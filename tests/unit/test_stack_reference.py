@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from order_operations import reference_load
-from order_stack.problems import StackProblem
+from order_operations.problems import OperationFailed
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from order_stack.problems import StackProblem
     ],
 )
 def test_the_kind_of_a_line_is_told_from_its_fields(line: bytes, topic: str, key: str) -> None:
-    entry = reference_load.entry(line)
+    entry = reference_load.parse_entry(line)
     assert (entry.kind.topic.name, entry.key) == (topic, key)
 
 
 def test_what_is_published_is_compact_and_holds_no_unknown_fields() -> None:
-    entry = reference_load.entry(b'{"sku": "1", "name": "Caf\\u00e9", "colour": "red"}')
+    entry = reference_load.parse_entry(b'{"sku": "1", "name": "Caf\\u00e9", "colour": "red"}')
     assert entry.value == '{"sku":"1","name":"Café"}'.encode()
 
 
@@ -41,16 +41,16 @@ def test_what_is_published_is_compact_and_holds_no_unknown_fields() -> None:
 )
 def test_what_is_no_reference_data_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        reference_load.entry(line)
+        reference_load.parse_entry(line)
 
 
 def test_a_bad_line_is_told_with_its_file_and_number(tmp_path: Path) -> None:
     file = tmp_path / "articles.ndjson"
     file.write_text('{"sku":"1"}\n\n{"sku":""}\n')
-    with pytest.raises(StackProblem, match=r"articles\.ndjson, line 3: .*/sku.*Nothing was pub"):
-        reference_load.entries(file)
+    with pytest.raises(OperationFailed, match=r"articles\.ndjson, line 3: .*/sku.*Nothing was pub"):
+        reference_load.entries_of(file)
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StackProblem, match="can't be read"):
-        reference_load.entries(tmp_path / "none.ndjson")
+    with pytest.raises(OperationFailed, match="can't be read"):
+        reference_load.entries_of(tmp_path / "none.ndjson")

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from order_stack.demo import submit
-from order_stack.demo.gateway_client import Answer, Patience, connected
-from order_stack.demo.submit import Outcome
+from order_stack.submit import job_progress, submission
+from order_stack.submit.gateway_client import Answer, RetryPolicy, connected
+from order_stack.submit.submission import SubmitResult
 
-IMPATIENT = Patience(tries=3, first_pause=0.001)
+IMPATIENT = RetryPolicy(tries=3, first_pause=0.001)
 
 
 class Nobody:
@@ -24,7 +24,7 @@ class Nobody:
 
     def answered(self, _: Answer, total: int) -> None: ...
 
-    def saw(self, job: dict[str, Any], total: int) -> None: ...
+    def job_seen(self, job: dict[str, Any], total: int) -> None: ...
 
 
 def job(status: str, storage: str = "done", enrichment: str = "done", action: str = "none") -> Any:
@@ -45,15 +45,15 @@ def job(status: str, storage: str = "done", enrichment: str = "done", action: st
     ],
 )
 def test_a_job_has_settled_when_nothing_moves_by_itself(seen: dict[str, Any], over: bool) -> None:
-    assert submit.settled(seen) is over
+    assert job_progress.settled(seen) is over
 
 
 def test_the_pause_is_the_servers_wish_or_doubles() -> None:
-    patience = Patience(first_pause=0.1, longest_pause=8.0)
-    assert patience.pause(0, "3") == 3.0
-    assert [patience.pause(attempt, None) for attempt in (0, 1, 2, 30)] == [0.1, 0.2, 0.4, 8.0]
-    assert patience.pause(0, "999999") == 8.0
-    assert patience.pause(0, "Wed, 21 Oct 2026 07:28:00 GMT") == 0.1
+    retries = RetryPolicy(first_pause=0.1, longest_pause=8.0)
+    assert retries.pause(0, "3") == 3.0
+    assert [retries.pause(attempt, None) for attempt in (0, 1, 2, 30)] == [0.1, 0.2, 0.4, 8.0]
+    assert retries.pause(0, "999999") == 8.0
+    assert retries.pause(0, "Wed, 21 Oct 2026 07:28:00 GMT") == 0.1
 
 
 def test_refused_lines_are_written_with_their_answers(tmp_path: Path) -> None:
@@ -62,18 +62,18 @@ def test_refused_lines_are_written_with_their_answers(tmp_path: Path) -> None:
         Answer(2, 400, {"code": "ValidationFailed"}, '{"orderId":"2"}'),
         Answer(3, 409, {"code": "OrderExists"}, "not json"),
     )
-    outcome = Outcome(answers, jobs=())
-    file = submit.write_refused(outcome, tmp_path / "refused.ndjson")
+    result = SubmitResult(answers, jobs=())
+    file = submission.write_refused(result, tmp_path / "refused.ndjson")
     assert file is not None
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(row["line"], row["status"]) for row in rows] == [(2, 400), (3, 409)]
     assert rows[0]["order"] == {"orderId": "2"}
-    assert outcome.summary(file)["refusedBy"] == {"400": 1, "409": 1}
+    assert result.summary(file)["refusedBy"] == {"400": 1, "409": 1}
 
 
 def test_no_file_is_written_where_nothing_was_refused(tmp_path: Path) -> None:
-    outcome = Outcome((Answer(1, 202, {"jobId": "a"}, "{}"),), jobs=())
-    assert submit.write_refused(outcome, tmp_path / "refused.ndjson") is None
+    result = SubmitResult((Answer(1, 202, {"jobId": "a"}, "{}"),), jobs=())
+    assert submission.write_refused(result, tmp_path / "refused.ndjson") is None
     assert not list(tmp_path.iterdir())
 
 
@@ -98,7 +98,7 @@ async def test_a_throttled_order_is_sent_again_under_the_same_key() -> None:
 
     server = await serve(handle)
     async with connected(str(server.make_url("")).rstrip("/"), "key", 4, IMPATIENT) as client:
-        answers = await submit.register_all(client, ["{}"], 4, Nobody())
+        answers = await submission.register_all(client, ["{}"], 4, Nobody())
     await server.close()
     assert answers[0].accepted
     assert len(keys) == 3
@@ -108,7 +108,7 @@ async def test_a_throttled_order_is_sent_again_under_the_same_key() -> None:
 async def test_a_gateway_that_is_away_leaves_the_line_unsent(unused_tcp_port: int) -> None:
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with connected(address, "key", 1, IMPATIENT) as client:
-        answers = await submit.register_all(client, ["{}"], 1, Nobody())
+        answers = await submission.register_all(client, ["{}"], 1, Nobody())
     assert answers[0].unsent
 
 
@@ -120,7 +120,7 @@ async def test_a_failed_job_is_read_from_the_problem_that_holds_it() -> None:
     server = await serve(handle)
     async with connected(str(server.make_url("")).rstrip("/"), "key", 4, IMPATIENT) as client:
         jobs, unsettled = await asyncio.wait_for(
-            submit.follow(client, ["j"], 4, 5.0, Nobody()), timeout=10
+            job_progress.follow(client, ["j"], 4, 5.0, Nobody()), timeout=10
         )
     await server.close()
     assert [it["status"] for it in jobs] == ["Failed"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from order_operations.mongo_client import serves
 from order_stack.cluster import identity, kafka_brokers, mongo_servers, services, topology
+from order_stack.cluster.mongo_probe import serves
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.services import Backends
 from order_stack.cluster.topology import ONE_OF_EACH, Topology
@@ -85,10 +85,10 @@ def test_gateways_differ_in_port_and_name_and_share_the_rest(tmp_path: Path) -> 
 def test_a_setting_is_changed_for_one_start() -> None:
     probe = Probe("http", "http://127.0.0.1:1/")
     part = Part("enricher", "service", (), {"A": "1", "B": "2"}, "log", probe, probe)
-    changed = lifecycle.changed(part, ["B=mongodb://x/?replicaSet=rs0"])
+    changed = lifecycle.with_settings(part, ["B=mongodb://x/?replicaSet=rs0"])
     assert changed.env == {"A": "1", "B": "mongodb://x/?replicaSet=rs0"}
     with pytest.raises(StackProblem, match="NAME=VALUE"):
-        lifecycle.changed(part, ["B"])
+        lifecycle.with_settings(part, ["B"])
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
-"""Everything that a stack knows of one contact, read from its database."""
+"""Everything that a system knows of one contact, read from its database."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-from bson.decimal128 import Decimal128
 from pymongo.database import Database
 
-from order_contracts.values import rfc3339
-from order_operations.mongo_client import connect
+from order_operations.json_values import Json, json_of
+from order_operations.mongo_client import open_database
+from order_operations.system_address import MongoAddress
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
@@ -23,86 +20,74 @@ from order_runtime.mongo.client import (
     LINKS,
     ORDERS,
 )
-from order_stack.cluster.parts import Stack
-
-Json = dict[str, Any]
-
-SECONDS: Final = 60.0  # for one question to the database
 
 
-def known_of(stack: Stack, contact_id: str) -> Json:
-    """Return all of it, by where it is kept; bytes that say the same again are left out."""
-    with connect(stack.mongo, SECONDS) as client:
-        database = client[stack.database]
+def contact_data(address: MongoAddress, contact_id: str) -> Json:
+    """Return the documents, by where they are kept; raises OperationFailed."""
+    with open_database(address) as database:
         contact = database[CONTACTS].find_one({"keys": id_key(contact_id)})
         links = _links(database, contact_id, contact)
-        orders = _all(database, ORDERS, {"_id": {"$in": [it["_id"] for it in links]}})
-        fired = _all(database, ACTION_DELIVERIES, {"contactId": contact_id})
-        jobs = _jobs(database, orders, fired)
-        ids = [it["_id"] for it in jobs]
-        return {
-            "contact": plain(contact),
-            "links": plain(links),
-            "orders": plain(orders),
-            "jobs": plain(jobs),
-            "held": plain(_all(database, HELD, {"jobId": {"$in": ids}})),
-            "deliveries": plain([{**it, "record": None} for it in fired]),
-            "integrationLog": plain(_all(database, INTEGRATION_LOG, {"jobId": {"$in": ids}})),
+        orders = _found(database, ORDERS, {"_id": {"$in": [it["_id"] for it in links]}})
+        deliveries = _found(database, ACTION_DELIVERIES, {"contactId": contact_id})
+        jobs = _jobs(database, orders, deliveries)
+        of_jobs = {"jobId": {"$in": [it["_id"] for it in jobs]}}
+        documents = {
+            "contact": contact,
+            "links": links,
+            "orders": orders,
+            "jobs": jobs,
+            "held": _found(database, HELD, of_jobs),
+            # The record is the message that the other fields were read from.
+            "deliveries": [{**it, "record": None} for it in deliveries],
+            "integrationLog": _found(database, INTEGRATION_LOG, of_jobs),
         }
+    return {name: json_of(_without_none(part)) for name, part in documents.items()}
 
 
 def identifiers(known: Json, contact_id: str) -> set[str]:
-    """Return what the contact is found by: its keys, and as its orders spell them."""
+    """Return what identifies the contact: its id, its keys, and the match keys of its orders."""
     keys = (known["contact"] or {}).get("keys", ())
     spelt = {it["order"]["contact"]["matchKey"].strip() for it in known["orders"] if "order" in it}
     return {contact_id.strip(), *(key.partition(":")[2] for key in keys), *spelt}
+
+
+def counts_of(known: Json) -> dict[str, int]:
+    """Return how many documents of each collection are known, without what is in them."""
+    return {
+        name: len(part) if isinstance(part, Collection) and name != "contact" else int(bool(part))
+        for name, part in known.items()
+    }
 
 
 def _links(database: Database[Any], contact_id: str, contact: Json | None) -> list[Json]:
     """Return the links to the contact and those that wait for one of its keys."""
     keys = [id_key(contact_id), *(contact or {}).get("keys", ())]
     linked = {"$or": [{"contactId": contact_id}, {"waitsFor": {"$in": keys}}]}
-    return _all(database, LINKS, linked)
+    return _found(database, LINKS, linked)
 
 
-def _jobs(database: Database[Any], orders: Iterable[Json], fired: Iterable[Json]) -> list[Json]:
-    lives = [
+def _jobs(
+    database: Database[Any], orders: Iterable[Json], deliveries: Iterable[Json]
+) -> list[Json]:
+    """Return the jobs of the orders since their registration, and those of the deliveries."""
+    lifetimes = [
         {"orderId": it["_id"], "registration": it["registeredBy"]}
         for it in orders
         if "registeredBy" in it
     ]
-    either = [*lives, {"_id": {"$in": [it["jobId"] for it in fired]}}]
-    return _all(database, JOBS, {"$or": either})
+    either = [*lifetimes, {"_id": {"$in": [it["jobId"] for it in deliveries]}}]
+    return _found(database, JOBS, {"$or": either})
 
 
-def _all(database: Database[Any], collection: str, where: Json) -> list[Json]:
+def _found(database: Database[Any], collection: str, where: Json) -> list[Json]:
     return list(database[collection].find(where))
 
 
-def plain(value: Any) -> Any:
-    """Return a document as JSON can say it; bytes are not shown."""
+def _without_none(value: Any) -> Any:
     match value:
         case dict():
-            return {name: plain(it) for name, it in value.items() if it is not None}
+            return {name: _without_none(it) for name, it in value.items() if it is not None}
         case list():
-            return [plain(it) for it in value]
-        case datetime():
-            return rfc3339(value.replace(tzinfo=UTC))
-        case Decimal128() | Decimal():
-            return float(str(value))
-        case bytes():
-            return None
+            return [_without_none(it) for it in value]
         case _:
             return value
-
-
-def written(known: Json) -> str:
-    return json.dumps(known, indent=2, ensure_ascii=False)
-
-
-def counted(known: Json) -> dict[str, int]:
-    """Return how much is known, without saying what."""
-    return {
-        name: len(part) if isinstance(part, Collection) and name != "contact" else int(bool(part))
-        for name, part in known.items()
-    }

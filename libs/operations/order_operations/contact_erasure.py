@@ -1,4 +1,4 @@
-"""Erases a contact: asks for it, waits until all have done their part, and looks whether it is."""
+"""Erases a contact: publishes its tombstone, waits for every service, and searches for traces."""
 
 from __future__ import annotations
 
@@ -21,70 +21,64 @@ from order_contracts.topics import (
     Topic,
 )
 from order_contracts.values import rfc3339
-from order_operations import contact_data, pii_scan, reference_load
-from order_operations.dead_letter_view import position_of
-from order_operations.dead_letters import DeadLetters
-from order_operations.kafka_client import ends_of
-from order_operations.mongo_client import connect
+from order_operations import pii_scan, reference_load
+from order_operations.consumer_lag import end_offsets, wait_until_committed
+from order_operations.contact_data import contact_data, identifiers
+from order_operations.dead_letter_view import DEAD_LETTER_TOPICS, position_of
+from order_operations.kafka_client import read_to_end
+from order_operations.mongo_client import open_database
+from order_operations.problems import OperationFailed
+from order_operations.system_address import SystemAddress
 from order_runtime.kafka.records import Record
-from order_stack.cluster.parts import Stack
-from order_stack.problems import StackProblem
 
-# What was under way goes through twice: once to be met, and once as what was asked about it.
-_ROUND: Final = ((COMMANDS, WRITER), (EVENTS, ENRICHER))
-_WAY: Final = (*_ROUND, *_ROUND, (ACTIONS, TRIGGER))
+# Commands and events twice: the enricher answers what was under way with DeleteOrder commands,
+# which are commands and events in their turn.
+_COMMANDS_TO_EVENTS: Final = ((COMMANDS, WRITER), (EVENTS, ENRICHER))
+_STAGES: Final = (*_COMMANDS_TO_EVENTS, *_COMMANDS_TO_EVENTS, (ACTIONS, TRIGGER))
 SEGMENT: Final = timedelta(days=7)  # Kafka deletes whole segments, which grow for so long
 NOTHING_PERSONAL: Final = frozenset({"orders.deliveries", "orders.dlq.handled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What became of an erasure."""
+class ErasureReport:
+    """What is left of an erased contact."""
 
     left: list[str]
-    """Documents that hold an identifier still."""
+    """Documents that still hold an identifier, each as its collection and id."""
     letters: list[str]
-    """Dead letters that hold one: dropped they age out, replayed they would come back."""
+    """Positions of dead letters that hold one: they age out, but a replay would bring it back."""
     ages_out: dict[str, str]
-    """When the last of it is gone from each topic, at the latest."""
+    """By topic, the latest time at which the last of it is deleted."""
 
 
-def erase(stack: Stack, contact_id: str, seconds: float) -> Report:
-    """Delete the contact and return when everything of it is gone, or where it isn't."""
+def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> ErasureReport:
+    """
+    Delete a contact with its orders; return when all services have handled it, with what is left.
+
+    Raises OperationFailed where a service hasn't within so many seconds; the tombstone is
+    published then, and to erase once more does no harm.
+    """
     deadline = time.monotonic() + seconds
-    sought = pii_scan.pattern(
-        contact_data.identifiers(contact_data.known_of(stack, contact_id), contact_id)
-    )
-    ends = reference_load.publish(stack.kafka, [reference_load.tombstone(contact_id)])
-    reference_load.wait_until_read(stack.kafka, ends, seconds)
-    for topic, group in _WAY:
-        _handled(stack, topic, group, max(1.0, deadline - time.monotonic()))
-    with connect(stack.mongo, contact_data.SECONDS) as client:
-        left = list(pii_scan.leaks(client[stack.database], sought))
-    held = DeadLetters(stack.kafka).records([it.name for it in TOPICS if it.name.endswith(".dlq")])
-    letters = [str(position_of(it)) for it in held if any(map(sought.search, _bytes(it)))]
-    return Report(left, letters, ages_out(TOPICS, datetime.now(UTC)))
-
-
-def _handled(stack: Stack, topic: Topic, group: str, seconds: float) -> None:
-    try:
-        ends = ends_of(stack.kafka, topic.name)
-    except (KafkaException, TimeoutError) as error:
-        raise StackProblem(
-            f"The tombstone is published, but Kafka at {stack.kafka} doesn't answer now; "
-            "run the command again when it does."
-        ) from error
-    reference_load.wait_until_read(stack.kafka, ends, seconds, group)
-
-
-def _bytes(record: Record) -> Iterable[bytes]:
-    return (record.key or b"", record.value or b"", *(it or b"" for _, it in record.headers))
+    known = contact_data(system.mongo, contact_id)
+    sought = pii_scan.pattern(identifiers(known, contact_id))
+    ends = reference_load.publish(system.kafka, [reference_load.contact_tombstone(contact_id)])
+    wait_until_committed(system.kafka, ENRICHER, ends, seconds)
+    for topic, group in _STAGES:
+        _wait_until_handled(system.kafka, topic, group, max(1.0, deadline - time.monotonic()))
+    with open_database(system.mongo) as database:
+        left = list(pii_scan.leaks(database, sought))
+    letters = [
+        str(position_of(it))
+        for it in read_to_end(system.kafka, DEAD_LETTER_TOPICS)
+        if any(map(sought.search, _parts(it)))
+    ]
+    return ErasureReport(left, letters, ages_out(TOPICS, datetime.now(UTC)))
 
 
 def ages_out(topics: Collection[Topic], now: datetime) -> dict[str, str]:
-    """Return when what these topics hold of somebody is gone from each, at the latest."""
+    """Return, for each topic that may hold personal data, when today's records are gone."""
     return {
-        topic.name: rfc3339(now + _kept(topic))
+        topic.name: rfc3339(now + _retention(topic))
         if topic.retention_ms is not None
         else "when the broker has compacted it"
         for topic in topics
@@ -92,5 +86,20 @@ def ages_out(topics: Collection[Topic], now: datetime) -> dict[str, str]:
     }
 
 
-def _kept(topic: Topic) -> timedelta:
+def _wait_until_handled(kafka: str, topic: Topic, group: str, seconds: float) -> None:
+    try:
+        ends = end_offsets(kafka, topic.name)
+    except (KafkaException, TimeoutError) as error:
+        raise OperationFailed(
+            f"The tombstone is published, but Kafka at {kafka} doesn't answer now; "
+            "do it again when it does."
+        ) from error
+    wait_until_committed(kafka, group, ends, seconds)
+
+
+def _parts(record: Record) -> Iterable[bytes]:
+    return (record.key or b"", record.value or b"", *(it or b"" for _, it in record.headers))
+
+
+def _retention(topic: Topic) -> timedelta:
     return timedelta(milliseconds=topic.retention_ms or 0) + SEGMENT

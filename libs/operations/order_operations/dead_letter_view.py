@@ -1,10 +1,10 @@
-"""Dead letters as an operator sees them: what may be shown of them, and which are meant. Pure."""
+"""Dead letters as an operator sees and selects them, without their values. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,16 +14,19 @@ from order_contracts.values import rfc3339
 from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX
 from order_runtime.kafka.records import Outgoing, Record
 
-DEAD_LETTERS: Final = tuple(topic.name for topic in TOPICS if topic.name.endswith(SUFFIX))
+DEAD_LETTER_TOPICS: Final = tuple(it.name for it in TOPICS if it.name.endswith(SUFFIX))
 OPEN: Final = "open"
 REPLAYED: Final = "replayed"
 DROPPED: Final = "dropped"
-_PLACE: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
+_POSITION: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
+
+Marks = dict[str, tuple[str, str]]
+"""By position, the time of the letter (RFC 3339) and its state."""
 
 
 @dataclass(frozen=True, slots=True)
 class LetterPosition:
-    """Where a letter lies; written `TOPIC/PARTITION/OFFSET`."""
+    """Topic, partition and offset of a letter; written `TOPIC/PARTITION/OFFSET`."""
 
     topic: str
     partition: int
@@ -35,7 +38,7 @@ class LetterPosition:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What may be shown of a dead letter in a list: nothing of its value."""
+    """What a list may show of a dead letter: its key, size and reason, nothing of its value."""
 
     position: LetterPosition
     at: datetime
@@ -50,18 +53,18 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
-    """Which letters are meant: all that fit what is given, or those at *places*."""
+    """Selects the letters at *positions*, or else those that fit everything that is given."""
 
-    topics: tuple[str, ...] = DEAD_LETTERS
+    topics: tuple[str, ...] = DEAD_LETTER_TOPICS
     positions: frozenset[LetterPosition] = frozenset()
     reason: str | None = None
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     handled: bool = False
-    """Whether those are meant too that were replayed or dropped; named ones always are."""
+    """Whether replayed and dropped letters match too; those at *positions* always do."""
 
-    def means(self, letter: Letter) -> bool:
+    def matches(self, letter: Letter) -> bool:
         if self.positions:
             return letter.position in self.positions
         return (
@@ -78,69 +81,75 @@ def position_of(record: Record) -> LetterPosition:
 
 
 def letter_of(record: Record) -> Letter:
-    """Return *record* as a letter; a header that is missing or broken is shown as it is."""
-    told = {name: printable(value) for name, value in record.headers if name.startswith(PREFIX)}
-    came_from = (told.get(PREFIX + part, "?") for part in ("topic", "partition", "offset"))
+    """Return *record* as a letter; a missing header becomes an empty text or a question mark."""
+    texts = {name: printable(value) for name, value in record.headers if name.startswith(PREFIX)}
+    origin = (texts.get(PREFIX + part, "?") for part in ("topic", "partition", "offset"))
     return Letter(
         position=position_of(record),
         at=record.at,
         key=printable(record.key),
-        reason=told.get(f"{PREFIX}exception.class.name", ""),
-        message=told.get(f"{PREFIX}exception.message", ""),
-        origin="/".join(came_from),
-        job_id=told.get(JOB),
+        reason=texts.get(f"{PREFIX}exception.class.name", ""),
+        message=texts.get(f"{PREFIX}exception.message", ""),
+        origin="/".join(origin),
+        job_id=texts.get(JOB),
         size=len(record.value or b""),
     )
 
 
-def marked(letter: Letter, marks: Mapping[str, tuple[str, str]]) -> Letter:
+def with_state(letter: Letter, marks: Marks) -> Letter:
     """
-    Return *letter* with what was done with it, given by place as its time and the state.
+    Return *letter* with the state that its mark says.
 
-    The time keeps a mark from being taken for that of another letter, in a topic made anew.
+    A mark counts only with the letter's time: a topic that was deleted and created again has
+    other letters at the same positions.
     """
     at, state = marks.get(str(letter.position), ("", OPEN))
     return replace(letter, state=state) if at == rfc3339(letter.at) else letter
 
 
-def mark(letter: Letter, state: str, now: datetime) -> Outgoing:
-    """Return the record that remembers what was done with *letter*."""
-    told = {"state": state, "letterAt": rfc3339(letter.at), "at": rfc3339(now)}
-    return Outgoing(HANDLED.name, str(letter.position).encode(), json.dumps(told).encode())
+def mark_record(letter: Letter, state: str, now: datetime) -> Outgoing:
+    """Return the record that marks *letter* as replayed or dropped."""
+    fields = {"state": state, "letterAt": rfc3339(letter.at), "at": rfc3339(now)}
+    return Outgoing(HANDLED.name, str(letter.position).encode(), json.dumps(fields).encode())
 
 
-def mark_of(record: Record) -> dict[str, tuple[str, str]]:
-    """Return what `marked` needs of a mark."""
-    told = json.loads(record.value or b"")
-    return {(record.key or b"").decode(): (told["letterAt"], told["state"])}
+def mark_of(record: Record) -> Marks:
+    """Return the mark that a record of `mark_record` holds; the later of two replaces the other."""
+    fields = json.loads(record.value or b"")
+    return {(record.key or b"").decode(): (fields["letterAt"], fields["state"])}
 
 
 def printable(raw: bytes | None) -> str:
-    """Return *raw* as text that can't steer a terminal."""
+    """Return *raw* as text without control characters, so that it can't steer a terminal."""
     text = (raw or b"").decode(errors="backslashreplace")
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )
 
 
-def shown_position(text: str) -> LetterPosition:
-    """Return the place that *text* names; raises ValueError with what it should look like."""
-    found = _PLACE.fullmatch(text)
-    if found is None or found[1] not in DEAD_LETTERS:
-        raise ValueError(f"{text!r} is no TOPIC/PARTITION/OFFSET of {' or '.join(DEAD_LETTERS)}.")
+def parse_position(text: str) -> LetterPosition:
+    """Return the position that *text* names; raises ValueError with what it should look like."""
+    found = _POSITION.fullmatch(text)
+    if found is None or found[1] not in DEAD_LETTER_TOPICS:
+        known = " or ".join(DEAD_LETTER_TOPICS)
+        raise ValueError(f"{text!r} is no TOPIC/PARTITION/OFFSET of {known}.")
     return LetterPosition(found[1], int(found[2]), int(found[3]))
 
 
-def topics(names: Collection[str]) -> tuple[str, ...]:
-    """Return the dead-letter topics of those names, given with or without the ending."""
+def parse_topics(names: Collection[str]) -> tuple[str, ...]:
+    """
+    Return the dead-letter topics of those names, given with or without `.dlq`; all for none.
+
+    Raises ValueError for a name that has no dead-letter topic.
+    """
     wanted = {name if name.endswith(SUFFIX) else f"{name}{SUFFIX}" for name in names}
-    if strange := wanted - set(DEAD_LETTERS):
-        known = ", ".join(DEAD_LETTERS)
-        raise ValueError(f"There is no dead-letter topic {min(strange)!r}, only {known}.")
-    return tuple(name for name in DEAD_LETTERS if not wanted or name in wanted)
+    if unknown := wanted - set(DEAD_LETTER_TOPICS):
+        known = ", ".join(DEAD_LETTER_TOPICS)
+        raise ValueError(f"There is no dead-letter topic {min(unknown)!r}, only {known}.")
+    return tuple(name for name in DEAD_LETTER_TOPICS if not wanted or name in wanted)
 
 
-def shown(letter: Letter) -> dict[str, Any]:
+def json_of(letter: Letter) -> dict[str, Any]:
     return {
         "place": str(letter.position),
         "at": rfc3339(letter.at),

@@ -1,178 +1,137 @@
-"""Deliveries and endpoints as an operator sees them, and what an operator may do to them."""
+"""The deliveries of order actions, and their endpoints: listed, replayed, opened and shut."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, Literal, Self
 
 import pymongo
 from pymongo import DESCENDING
-from pymongo.errors import PyMongoError
 
-from order_contracts.values import rfc3339
+from order_operations.delivery_view import (
+    Attempt,
+    Delivery,
+    DeliveryFilter,
+    Endpoint,
+    attempt_of,
+    delivery_of,
+    endpoint_of,
+)
+from order_operations.mongo_client import (
+    SELECTION_SECONDS,
+    mongo_errors_as_sentences,
+    uri_errors_as_sentences,
+)
+from order_operations.problems import OperationFailed
+from order_operations.system_address import MongoAddress
 from order_runtime.documents.deliveries import (
-    DELIVERED,
     DISABLED,
     ENABLED,
-    FAILED,
     PAUSED,
     PENDING,
     REPLAYABLE,
-    STATES,
     replay_update,
 )
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Document, client
-from order_stack.problems import StackProblem
 
-SECONDS: Final = 600.0  # for a replay of very many
-_SHOWN: Final = {"body": 0, "record": 0}
-_MOVES: Final = {
+SECONDS: Final = 600.0  # for one operation: a replay may be of very many
+_WITHOUT_CONTENT: Final = {"body": 0, "record": 0}
+
+EndpointCommand = Literal["enable", "disable", "pause", "resume"]
+_TRANSITIONS: Final[dict[EndpointCommand, tuple[str, set[str]]]] = {
     "enable": (ENABLED, {DISABLED, PAUSED}),
     "disable": (DISABLED, {ENABLED, PAUSED}),
     "pause": (PAUSED, {ENABLED}),
     "resume": (ENABLED, {PAUSED}),
 }
+"""For each command the state it leads to, and the states in which it is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
-    """Which deliveries are meant: all that fit what is given; times are when the action came."""
-
-    ids: Collection[str] = ()
-    order: str | None = None
-    states: Collection[str] = ()
-    actions: Collection[str] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def where(self) -> Document:
-        came = {"$gte": self.since, "$lt": self.until}
-        given = {
-            "_id": {"$in": list(self.ids)} if self.ids else None,
-            "orderId": self.order,
-            "state": {"$in": list(self.states or STATES)},
-            "action": {"$in": list(self.actions)} if self.actions else None,
-            "createdAt": {op: at for op, at in came.items() if at is not None},
-        }
-        return {name: condition for name, condition in given.items() if condition}
+class EndpointShut(OperationFailed):
+    """The endpoint was disabled, so that only `enable` opens it."""
 
 
 class Deliveries:
-    def __init__(self, mongo: str, database: str) -> None:
-        self._database = client(mongo, "orders").get_database(database, codec_options=CODEC)
+    """The deliveries of one database, used in a `with`; every method raises OperationFailed."""
 
-    def found(self, wanted: DeliveryFilter, limit: int) -> list[Document]:
-        """Return the newest first, at most *limit*."""
-        with _told():
-            everything = self._database[ACTION_DELIVERIES]
-            found = everything.find(wanted.where(), _SHOWN).sort("createdAt", DESCENDING)
-            return [_row(document) for document in found.limit(limit)]
+    def __init__(self, address: MongoAddress) -> None:
+        with uri_errors_as_sentences():
+            self._client = client(address.uri, "orders")
+            self._database = self._client.get_database(address.database, codec_options=CODEC)
+
+    def __enter__(self) -> Self:
+        try:
+            with mongo_errors_as_sentences(), pymongo.timeout(SELECTION_SECONDS):
+                self._client.admin.command("ping")  # or a wrong address costs SECONDS
+        except OperationFailed:
+            self._client.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def newest(self, wanted: DeliveryFilter, limit: int) -> list[Delivery]:
+        """Return the newest deliveries first, at most *limit*."""
+        with _bounded():
+            found = self._database[ACTION_DELIVERIES].find(wanted.where(), _WITHOUT_CONTENT)
+            return [delivery_of(it) for it in found.sort("createdAt", DESCENDING).limit(limit)]
 
     def count(self, wanted: DeliveryFilter) -> int:
-        with _told():
+        with _bounded():
             return self._database[ACTION_DELIVERIES].count_documents(wanted.where())
 
-    def one(self, action_id: str) -> Document:
-        with _told():
-            found = self._database[ACTION_DELIVERIES].find_one({"_id": action_id}, _SHOWN)
+    def one(self, action_id: str) -> tuple[Delivery, list[Attempt]]:
+        """Return a delivery with its attempts, the oldest first."""
+        with _bounded():
+            found = self._database[ACTION_DELIVERIES].find_one({"_id": action_id}, _WITHOUT_CONTENT)
         if found is None:
-            raise StackProblem(f"There is no delivery {action_id!r}; `orders deliveries list`.")
-        return {**_row(found), "attempts": [_attempt(attempt) for attempt in found["attempts"]]}
+            raise OperationFailed(f"There is no delivery {action_id!r}.")
+        return delivery_of(found), [attempt_of(it) for it in found["attempts"]]
 
     def replay(self, wanted: DeliveryFilter, now: datetime) -> int:
-        """Make those pending again that ended and weren't erased; return how many."""
-        with _told():
+        """Make deliveries pending again that ended and weren't erased; return how many."""
+        with _bounded():
             where = wanted.where() | REPLAYABLE
             done = self._database[ACTION_DELIVERIES].update_many(where, replay_update(now))
-            # What the workers look at every second, so that they don't wait for their next look.
+            # Workers read the endpoints every second, and look for due deliveries less often.
             self._database[ENDPOINTS].update_many({}, {"$set": {"replayedAt": now}})
         return done.modified_count
 
-    def endpoints(self) -> list[Document]:
-        with _told():
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints to which actions are sent, by name."""
+        with _bounded():
             found = self._database[ENDPOINTS].find({"actions.0": {"$exists": True}}).sort("_id")
-            return [self._endpoint(document) for document in found]
+            return [endpoint_of(it, self._waiting(it)) for it in found]
 
-    def _endpoint(self, document: Document) -> Document:
-        waiting = {"state": PENDING, "action": {"$in": document["actions"]}}
-        since = document.get("since")
-        return {
-            "endpoint": document["_id"],
-            "state": document.get("state", ENABLED),
-            "since": since and rfc3339(since),
-            "by": document.get("by"),
-            "host": document["host"],
-            "actions": document["actions"],
-            "waiting": self._database[ACTION_DELIVERIES].count_documents(waiting),
-        }
+    def move(self, name: str, command: EndpointCommand, now: datetime) -> str:
+        """
+        Open or shut an endpoint; return its state, also where it was in that state before.
 
-    def move(self, name: str, verb: str, now: datetime) -> str:
-        """Open or shut an endpoint; return its state, which may have been that before."""
-        known = {item["endpoint"]: item["state"] for item in self.endpoints()}
-        if name not in known:
-            raise StackProblem(f"There is no endpoint {name!r}; there is {', '.join(known)}.")
-        to, moveable = _MOVES[verb]
-        if known[name] == to:
+        Raises EndpointShut where a disabled endpoint is paused or resumed.
+        """
+        states = {it.endpoint: it.state for it in self.endpoints()}
+        if name not in states:
+            raise OperationFailed(f"There is no endpoint {name!r}; there is {', '.join(states)}.")
+        to, allowed = _TRANSITIONS[command]
+        if states[name] == to:
             return to
-        if known[name] not in moveable:
-            raise StackProblem(
-                f"{name} is {known[name]}; `orders deliveries enable {name}` opens it."
-            )
-        with _told():
+        if states[name] not in allowed:
+            raise EndpointShut(f"{name} is {states[name]}.")
+        with _bounded():
             self._database[ENDPOINTS].update_one(
                 {"_id": name}, {"$set": {"state": to, "since": now, "by": "operator"}}
             )
         return to
 
+    def _waiting(self, endpoint: Document) -> int:
+        waiting = {"state": PENDING, "action": {"$in": endpoint["actions"]}}
+        return self._database[ACTION_DELIVERIES].count_documents(waiting)
+
 
 @contextmanager
-def _told() -> Iterator[None]:
-    try:
-        with pymongo.timeout(SECONDS):
-            yield
-    except PyMongoError as error:
-        raise StackProblem(f"MongoDB did not do it ({type(error).__name__}).") from error
-
-
-def replayable(states: Sequence[str], *, delivered: bool) -> list[str]:
-    """Return which states are to be replayed; what was delivered only if that is said."""
-    allowed = {FAILED, DELIVERED} if delivered else {FAILED}
-    wanted = set(states) or allowed
-    if not wanted <= allowed:
-        raise StackProblem(
-            "Only failed deliveries are replayed, and with --delivered those that were delivered."
-        )
-    return sorted(wanted)
-
-
-def _row(document: Document) -> Document:
-    attempts = document["attempts"]
-    last: dict[str, Any] = attempts[-1] if attempts else {}
-    pending = document["state"] == PENDING
-    return {
-        "actionId": document["_id"],
-        "orderId": document["orderId"],
-        "jobId": document["jobId"],
-        "action": document["action"],
-        "state": document["state"],
-        "createdAt": rfc3339(document["createdAt"]),
-        "attempts": len(attempts),
-        "lastStatus": last.get("status"),
-        "dueAt": rfc3339(document["dueAt"]) if pending else None,
-        "endedAt": None if pending else rfc3339(document["since"]),
-        "reason": document.get("reason"),
-        "replays": document.get("round", 0),
-    }
-
-
-def _attempt(attempt: dict[str, Any]) -> Document:
-    return {
-        "at": rfc3339(attempt["at"]),
-        "outcome": attempt["outcome"],
-        "status": attempt["status"],
-        "milliseconds": attempt["durationMs"],
-        "answer": attempt.get("answer"),
-    }
+def _bounded() -> Iterator[None]:
+    with mongo_errors_as_sentences(), pymongo.timeout(SECONDS):
+        yield

@@ -1,96 +1,83 @@
-"""Questions to a Kafka broker."""
+"""Clients of Kafka, and topics read from beginning to end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient
 
-PATIENCE = 2.0  # seconds
+from order_operations.problems import OperationFailed
+from order_runtime.kafka.records import Record
 
-Place = tuple[str, int]  # topic and partition
-Offsets = dict[Place, int]
+CLIENT_ID: Final = "orders-cli"
+SILENCE_SECONDS: Final = 15.0  # without an answer, after which Kafka counts as away
+
+Partition = tuple[str, int]  # topic and number
+Offsets = dict[Partition, int]
 
 
-def admin(bootstrap: str) -> AdminClient:
-    """Return a silent client: a broker that isn't up is expected here, and told in a sentence."""
+def admin_client(bootstrap: str) -> AdminClient:
+    """Return a client that doesn't log: that a broker is away is expected, and said otherwise."""
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
-def cluster_id(bootstrap: str, seconds: float = PATIENCE) -> str | None:
-    """Return the id of the Kafka cluster that answers there, or None."""
-    try:
-        return str(admin(bootstrap).list_topics(timeout=seconds).cluster_id)
-    except KafkaException:
-        return None
+def read_to_end(bootstrap: str, topics: Collection[str]) -> Iterator[Record]:
+    """
+    Yield the records that the topics hold now, each partition in its order; commits nothing.
+
+    Raises OperationFailed where Kafka doesn't answer or a topic doesn't exist.
+    """
+    with closing(_consumer(bootstrap)) as consumer:
+        try:
+            unread = _partitions(consumer, topics)
+            consumer.assign([TopicPartition(*it, OFFSET_BEGINNING) for it in unread])
+            while unread:
+                message = consumer.poll(SILENCE_SECONDS)
+                if message is None:
+                    raise OperationFailed(f"Kafka at {bootstrap} doesn't answer.")
+                if message.error() is None:
+                    yield _record(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    unread.discard((message.topic(), message.partition()))
+        except KafkaException as error:
+            reason = error.args[0].str()
+            raise OperationFailed(f"Kafka at {bootstrap} can't be read: {reason}.") from error
 
 
-def counts_itself(address: str) -> bool:
-    """Tell whether the broker at that address answers, and is in service in its own eyes."""
-    try:
-        members = admin(address).list_topics(timeout=PATIENCE).brokers.values()
-    except KafkaException:
-        return False
-    return address in {f"{it.host}:{it.port}" for it in members}
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many records a topic holds, and how many of them each group has not read yet."""
-
-    records: int
-    behind: Mapping[str, int]
-
-
-def depths(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str, Depth]:
-    """Look at topics, given by name with the groups that read them; {} while Kafka is away."""
-    client = admin(bootstrap)
-    try:
-        known = client.list_topics(timeout=PATIENCE).topics
-        positions = [
-            TopicPartition(topic, it) for topic in readers for it in known[topic].partitions
-        ]
-        ends = _offsets(client, positions, OffsetSpec.latest())
-        starts = _offsets(client, positions, OffsetSpec.earliest())
-        groups = {group for groups in readers.values() for group in groups}
-        read = {group: committed(client, group, ends) for group in groups}
-    except (KafkaException, KeyError, TimeoutError):
-        return {}
-    return {
-        topic: Depth(
-            records=sum(ends[it] - starts[it] for it in ends if it[0] == topic),
-            behind={group: _behind(topic, starts, ends, read[group]) for group in groups},
-        )
-        for topic, groups in readers.items()
-    }
-
-
-def ends_of(bootstrap: str, topic: str) -> Offsets:
-    """Return where each partition of a topic ends now."""
-    client = admin(bootstrap)
-    partitions = client.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
-    return _offsets(client, [TopicPartition(topic, it) for it in partitions], OffsetSpec.latest())
-
-
-def _behind(topic: str, starts: Offsets, ends: Offsets, read: Offsets) -> int:
-    """Never less than none, although the group is asked later than the ends were."""
-    return sum(
-        max(0, end - max(read.get(it, 0), starts[it])) for it, end in ends.items() if it[0] == topic
+def _consumer(bootstrap: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "client.id": CLIENT_ID,
+            "group.id": CLIENT_ID,  # librdkafka asks for one; nothing is ever committed
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,  # or each empty partition costs half a second
+            "log_level": 0,
+        }
     )
 
 
-def _offsets(client: AdminClient, positions: Sequence[TopicPartition], spec: OffsetSpec) -> Offsets:
-    asked = client.list_offsets(dict.fromkeys(positions, spec), request_timeout=PATIENCE)
-    return {
-        (it.topic, it.partition): future.result(PATIENCE).offset for it, future in asked.items()
-    }
+def _partitions(consumer: Consumer, topics: Collection[str]) -> set[Partition]:
+    known = consumer.list_topics(timeout=SILENCE_SECONDS).topics
+    if missing := sorted(set(topics) - known.keys()):
+        raise OperationFailed(f"Kafka has no topic {missing[0]}; docs/operating.md lists all.")
+    return {(topic, partition) for topic in topics for partition in known[topic].partitions}
 
 
-def committed(client: AdminClient, group: str, positions: Iterable[Place]) -> Offsets:
-    """Return the next offset each place is read at; raises KafkaException or TimeoutError."""
-    asked = [TopicPartition(topic, partition) for topic, partition in positions]
-    request = [ConsumerGroupTopicPartitions(group, asked)]
-    answer = client.list_consumer_group_offsets(request)[group].result(PATIENCE)
-    return {(it.topic, it.partition): it.offset for it in answer.topic_partitions}
+def _record(message: KafkaMessage) -> Record:
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        at=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+    )

@@ -1,36 +1,64 @@
-"""Questions to a MongoDB server."""
+"""Connections to MongoDB, whose errors become sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-PATIENCE = 2.0  # seconds
+from order_operations.problems import OperationFailed
+from order_operations.system_address import MongoAddress
+from order_runtime.mongo.client import CODEC, Document
+
+SELECTION_SECONDS: Final = 15.0  # to find a server, an election included
+RESPONSE_SECONDS: Final = 60.0  # for each answer of a server
 
 
-def connect(uri: str, seconds: float = PATIENCE) -> MongoClient[dict[str, object]]:
-    """Return a client that gives up after *seconds*; it connects when it is first used."""
-    patience = int(seconds * 1000)
-    return MongoClient(
-        uri,
-        serverSelectionTimeoutMS=patience,
-        connectTimeoutMS=patience,
-        socketTimeoutMS=patience,
-    )
+@contextmanager
+def open_database(
+    address: MongoAddress, response_seconds: float = RESPONSE_SECONDS
+) -> Iterator[Database[Document]]:
+    """
+    Yield the database for reading, with exact decimals and aware times.
+
+    Raises OperationFailed where MongoDB doesn't answer, or refuses, inside of the block.
+    """
+    with mongo_errors_as_sentences(), connect(address.uri, response_seconds) as client:
+        yield client.get_database(address.database, codec_options=CODEC)
 
 
-def is_member(uri: str) -> bool:
-    """Tell whether that member of a replica set takes writes, or follows one that does."""
+@contextmanager
+def mongo_errors_as_sentences() -> Iterator[None]:
+    """Turn errors of PyMongo's into OperationFailed, by their kind: their text may hold the URI."""
     try:
-        with connect(uri) as client:
-            return serves(client.admin.command("hello"))
-    except PyMongoError:
-        return False
+        yield
+    except PyMongoError as error:
+        raise OperationFailed(
+            f"MongoDB doesn't answer, or refuses ({type(error).__name__})."
+        ) from error
 
 
-def serves(hello: Mapping[str, object]) -> bool:
-    """Tell it from the member's own words; one that is just being elected doesn't yet."""
-    follows = hello.get("secondary") and hello.get("primary") not in (None, hello.get("me"))
-    return bool(hello.get("isWritablePrimary") or follows)
+@contextmanager
+def uri_errors_as_sentences() -> Iterator[None]:
+    """Turn what the constructor of a MongoDB client raises for its URI into OperationFailed."""
+    try:
+        yield
+    except (PyMongoError, ValueError) as error:
+        raise OperationFailed(f"The MongoDB URI can't be used ({type(error).__name__}).") from error
+
+
+def connect(uri: str, response_seconds: float) -> MongoClient[dict[str, Any]]:
+    """Return a client that gives up after so many seconds; raises OperationFailed for a bad URI."""
+    selection = int(min(SELECTION_SECONDS, response_seconds) * 1000)
+    with uri_errors_as_sentences():
+        return MongoClient(
+            uri,
+            appname="orders",
+            serverSelectionTimeoutMS=selection,
+            connectTimeoutMS=selection,
+            socketTimeoutMS=int(response_seconds * 1000),
+        )

@@ -1,42 +1,38 @@
-"""Reference data from NDJSON files to its topics, and the wait until the enricher has read it."""
+"""Reference data from NDJSON files to its topics."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka import Message as Record
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, Message, Producer
 
-from order_contracts.base import Message
+from order_contracts.base import Message as ContractMessage
 from order_contracts.cloudevents import Envelope
 from order_contracts.decoding import parse, read
 from order_contracts.reference import Article, Contact, Store
-from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, STORES, Topic
-from order_operations.kafka_client import Offsets, Place, admin, committed
-from order_stack import ndjson
-from order_stack.problems import StackProblem
+from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
+from order_operations import ndjson
+from order_operations.kafka_client import CLIENT_ID, Offsets
+from order_operations.problems import OperationFailed
 
-SOURCE = "orders-cli"
-FLUSH_SECONDS = 60.0
-INTERVAL = 0.2
+FLUSH_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceKind:
-    """What the field that identifies a line says about it."""
+    """Contacts, articles or stores: the field that identifies one, its model and its topic."""
 
     field: str
-    model: type[Message]
+    model: type[ContractMessage]
     topic: Topic
 
 
-KINDS = (
+KINDS: Final = (
     ReferenceKind("contactId", Contact, CONTACTS),
     ReferenceKind("sku", Article, ARTICLES),
     ReferenceKind("externalStoreId", Store, STORES),
@@ -44,23 +40,24 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReferenceEntry:
+    """A record to publish; a value of None is a tombstone."""
+
     kind: ReferenceKind
     key: str
     value: bytes | None
-    """None deletes."""
 
 
-def entry(raw: bytes) -> Entry:
-    """Return what a line says; raises ValueError with what is wrong with it."""
+def parse_entry(raw: bytes) -> ReferenceEntry:
+    """Return the entry of one line; raises ValueError with what is wrong with it."""
     value = parse(raw)
     kind = kind_of(value)
     message = read(kind.model, value)
-    return Entry(kind, str(value[kind.field]), message.to_json())
+    return ReferenceEntry(kind, str(value[kind.field]), message.to_json())
 
 
 def kind_of(value: object) -> ReferenceKind:
-    """Tell a contact, an article and a store apart by the field that identifies each."""
+    """Tell contact, article and store apart by the field that identifies each."""
     fields = value.keys() if isinstance(value, dict) else set()
     found = [kind for kind in KINDS if kind.field in fields]
     if "orderId" in fields or len(found) != 1:
@@ -69,40 +66,30 @@ def kind_of(value: object) -> ReferenceKind:
     return found[0]
 
 
-def entries(file: Path) -> list[Entry]:
-    """Read a whole file before any of it is published; a bad line is a problem, with its number."""
-    good: list[Entry] = []
+def entries_of(file: Path) -> list[ReferenceEntry]:
+    """Read a whole file; raises OperationFailed with the number of the first bad line."""
+    good: list[ReferenceEntry] = []
     for number, line in ndjson.lines_of(file):
         try:
-            good.append(entry(line))
+            good.append(parse_entry(line))
         except ValueError as error:
-            raise StackProblem(
+            raise OperationFailed(
                 f"{file}, line {number}: {_reason(error)}. Nothing was published."
             ) from error
     return good
 
 
-def _reason(error: ValueError) -> str:
-    return str(error).strip().rstrip(".")
+def contact_tombstone(contact_id: str) -> ReferenceEntry:
+    """Return the entry that deletes a contact."""
+    return ReferenceEntry(KINDS[0], contact_id, None)
 
 
-class Delivered:
-    """Where each partition ends after our records, and what went wrong with any of them."""
+def publish(bootstrap: str, entries: Sequence[ReferenceEntry]) -> Offsets:
+    """
+    Publish in order and wait for every acknowledgement; return the end of each partition after it.
 
-    def __init__(self) -> None:
-        self.ends: Offsets = {}
-        self.failed: list[KafkaError] = []
-
-    def __call__(self, error: KafkaError | None, record: Record) -> None:
-        if error is not None:
-            self.failed.append(error)
-            return
-        position = (record.topic(), record.partition())
-        self.ends[position] = max(self.ends.get(position, 0), record.offset() + 1)
-
-
-def publish(bootstrap: str, found: Sequence[Entry]) -> Offsets:
-    """Publish and wait for every acknowledgement; return where the topics end after it."""
+    Raises OperationFailed where Kafka didn't take all of it.
+    """
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -112,28 +99,46 @@ def publish(bootstrap: str, found: Sequence[Entry]) -> Offsets:
             "log_level": 0,
         }
     )
-    delivered = Delivered()
-    for item in found:
-        _hand_over(producer, item, delivered)
-    if producer.flush(FLUSH_SECONDS) or delivered.failed:
-        reason = delivered.failed[0].str() if delivered.failed else "no answer"
-        raise StackProblem(
-            f"Kafka at {bootstrap} didn't take all of it ({reason}); "
-            "run the command again when it is up: loading twice does no harm."
+    acknowledgements = _Acknowledgements()
+    for entry in entries:
+        _produce(producer, entry, acknowledgements)
+    if producer.flush(FLUSH_SECONDS) or acknowledgements.errors:
+        errors = acknowledgements.errors
+        raise OperationFailed(
+            f"Kafka at {bootstrap} didn't take all of it "
+            f"({errors[0].str() if errors else 'no answer'}); "
+            "do it again when it is up: to publish twice does no harm."
         )
-    return delivered.ends
+    return acknowledgements.ends
 
 
-def _hand_over(producer: Producer, item: Entry, delivered: Delivered) -> None:
-    headers = list(_envelope(item).headers())
+class _Acknowledgements:
+    """The end of each partition after our records, and the errors of those that failed."""
+
+    def __init__(self) -> None:
+        self.ends: Offsets = {}
+        self.errors: list[KafkaError] = []
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.errors.append(error)
+            return
+        partition = (message.topic(), message.partition())
+        self.ends[partition] = max(self.ends.get(partition, 0), message.offset() + 1)
+
+
+def _produce(
+    producer: Producer, entry: ReferenceEntry, acknowledgements: _Acknowledgements
+) -> None:
+    headers = list(_envelope(entry).headers())
     while True:
         try:
             producer.produce(
-                item.kind.topic.name,
-                key=item.key,
-                value=item.value,
+                entry.kind.topic.name,
+                key=entry.key,
+                value=entry.value,
                 headers=headers,
-                on_delivery=delivered,
+                on_delivery=acknowledgements,
             )
         except BufferError:  # the queue is full: let some of it leave
             producer.poll(0.1)
@@ -142,43 +147,15 @@ def _hand_over(producer: Producer, item: Entry, delivered: Delivered) -> None:
             return
 
 
-def _envelope(item: Entry) -> Envelope:
+def _envelope(entry: ReferenceEntry) -> Envelope:
     return Envelope(
         id=str(uuid4()),
-        source=SOURCE,
-        type=f"{item.kind.model.__name__}.v1",
+        source=CLIENT_ID,
+        type=f"{entry.kind.model.__name__}.v1",
         time=datetime.now(UTC),
-        subject=item.key,
+        subject=entry.key,
     )
 
 
-def tombstone(contact_id: str) -> Entry:
-    """Return what deletes a contact."""
-    return Entry(KINDS[0], contact_id, None)
-
-
-def wait_until_read(bootstrap: str, ends: Offsets, seconds: float, group: str = ENRICHER) -> None:
-    """Return when *group* has committed everything up to *ends*."""
-    if not ends:
-        return
-    client = admin(bootstrap)
-    deadline = time.monotonic() + seconds
-    while behind := _behind(ends, _committed(client, group, ends)):
-        if time.monotonic() > deadline:
-            raise StackProblem(
-                f"Published, but the {group} has not read {behind} of the records after "
-                f"{seconds:.0f} s; `orders status` tells whether it runs, `orders logs {group}` "
-                "what it does."
-            )
-        time.sleep(INTERVAL)
-
-
-def _behind(ends: Offsets, reached: Offsets) -> int:
-    return sum(max(0, end - max(0, reached.get(position, 0))) for position, end in ends.items())
-
-
-def _committed(client: AdminClient, group: str, positions: Iterable[Place]) -> Offsets:
-    try:
-        return committed(client, group, positions)
-    except (KafkaException, TimeoutError):
-        return {}
+def _reason(error: ValueError) -> str:
+    return str(error).strip().rstrip(".")

@@ -1,61 +1,66 @@
-"""What a stack knows of contacts, articles and stores, read from its database."""
+"""What the enricher knows of contacts, articles and stores, read from its database."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from rich.table import Table
+from pymongo.database import Database
 
-from order_contracts.values import rfc3339
-from order_operations.mongo_client import connect
+from order_operations.json_values import Json, json_of
+from order_operations.mongo_client import open_database
+from order_operations.problems import OperationFailed
+from order_operations.system_address import MongoAddress
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo.client import ARTICLES, CONTACTS, HELD, LINKS, STORES
-from order_stack.cluster.parts import Stack
-from order_stack.problems import StackProblem
 
-Json = dict[str, Any]
-
-COLLECTIONS: Final = {"contact": CONTACTS, "article": ARTICLES, "store": STORES}
-
-
-def counts(stack: Stack) -> Json:
-    """Return how much is known, and how many orders and actions wait for more."""
-    with connect(stack.mongo) as client:
-        database = client[stack.database]
-        living: Json = {}
-        for name in COLLECTIONS.values():
-            # Counted by what is kept of the deleted ones: there may be millions of the others.
-            deleted = database[name].count_documents({"deletedAt": {"$exists": True}})
-            living[name] = database[name].estimated_document_count() - deleted
-        waiting = database[LINKS].count_documents({"waitsFor": {"$exists": True}}, hint="waiting")
-        held = database[HELD].count_documents({"state": "waiting"})
-        return {**living, "ordersWaiting": waiting, "actionsHeld": held}
+COLLECTIONS: Final[Mapping[str, str]] = {
+    "contact": CONTACTS,
+    "article": ARTICLES,
+    "store": STORES,
+}
 
 
-def shown(stack: Stack, kind: str, identity: str) -> Json:
-    """Return what is kept of one; raises StackProblem where it is not known."""
+@dataclass(frozen=True, slots=True)
+class ReferenceCounts:
+    """How many of each are known, and how many orders and held actions wait for more of them."""
+
+    contacts: int
+    articles: int
+    stores: int
+    orders_waiting: int
+    actions_held: int
+
+
+def reference_counts(address: MongoAddress) -> ReferenceCounts:
+    """Count, without what was deleted; raises OperationFailed."""
+    with open_database(address) as database:
+        return ReferenceCounts(
+            contacts=_living(database, CONTACTS),
+            articles=_living(database, ARTICLES),
+            stores=_living(database, STORES),
+            orders_waiting=database[LINKS].count_documents(
+                {"waitsFor": {"$exists": True}}, hint="waiting"
+            ),
+            actions_held=database[HELD].count_documents({"state": "waiting"}),
+        )
+
+
+def reference_document(address: MongoAddress, kind: str, identity: str) -> Json:
+    """Return what is kept of a contact, article or store; raises OperationFailed for no such."""
     if kind not in COLLECTIONS:
-        raise StackProblem(f"{kind!r} is no kind of reference data: {', '.join(COLLECTIONS)}.")
+        raise OperationFailed(f"{kind!r} is no kind of reference data: {', '.join(COLLECTIONS)}.")
     where = {"keys": id_key(identity)} if kind == "contact" else {"_id": identity}
-    with connect(stack.mongo) as client:
-        found: Json | None = client[stack.database][COLLECTIONS[kind]].find_one(where)
+    with open_database(address) as database:
+        found = database[COLLECTIONS[kind]].find_one(where)
     if found is None:
-        raise StackProblem(f"There is no {kind} {identity!r}.")
-    shown: Json = json.loads(json.dumps(found, default=_time))
-    return shown
+        raise OperationFailed(f"There is no {kind} {identity!r}.")
+    document: Json = json_of(found)
+    return document
 
 
-def table(figures: Json) -> Table:
-    made = Table(box=None, show_header=False)
-    for name, count in figures.items():
-        made.add_row(name, f"{count:>10,}")
-    return made
-
-
-def _time(value: object) -> str:
-    """Return a time as it is shown; MongoDB's are in UTC."""
-    if not isinstance(value, datetime):
-        raise TypeError(type(value).__name__)
-    return rfc3339(value.replace(tzinfo=UTC))
+def _living(database: Database[dict[str, Any]], collection: str) -> int:
+    # The deleted are counted: of the others there may be millions, which only an estimate counts.
+    deleted = database[collection].count_documents({"deletedAt": {"$exists": True}})
+    return database[collection].estimated_document_count() - deleted

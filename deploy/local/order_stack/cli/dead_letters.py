@@ -1,4 +1,4 @@
-"""The commands for dead letters: list them, look at one, send them again, set them aside."""
+"""The commands for dead letters: list, show, replay and drop them."""
 
 # ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
 # ruff: noqa: PLR0913, PLR0917  each argument is an option of the command
@@ -16,20 +16,20 @@ from rich.text import Text
 
 from order_operations import dead_letter_view
 from order_operations.dead_letter_view import Letter, LetterFilter
-from order_stack.cli.options import JsonOption, NameOption, err, out, print_json, time_of
-from order_stack.cluster import state
+from order_stack.cli.options import JsonOption, err, out, print_json, time_of
+from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
     from order_operations.dead_letters import DeadLetters
 
-MANY = 10  # letters, beyond which is asked
+MANY = 10  # letters, above which a replay or a drop asks first
 
 dlq_app = typer.Typer(
     no_args_is_help=True, help="Dead letters: what could not be read, applied or delivered."
 )
 
-PlacesArgument = Annotated[
+PositionsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[PLACE…]", help="TOPIC/PARTITION/OFFSET, as listed.")
 ]
 TopicOption = Annotated[
@@ -39,15 +39,14 @@ ReasonOption = Annotated[str | None, typer.Option("--reason", help="The code of 
 KeyOption = Annotated[str | None, typer.Option("--key", help="The record's key, an orderId.")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on (RFC 3339).")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time (RFC 3339).")]
-KafkaOption = Annotated[
-    str | None, typer.Option("--kafka", help="This broker (host:port) instead of a stack's.")
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which, and do nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help=f"Don't ask, also above {MANY}.")]
 
 
 @dlq_app.command("list")
+@on_a_system
 def list_letters(
+    system: SystemOptions,
     topic: TopicOption = None,
     reason: ReasonOption = None,
     key: KeyOption = None,
@@ -56,44 +55,44 @@ def list_letters(
     everything: Annotated[
         bool, typer.Option("--all", help="Also those that were replayed or dropped.")
     ] = False,
-    name: NameOption = "default",
-    kafka: KafkaOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, the oldest first; nothing of what they hold but the key."""
-    wanted = _wanted(None, topic, reason, key, since, until, handled=everything)
-    _print(_box(name, kafka).selected(wanted), as_json=as_json)
+    wanted = _filter(None, topic, reason, key, since, until, handled=everything)
+    _print(_dead_letters(system).matching(wanted), as_json=as_json)
 
 
 @dlq_app.command("show")
+@on_a_system
 def show_letter(
+    system: SystemOptions,
     position: Annotated[str, typer.Argument(metavar="PLACE", help="TOPIC/PARTITION/OFFSET.")],
     value: Annotated[
         bool, typer.Option("--value", help="Print the original bytes instead, personal data too.")
     ] = False,
-    name: NameOption = "default",
-    kafka: KafkaOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the headers of one dead letter, or its original bytes."""
-    wanted, box = _wanted([position], None), _box(name, kafka)
-    [where] = wanted.positions
-    record = box.record_at(where)
+    wanted, dead_letters = _filter([position], None), _dead_letters(system)
+    [parsed] = wanted.positions
+    record = dead_letters.record_at(parsed)
     if value:
         sys.stdout.buffer.write(record.value or b"")
         return
-    [letter] = box.selected(wanted)
-    told = dead_letter_view.shown(letter)
+    [letter] = dead_letters.matching(wanted)
+    fields = dead_letter_view.json_of(letter)
     headers = [[header, dead_letter_view.printable(text)] for header, text in record.headers]
     if as_json:
-        print_json({**told, "headers": headers})
+        print_json({**fields, "headers": headers})
     else:
-        out().print(_pairs([*told.items(), *headers]))
+        out().print(_pairs([*fields.items(), *headers]))
 
 
 @dlq_app.command("replay")
+@on_a_system
 def replay(
-    positions: PlacesArgument = None,
+    system: SystemOptions,
+    positions: PositionsArgument = None,
     topic: TopicOption = None,
     reason: ReasonOption = None,
     key: KeyOption = None,
@@ -101,22 +100,24 @@ def replay(
     until: UntilOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    name: NameOption = "default",
-    kafka: KafkaOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send open dead letters to the topic they came from; exit code 1 where some can't be."""
-    wanted = _chosen(positions, topic, reason, key, since, until)
-    box = _box(name, kafka)
-    chosen = box.selected(wanted)
+    wanted = _explicit_filter(positions, topic, reason, key, since, until)
+    dead_letters = _dead_letters(system)
+    chosen = dead_letters.matching(wanted)
     if dry_run:
         _print(chosen, as_json=as_json)
         return
     _confirm("Replay", chosen, yes=yes)
-    told = track(
-        box.replay(chosen), "Replaying", len(chosen), console=err(), disable=not _on_terminal()
+    results = track(
+        dead_letters.replay(chosen),
+        "Replaying",
+        len(chosen),
+        console=err(),
+        disable=not err().is_terminal,
     )
-    failed = {str(position): why for position, why in told if why is not None}
+    failed = {str(it.position): it.refusal for it in results if it.refusal is not None}
     done = len(chosen) - len(failed)
     if as_json:
         print_json({"replayed": done, "failed": failed})
@@ -129,8 +130,10 @@ def replay(
 
 
 @dlq_app.command("drop")
+@on_a_system
 def drop(
-    positions: PlacesArgument = None,
+    system: SystemOptions,
+    positions: PositionsArgument = None,
     topic: TopicOption = None,
     reason: ReasonOption = None,
     key: KeyOption = None,
@@ -138,32 +141,30 @@ def drop(
     until: UntilOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    name: NameOption = "default",
-    kafka: KafkaOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Set open dead letters aside: no longer listed, and deleted when their time is over."""
-    wanted = _chosen(positions, topic, reason, key, since, until)
-    box = _box(name, kafka)
-    chosen = box.selected(wanted)
+    wanted = _explicit_filter(positions, topic, reason, key, since, until)
+    dead_letters = _dead_letters(system)
+    chosen = dead_letters.matching(wanted)
     if dry_run:
         _print(chosen, as_json=as_json)
         return
     _confirm("Drop", chosen, yes=yes)
-    box.drop(chosen)
+    dead_letters.drop(chosen)
     if as_json:
         print_json({"dropped": len(chosen)})
     else:
         out().print(f"{len(chosen)} dropped; Kafka deletes each 14 days after it came.")
 
 
-def _box(name: str, kafka: str | None) -> DeadLetters:
+def _dead_letters(system: SystemOptions) -> DeadLetters:
     from order_operations.dead_letters import DeadLetters
 
-    return DeadLetters(kafka or state.known(name)[0].kafka)
+    return DeadLetters(system.kafka_address())
 
 
-def _chosen(
+def _explicit_filter(
     positions: list[str] | None,
     topic: list[str] | None,
     reason: str | None,
@@ -171,13 +172,13 @@ def _chosen(
     since: str | None,
     until: str | None,
 ) -> LetterFilter:
-    """Return which letters are to be acted on; all of them only if that is said."""
+    """Return the filter of letters to act on, which must not be empty."""
     if not any((positions, topic, reason, key, since, until)):
         raise StackProblem("Say which: places as `orders dlq list` shows them, or a filter.")
-    return _wanted(positions, topic, reason, key, since, until)
+    return _filter(positions, topic, reason, key, since, until)
 
 
-def _wanted(
+def _filter(
     positions: list[str] | None,
     topic: list[str] | None,
     reason: str | None = None,
@@ -190,8 +191,10 @@ def _wanted(
     if positions and any((topic, reason, key, since, until)):
         raise StackProblem("Name places, or give a filter; not both.")
     try:
-        named = frozenset(dead_letter_view.shown_position(text) for text in positions or ())
-        topics = dead_letter_view.topics({position.topic for position in named} or topic or ())
+        named = frozenset(dead_letter_view.parse_position(text) for text in positions or ())
+        topics = dead_letter_view.parse_topics(
+            {position.topic for position in named} or topic or ()
+        )
         after, before = time_of(since), time_of(until)
     except ValueError as error:
         raise StackProblem(str(error)) from error
@@ -203,26 +206,22 @@ def _confirm(verb: str, chosen: Sequence[Letter], *, yes: bool) -> None:
         typer.confirm(f"{verb} {len(chosen)} dead letters?", abort=True, err=True)
 
 
-def _on_terminal() -> bool:
-    return err().is_terminal
-
-
 def _print(found: Sequence[Letter], *, as_json: bool) -> None:
-    rows = [dead_letter_view.shown(letter) for letter in found]
+    rows = [dead_letter_view.json_of(letter) for letter in found]
     if as_json:
         print_json(rows)
         return
-    drawn = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     columns = ("place", "at", "state", "reason", "key", "message")
     for column in columns:
-        drawn.add_column(column, no_wrap=column in {"place", "at"}, overflow="fold")
+        table.add_column(column, no_wrap=column in {"place", "at"}, overflow="fold")
     for row in rows:
-        drawn.add_row(*[Text(row[column]) for column in columns])
-    out().print(drawn if rows else "No dead letters.")
+        table.add_row(*[Text(row[column]) for column in columns])
+    out().print(table if rows else "No dead letters.")
 
 
 def _pairs(rows: Sequence[Sequence[object]]) -> Table:
-    drawn = Table(box=None, show_header=False, pad_edge=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
-        drawn.add_row(Text(str(name)), Text("" if value is None else str(value)))
-    return drawn
+        table.add_row(Text(str(name)), Text("" if value is None else str(value)))
+    return table

@@ -1,4 +1,4 @@
-"""The commands for deliveries: what became of each action, trying again, and shutting endpoints."""
+"""The commands for deliveries: list, show and replay them, open and shut their endpoints."""
 
 # ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
 # ruff: noqa: PLR0913, PLR0917  each argument is an option of the command
@@ -14,14 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from order_contracts.order import ActionName
-from order_stack.cli.options import JsonOption, NameOption, err, out, print_json, time_of
-from order_stack.cluster import state
+from order_stack.cli.options import JsonOption, err, out, print_json, time_of
+from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.deliveries import Deliveries, DeliveryFilter
+    from order_operations.deliveries import Deliveries, EndpointCommand
+    from order_operations.delivery_view import Delivery, DeliveryFilter
 
-MANY = 10  # deliveries, beyond which is asked
+MANY = 10  # deliveries, above which a replay asks first
 
 deliveries_app = typer.Typer(
     no_args_is_help=True, help="Order actions on their way to the automation trigger."
@@ -50,45 +51,52 @@ EndpointArgument = Annotated[
 
 
 @deliveries_app.command("list")
+@on_a_system
 def list_deliveries(
+    system: SystemOptions,
     order: OrderOption = None,
     states: StateOption = None,
     action: ActionOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
-    name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
     """List deliveries, the newest first."""
-    wanted = _wanted(None, order, states, action, since, until)
-    box = _box(name)
-    _print(box.found(wanted, limit), as_json=as_json)
-    for endpoint in box.endpoints():
-        if endpoint["state"] != "enabled":
-            err().print(f"{endpoint['endpoint']} is {endpoint['state']}; its queue waits.")
+    wanted = _filter(None, order, states, action, since, until)
+    with _deliveries(system) as deliveries:
+        _print(deliveries.newest(wanted, limit), as_json=as_json)
+        for endpoint in deliveries.endpoints():
+            if endpoint.state != "enabled":
+                err().print(f"{endpoint.endpoint} is {endpoint.state}; its queue waits.")
 
 
 @deliveries_app.command("show")
+@on_a_system
 def show_delivery(
+    system: SystemOptions,
     action_id: Annotated[str, typer.Argument(metavar="ACTION-ID", help="As `list` shows it.")],
-    name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
     """Show a delivery and each of its attempts, with the first bytes of the answer."""
-    found = _box(name).one(action_id)
+    from order_operations.json_values import json_of
+
+    with _deliveries(system) as deliveries:
+        delivery, attempts = map(json_of, deliveries.one(action_id))
     if as_json:
-        print_json(found)
+        print_json({**delivery, "attempts": attempts})
         return
-    attempts = found.pop("attempts")
-    drawn = Table(box=None, show_header=False, pad_edge=False)
-    for field, value in found.items():
-        drawn.add_row(field, _cell(value))
-    out().print(drawn, "", _table(attempts) if attempts else "No attempt yet.")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for field, value in delivery.items():
+        if field != "attempts":
+            table.add_row(field, _cell(value))
+    out().print(table, "", _table(attempts) if attempts else "No attempt yet.")
 
 
 @deliveries_app.command("replay")
+@on_a_system
 def replay(
+    system: SystemOptions,
     ids: IdsArgument = None,
     order: OrderOption = None,
     states: StateOption = None,
@@ -100,33 +108,36 @@ def replay(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which, and do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help=f"Don't ask, also above {MANY}.")] = False,
-    name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
     """Make failed deliveries pending again, due now, with a new schedule; attempts are kept."""
-    from order_operations.deliveries import replayable
+    from order_operations.delivery_view import replayable_states
 
     if not any((ids, order, states, action, since, until)):
         raise StackProblem("Say which: action ids as `orders deliveries list` shows, or a filter.")
-    chosen = replayable(states or (), delivered=delivered)
-    wanted = _wanted(ids, order, chosen, action, since, until)
-    box = _box(name)
-    if dry_run:
-        _print(box.found(wanted, box.count(wanted) or 1), as_json=as_json)
-        return
-    if not yes and (count := box.count(wanted)) > MANY:
-        typer.confirm(f"Replay {count} deliveries?", abort=True, err=True)
-    done = box.replay(wanted, datetime.now(UTC))
+    replayable = replayable_states(states or (), delivered=delivered)
+    wanted = _filter(ids, order, replayable, action, since, until)
+    with _deliveries(system) as deliveries:
+        if dry_run:
+            _print(deliveries.newest(wanted, deliveries.count(wanted) or 1), as_json=as_json)
+            return
+        if not yes and (count := deliveries.count(wanted)) > MANY:
+            typer.confirm(f"Replay {count} deliveries?", abort=True, err=True)
+        replayed = deliveries.replay(wanted, datetime.now(UTC))
     if as_json:
-        print_json({"replayed": done})
+        print_json({"replayed": replayed})
     else:
-        out().print(f"{done} replayed.")
+        out().print(f"{replayed} replayed.")
 
 
 @deliveries_app.command("endpoints")
-def list_endpoints(name: NameOption = "default", as_json: JsonOption = False) -> None:
+@on_a_system
+def list_endpoints(system: SystemOptions, as_json: JsonOption = False) -> None:
     """List the endpoints: whether they are sent to, what goes there, and how many wait."""
-    rows = _box(name).endpoints()
+    from order_operations.json_values import json_of
+
+    with _deliveries(system) as deliveries:
+        rows = json_of(deliveries.endpoints())
     if as_json:
         print_json(rows)
     else:
@@ -134,42 +145,52 @@ def list_endpoints(name: NameOption = "default", as_json: JsonOption = False) ->
 
 
 @deliveries_app.command("enable")
-def enable(endpoint: EndpointArgument, name: NameOption = "default") -> None:
+@on_a_system
+def enable(system: SystemOptions, endpoint: EndpointArgument) -> None:
     """Send to an endpoint again, also after it answered 410; what waits there goes out."""
-    _move(endpoint, "enable", name)
+    _move(system, endpoint, "enable")
 
 
 @deliveries_app.command("disable")
-def disable(endpoint: EndpointArgument, name: NameOption = "default") -> None:
+@on_a_system
+def disable(system: SystemOptions, endpoint: EndpointArgument) -> None:
     """Send nothing to an endpoint until it is enabled; its queue is kept."""
-    _move(endpoint, "disable", name)
+    _move(system, endpoint, "disable")
 
 
 @deliveries_app.command("pause")
-def pause(endpoint: EndpointArgument, name: NameOption = "default") -> None:
+@on_a_system
+def pause(system: SystemOptions, endpoint: EndpointArgument) -> None:
     """Send nothing to an endpoint for a while; its queue is kept."""
-    _move(endpoint, "pause", name)
+    _move(system, endpoint, "pause")
 
 
 @deliveries_app.command("resume")
-def resume(endpoint: EndpointArgument, name: NameOption = "default") -> None:
+@on_a_system
+def resume(system: SystemOptions, endpoint: EndpointArgument) -> None:
     """Send to an endpoint again that was paused; not to one that is disabled."""
-    _move(endpoint, "resume", name)
+    _move(system, endpoint, "resume")
 
 
-def _move(endpoint: str, verb: str, name: str) -> None:
-    became = _box(name).move(endpoint, verb, datetime.now(UTC))
-    out().print(f"{endpoint} is {became}.")
+def _move(system: SystemOptions, endpoint: str, command: EndpointCommand) -> None:
+    from order_operations.deliveries import EndpointShut
+
+    with _deliveries(system) as deliveries:
+        try:
+            state = deliveries.move(endpoint, command, datetime.now(UTC))
+        except EndpointShut as shut:
+            way_out = f"`orders deliveries enable {endpoint}` opens it"
+            raise StackProblem(f"{str(shut).rstrip('.')}; {way_out}.") from shut
+    out().print(f"{endpoint} is {state}.")
 
 
-def _box(name: str) -> Deliveries:
+def _deliveries(system: SystemOptions) -> Deliveries:
     from order_operations.deliveries import Deliveries
 
-    stack, _ = state.known(name)
-    return Deliveries(stack.mongo, stack.database)
+    return Deliveries(system.mongo_address())
 
 
-def _wanted(
+def _filter(
     ids: list[str] | None,
     order: str | None,
     states: Sequence[str] | None,
@@ -177,7 +198,7 @@ def _wanted(
     since: str | None,
     until: str | None,
 ) -> DeliveryFilter:
-    from order_operations.deliveries import DeliveryFilter
+    from order_operations.delivery_view import DeliveryFilter
     from order_runtime.documents.deliveries import STATES
 
     if not set(states or ()) <= set(STATES):
@@ -186,7 +207,10 @@ def _wanted(
     return DeliveryFilter(ids or (), order, states or (), actions, time_of(since), time_of(until))
 
 
-def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(deliveries: Sequence[Delivery], *, as_json: bool) -> None:
+    from order_operations.json_values import json_of
+
+    rows = json_of(deliveries)
     if as_json:
         print_json(rows)
         return
@@ -196,12 +220,12 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    drawn = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in rows[0]:
-        drawn.add_column(column, overflow="fold", no_wrap=column == "actionId")
+        table.add_column(column, overflow="fold", no_wrap=column == "actionId")
     for row in rows:
-        drawn.add_row(*map(_cell, row.values()))
-    return drawn
+        table.add_row(*map(_cell, row.values()))
+    return table
 
 
 def _cell(value: object) -> Text:

@@ -1,34 +1,73 @@
-"""The API keys of a stack: who may call its gateway, and what may be shown of them."""
+"""The commands for the API keys of a stack's gateways."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
+import typer
 from rich.table import Table
 
 from order_runtime.auth.api_keys import SCOPES, ApiKey, KeyFile, Scope
-from order_stack.cluster.parts import Stack
+from order_stack.cli.options import JsonOption, NameOption, out, print_json
+from order_stack.cluster import state
 from order_stack.problems import StackProblem
 
+keys_app = typer.Typer(no_args_is_help=True, help="API keys of a stack's gateway.")
 
-def file_of(stack: Stack) -> KeyFile:
+
+@keys_app.command("new")
+def new_key(
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="Whose key it is.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="May be given several times; all by default.")
+    ] = None,
+    rate: Annotated[int, typer.Option(help="Requests a second; 0 is no limit.")] = 200,
+    name: NameOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it; it can't be shown again."""
+    key = _key_file(name).new(label, _scopes(scope), rate or None)
+    if as_json:
+        print_json({"key": key, "id": key.partition(".")[0]})
+    else:
+        typer.echo(key)
+
+
+@keys_app.command("list")
+def list_keys(name: NameOption = "default", as_json: JsonOption = False) -> None:
+    """List all keys, revoked ones too; never the keys themselves."""
+    rows = [_row(key) for key in _key_file(name).keys()]  # noqa: SIM118  a KeyFile is no dict
+    if as_json:
+        print_json(rows)
+    else:
+        out().print(_table(rows))
+
+
+@keys_app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `orders keys list` shows it.")],
+    name: NameOption = "default",
+) -> None:
+    """Revoke a key."""
+    if not _key_file(name).revoke(key_id):
+        raise StackProblem(f"There is no key {key_id!r}; `orders keys list` shows them.")
+
+
+def _key_file(name: str) -> KeyFile:
+    stack, _ = state.known(name)
     return KeyFile(Path(stack.keys_file))
 
 
-def scopes(wanted: list[str] | None) -> frozenset[Scope]:
+def _scopes(names: list[str] | None) -> frozenset[Scope]:
     """Return the scopes of those names; all of them where none is named."""
     known: tuple[Scope, ...] = get_args(Scope)
-    if not set(wanted or ()) <= set(known):
+    if not set(names or ()) <= set(known):
         raise StackProblem(f"A scope is one of {', '.join(sorted(SCOPES))}.")
-    return frozenset(scope for scope in known if not wanted or scope in wanted)
+    return frozenset(scope for scope in known if not names or scope in names)
 
 
-def shown(stack: Stack) -> list[dict[str, object]]:
-    return [_shown(key) for key in file_of(stack).keys()]  # noqa: SIM118  a KeyFile is no dict
-
-
-def _shown(key: ApiKey) -> dict[str, object]:
+def _row(key: ApiKey) -> dict[str, object]:
     """Return what may be shown of a key: all but its hash."""
     return {
         "id": key.id,
@@ -40,13 +79,13 @@ def _shown(key: ApiKey) -> dict[str, object]:
     }
 
 
-def table(rows: list[dict[str, object]]) -> Table:
-    drawn = Table(box=None, pad_edge=False)
+def _table(rows: list[dict[str, object]]) -> Table:
+    table = Table(box=None, pad_edge=False)
     for column in ("id", "name", "scopes", "rate", "createdAt", "revoked"):
-        drawn.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        drawn.add_row(*map(_cell, row.values()))
-    return drawn
+        table.add_row(*map(_cell, row.values()))
+    return table
 
 
 def _cell(value: object) -> str:

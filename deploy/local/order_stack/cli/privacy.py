@@ -1,10 +1,11 @@
-"""The commands for what is known of a person: show all of it, erase all of it."""
+"""The commands for the data of a person: export it, erase it."""
 
 # ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
-from order_stack.cluster import state
+from order_stack.cli.options import JsonOption, err, out, print_json
+from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cluster.state import write_privately
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.contact_erasure import Report
+    from order_operations.contact_erasure import ErasureReport
 
 privacy_app = typer.Typer(no_args_is_help=True, help="What is known of a contact, and its end.")
 
@@ -36,38 +37,39 @@ def privacy_group() -> None:
 
 
 @privacy_app.command("export")
+@on_a_system
 def export(
+    system: SystemOptions,
     contact: ContactArgument,
     file: Annotated[
         Path | None, typer.Option("--out", help="Into this file, which only you may read.")
     ] = None,
-    name: NameOption = "default",
 ) -> None:
     """Write everything that is known of a contact, as JSON."""
-    from order_operations import contact_data
+    from order_operations.contact_data import contact_data, counts_of
 
-    stack, _ = state.known(name)
-    known = contact_data.known_of(stack, _named(contact))
+    known = contact_data(system.mongo_address(), _contact_id(contact))
     if file is None:
-        typer.echo(contact_data.written(known))
+        print_json(known)
         return
-    write_privately(file, contact_data.written(known).encode())
-    print_json(contact_data.counted(known))
+    write_privately(file, json.dumps(known, indent=2, ensure_ascii=False).encode())
+    print_json(counts_of(known))
 
 
 @privacy_app.command("erase")
+@on_a_system
 def erase(
+    system: SystemOptions,
     contact: ContactArgument,
     timeout: Annotated[float, typer.Option(help="Seconds that all of it may take.")] = 120.0,
-    name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
     """Delete a contact with its orders; exit code 1 where a search finds something of it left."""
-    from order_operations import contact_erasure
+    from order_operations.contact_erasure import erase_contact
 
-    stack, _ = state.known(name)
+    address = system.address()
     with err().status("Erasing, and waiting until every service has done its part"):
-        report = contact_erasure.erase(stack, _named(contact), timeout)
+        report = erase_contact(address, _contact_id(contact), timeout)
     if as_json:
         print_json(dataclasses.asdict(report))
     else:
@@ -76,7 +78,7 @@ def erase(
         raise typer.Exit(1)
 
 
-def _print(report: Report) -> None:
+def _print(report: ErasureReport) -> None:
     lines = [f"Still in MongoDB: {it}" for it in report.left] or [
         "MongoDB: no document of any collection holds one of its identifiers."
     ]
@@ -86,7 +88,7 @@ def _print(report: Report) -> None:
         out().print(Text(line))
 
 
-def _named(contact: str) -> str:
+def _contact_id(contact: str) -> str:
     found = sys.stdin.readline().strip() if contact == "-" else contact
     if not found:
         raise StackProblem("Name a contact, by its contactId.")

@@ -19,7 +19,7 @@ from order_stack.problems import StackProblem
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class StackIdentity:
     """
     Written once into the data directory.
 
@@ -36,7 +36,7 @@ class Identity:
     topology: Topology = ONE_OF_EACH
 
 
-_IDENTITY = TypeAdapter(Identity)
+_IDENTITY = TypeAdapter(StackIdentity)
 
 
 def keys_file(data: Path) -> Path:
@@ -45,7 +45,7 @@ def keys_file(data: Path) -> Path:
 
 def remembered(
     data: Path, topology: Topology, free: Callable[[int], bool] = ports.is_free
-) -> Identity | None:
+) -> StackIdentity | None:
     """Return the identity of a data directory that was used before; its ports must be free."""
     file = data / "identity.json"
     try:
@@ -63,8 +63,8 @@ def remembered(
     return identity
 
 
-def fresh(data: Path, topology: Topology) -> Identity:
-    identity = Identity(
+def fresh(data: Path, topology: Topology) -> StackIdentity:
+    identity = StackIdentity(
         ports=ports.choose(topology.ports, random.SystemRandom()),
         cluster=kafka_brokers.new_cluster_id(),
         apikey=KeyFile(keys_file(data)).new("stack", SCOPES, None),

@@ -1,4 +1,4 @@
-"""A Kafka cluster as its clients see it: that it is the right one, and has the topics."""
+"""The topics of a stack, created on the Kafka cluster that is its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import ClusterMetadata, NewTopic
 
 from order_contracts.topics import Topic
-from order_operations.kafka_client import admin, cluster_id
+from order_operations.kafka_client import admin_client
+from order_stack.cluster.kafka_probe import cluster_id
 from order_stack.cluster.topology import in_sync, replicas
 from order_stack.problems import StackProblem
 
@@ -16,7 +17,7 @@ TOPIC_SECONDS = 30.0
 
 
 def verify(bootstrap: str, expected: str) -> None:
-    """Make sure that the brokers that answer are those that were formatted, before writing."""
+    """Raise StackProblem where the brokers that answer don't have the cluster id *expected*."""
     found = cluster_id(bootstrap, TOPIC_SECONDS)
     if found != expected:
         raise StackProblem(
@@ -25,14 +26,14 @@ def verify(bootstrap: str, expected: str) -> None:
         )
 
 
-def reach(bootstrap: str) -> None:
+def check_reachable(bootstrap: str) -> None:
     if cluster_id(bootstrap, TOPIC_SECONDS / 3) is None:
         raise StackProblem(f"No Kafka broker answers at {bootstrap}; check --kafka.")
 
 
 def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
-    """Create what is missing; a topic that exists must have its partitions, keys depend on it."""
-    client = admin(bootstrap)
+    """Create missing topics; raises StackProblem for one with another number of partitions."""
+    client = admin_client(bootstrap)
     try:
         seen: ClusterMetadata = client.list_topics(timeout=TOPIC_SECONDS)
         existing = seen.topics

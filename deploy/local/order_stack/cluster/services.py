@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from order_contracts import topics
-from order_stack.cluster.identity import Identity, keys_file
+from order_stack.cluster.identity import StackIdentity, keys_file
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.state import write_privately
 from order_stack.cluster.topology import numbered
@@ -25,16 +25,18 @@ class Backends:
     mongo: str
 
 
-def gateway_urls(identity: Identity) -> tuple[str, ...]:
+def gateway_urls(identity: StackIdentity) -> tuple[str, ...]:
     names = numbered("http", identity.topology.gateways)
     return tuple(f"http://127.0.0.1:{identity.ports[name]}" for name in names)
 
 
-def receiver_url(identity: Identity) -> str:
+def receiver_url(identity: StackIdentity) -> str:
     return f"http://127.0.0.1:{identity.ports['receiver']}"
 
 
-def services(identity: Identity, backends: Backends, data: Path, logs: Path) -> tuple[Part, ...]:
+def services(
+    identity: StackIdentity, backends: Backends, data: Path, logs: Path
+) -> tuple[Part, ...]:
     common = {
         "PYTHONUNBUFFERED": "1",
         "ORDERMILL_KAFKA": backends.kafka,
@@ -63,7 +65,7 @@ def _part(service: str, name: str, port: int, env: Mapping[str, str], logs: Path
     )
 
 
-def _own(service: str, identity: Identity, data: Path) -> tuple[Mapping[str, str], ...]:
+def _own(service: str, identity: StackIdentity, data: Path) -> tuple[Mapping[str, str], ...]:
     """Return the settings that only this service has, for each of its processes."""
     match service:
         case topics.GATEWAY:
@@ -93,7 +95,7 @@ def _webhooks_file(data: Path) -> Path:
     return data / "webhooks.toml"
 
 
-def write_webhooks(identity: Identity, data: Path) -> None:
+def write_webhooks(identity: StackIdentity, data: Path) -> None:
     """Point every action at the receiver; the file of a reused directory is left as edited."""
     if _webhooks_file(data).exists():
         return
@@ -107,14 +109,14 @@ def write_webhooks(identity: Identity, data: Path) -> None:
     )
 
 
-def receiver(identity: Identity, logs: Path) -> Part:
+def receiver(identity: StackIdentity, logs: Path) -> Part:
     address = receiver_url(identity)
     probe = Probe("http", f"{address}/livez")
     port = str(identity.ports["receiver"])
     return Part(
         name="receiver",
         kind="receiver",
-        argv=(sys.executable, "-P", "-m", "order_stack.demo.receiver", "--port", port),
+        argv=(sys.executable, "-P", "-m", "order_stack.cluster.webhook_receiver", "--port", port),
         # Not an argument: those are visible to everybody on the machine.
         env={"PYTHONUNBUFFERED": "1", "RECEIVER_SECRET": identity.webhook_secret},
         log=str(logs / "receiver.log"),

@@ -1,4 +1,4 @@
-"""The demo's pictures: topics, jobs, integration log and webhooks, as tables."""
+"""What the demo shows: topics, jobs, integration log and webhooks, as tables."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_operations.kafka_client import Depth
-from order_stack.demo.gateway_client import Answer
-from order_stack.demo.submit import settled, stage
+from order_operations.consumer_lag import TopicLag
+from order_stack.submit.gateway_client import Answer
+from order_stack.submit.job_progress import settled, stage
 
 STATUS_STYLE = {
     "Completed": "green",
@@ -29,20 +29,20 @@ FLOW = (
 
 
 @dataclass(slots=True)
-class Board:
-    """What has been seen so far; it is drawn again and again while the orders flow."""
+class DemoProgress:
+    """What has happened so far; drawn again and again while the orders flow."""
 
     total: int
     answers: list[Answer] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    topics: Mapping[str, Depth] = field(default_factory=dict)
+    topics: Mapping[str, TopicLag] = field(default_factory=dict)
     webhooks: int = 0
 
     def answered(self, answer: Answer, total: int) -> None:
         self.total = total
         self.answers.append(answer)
 
-    def saw(self, job: dict[str, Any], _: int) -> None:
+    def job_seen(self, job: dict[str, Any], _: int) -> None:
         self.jobs[job["jobId"]] = job
 
     def __rich__(self) -> RenderableType:
@@ -64,27 +64,26 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _row(table: Table, *cells: Text | str) -> None:
-    """Add a row; what comes from outside is text, never markup."""
+    """Add a row; texts are shown as they are, never read as markup."""
     table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
-def topics(depths: Mapping[str, Depth]) -> Table:
+def topics(lags: Mapping[str, TopicLag]) -> Table:
     table = _table("Topics", "Topic", "Records", "Read by")
     table.columns[1].justify = "right"
-    for name, depth in depths.items():
+    for name, topic in lags.items():
         readers = (
-            f"{group}: {f'{behind} to go' if behind else 'all'}"
-            for group, behind in depth.behind.items()
+            f"{group}: {f'{lag} to go' if lag else 'all'}" for group, lag in topic.lag.items()
         )
-        _row(table, name, str(depth.records), ", ".join(readers))
+        _row(table, name, str(topic.records), ", ".join(readers))
     return table
 
 
-def jobs(answers: Sequence[Answer], seen: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the answers that were no job, and the jobs by state and by what their action does."""
+def jobs(answers: Sequence[Answer], followed: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the jobs by status and stage of their action, and the answers that named no job."""
     table = _table("Jobs", "Status", "Action", "Count")
     table.columns[2].justify = "right"
-    states = Counter((str(job["status"]), stage(job, "action") or "") for job in seen)
+    states = Counter((str(job["status"]), stage(job, "action") or "") for job in followed)
     for (status, action), count in sorted(states.items()):
         _row(table, Text(status, STATUS_STYLE.get(status, "")), action, str(count))
     refused = Counter(answer.status for answer in answers if not answer.accepted)

@@ -1,4 +1,4 @@
-"""`orders demo`: from nothing to delivered webhooks on a real stack, which is gone afterwards."""
+"""`orders demo`: sample orders on a stack of its own, which is removed afterwards."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from rich.live import Live
 from rich.rule import Rule
 from rich.text import Text
 
-from order_contracts.topics import PUBLIC, TOPICS
-from order_operations import kafka_client, mongo_client, reference_load
-from order_stack import ndjson
+from order_contracts.topics import ENRICHER, PUBLIC, TOPICS
+from order_operations import ndjson, reference_load
+from order_operations.consumer_lag import topic_lags, wait_until_committed
+from order_operations.mongo_client import open_database
+from order_operations.system_address import MongoAddress
 from order_stack.cluster import state
 from order_stack.cluster.parts import Stack
-from order_stack.demo import demo_report, submit
-from order_stack.demo.demo_report import Board
-from order_stack.demo.submit import Outcome
+from order_stack.demo import demo_report
+from order_stack.demo.demo_report import DemoProgress
 from order_stack.problems import StackProblem
+from order_stack.submit import submission
+from order_stack.submit.submission import SubmitResult
 from order_stack.supervision.down import take_down
-from order_stack.supervision.signals import uninterrupted
-from order_stack.supervision.up import Say, Wish, up
+from order_stack.supervision.signals import ignoring_signals
+from order_stack.supervision.up import Report, StackOptions, up
 
 CONCURRENCY = 4  # few enough to watch
-PATIENCE = 60.0  # seconds without progress
-REFRESH = 0.4
+GIVE_UP_SECONDS = 60.0  # without progress
+REFRESH_SECONDS = 0.4
 READERS = {topic.name: sorted(topic.readers - {PUBLIC}) for topic in TOPICS}
 
 
 def demo(console: Console) -> None:
-    """Show everything, stop everything; the stack is its own, whatever else is up."""
+    """Start a stack of its own, show everything, and stop it, whatever other stacks are up."""
     began = time.monotonic()
     name = f"demo-{secrets.token_hex(3)}"
     console.print(Rule("Ordermill: orders in, signed webhooks out", align="left"))
     try:
-        with step(console, "Started Kafka, MongoDB and the four services") as say:
-            stack = up(name, Wish(), say)
+        with step(console, "Started Kafka, MongoDB and the four services") as report:
+            stack = up(name, StackOptions(), report)
         _run(stack, console)
     finally:
         _stop(name, console)
@@ -54,7 +57,7 @@ def demo(console: Console) -> None:
 
 
 def _stop(name: str, console: Console) -> None:
-    with uninterrupted():
+    with ignoring_signals():
         folder = state.folder_of(name)
         if stack := state.load(folder):
             with step(console, "Stopped everything"):
@@ -65,17 +68,19 @@ def _run(stack: Stack, console: Console) -> None:
     with resources.as_file(resources.files("order_stack.demo") / "sample") as sample:
         with step(console, "Loaded contacts, articles and stores"):
             _load(stack, sample)
-        orders = ndjson.text_of(sample / "orders.ndjson")
+        orders = ndjson.text_lines_of(sample / "orders.ndjson")
     with step(console, f"Registered {len(orders)} sample orders; all jobs settled", spinner=False):
-        outcome = asyncio.run(_flow(stack, orders, console))
-    _report(stack, outcome, console)
-    if outcome.unsettled:
-        raise StackProblem(f"{outcome.unsettled} jobs did not settle within {PATIENCE:.0f} s.")
+        result = asyncio.run(_flow(stack, orders, console))
+    _report(stack, result, console)
+    if result.unsettled:
+        raise StackProblem(
+            f"{result.unsettled} jobs did not settle within {GIVE_UP_SECONDS:.0f} s."
+        )
 
 
 @contextmanager
-def step(console: Console, label: str, spinner: bool = True) -> Iterator[Say]:
-    """Spin on a terminal while it is done, then say that it is, with the seconds it took."""
+def step(console: Console, label: str, spinner: bool = True) -> Iterator[Report]:
+    """Show a spinner on a terminal meanwhile; print the step and its seconds when it is done."""
     began = time.monotonic()
     spins = spinner and console.is_terminal
     with console.status(label) if spins else nullcontext() as status:
@@ -85,43 +90,44 @@ def step(console: Console, label: str, spinner: bool = True) -> Iterator[Say]:
 
 def _load(stack: Stack, sample: Path) -> None:
     files = ("contacts.ndjson", "articles.ndjson", "stores.ndjson")
-    found = [entry for file in files for entry in reference_load.entries(sample / file)]
-    reference_load.wait_until_read(
-        stack.kafka, reference_load.publish(stack.kafka, found), PATIENCE
+    entries = [entry for file in files for entry in reference_load.entries_of(sample / file)]
+    ends = reference_load.publish(stack.kafka, entries)
+    wait_until_committed(stack.kafka, ENRICHER, ends, GIVE_UP_SECONDS)
+
+
+async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> SubmitResult:
+    """Submit the orders and follow their jobs; on a terminal the progress is drawn meanwhile."""
+    progress = DemoProgress(total=len(orders))
+    drawn = (
+        Live(progress, console=console, transient=True) if console.is_terminal else nullcontext()
     )
-
-
-async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> Outcome:
-    """Submit and follow; on a terminal the board is drawn meanwhile."""
-    seen = Board(total=len(orders))
-    drawn = Live(seen, console=console, transient=True) if console.is_terminal else nullcontext()
     with drawn:
-        looking = asyncio.create_task(_look(stack, seen))
+        watching = asyncio.create_task(_watch(stack, progress))
         try:
-            return await submit.run(stack, orders, CONCURRENCY, PATIENCE, seen)
+            return await submission.run(stack, orders, CONCURRENCY, GIVE_UP_SECONDS, progress)
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _look(stack: Stack, seen: Board) -> None:
+async def _watch(stack: Stack, progress: DemoProgress) -> None:
     while True:
-        seen.topics = await asyncio.to_thread(kafka_client.depths, stack.kafka, READERS)
-        seen.webhooks = len(await asyncio.to_thread(_received, stack))
-        await asyncio.sleep(REFRESH)
+        progress.topics = await asyncio.to_thread(topic_lags, stack.kafka, READERS)
+        progress.webhooks = len(await asyncio.to_thread(_received, stack))
+        await asyncio.sleep(REFRESH_SECONDS)
 
 
-def _report(stack: Stack, outcome: Outcome, console: Console) -> None:
-    seen = Board(
-        total=len(outcome.answers),
-        answers=list(outcome.answers),
-        jobs={job["jobId"]: job for job in outcome.jobs},
-        topics=kafka_client.depths(stack.kafka, READERS),
+def _report(stack: Stack, result: SubmitResult, console: Console) -> None:
+    progress = DemoProgress(
+        total=len(result.answers),
+        answers=list(result.answers),
+        jobs={job["jobId"]: job for job in result.jobs},
+        topics=topic_lags(stack.kafka, READERS),
     )
     received = _received(stack)
-    seen.webhooks = len(received)
-    console.print("", seen)
-    console.print(demo_report.refusals(outcome.answers))
+    progress.webhooks = len(received)
+    console.print("", progress)
+    console.print(demo_report.refusals(result.answers))
     console.print(demo_report.integration_log(_log_entries(stack)))
     console.print(demo_report.webhooks(received))
 
@@ -136,8 +142,5 @@ def _received(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _log_entries(stack: Stack) -> list[dict[str, Any]]:
-    with mongo_client.connect(stack.mongo, seconds=10) as client:
-        entries = (
-            client[stack.database]["integration_log"].find().sort([("code", 1), ("orderId", 1)])
-        )
-        return [dict(entry) for entry in entries]
+    with open_database(MongoAddress(stack.mongo, stack.database), response_seconds=10) as database:
+        return list(database["integration_log"].find().sort([("code", 1), ("orderId", 1)]))

@@ -1,4 +1,4 @@
-"""Stop a stack: those who write first, then what they write to."""
+"""Stops a stack: services first, then the brokers and mongods that they write to."""
 
 from __future__ import annotations
 

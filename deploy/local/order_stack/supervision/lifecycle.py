@@ -1,4 +1,4 @@
-"""Kill, stop, wake and start single parts of a running stack; nothing restarts by itself."""
+"""Signals and starts single parts of a running stack; nothing restarts by itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS_TO_STOP = 5.0
 SECONDS_TO_START = 120.0
 
 
-def named(stack: Stack, name: str) -> Part:
+def part_named(stack: Stack, name: str) -> Part:
     part = stack.part(name)
     if part is None:
         there = ", ".join(part.name for part in stack.parts)
@@ -52,7 +52,7 @@ def _await_stopped(process: psutil.Process, part: Part) -> None:
         time.sleep(processes.TICK)
 
 
-def changed(part: Part, settings: Sequence[str]) -> Part:
+def with_settings(part: Part, settings: Sequence[str]) -> Part:
     """Return the part with other settings, each as NAME=VALUE."""
     for setting in settings:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", setting, re.DOTALL):

@@ -1,6 +1,6 @@
-"""Ask parts whether they are there, and wait for them, bounded."""
+"""Probes the parts of a stack, and waits until they are ready."""
 
-# ruff: noqa: PLC0415  the drivers are imported when they are asked for: they take their time
+# ruff: noqa: PLC0415  a driver takes long to import, and most commands need neither
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from order_stack.cluster.parts import Part, Probe
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.supervision.processes import find
 
-PATIENCE = 2.0  # seconds one question may take
+HTTP_SECONDS = 2.0
 INTERVAL = 0.1
 PORT_TAKEN = ("address already in use", "java.net.bindexception")
 LOG_TAIL = 64 * 1024
 
 
 def answers(probe: Probe) -> bool:
-    """Tell whether the part answers as it should; whatever goes wrong means no."""
+    """Tell whether the part is live or ready, as *probe* asks; any error means no."""
     match probe.kind:
         case "http":
             return _http_ok(probe.address)
         case "kafka":
-            from order_operations.kafka_client import counts_itself
+            from order_stack.cluster.kafka_probe import is_in_cluster
 
-            return counts_itself(probe.address)
+            return is_in_cluster(probe.address)
         case "mongo":
-            from order_operations.mongo_client import is_member
+            from order_stack.cluster.mongo_probe import is_member
 
             return is_member(probe.address)
 
 
 def _http_ok(url: str) -> bool:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=HTTP_SECONDS)
     try:
         connection.request("GET", parts.path or "/")
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -50,11 +50,11 @@ def _http_ok(url: str) -> bool:
 def wait_for(
     parts: Sequence[Part], folder: Path, probe_of: Callable[[Part], Probe], seconds: float
 ) -> None:
-    """Wait until every part answers; a part that dies, or takes too long, is a problem."""
+    """Return when every probe succeeds; raises StackProblem where a part dies or takes too long."""
     deadline = time.monotonic() + seconds
     waiting = list(parts)
     while waiting:
-        waiting = [part for part in waiting if not _there(part, folder, probe_of(part))]
+        waiting = [part for part in waiting if not _answers_itself(part, folder, probe_of(part))]
         if waiting and time.monotonic() > deadline:
             raise StackProblem(
                 f"{waiting[0].name} was not ready after {seconds:.0f} s; "
@@ -64,8 +64,8 @@ def wait_for(
             time.sleep(INTERVAL)
 
 
-def _there(part: Part, folder: Path, probe: Probe) -> bool:
-    """Alive is asked last: an answer counts only if it can be this process's own."""
+def _answers_itself(part: Part, folder: Path, probe: Probe) -> bool:
+    """Probe, then look for the process: a dead part's port may be answered by another process."""
     answered = answers(probe)
     if find(part, folder) is None:
         raise stopped_while_starting(part)

@@ -1,4 +1,4 @@
-"""Start, find, signal and stop the processes of a stack, and never anybody else's."""
+"""Starts, finds, signals and stops the processes of a stack, and no other process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SAME_START = 0.5  # seconds by which the system's clock may blur a process's sta
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
-    """A process for good: a pid is used again one day, but not with the same start."""
+class ProcessStart:
+    """Identifies a process: its pid may be reused, but not with the same start time."""
 
     pid: int
     at: float
 
 
-_BIRTH = TypeAdapter(Birth)
+_START = TypeAdapter(ProcessStart)
 
 
 def _record(part: Part, folder: Path) -> Path:
@@ -52,21 +52,21 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 def find(part: Part, folder: Path) -> psutil.Process | None:
     """Return the part's process if it lives, also while it is stopped by a signal."""
     try:
-        birth = _BIRTH.validate_json(_record(part, folder).read_bytes())
+        started = _START.validate_json(_record(part, folder).read_bytes())
     except FileNotFoundError:
         return None
-    _reap(birth.pid)
+    _reap(started.pid)
     try:
-        process = psutil.Process(birth.pid)
+        process = psutil.Process(started.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process if abs(process.create_time() - birth.at) < SAME_START else None
+        return process if abs(process.create_time() - started.at) < SAME_START else None
     except psutil.NoSuchProcess:
         return None
 
 
 def _reap(pid: int) -> None:
-    """Let a dead child of ours go; for anybody else's process this does nothing."""
+    """Reap a dead child process; does nothing for a process that isn't our child."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -92,8 +92,8 @@ def start(part: Part, folder: Path) -> None:
         raise StackProblem(
             f"{part.name} can't be started: {part.argv[0]}: {error.strerror}."
         ) from error
-    birth = Birth(child.pid, psutil.Process(child.pid).create_time())
-    write_privately(_record(part, folder), _BIRTH.dump_json(birth))
+    started = ProcessStart(child.pid, psutil.Process(child.pid).create_time())
+    write_privately(_record(part, folder), _START.dump_json(started))
 
 
 def send(process: psutil.Process, name: Signal) -> None:

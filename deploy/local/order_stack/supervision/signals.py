@@ -1,4 +1,4 @@
-"""Signals while a stack goes up or down: asked to stop means undo, and undoing is not cut short."""
+"""Stop signals while a stack goes up or down: raised while it starts, ignored while it stops."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Asked(BaseException):
-    """Somebody asked this command to stop; not an Exception, so that nothing swallows it."""
+class StopRequested(BaseException):
+    """A signal asked this command to stop; not an Exception, so that no handler swallows it."""
 
 
 def _raise(_number: int, _frame: FrameType | None) -> None:
-    raise Asked
+    raise StopRequested
 
 
 @contextmanager
-def asking() -> Iterator[None]:
-    """Turn the signals that ask a command to stop into `Asked`."""
-    before = {number: signal.signal(number, _raise) for number in ASKED}
+def stop_on_signals() -> Iterator[None]:
+    """Raise StopRequested when a stop signal arrives."""
+    before = {number: signal.signal(number, _raise) for number in STOP_SIGNALS}
     try:
         yield
     finally:
@@ -30,9 +30,9 @@ def asking() -> Iterator[None]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no impatient second Ctrl-C leave processes behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in ASKED}
+def ignoring_signals() -> Iterator[None]:
+    """Ignore stop signals, so that a second Ctrl-C doesn't leave processes behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
     try:
         yield
     finally:

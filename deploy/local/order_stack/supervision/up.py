@@ -1,4 +1,4 @@
-"""Put a whole stack up, or leave nothing behind."""
+"""Starts a whole stack, or leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,34 +14,37 @@ from order_stack.cluster import identity as identities
 from order_stack.cluster import (
     kafka_brokers,
     kafka_topics,
+    mongo_probe,
     mongo_servers,
     services,
     state,
     topology,
 )
-from order_stack.cluster.identity import Identity
+from order_stack.cluster.identity import StackIdentity
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import Broker
-from order_stack.cluster.mongo_servers import Member
+from order_stack.cluster.mongo_servers import ReplicaSetMember
 from order_stack.cluster.parts import Part, Stack
 from order_stack.cluster.services import Backends
 from order_stack.cluster.topology import ONE_OF_EACH, Topology
 from order_stack.problems import PortTaken, StackProblem
+from order_stack.supervision import replica_set
 from order_stack.supervision.down import stop_all, take_down
 from order_stack.supervision.probes import wait_for
 from order_stack.supervision.processes import alive, start
-from order_stack.supervision.signals import Asked, uninterrupted
+from order_stack.supervision.signals import StopRequested, ignoring_signals
 
 ATTEMPTS = 3
 BACKEND_SECONDS = 120.0  # generous: a part that dies ends the wait at once
 SERVICE_SECONDS = 120.0
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Shows a person what is being done now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller brings along, a directory, brokers, a database; and how many of what."""
+class StackOptions:
+    """A directory, brokers and a database of the caller's, where given, and the topology."""
 
     data: Path | None = None
     kafka: str | None = None
@@ -49,28 +52,28 @@ class Wish:
     topology: Topology = ONE_OF_EACH
 
 
-def up(name: str, wish: Wish, say: Say) -> Stack:
+def up(name: str, options: StackOptions, report: Report) -> Stack:
     """
     Start everything and return when all of it is ready.
 
-    A port that somebody else takes in the meantime costs another attempt with other ports;
-    a kept directory is bound to its ports, so there it is the caller's problem to solve.
+    Where another process takes a chosen port in the meantime, tries again with other ports. A
+    kept directory is bound to its ports: there PortTaken is raised.
     """
     folder = state.folder_of(name)
-    _check_given(wish)
+    _check_given(options)
     with state.claimed(folder):
         _refuse_second(name, folder)
         for left in reversed(range(ATTEMPTS)):
             try:
-                return _attempt(name, wish, folder, say)
+                return _attempt(name, options, folder, report)
             except PortTaken:
-                if wish.data or not left:
+                if options.data or not left:
                     raise
     raise AssertionError("the last attempt returns or raises")
 
 
 def _refuse_second(name: str, folder: Path) -> None:
-    """Leftovers of a stack whose processes are all gone, after a reboot say, are cleared."""
+    """Refuse a name that is in use; clear what a stack left whose processes are gone."""
     stack = state.load(folder)
     if stack and alive(stack.parts, folder):
         raise StackProblem(
@@ -83,17 +86,19 @@ def _refuse_second(name: str, folder: Path) -> None:
     shutil.rmtree(folder / "logs", ignore_errors=True)
 
 
-def _attempt(name: str, wish: Wish, folder: Path, say: Say) -> Stack:
-    data = _data_folder(name, wish.data)
+def _attempt(name: str, options: StackOptions, folder: Path, report: Report) -> Stack:
+    data = _data_folder(name, options.data)
     try:
-        own = identities.remembered(data, wish.topology) or identities.fresh(data, wish.topology)
-        stack = _plan(name, wish, data, own, folder / "logs", say)
-        # Remembered before anything runs, so that whatever happens `down` knows it.
+        own = identities.remembered(data, options.topology) or identities.fresh(
+            data, options.topology
+        )
+        stack = _plan(name, options, data, own, folder / "logs", report)
+        # Saved before anything runs, so that `orders down` can clear it whatever happens.
         state.save(stack, folder)
-        _start(stack, own, folder, say)
+        _start(stack, own, folder, report)
     except BaseException as error:
-        with uninterrupted():
-            _undo(data, wish, folder, keep_logs=not isinstance(error, Asked))
+        with ignoring_signals():
+            _undo(data, options, folder, keep_logs=not isinstance(error, StopRequested))
         raise
     return stack
 
@@ -108,18 +113,20 @@ def _data_folder(name: str, chosen: Path | None) -> Path:
     return chosen.absolute()
 
 
-def _undo(data: Path, wish: Wish, folder: Path, *, keep_logs: bool) -> None:
+def _undo(data: Path, options: StackOptions, folder: Path, *, keep_logs: bool) -> None:
     if stack := state.load(folder):
         stop_all(stack, folder)
-    if wish.data is None:
+    if options.data is None:
         shutil.rmtree(data, ignore_errors=True)
     state.forget(folder, keep_logs=keep_logs)
 
 
-def _plan(name: str, wish: Wish, data: Path, own: Identity, logs: Path, say: Say) -> Stack:
+def _plan(
+    name: str, options: StackOptions, data: Path, own: StackIdentity, logs: Path, report: Report
+) -> Stack:
     backends = Backends(
-        kafka=wish.kafka or kafka_brokers.bootstrap(_brokers(own, data)),
-        mongo=wish.mongo or mongo_servers.uri(_members(own, data)),
+        kafka=options.kafka or kafka_brokers.bootstrap(_brokers(own, data)),
+        mongo=options.mongo or mongo_servers.uri(_members(own, data)),
     )
     return Stack(
         name=name,
@@ -130,50 +137,50 @@ def _plan(name: str, wish: Wish, data: Path, own: Identity, logs: Path, say: Say
         database=services.DATABASE,
         receiver=services.receiver_url(own),
         data=str(data),
-        keep_data=wish.data is not None,
+        keep_data=options.data is not None,
         keys_file=str(identities.keys_file(data)),
         parts=(
-            *([] if wish.mongo else _mongods(own, data, logs)),
-            *([] if wish.kafka else _kafkas(own, data, logs, say)),
+            *([] if options.mongo else _mongods(own, data, logs)),
+            *([] if options.kafka else _kafkas(own, data, logs, report)),
             services.receiver(own, logs),
             *services.services(own, backends, data, logs),
         ),
     )
 
 
-def _brokers(own: Identity, data: Path) -> tuple[Broker, ...]:
+def _brokers(own: StackIdentity, data: Path) -> tuple[Broker, ...]:
     return kafka_brokers.brokers(own.topology, own.ports, data)
 
 
-def _members(own: Identity, data: Path) -> tuple[Member, ...]:
+def _members(own: StackIdentity, data: Path) -> tuple[ReplicaSetMember, ...]:
     return mongo_servers.members(own.topology, own.ports, data)
 
 
-def _mongods(own: Identity, data: Path, logs: Path) -> list[Part]:
+def _mongods(own: StackIdentity, data: Path, logs: Path) -> list[Part]:
     mongod = mongo_servers.binary(os.environ)
     mongo_servers.check(mongod)
     return [mongo_servers.part(mongod, member, logs) for member in _members(own, data)]
 
 
-def _kafkas(own: Identity, data: Path, logs: Path, say: Say) -> list[Part]:
-    jvm = kafka_brokers.java(classpath(say), own.topology.brokers)
+def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[Part]:
+    jvm = kafka_brokers.java(classpath(report), own.topology.brokers)
     return [kafka_brokers.part(jvm, it, logs) for it in _brokers(own, data)]
 
 
-def _start(stack: Stack, own: Identity, folder: Path, say: Say) -> None:
+def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
-    _start_backends(stack, own, folder, say)
+    _start_backends(stack, own, folder, report)
     kafka_topics.create_topics(stack.kafka, TOPICS)
-    say("Starting the gateway, the order-writer, the enricher and the action-trigger")
+    report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")
     for part in ours:
         start(part, folder)
     wait_for(ours, folder, lambda part: part.ready, SERVICE_SECONDS)
 
 
-def _start_backends(stack: Stack, own: Identity, folder: Path, say: Say) -> None:
+def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     """Start the database first: it comes up while Kafka's data folders are formatted."""
-    say("Starting Kafka and MongoDB")
+    report("Starting Kafka and MongoDB")
     data, kafkas, mongods = Path(stack.data), stack.of_kind("broker"), stack.of_kind("mongod")
     for part in stack.of_kind("mongod", "receiver"):
         start(part, folder)
@@ -183,23 +190,23 @@ def _start_backends(stack: Stack, own: Identity, folder: Path, say: Say) -> None
         for part in kafkas:
             start(part, folder)
     if mongods:
-        mongo_servers.initiate(mongods, _members(own, data), folder)
+        replica_set.initiate(mongods, _members(own, data), folder)
     backends = stack.of_kind("mongod", "broker", "receiver")
     wait_for(backends, folder, lambda part: part.ready, BACKEND_SECONDS)
     if kafkas:
         kafka_topics.verify(stack.kafka, own.cluster)
 
 
-def _check_given(wish: Wish) -> None:
-    """What the caller brings is asked before anything of ours is started."""
-    topology.check(wish.topology)
-    if wish.kafka and wish.topology.brokers > 1:
+def _check_given(options: StackOptions) -> None:
+    """Check the numbers, and the caller's brokers and database, before anything is started."""
+    topology.check(options.topology)
+    if options.kafka and options.topology.brokers > 1:
         raise StackProblem("--brokers starts brokers and --kafka uses yours: pass one of the two.")
-    if wish.mongo and wish.topology.mongo_members > 1:
+    if options.mongo and options.topology.mongo_members > 1:
         raise StackProblem(
             "--mongo-members starts a replica set and --mongo uses yours: pass one of the two."
         )
-    if wish.kafka:
-        kafka_topics.reach(wish.kafka)
-    if wish.mongo:
-        mongo_servers.reach(wish.mongo)
+    if options.kafka:
+        kafka_topics.check_reachable(options.kafka)
+    if options.mongo:
+        mongo_probe.check_usable(options.mongo)

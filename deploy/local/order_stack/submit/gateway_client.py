@@ -1,4 +1,4 @@
-"""The gateway as a patient client sees it: retried, under one key, until it gives an answer."""
+"""A client of the gateway that retries each request under one Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import aiohttp
 
 REQUEST_SECONDS = 30.0
 ACCEPTED = 202
-TRY_AGAIN = frozenset({429, 502, 503, 504})
+RETRIED = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one line: an HTTP status and body, or no status where none ever came."""
+    """The HTTP status and body for one line of the file; no status where no answer came."""
 
     line: int
     status: int | None
@@ -32,34 +32,34 @@ class Answer:
 
     @property
     def unsent(self) -> bool:
-        return self.status is None or self.status in TRY_AGAIN
+        return self.status is None or self.status in RETRIED
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often one request is tried, by default for about half a minute."""
+class RetryPolicy:
+    """How often a request is tried, and how long between; by default for about half a minute."""
 
     tries: int = 9
     first_pause: float = 0.1  # seconds, doubled with each try
     longest_pause: float = 8.0
 
     def pause(self, attempt: int, retry_after: str | None) -> float:
-        """Return the seconds to wait before trying again: the server's wish, else doubling."""
+        """Return the seconds before the next try: Retry-After, or a pause that doubles."""
         if retry_after and retry_after.isdigit():
             return min(float(retry_after), self.longest_pause)
         return min(self.first_pause * 2.0**attempt, self.longest_pause)
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """The gateway, asked patiently: it retries what a moment's trouble may explain."""
+class GatewayClient:
+    """Retries 429, 502 to 504 and lost connections, by a policy."""
 
     session: aiohttp.ClientSession
     base: str
-    patience: Patience
+    retries: RetryPolicy
 
     async def register(self, line: int, order: str) -> Answer:
-        # One key for all tries: a retry after a lost answer is answered with the first job.
+        # One key for all tries: a retry after a lost answer is answered with the same job.
         headers = {"Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
         status, body = await self._ask("POST", "/orders", data=order.encode(), headers=headers)
         return Answer(line, status, body, order)
@@ -74,17 +74,17 @@ class Client:
 
     async def _ask(self, method: str, path: str, **options: Any) -> tuple[int | None, Any]:
         last: tuple[int | None, Any] = (None, "the gateway gave no answer")
-        for attempt in range(self.patience.tries):
+        for attempt in range(self.retries.tries):
             after = None
             try:
                 async with self.session.request(method, self.base + path, **options) as answer:
                     last = (answer.status, parsed(await answer.text()))
-                    if answer.status not in TRY_AGAIN:
+                    if answer.status not in RETRIED:
                         return last
                     after = answer.headers.get("Retry-After")
             except (aiohttp.ClientError, TimeoutError) as error:
                 last = (None, type(error).__name__)
-            await asyncio.sleep(self.patience.pause(attempt, after))
+            await asyncio.sleep(self.retries.pause(attempt, after))
         return last
 
 
@@ -97,11 +97,11 @@ def parsed(text: str) -> Any:
 
 @asynccontextmanager
 async def connected(
-    gateway: str, apikey: str, concurrency: int, patience: Patience = Patience()
-) -> AsyncIterator[Client]:
+    gateway: str, apikey: str, concurrency: int, retries: RetryPolicy = RetryPolicy()
+) -> AsyncIterator[GatewayClient]:
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=concurrency),
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
         headers={"apikey": apikey},
     ) as session:
-        yield Client(session, f"{gateway}/api/v3", patience)
+        yield GatewayClient(session, f"{gateway}/api/v3", retries)

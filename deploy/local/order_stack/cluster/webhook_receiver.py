@@ -1,4 +1,4 @@
-"""A small HTTP server that plays the automation trigger, and remembers what it was sent."""
+"""An HTTP server in the place of the automation trigger: verifies, keeps and lists webhooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the next `times` posts are answered; afterwards all is well again."""
+    """How the next `times` posts are answered; later ones get 204."""
 
     status: int = 204
     delay_seconds: float = 0.0
@@ -33,18 +33,18 @@ class Behaviour:
     times: int = 0
 
     @classmethod
-    def of(cls, wish: dict[str, Any]) -> Behaviour:
-        after = wish.get("retryAfter")
+    def of(cls, wanted: dict[str, Any]) -> Behaviour:
+        after = wanted.get("retryAfter")
         return cls(
-            status=int(wish.get("status", 204)),
-            delay_seconds=float(wish.get("delaySeconds", 0)),
+            status=int(wanted.get("status", 204)),
+            delay_seconds=float(wanted.get("delaySeconds", 0)),
             retry_after=None if after is None else str(after),
-            times=int(wish.get("times", 1)),
+            times=int(wanted.get("times", 1)),
         )
 
 
 class Receiver:
-    """Everything is kept in memory: a receiver that starts again has received nothing."""
+    """Keeps webhooks in memory: after a restart there are none."""
 
     def __init__(self, secret: str) -> None:
         self._webhook = Webhook(secret)
@@ -80,7 +80,7 @@ class Receiver:
     async def _receive(self, request: web.Request) -> web.Response:
         raw = await request.read()
         verified = self._verified(raw, dict(request.headers))
-        # Recorded before the answer: a sender that gives up waiting was still received.
+        # Recorded before the answer, since a sender may give up waiting for that.
         self._received.append(
             Received(
                 at=datetime.now(UTC).isoformat(timespec="milliseconds"),

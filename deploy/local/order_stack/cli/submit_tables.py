@@ -1,4 +1,4 @@
-"""How submitting looks on a terminal: bars while it runs, figures when it is over."""
+"""The progress bars of `orders submit`, and the table of its summary."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from order_stack.cli.options import err
-from order_stack.demo.gateway_client import Answer
-from order_stack.demo.submit import settled
+from order_stack.submit.gateway_client import Answer
+from order_stack.submit.job_progress import settled
 
 
-class Bars:
-    """Two bars on a terminal, one for the answers and one for the jobs; nothing in a file."""
+class ProgressBars:
+    """A bar for the answers and one for the jobs; nothing where the output is no terminal."""
 
     def __init__(self) -> None:
         console = err()
@@ -38,24 +38,24 @@ class Bars:
     def answered(self, _: Answer, total: int) -> None:
         self._bars.update(self._answers, total=total, advance=1)
 
-    def saw(self, job: dict[str, Any], total: int) -> None:
+    def job_seen(self, job: dict[str, Any], total: int) -> None:
         self._bars.update(self._jobs, total=total, advance=settled(job), visible=True)
 
 
-def table(figures: dict[str, Any]) -> Table:
-    rows = Table(box=None, show_header=False, pad_edge=False)
-    rows.add_column(justify="right")
-    rows.add_column()
-    rows.add_row(str(figures["accepted"]), f"accepted of {figures['submitted']}")
+def summary(figures: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_row(str(figures["accepted"]), f"accepted of {figures['submitted']}")
     for title, counts in (
         ("refused", figures["refusedBy"]),
         ("jobs", figures["jobs"]),
         ("actions", figures["actions"]),
     ):
         for label, count in sorted(counts.items()):
-            rows.add_row(str(count), f"{title}: {label}")
+            table.add_row(str(count), f"{title}: {label}")
     if figures["unsettled"]:
-        rows.add_row(str(figures["unsettled"]), "jobs have not settled in time")
+        table.add_row(str(figures["unsettled"]), "jobs have not settled in time")
     if figures["refusedFile"]:
-        rows.add_row("", f"refused lines are in {figures['refusedFile']}")
-    return rows
+        table.add_row("", f"refused lines are in {figures['refusedFile']}")
+    return table

@@ -1,0 +1,143 @@
+"""The commands for the embedded stack: up, down, status, logs, and its parts one by one."""
+
+# ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
+from order_stack.cluster import state
+from order_stack.supervision.processes import Signal
+from order_stack.supervision.signals import StopRequested, ignoring_signals, stop_on_signals
+
+FOREGROUND_TICK = 0.3
+INTERRUPTED = 130
+
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="As `orders status` names it.")]
+
+
+def up(  # noqa: PLR0913, PLR0917  each is an option of the command
+    name: NameOption = "default",
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this directory.")] = None,
+    kafka: Annotated[str | None, typer.Option(help="Use this broker (host:port).")] = None,
+    mongo: Annotated[str | None, typer.Option(help="Use this database (URI).")] = None,
+    brokers: Annotated[int, typer.Option(help="Kafka brokers: 1, or 3 for a cluster.")] = 1,
+    mongo_members: Annotated[int, typer.Option(help="mongods of the replica set: 1 or 3.")] = 1,
+    gateways: Annotated[int, typer.Option(help="Gateways.")] = 1,
+    writers: Annotated[int, typer.Option(help="Order-writers.")] = 1,
+    enrichers: Annotated[int, typer.Option(help="Enrichers.")] = 1,
+    triggers: Annotated[int, typer.Option(help="Action-triggers.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
+    from order_stack.cli import status_tables
+    from order_stack.cluster.topology import Topology
+    from order_stack.supervision.status import status_of
+    from order_stack.supervision.up import StackOptions
+    from order_stack.supervision.up import up as put_up
+
+    began = time.monotonic()
+    folder = state.folder_of(name)
+    topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers)
+    options = StackOptions(data, kafka, mongo, topology)
+    with stop_on_signals():
+        try:
+            stack = put_up(name, options, lambda it: err().print(Text(f"{it} …")))
+            if as_json:
+                print_json(status_of(stack, folder))
+            else:
+                out().print(status_tables.addresses(stack))
+                err().print(f"Ready after {time.monotonic() - began:.1f} s.")
+            if not detach:
+                _stay(folder)
+        except StopRequested:
+            _stop(name, folder)
+
+
+def _stay(folder: Path) -> None:
+    """Wait for Ctrl-C, or for an `orders down` from elsewhere."""
+    err().print("Ctrl-C stops it.")
+    while (folder / "stack.json").exists():
+        time.sleep(FOREGROUND_TICK)
+
+
+def _stop(name: str, folder: Path) -> None:
+    """Take down what is up; where it was still coming up, that has been undone already."""
+    from order_stack.supervision.down import down as take_down
+
+    if not (folder / "stack.json").exists():
+        raise typer.Exit(INTERRUPTED)
+    err().print("Stopping …")
+    with ignoring_signals():
+        take_down(name)
+
+
+def status(name: NameOption = "default", as_json: JsonOption = False) -> None:
+    """Show what is where, and what runs."""
+    from order_stack.cli import status_tables
+    from order_stack.supervision.status import status_of
+
+    stack, folder = state.known(name)
+    seen = status_of(stack, folder)
+    if as_json:
+        print_json(seen)
+    else:
+        out().print(status_tables.addresses(stack), "", status_tables.processes(seen))
+
+
+def down(name: NameOption = "default") -> None:
+    """Stop everything; data that wasn't given a directory of its own is removed."""
+    from order_stack.supervision.down import down as take_down
+
+    with ignoring_signals():
+        take_down(name)
+
+
+def show_logs(
+    service: Annotated[str | None, typer.Argument(help="One part; all by default.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    name: NameOption = "default",
+) -> None:
+    """Show the logs."""
+    from order_stack.supervision import lifecycle, logs
+
+    stack, folder = state.known(name)
+    parts = [lifecycle.part_named(stack, service)] if service else stack.parts
+    with stop_on_signals():
+        logs.show(parts, folder, typer.echo, follow=follow)
+
+
+def kill(
+    service: Service,
+    signal: Annotated[Signal, typer.Option(help="Which signal to send.")] = "KILL",
+    name: NameOption = "default",
+) -> None:
+    """Send a signal to one part; nothing restarts it."""
+    from order_stack.supervision import lifecycle
+
+    stack, folder = state.known(name)
+    lifecycle.kill(lifecycle.part_named(stack, service), folder, signal)
+
+
+def start(
+    service: Service,
+    wait: Annotated[bool, typer.Option(help="Return when it is ready, not just alive.")] = True,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another setting, for this start only."),
+    ] = None,
+    name: NameOption = "default",
+) -> None:
+    """Start a part that was killed, as it was started first but for what --set changes."""
+    from order_stack.supervision import lifecycle
+
+    stack, folder = state.known(name)
+    part = lifecycle.with_settings(lifecycle.part_named(stack, service), settings or ())
+    lifecycle.start(part, folder, wait=wait)

@@ -1,0 +1,1 @@
+"""Registering a file of orders over HTTP, and following their jobs."""

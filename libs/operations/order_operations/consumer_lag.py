@@ -1,0 +1,115 @@
+"""How far consumer groups are: offsets, lag, and the wait until a group has read everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from order_operations.kafka_client import Offsets, Partition, admin_client
+from order_operations.problems import OperationFailed
+
+REQUEST_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLag:
+    """The records that a topic holds, and by consumer group how many it has not committed yet."""
+
+    records: int
+    lag: Mapping[str, int]
+
+
+def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str, TopicLag]:
+    """Return the lag of topics, given by name with their groups; {} while Kafka doesn't answer."""
+    client = admin_client(bootstrap)
+    try:
+        known = client.list_topics(timeout=REQUEST_SECONDS).topics
+        partitions = [
+            TopicPartition(it, number) for it in readers for number in known[it].partitions
+        ]
+        ends = _offsets(client, partitions, OffsetSpec.latest())
+        starts = _offsets(client, partitions, OffsetSpec.earliest())
+        groups = {group for groups in readers.values() for group in groups}
+        committed = {group: committed_offsets(client, group, ends) for group in groups}
+    except (KafkaException, KeyError, TimeoutError):
+        return {}
+    return {
+        topic: TopicLag(
+            records=sum(ends[it] - starts[it] for it in ends if it[0] == topic),
+            lag={group: _lag(topic, starts, ends, committed[group]) for group in groups},
+        )
+        for topic, groups in readers.items()
+    }
+
+
+def end_offsets(bootstrap: str, topic: str) -> Offsets:
+    """
+    Return the offset of the next record of each partition.
+
+    Raises KafkaException or TimeoutError where Kafka doesn't answer.
+    """
+    client = admin_client(bootstrap)
+    known = client.list_topics(topic, timeout=REQUEST_SECONDS).topics
+    partitions = [TopicPartition(topic, number) for number in known[topic].partitions]
+    return _offsets(client, partitions, OffsetSpec.latest())
+
+
+def committed_offsets(client: AdminClient, group: str, partitions: Iterable[Partition]) -> Offsets:
+    """
+    Return the next offset that the group reads of each partition; negative where it has none.
+
+    Raises KafkaException or TimeoutError where Kafka doesn't answer.
+    """
+    asked = [TopicPartition(topic, number) for topic, number in partitions]
+    request = [ConsumerGroupTopicPartitions(group, asked)]
+    answer = client.list_consumer_group_offsets(request)[group].result(REQUEST_SECONDS)
+    return {(it.topic, it.partition): it.offset for it in answer.topic_partitions}
+
+
+def wait_until_committed(bootstrap: str, group: str, ends: Offsets, seconds: float) -> None:
+    """Return when the group has committed everything up to *ends*; raises OperationFailed."""
+    if not ends:
+        return
+    client = admin_client(bootstrap)
+    deadline = time.monotonic() + seconds
+    while left := _left(client, group, ends):
+        if time.monotonic() > deadline:
+            raise OperationFailed(
+                f"Published, but the {group} has not read {left} of the records after "
+                f"{seconds:.0f} s; see whether it runs, and what its log says."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _left(client: AdminClient, group: str, ends: Offsets) -> int:
+    """Return how many records the group has not committed; all of them while Kafka is away."""
+    try:
+        committed = committed_offsets(client, group, ends)
+    except (KafkaException, TimeoutError):
+        committed = {}
+    return sum(max(0, end - max(0, committed.get(it, 0))) for it, end in ends.items())
+
+
+def _lag(topic: str, starts: Offsets, ends: Offsets, committed: Offsets) -> int:
+    """Return the lag; never below 0, although the commits are read later than the ends."""
+    return sum(
+        max(0, end - max(committed.get(it, 0), starts[it]))
+        for it, end in ends.items()
+        if it[0] == topic
+    )
+
+
+def _offsets(
+    client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec
+) -> Offsets:
+    asked = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=REQUEST_SECONDS)
+    return {
+        (it.topic, it.partition): future.result(REQUEST_SECONDS).offset
+        for it, future in asked.items()
+    }

@@ -1,0 +1,103 @@
+"""The commands of operators on a Kafka and a MongoDB that belong to no stack they know of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from order_contracts.events import OrderAction
+from order_stack.cli.main import app
+from support.builders.actions import behave, message, order_action, put_jobs
+from support.builders.actions import publish as publish_actions
+from support.builders.bodies import contact_body, matching, order_body, store_body, unique
+from support.stack.running_stack import RunningStack
+from support.stack.topics import Raw, publish, register
+from support.stack.wait import until
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def orders(stack: RunningStack, tmp_path: Path) -> Run:
+    """Runs `orders ARGS` on the addresses of the stack, where no stack is remembered."""
+    home = tmp_path / "empty"
+    addresses = ("--kafka", stack.kafka, "--mongo", stack.mongo, "--database", stack.database)
+
+    def run(*args: str, code: int = 0) -> Result:
+        environ = {"ORDERS_HOME": str(home)}
+        done = CliRunner().invoke(app, [*args, *addresses], env=environ)
+        assert done.exit_code == code, done.output
+        assert not home.exists()
+        return done
+
+    return run
+
+
+def test_dead_letters_are_listed_replayed_and_dropped(stack: RunningStack, orders: Run) -> None:
+    bad = Raw(unique("letter"), b"{", {"ce_type": "RegisterOrder.v1"})
+    publish(stack.kafka, [bad])
+    of_key = ("--key", bad.key or "", "--json")
+    [letter] = until(lambda: json.loads(orders("dlq", "list", *of_key).stdout))
+
+    assert orders("dlq", "show", letter["place"], "--value").stdout_bytes == bad.value
+    assert json.loads(orders("dlq", "replay", *of_key).stdout)["replayed"] == 1
+    [again] = until(lambda: json.loads(orders("dlq", "list", *of_key).stdout))
+    assert again["place"] != letter["place"]
+    assert json.loads(orders("dlq", "drop", *of_key).stdout) == {"dropped": 1}
+
+
+def test_deliveries_are_listed_shown_and_replayed(stack: RunningStack, orders: Run) -> None:
+    action: OrderAction = order_action()
+    behave(stack.receiver, status=400, times=1)
+    put_jobs(stack.mongo, stack.database, [action])
+    publish_actions(stack.kafka, [message(action)])
+    failed = ("--order", action.order_id, "--state", "failed", "--json")
+    [row] = until(lambda: json.loads(orders("deliveries", "list", *failed).stdout))
+
+    shown = json.loads(orders("deliveries", "show", row["actionId"], "--json").stdout)
+    done = orders("deliveries", "replay", row["actionId"], "--json")
+    endpoints = json.loads(orders("deliveries", "endpoints", "--json").stdout)
+
+    assert [it["status"] for it in shown["attempts"]] == [400]
+    assert json.loads(done.stdout) == {"replayed": 1}
+    assert [it["endpoint"] for it in endpoints] == ["default"]
+
+
+def test_a_contact_is_loaded_exported_and_erased(
+    stack: RunningStack, orders: Run, tmp_path: Path
+) -> None:
+    contact, file = contact_body(email=f"{unique('ann')}@example.com"), tmp_path / "all.ndjson"
+    file.write_text(f"{json.dumps(contact)}\n{json.dumps(store_body())}\n")
+    order_id, contact_id = unique("order"), contact["contactId"]
+
+    loaded = json.loads(orders("reference", "load", str(file), "--json").stdout)
+    publish(stack.kafka, [register(order_body(order_id, contact=matching(contact)))])
+    known = until(lambda: exported(orders, contact_id, order_id))
+    report = json.loads(orders("privacy", "erase", contact_id, "--json").stdout)
+
+    assert loaded == {"published": 2, "topics": {"reference.contacts": 1, "reference.stores": 1}}
+    assert f"Email:{contact['email']}" in known["contact"]["keys"]
+    assert report["left"] == []
+    assert "There is no contact" in gone(orders, contact_id).stderr
+
+
+def exported(orders: Run, contact_id: str, order_id: str) -> dict[str, dict[str, str]] | None:
+    """Return what is known of the contact, once its order is."""
+    known = json.loads(orders("privacy", "export", contact_id).stdout)
+    return known if [it["_id"] for it in known["orders"]] == [order_id] else None
+
+
+def gone(orders: Run, contact_id: str) -> Result:
+    json.loads(orders("reference", "count", "--json").stdout)
+    return orders("reference", "show", "contact", contact_id, code=1)
+
+
+def test_without_addresses_the_sentence_says_how_to_give_them(tmp_path: Path) -> None:
+    environ = {"ORDERS_HOME": str(tmp_path), "ORDERS_KAFKA": "", "ORDERS_MONGO": ""}
+    done = CliRunner().invoke(app, ["dlq", "list"], env=environ)
+    assert done.exit_code == 1
+    assert "--kafka and --mongo" in done.stderr
