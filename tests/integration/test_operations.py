@@ -11,12 +11,18 @@ from typer.testing import CliRunner, Result
 
 from order_contracts.events import OrderAction
 from order_stack.cli.main import app
-from support.builders.actions import behave, message, order_action, put_jobs
-from support.builders.actions import publish as publish_actions
+from support.builders.actions import action_record, order_action
 from support.builders.bodies import contact_body, matching, order_body, store_body, unique
+from support.stack.documents import insert_jobs
+from support.stack.kafka_records import (
+    RawRecord,
+    publish_outgoing,
+    publish_records,
+    register_record,
+)
 from support.stack.running_stack import RunningStack
-from support.stack.topics import Raw, publish, register
 from support.stack.wait import until
+from support.stack.webhook_receiver import set_behaviour
 
 Run = Callable[..., Result]
 
@@ -38,8 +44,8 @@ def orders(stack: RunningStack, tmp_path: Path) -> Run:
 
 
 def test_dead_letters_are_listed_replayed_and_dropped(stack: RunningStack, orders: Run) -> None:
-    bad = Raw(unique("letter"), b"{", {"ce_type": "RegisterOrder.v1"})
-    publish(stack.kafka, [bad])
+    bad = RawRecord(unique("letter"), b"{", {"ce_type": "RegisterOrder.v1"})
+    publish_records(stack.kafka, [bad])
     of_key = ("--key", bad.key or "", "--json")
     [letter] = until(lambda: json.loads(orders("dlq", "list", *of_key).stdout))
 
@@ -52,9 +58,9 @@ def test_dead_letters_are_listed_replayed_and_dropped(stack: RunningStack, order
 
 def test_deliveries_are_listed_shown_and_replayed(stack: RunningStack, orders: Run) -> None:
     action: OrderAction = order_action()
-    behave(stack.receiver, status=400, times=1)
-    put_jobs(stack.mongo, stack.database, [action])
-    publish_actions(stack.kafka, [message(action)])
+    set_behaviour(stack.receiver, status=400, times=1)
+    insert_jobs(stack.mongo, stack.database, [action])
+    publish_outgoing(stack.kafka, [action_record(action)])
     failed = ("--order", action.order_id, "--state", "failed", "--json")
     [row] = until(lambda: json.loads(orders("deliveries", "list", *failed).stdout))
 
@@ -75,7 +81,7 @@ def test_a_contact_is_loaded_exported_and_erased(
     order_id, contact_id = unique("order"), contact["contactId"]
 
     loaded = json.loads(orders("reference", "load", str(file), "--json").stdout)
-    publish(stack.kafka, [register(order_body(order_id, contact=matching(contact)))])
+    publish_records(stack.kafka, [register_record(order_body(order_id, contact=matching(contact)))])
     known = until(lambda: exported(orders, contact_id, order_id))
     report = json.loads(orders("privacy", "erase", contact_id, "--json").stdout)
 
