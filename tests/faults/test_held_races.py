@@ -12,11 +12,11 @@ from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG
 from support.builders.bodies import unique
 from support.builders.writer_fixtures import WriterFixture, WrittenCommand, read_back
+from support.fakes.memory_kafka import MemoryPublisher
 from support.harness.enricher_harness import (
     CONFIRM,
     NOW,
     EnricherHarness,
-    MemoryPublisher,
     article_record,
     contact_record,
     order_of_contact,

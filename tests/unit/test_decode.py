@@ -236,8 +236,8 @@ def test_a_command_of_our_own_that_is_unreadable_is_known_as_such(value: bytes) 
     mine = (("ce_source", b"/gateway"),)
     bare = raw_record(value, job_id=ISSUED)
     own = replace(bare, headers=(*(p for p in bare.headers if p[0] != "ce_source"), *mine))
-    assert unreadable(own, OWN).own
-    assert not unreadable(bare, OWN).own
+    assert unreadable(own, OWN).from_gateway
+    assert not unreadable(bare, OWN).from_gateway
 
 
 def test_a_command_of_our_own_was_judged_by_the_gateways_clock() -> None:

@@ -30,9 +30,9 @@ from order_runtime.startup.preflight import check_topics
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
 from order_writer.app.batch_processor import BatchProcessor
-from order_writer.domain.batch import BatchItem, FoldedBatch
+from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import DecodedCommand, TopicInfo
+from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo
 from order_writer.settings import Settings
 
 

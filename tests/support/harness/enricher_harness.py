@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from enricher.app.reference_handler import ReferenceHandler
 from enricher.domain.contact_matching import ContactKeys
 from order_contracts.topics import ARTICLES, CONTACTS, STORES
 from order_runtime.documents.jobs import stages_of
-from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
     CODEC,
     HELD,
@@ -32,7 +32,8 @@ from order_runtime.mongo.client import (
 )
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
-from support.harness.intercepted_database import WorkerDied, dying_database
+from support.fakes.memory_kafka import MemoryPublisher
+from support.harness.intercepted_database import dying_database
 
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
@@ -40,27 +41,6 @@ DAY = timedelta(hours=24)
 ENRICHER_COLLECTIONS = (JOBS, LINKS, HELD, INTEGRATION_LOG)
 KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
-
-
-@dataclass
-class MemoryPublisher:
-    """Takes what is published; dies instead at the call that it is told to."""
-
-    records: list[Outgoing] = field(default_factory=list)
-    dies_at: int | None = None
-    calls: int = 0
-
-    async def publish_all(self, records: Sequence[Outgoing]) -> None:
-        self.calls += 1
-        if self.calls == self.dies_at:
-            raise WorkerDied
-        self.records.extend(records)
-
-    def ids(self) -> list[bytes]:
-        return [dict(record.headers)["ce_id"] or b"" for record in self.records]
-
-    def on(self, topic: str) -> list[Any]:
-        return [json.loads(it.value or b"null") for it in self.records if it.topic == topic]
 
 
 @dataclass

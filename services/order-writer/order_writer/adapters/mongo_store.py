@@ -1,4 +1,4 @@
-"""The orders and the ledger in MongoDB: one transaction a batch, all of it or nothing."""
+"""Orders, jobs, Idempotency-Keys and the integration log: each batch in one transaction."""
 
 from __future__ import annotations
 
@@ -24,26 +24,23 @@ from order_runtime.mongo.client import (
     Document,
 )
 from order_writer.domain.batch import (
-    BatchItem,
+    BatchTooLarge,
     FoldedBatch,
     IdempotencyClaim,
     fold,
-    is_same_command,
 )
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import DecodedCommand, UnreadableCommand, record_size
+from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
+from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
+from order_writer.domain.record_ids import record_size
 
 _NEWEST = IndexModel([("at", DESCENDING), ("_id", DESCENDING)])  # how lists are paged
 DAY_SECONDS = 24 * 60 * 60
-TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive all who compare them
-
-
-class BatchTooLarge(Exception):
-    """The commands and the orders they meet are more than one transaction should carry."""
+TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive what refers to them
 
 
 class MongoLedger:
-    """The order-writer's collections."""
+    """The order-writer's collections; for one thread."""
 
     def __init__(self, client: MongoClient[Document], database: str, max_bytes: int) -> None:
         self._client = client
@@ -51,7 +48,7 @@ class MongoLedger:
         self._max_bytes = max_bytes
 
     def prepare(self) -> None:
-        """Create what is missing of collections and indexes."""
+        """Create the collections and indexes that don't exist."""
         self._database[ORDERS].create_indexes(
             [
                 IndexModel("deletedAt", expireAfterSeconds=TOMBSTONES_KEPT_DAYS * DAY_SECONDS),
@@ -77,10 +74,10 @@ class MongoLedger:
 
     def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         """
-        Apply a batch and return what became of it; to call it again is harmless.
+        Fold a batch over what is stored, and store the result; to apply it again is harmless.
 
-        Raises TooHeavy, and whatever PyMongo raises; then nothing was stored, or, where only the
-        answer of the commit was lost, all of it.
+        Raises BatchTooLarge, OwnCommandUnreadable, UnreadableDocument and PyMongo's errors. Then
+        nothing was stored, or, where only the answer to the commit was lost, all of it.
         """
         with (
             self._client.start_session() as session,
@@ -96,14 +93,8 @@ class MongoLedger:
         return folded
 
     def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
-        named = {item.replays for item in items if item.replays is not None}
-        known = self._entries(named.union(item.job_id for item in items), session)
-        # An id that is another command's: this one may have been settled under its position's.
-        taken = {
-            item.fallback_job_id
-            for item in items
-            if item.job_id in known and not is_same_command(known[item.job_id], item)
-        }
+        known = self._entries(job_ids(items), session)
+        taken = fallback_job_ids(items, known)
         return known | self._entries(taken, session) if taken else known
 
     def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, LedgerEntry]:
@@ -123,13 +114,15 @@ class MongoLedger:
     def _orders(
         self, items: Sequence[BatchItem], session: ClientSession
     ) -> Mapping[str, OrderState]:
-        ids = Counter(item.order_id for item in items if item.order_id and not _blind(item))
-        room = self._max_bytes - sum(record_size(item.record) for item in items)
+        ids = Counter(
+            item.order_id for item in items if item.order_id and not _is_without_order(item)
+        )
+        bytes_left = self._max_bytes - sum(record_size(item.record) for item in items)
         found: dict[str, OrderState] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
-            # Once for each command: the event of every one carries the order.
-            room -= document.get("size", 0) * ids[document["_id"]]
-            if room < 0 and len(items) > 1:
+            # Once for each command, since the event of each carries the order.
+            bytes_left -= document.get("size", 0) * ids[document["_id"]]
+            if bytes_left < 0 and len(items) > 1:
                 raise BatchTooLarge
             found[document["_id"]] = order_of(document)
         return found
@@ -149,8 +142,8 @@ class MongoLedger:
             claims = [claim_document(claim) for claim in folded.claims]
             self._database[IDEMPOTENCY].insert_many(claims, ordered=False, session=session)
         if folded.log:
-            # Not inserted: entries outlive jobs, and a command that comes again after its job is
-            # gone is decided, and told of, under the same ids.
+            # Not inserted: entries are kept for longer than jobs, and a command that comes again
+            # when its job has expired is decided again, with entries of the same ids.
             entries = [log_document(entry) for entry in folded.log]
             writes = [ReplaceOne({"_id": it["_id"]}, it, upsert=True) for it in entries]
             self._database[INTEGRATION_LOG].bulk_write(writes, ordered=False, session=session)
@@ -160,14 +153,14 @@ class MongoLedger:
             )
 
 
-def _blind(item: BatchItem) -> bool:
-    return isinstance(item, UnreadableCommand) and item.blind
+def _is_without_order(item: BatchItem) -> bool:
+    return isinstance(item, UnreadableCommand) and item.without_order
 
 
 def _order_write(order_id: str, folded: FoldedBatch) -> InsertOne[Document] | ReplaceOne[Document]:
     state = folded.orders[order_id]
     if state is None:
-        raise AssertionError("an order that changed exists, or has left a tombstone")
+        raise AssertionError("an order that changed has a state")
     document = order_document(order_id, state)
     if order_id in folded.stored:
         return ReplaceOne({"_id": order_id}, document)

@@ -1,4 +1,4 @@
-"""What a failure of MongoDB means for a batch: wait, try again, or look at it in parts."""
+"""What an error means for a batch: wait for MongoDB, retry, or look for the record at fault."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from order_runtime.process.retry import transient
 
 
 class FailureKind(Enum):
-    AWAY = auto()  # MongoDB is not there, or has no primary: wait for it
-    SLOW = auto()  # it is there, and didn't answer in time: a smaller batch may do
-    CONFLICT = auto()  # another writer was faster: read the ledger again
-    OTHER = auto()
+    AWAY = auto()  # MongoDB is unreachable, or has no primary: wait for it
+    SLOW = auto()  # MongoDB didn't answer in time: a smaller batch may succeed
+    CONFLICT = auto()  # another transaction was first: read the ledger again
+    OTHER = auto()  # a record, or this service, is at fault
 
 
 def failure_kind(error: Exception) -> FailureKind:
-    """Return what *error* asks for."""
+    """Return the kind of *error*; errors that aren't MongoDB's are OTHER."""
     if not isinstance(error, PyMongoError):
         return FailureKind.OTHER
     if transient(error):

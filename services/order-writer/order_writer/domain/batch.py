@@ -1,4 +1,4 @@
-"""What a batch means: each command decided in offset order, each known one recognised. Pure."""
+"""A batch of commands folded over what is stored: each decided in offset order, once. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from order_contracts.errors import failure
 from order_contracts.integration_log import LogEntry, log_entry, log_id
-from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry
-from order_runtime.documents.orders import LiveOrder
 from order_runtime.process.errors import UnrecoverableError
-from order_writer.domain.decide import CommandOutcome, CommandRequest, OrderState, decide
-from order_writer.domain.decode import DecodedCommand, UnreadableCommand, record_size
-
-BatchItem = DecodedCommand | UnreadableCommand
+from order_writer.domain.decide import CommandRequest, OrderState, decide
+from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
+from order_writer.domain.ledger_entries import (
+    alias_entry,
+    decided_entry,
+    id_reused_entry,
+    key_reused_entry,
+    undecoded_entry,
+)
+from order_writer.domain.ledger_lookup import known_entry
+from order_writer.domain.record_ids import record_size
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyClaim:
-    """An Idempotency-Key and the command that came first under it."""
+    """An Idempotency-Key and the first command that came with it."""
 
     key: str
     job_id: str
@@ -31,10 +35,10 @@ class IdempotencyClaim:
 
 class OwnCommandUnreadable(UnrecoverableError):
     """
-    A command that our own gateway issued can't be read: this release is bad, not the command.
+    A command that our gateway issued can't be read: this release is at fault, not the command.
 
-    Refusing it would lose what was answered 202. Where its job is known already, somebody else
-    has sent that id once more: then it is refused like any other.
+    Refusing it would lose a command that was answered 202. Where its job exists already, the
+    record is somebody else's repeat under the same id, and is refused like any other.
     """
 
     def __init__(self, item: UnreadableCommand) -> None:
@@ -44,25 +48,32 @@ class OwnCommandUnreadable(UnrecoverableError):
         )
 
 
+class BatchTooLarge(Exception):
+    """The commands and the orders that they change are more than one transaction should carry."""
+
+
 @dataclass(slots=True)
 class FoldedBatch:
-    """What is to be stored, and what is to be announced, of one batch."""
+    """What one batch stores and announces."""
 
     orders: dict[str, OrderState]
-    """Every order of the batch as it is after it."""
+    """Every order of the batch, in its state after the batch."""
     stored: frozenset[str]
-    """The orders that were stored before it, tombstones too."""
+    """The orders that have a document already, tombstones among them."""
     changed: set[str] = field(default_factory=set)
+    """The orders to write."""
     entries: list[LedgerEntry] = field(default_factory=list)
+    """The jobs to insert."""
     claims: list[IdempotencyClaim] = field(default_factory=list)
-    """The Idempotency-Keys that were used for the first time."""
+    """The Idempotency-Keys to insert."""
     redecided: dict[str, LedgerEntry] = field(default_factory=dict)
-    """The jobs that failed at decoding and that a replay has decided, by id."""
+    """The jobs to replace, by id: they failed at decoding, and a replay was decided."""
     log: list[LogEntry] = field(default_factory=list)
+    """The entries of the integration log to write."""
     resolved: dict[str, datetime] = field(default_factory=dict)
-    """The entries of the integration log that no longer hold, by id, and since when."""
+    """The entries of the integration log that are resolved, by id, and since when."""
     answers: list[tuple[BatchItem, LedgerEntry]] = field(default_factory=list)
-    """The ledger's entry for each item, in order; of a repeat, the one that was there."""
+    """The ledger's entry for each record, in order; for a repeat, the entry that was stored."""
 
 
 def fold(
@@ -72,121 +83,87 @@ def fold(
     claims: Mapping[str, IdempotencyClaim] = MappingProxyType({}),
 ) -> FoldedBatch:
     """
-    Decide a batch against what is stored: jobs, orders and Idempotency-Keys by their ids.
+    Decide *items* in order, against the stored jobs, orders and Idempotency-Keys by their ids.
 
-    A command whose job is known with its fingerprint was applied before: nothing happens but that
-    it is announced again, since a crash may have come between storing and announcing it. The one
-    exception is a replay that names the job as which this very record failed at decoding.
+    A record whose job is in the ledger was applied before. It changes nothing, but is among the
+    answers, because the process may have crashed before it announced the outcome. The exception
+    is a replay of a job that failed at decoding: the record is decided, and replaces that job.
+
+    Raises OwnCommandUnreadable.
     """
     known, claimed = dict(ledger), dict(claims)
     folded = FoldedBatch(dict(orders), stored=frozenset(orders))
     for item in items:
-        entry = _entry_of(item, known)
+        entry = known_entry(item, known)
         if entry is None:
-            entry = _settle(item, known, claimed, folded)
+            entry = _first_entry(item, known, claimed, folded)
             folded.entries.append(entry)
-        elif entry.job_id == item.replays and not entry.decoded:
-            entry = _redecided(item, entry, claimed, folded)
+        elif entry.job_id == item.replayed_job_id and not entry.decoded:
+            entry = _redecide(item, entry, claimed, folded)
             folded.redecided[entry.job_id] = entry
         known[entry.job_id] = entry
         folded.answers.append((item, entry))
     return folded
 
 
-def _entry_of(item: BatchItem, known: Mapping[str, LedgerEntry]) -> LedgerEntry | None:
-    """Return the entry that this very command has: as a replay, by its id, by its position."""
-    failed = known.get(item.replays or "")
-    if failed is not None and failed.raw == item.raw:
-        return failed
-    entry = known.get(item.job_id)
-    if entry is None or is_same_command(entry, item):
-        return entry
-    return known.get(item.fallback_job_id)
-
-
-def is_same_command(entry: LedgerEntry, item: BatchItem) -> bool:
-    """Return whether *entry* is that of the same command, or of the same unreadable bytes."""
-    return entry.fingerprint == item.fingerprint or (
-        entry.raw is not None and entry.raw == item.raw
-    )
-
-
-def _settle(
+def _first_entry(
     item: BatchItem,
     known: Mapping[str, LedgerEntry],
     claimed: dict[str, IdempotencyClaim],
     folded: FoldedBatch,
 ) -> LedgerEntry:
-    reused = item.job_id in known
+    id_taken = item.job_id in known
     if isinstance(item, UnreadableCommand):
-        if item.own and not reused:
+        if item.from_gateway and not id_taken:
             raise OwnCommandUnreadable(item)
-        return _rejected(item, item.fallback_job_id if reused else item.job_id, folded)
-    if reused:
-        return _reused(item, folded)
-    return _decided_once(item, claimed, folded)
+        job_id = item.fallback_job_id if id_taken else item.job_id
+        return _logged("CommandRejected", undecoded_entry(item, job_id), folded)
+    if id_taken:
+        return _logged("IdReused", id_reused_entry(item), folded)
+    return _decide_once(item, claimed, folded)
 
 
-def _redecided(
+def _redecide(
     item: BatchItem, failed: LedgerEntry, claimed: dict[str, IdempotencyClaim], folded: FoldedBatch
 ) -> LedgerEntry:
-    """Decide what failed at decoding, under its own job; where it fails again, say why now."""
+    """Decide the replay of a job that failed at decoding, under that job's id."""
     if isinstance(item, UnreadableCommand):
         return replace(failed, failure=item.failure)
     folded.resolved[log_id("CommandRejected", failed.job_id)] = item.record.at
-    settled = _decided_once(replace(item, job_id=failed.job_id), claimed, folded)
-    return replace(settled, raw=failed.raw)
+    entry = _decide_once(replace(item, job_id=failed.job_id), claimed, folded)
+    return replace(entry, raw=failed.raw)
 
 
-def _decided_once(
+def _decide_once(
     item: DecodedCommand, claimed: dict[str, IdempotencyClaim], folded: FoldedBatch
 ) -> LedgerEntry:
-    """Decide a command, unless another one under its Idempotency-Key came first."""
+    """Decide a command, unless its Idempotency-Key belongs to an earlier one."""
     if item.idempotency_key is None:
-        return _decided(item, folded)
+        return _decide(item, folded)
     first = claimed.get(item.idempotency_key)
     if first is not None:
-        return _repeated(item, first)
+        same = first.fingerprint == item.fingerprint
+        return (alias_entry if same else key_reused_entry)(item, first.job_id)
     claim = IdempotencyClaim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
     claimed[claim.key] = claim
     folded.claims.append(claim)
-    return _decided(item, folded)
+    return _decide(item, folded)
 
 
-def _repeated(item: DecodedCommand, first: IdempotencyClaim) -> LedgerEntry:
-    """Return an alias of the first command under the key, or say that the key is taken."""
-    if first.fingerprint == item.fingerprint:
-        return replace(_entry(item, item.job_id, CommandOutcome()), alias_of=first.job_id)
-    detail = f"The Idempotency-Key belongs to job {first.job_id}, which asked for something else."
-    return _entry(
-        item, item.job_id, CommandOutcome(failure=failure("IdempotencyKeyReused", detail))
-    )
+def _decide(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
+    before = folded.orders.get(item.order_id)
+    after, outcome = decide(before, _request(item), item.record.at)
+    if after is not before:
+        folded.orders[item.order_id] = after
+        folded.changed.add(item.order_id)
+    entry = decided_entry(item, outcome, before, after)
+    for warning in outcome.warnings:
+        _logged(warning.code, entry, folded)
+    return _logged("Misrouted", entry, folded) if item.misrouted else entry
 
 
-def _rejected(item: UnreadableCommand, job_id: str, folded: FoldedBatch) -> LedgerEntry:
-    at = item.record.at
-    folded.log.append(log_entry("CommandRejected", job_id=job_id, order_id=item.order_id, at=at))
-    return LedgerEntry(
-        job_id=job_id,
-        order_id=item.order_id,
-        operation=Operation.UNKNOWN,
-        fingerprint=item.fingerprint,
-        at=at,
-        failure=item.failure,
-        decoded=False,
-        raw=item.raw,
-    )
-
-
-def _reused(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
-    at, job_id = item.record.at, item.fallback_job_id
-    folded.log.append(log_entry("IdReused", job_id=job_id, order_id=item.order_id, at=at))
-    detail = f"The id {item.job_id} belongs to another command; this one was not applied."
-    return _entry(item, job_id, CommandOutcome(failure=failure("IdReused", detail)))
-
-
-def _decided(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
-    request = CommandRequest(
+def _request(item: DecodedCommand) -> CommandRequest:
+    return CommandRequest(
         item.command,
         item.job_id,
         record_size(item.record),
@@ -194,35 +171,10 @@ def _decided(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
         item.suppress_actions,
         item.guard,
     )
-    before = folded.orders.get(item.order_id)
-    after, outcome = decide(before, request, item.record.at)
-    if after is not before:
-        folded.orders[item.order_id] = after
-        folded.changed.add(item.order_id)
-    codes = [warning.code for warning in outcome.warnings] + ["Misrouted"] * item.misrouted
-    folded.log.extend(
-        log_entry(code, job_id=item.job_id, order_id=item.order_id, at=item.record.at)
-        for code in codes
-    )
-    entry = _entry(item, item.job_id, outcome)
-    return entry if outcome.failure else replace(entry, registration=_registration(before, after))
 
 
-def _registration(before: OrderState, after: OrderState) -> str | None:
-    """Return the job that registered the order which a command met, or made."""
-    met = after if isinstance(after, LiveOrder) else before
-    return met.registered_by if isinstance(met, LiveOrder) else None
-
-
-def _entry(item: DecodedCommand, job_id: str, outcome: CommandOutcome) -> LedgerEntry:
-    return LedgerEntry(
-        job_id=job_id,
-        order_id=item.order_id,
-        operation=item.operation,
-        fingerprint=item.fingerprint,
-        at=item.record.at,
-        version=outcome.version,
-        failure=outcome.failure,
-        action=outcome.action,
-        warnings=outcome.warnings,
-    )
+def _logged(code: str, entry: LedgerEntry, folded: FoldedBatch) -> LedgerEntry:
+    """Return *entry*, with an entry of the integration log about it among those to write."""
+    about = log_entry(code, job_id=entry.job_id, order_id=entry.order_id, at=entry.at)
+    folded.log.append(about)
+    return entry

@@ -1,4 +1,4 @@
-"""The outcome of each command as an event, and unreadable ones as dead letters. Pure."""
+"""The outcome of each command as an event, and of undecoded records a dead letter. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from order_writer.domain.record_ids import exceeds_topic_limit
 
 
 def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
-    """Yield what a batch has to tell, in the order of its commands."""
+    """Yield the events and dead letters of a batch, in the order of its records."""
     for item, entry in folded.answers:
         record = _publishable(item.record, entry)
         if not entry.decoded:
@@ -29,9 +29,10 @@ def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
 
 def _publishable(record: Record, entry: LedgerEntry) -> Record:
     """
-    Return *record*, or only its place if it is a compressed giant, which no topic takes as it is.
+    Return *record*, without its content where that exceeds the topic's limit uncompressed.
 
-    The record itself stays at that place for as long as its topic is kept.
+    A dead letter then only names partition and offset, at which the record stays until retention
+    deletes it.
     """
     if not exceeds_topic_limit(record):
         return record
@@ -40,7 +41,7 @@ def _publishable(record: Record, entry: LedgerEntry) -> Record:
 
 
 def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Outgoing:
-    """Return the event of *entry*, with the order as it is stored now."""
+    """Return the event of *entry*, with the order in its current state, which may be newer."""
     kind, data = event_type(entry), order_event(entry, state)
     envelope = Envelope(
         id=event_id(entry.job_id, kind),
@@ -53,9 +54,9 @@ def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Ou
 
 
 def _dead_letter(record: Record, entry: LedgerEntry) -> Outgoing:
-    """Return the dead letter of a command that was refused; made from the ledger, as its event."""
+    """Return the dead letter of an undecoded record, with the reason that the ledger has."""
     if entry.failure is None:
-        raise TypeError("what was not decoded has failed")
+        raise TypeError("an entry that was not decoded has a failure")
     listed = "; ".join(f"{error.pointer} {error.message}".strip() for error in entry.failure.errors)
     reason = f"{entry.failure.detail} {listed}".strip()
     code = entry.failure.code

@@ -1,4 +1,4 @@
-"""Which offsets to commit: of what is settled, and of what was refused and is ours still."""
+"""The offsets to commit: of settled records, and again where the broker refused. Pure."""
 
 from __future__ import annotations
 
@@ -9,56 +9,64 @@ from order_runtime.kafka.records import Record
 
 class OffsetTracker:
     """
-    Where each partition goes on, as *settled* by us under one assignment.
+    The next offset of each assigned partition, and which of them are still to be committed.
 
-    A commit that is refused while members come or go costs nothing where more records come: the
-    next one says more. Where nothing more comes, the group would seem to be behind for good, and
-    at last like one whose records retention deleted unread. So it is due again.
+    A commit that is refused during a rebalance does no harm while more records come, since the
+    next commit covers it. Where none come, the group would show a lag for ever and, once
+    retention has deleted the records, look like one that lost them. So a refused offset is
+    committed again.
     """
 
     def __init__(self) -> None:
-        self._held: set[int] = set()  # never given up since the batch in hand was taken
+        self._held: set[int] = set()  # assigned without interruption since the last take
         self._settled: dict[int, int] = {}
         self._due: set[int] = set()
 
     def taken(self, partitions: Iterable[int]) -> None:
-        """A batch was taken, while these partitions were ours."""
+        """Note that a batch was taken while *partitions* were assigned."""
         self._held = set(partitions)
 
     def settled(self, records: Iterable[Record]) -> None:
-        """They are handled; those that another worker may have had meanwhile are its to commit."""
+        """
+        Note that *records* are settled.
+
+        Those of partitions that were lost since they were taken don't count: the offsets of
+        these are for the new owner to commit.
+        """
         ends = {it.partition: it.offset + 1 for it in records if it.partition in self._held}
         self._settled |= ends
         self._due |= ends.keys()
 
-    def read_to(self, places: Mapping[int, int]) -> None:
+    def read_to(self, positions: Mapping[int, int]) -> None:
         """
-        All that was taken is settled, and these partitions are read up to here.
+        Note that all records below *positions* are settled.
 
-        Further than their last records, where the log holds what is none: the end of a
-        transaction, or what one that was aborted had written.
+        A position can be past the last record: commit markers and the records of aborted
+        transactions have offsets, too.
         """
-        new = {it: at for it, at in places.items() if at > self._settled.get(it, -1)}
+        new = {it: at for it, at in positions.items() if at > self._settled.get(it, -1)}
         self._settled |= new
         self._due |= new.keys()
 
     def due(self) -> Mapping[int, int]:
-        """Return what is to be committed, once: the next record to read of each partition."""
+        """Return the next offset of each partition that has one to commit, and forget that."""
         due = {partition: self._settled[partition] for partition in self._due}
         self._due = set()
         return due
 
     def answered(self, partition: int, offset: int, *, refused: bool) -> None:
         """
-        This was committed, or not. What is settled is due again, unless this was it, or it is lost.
+        Note the broker's answer to a commit.
 
-        Also where an older commit went well: one that the client tried again may have come last.
+        The partition is due again if the commit was refused, or was not the latest: a commit
+        that the client retried may have overwritten a later one.
         """
         settled = self._settled.get(partition)
         if settled is not None and (refused or settled != offset):
             self._due.add(partition)
 
-    def given_up(self, partitions: Iterable[int]) -> None:
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Forget *partitions*, which were revoked or lost."""
         for partition in partitions:
             self._held.discard(partition)
             self._due.discard(partition)

@@ -1,4 +1,4 @@
-"""What a record is known by: its sender's id, its position, its bytes and their size. Pure."""
+"""What identifies a record: its sender's id, its position, its bytes; and its size. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.records import Record
 
 
-def chosen_id(headers: Mapping[str, str]) -> str | None:
-    """Return the id that the sender chose, if any; raises BadHeaders where no link can hold it."""
+def sender_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id that the sender gave, if any; raises BadHeaders where no URL can hold it."""
     job_id = headers.get("ce_id")
     if job_id is not None and not JOB_ID.fullmatch(job_id):
         raise BadHeaders("The header ce_id must have 1 to 255 characters of A-Z a-z 0-9 . _ ~ -")
@@ -22,40 +22,69 @@ def chosen_id(headers: Mapping[str, str]) -> str | None:
 
 def readable_id(record: Record) -> str | None:
     """
-    Return the sender's id if it can be read: whoever sent it asks for its job by that.
+    Return the sender's id if it can be read, whatever is wrong with the other headers.
 
-    Whatever is wrong with the other headers.
+    The sender asks for the job of a refused command under this id.
     """
     try:
-        return chosen_id(read_headers(it for it in record.headers if it[0].lower() == "ce_id"))
+        return sender_id(read_headers(it for it in record.headers if it[0].lower() == "ce_id"))
     except BadHeaders:
         return None
 
 
 def replayed_id(record: Record) -> str | None:
-    """Return what the header `orders-replay` names; read apart, for the others may be broken."""
-    said = [value or b"" for name, value in record.headers if name.lower() == REPLAY]
-    text = said[0].decode(errors="replace") if len(said) == 1 else ""
+    """
+    Return the job that the header `orders-replay` names.
+
+    None where the header is absent, repeated, or holds no job id. It is read apart from the other
+    headers, since those of a dead letter may be broken.
+    """
+    values = [value or b"" for name, value in record.headers if name.lower() == REPLAY]
+    text = values[0].decode(errors="replace") if len(values) == 1 else ""
     return text if JOB_ID.fullmatch(text) else None
 
 
 def position_id(record: Record, topic_id: str) -> str:
+    """
+    Return the id derived from the record's position.
+
+    The topic's id and the append time are part of it: in a topic that was created anew, offsets
+    begin again.
+    """
     at = round(record.at.timestamp() * 1000)
     return derived("record", topic_id, record.partition, record.offset, at)
 
 
 def bytes_fingerprint(record: Record) -> str:
-    """Return the fingerprint of what has no meaning: its bytes, and what the sender said of it."""
-    said = sorted(
+    """Return the fingerprint of a record's key, value, CloudEvents headers and content type."""
+    headers = sorted(
         (name, value or b"")
         for name, value in record.headers
         if name.lower().startswith("ce_") or name.lower() == "content-type"
     )
-    return sha256(repr((said, record.key, record.value)).encode()).hexdigest()
+    return sha256(repr((headers, record.key, record.value)).encode()).hexdigest()
+
+
+def order_id_of_key(record: Record) -> str | None:
+    """Return the key as text; None where it can't be an orderId."""
+    try:
+        key = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        return None
+    return key if 0 < len(key) <= 255 else None
+
+
+def record_size(record: Record) -> int:
+    """Return the bytes that a record adds to its batch."""
+    return len(record.value or b"")
 
 
 def exceeds_topic_limit(record: Record) -> bool:
-    """Return whether it is larger than its topic allows: compressed, so that no broker saw it."""
+    """
+    Return whether the record is larger than its topic's `max.message.bytes`.
+
+    The broker compares the compressed size, so such a record can be in the topic.
+    """
     headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     size = len(record.key or b"") + len(record.value or b"") + headers
     return size > COMMANDS.max_message_bytes

@@ -1,4 +1,4 @@
-"""Whether an order's totals add up; a mismatch is a warning, never a refusal."""
+"""Whether an order's totals add up; a mismatch is a warning, never a failure. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ TOLERANCE: Final = Decimal("0.01")
 
 
 def totals_mismatch(order: Order) -> bool:
-    """Whether Σ Purchase − Σ Return + fees − discounts isn't totalPrice, or subTotal is off."""
+    """
+    Return whether totalPrice or subTotal is off by more than TOLERANCE.
+
+    The sub-total is Σ Purchase − Σ Return, the total is that + fees − discounts.
+    """
     lines = sum(
         (
             -line.total_price if line.type is LineType.RETURN else line.total_price

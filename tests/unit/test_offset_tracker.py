@@ -71,7 +71,7 @@ def test_what_is_read_and_is_no_record_is_committed_too() -> None:
 def test_what_is_lost_is_not_committed_any_more() -> None:
     """Its new owner may be further by now."""
     made = progress(at(0, 4), at(1, 8))
-    made.given_up([0])
+    made.revoked([0])
     assert made.due() == {1: 9}
     made.answered(0, 5, refused=True)
     assert made.due() == {}
@@ -81,7 +81,7 @@ def test_what_was_lost_with_its_batch_in_hand_and_came_back_is_not_committed() -
     """Meanwhile another worker had it: where it goes on is known with the next batch."""
     made = OffsetTracker()
     made.taken([0, 1])
-    made.given_up([0])
+    made.revoked([0])
     made.settled([at(0, 4), at(1, 8)])
     assert made.due() == {1: 9}
     made.taken([0, 1])

@@ -12,16 +12,15 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, Ope
 
 from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.kafka.records import Outgoing, Record, split_by_size
-from order_writer.app.batch_processor import (
+from order_writer.app.batch_processor import BatchProcessor, EverythingFails
+from order_writer.app.poison_isolation import (
     ATTEMPTS_ALONE,
-    CONFLICTS_AT_ONCE,
-    TRIES_TOGETHER,
-    BatchProcessor,
-    EverythingFails,
-    Ledger,
+    ATTEMPTS_TOGETHER,
+    IMMEDIATE_RETRIES,
 )
-from order_writer.domain.batch import BatchItem, OwnCommandUnreadable
-from order_writer.domain.decode import TopicInfo, UnreadableCommand
+from order_writer.app.ports import Ledger
+from order_writer.domain.batch import OwnCommandUnreadable
+from order_writer.domain.decode import BatchItem, TopicInfo, UnreadableCommand
 from support.builders.commands import (
     TOPIC_INFO,
     change_status,
@@ -29,15 +28,9 @@ from support.builders.commands import (
     raw_record,
     register,
 )
-from support.stack.fakes import (
-    Diary,
-    Drained,
-    FailingLedger,
-    Killed,
-    MemoryLedger,
-    MemorySink,
-    MemorySource,
-)
+from support.fakes.memory_kafka import MemorySink
+from support.fakes.memory_ledger import Calls, FailingLedger, MemoryLedger
+from support.fakes.memory_source import Killed, MemorySource
 
 Failing = Callable[[Sequence[BatchItem]], Exception | None]
 
@@ -48,18 +41,18 @@ def commands(count: int) -> list[Record]:
 
 @dataclass
 class Parts:
-    """A writer's parts, sharing one diary of what happened when."""
+    """A writer's parts, sharing one list of the calls that they receive."""
 
     records: list[Record]
-    diary: Diary = field(default_factory=list)
+    calls: Calls = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
-    reads: TopicInfo = TOPIC_INFO
+    topic: TopicInfo = TOPIC_INFO
 
     def __post_init__(self) -> None:
-        self.source = MemorySource(self.records, self.diary)
-        self.memory = MemoryLedger(self.diary)
+        self.source = MemorySource(self.records, self.calls)
+        self.memory = MemoryLedger(self.calls)
         self.ledger: Ledger = self.memory
-        self.sink = MemorySink(self.diary)
+        self.sink = MemorySink(self.calls)
 
     def failing(self, failing: Failing) -> FailingLedger:
         ledger = FailingLedger(self.memory, failing)
@@ -67,17 +60,16 @@ class Parts:
         return ledger
 
     def run(self, batch: int = 100) -> None:
-        """Run until the log is read to its end, or the writer stops by itself."""
-        writer = BatchProcessor(self.source, self.ledger, self.sink, self.reads, self.stop)
-        try:
-            writer.run(batch, 1024 * 1024)
-        except Drained:
-            return
+        """Run until no record is left, or the writer stops by itself."""
+        self.source.on_end = self.stop.set
+        writer = BatchProcessor(self.source, self.ledger, self.sink, self.topic, self.stop)
+        writer.run(batch, 1024 * 1024)
 
     def restart(self) -> None:
         """Go on as the next process does: with what was stored and what was committed."""
+        self.stop.clear()
         self.source = self.source.restarted()
-        self.sink = MemorySink(self.diary)
+        self.sink = MemorySink(self.calls)
         self.run()
 
     def failures(self) -> dict[str, str]:
@@ -105,13 +97,13 @@ def test_effects_come_first_and_the_offset_last() -> None:
     """Swap any two of them, and a crash in between loses or invents something."""
     parts = Parts(commands(3))
     parts.run()
-    assert parts.diary == ["apply", "publish", "commit"]
+    assert parts.calls == ["apply", "publish", "commit"]
 
 
 def test_each_batch_is_committed_before_the_next_is_applied() -> None:
     parts = Parts(commands(4))
     parts.run(batch=2)
-    assert parts.diary == ["apply", "publish", "commit"] * 2
+    assert parts.calls == ["apply", "publish", "commit"] * 2
     assert parts.source.committed == 4
 
 
@@ -163,8 +155,8 @@ def test_a_batch_in_parts_is_committed_as_a_whole() -> None:
     parts = Parts(commands(4))
     parts.failing(lambda items: RuntimeError() if len(items) > 1 else None)
     parts.run()
-    assert parts.diary.count("commit") == 1
-    assert parts.diary[-1] == "commit"
+    assert parts.calls.count("commit") == 1
+    assert parts.calls[-1] == "commit"
 
 
 def test_parts_keep_the_order_of_the_log() -> None:
@@ -224,7 +216,7 @@ def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> N
 
     def failing(items: Sequence[BatchItem]) -> Exception | None:
         bad = [item for item in items if item.job_id == "job-1"]
-        seen = any(not (isinstance(item, UnreadableCommand) and item.blind) for item in bad)
+        seen = any(not (isinstance(item, UnreadableCommand) and item.without_order) for item in bad)
         return RuntimeError("nobody knows why") if seen else None
 
     parts.failing(failing)
@@ -267,7 +259,7 @@ def test_while_the_database_is_away_the_batch_waits_in_the_group() -> None:
     parts = Parts(commands(3))
     ledger = parts.failing(times(7, away))
     parts.run()
-    assert parts.diary == [*["idle"] * 7, "apply", "publish", "commit"]
+    assert parts.calls == [*["idle"] * 7, "apply", "publish", "commit"]
     assert (ledger.asked, parts.failures()) == ([3] * 8, {})
 
 
@@ -282,7 +274,7 @@ def test_a_batch_that_the_database_never_finishes_in_time_is_halved() -> None:
 
     ledger = parts.failing(slow)
     parts.run()
-    assert ledger.asked == [2] * (TRIES_TOGETHER + 1) + [1] * 10
+    assert ledger.asked == [2] * (ATTEMPTS_TOGETHER + 1) + [1] * 10
     assert (parts.source.committed, parts.failures()) == (2, {})
 
 
@@ -299,9 +291,9 @@ def test_where_two_writers_meet_the_ledger_is_read_again(
 ) -> None:
     """At once and whole: the other has applied it, or has given way."""
     parts = Parts(commands(3))
-    ledger = parts.failing(times(CONFLICTS_AT_ONCE, conflict))
+    ledger = parts.failing(times(IMMEDIATE_RETRIES, conflict))
     parts.run()
-    assert ledger.asked == [3] * (CONFLICTS_AT_ONCE + 1)
+    assert ledger.asked == [3] * (IMMEDIATE_RETRIES + 1)
     assert parts.source.idled == 0
 
 
@@ -320,18 +312,19 @@ def test_a_refused_record_is_recognised_when_it_comes_again() -> None:
     parts.failing(times(ATTEMPTS_ALONE, lambda: RuntimeError("nobody knows why")))
     parts.run()
     told = dict(parts.memory.jobs)
-    letters = [command_record.topic for command_record in parts.sink.published]
-    parts.source.committed, parts.ledger = 0, parts.memory
+    letters = [record.topic for record in parts.sink.published]
+    parts.ledger = parts.memory
+    parts.source.offsets.clear()
     parts.restart()
     assert parts.memory.jobs == told
-    assert [command_record.topic for command_record in parts.sink.published] == letters
+    assert [record.topic for record in parts.sink.published] == letters
 
 
 def test_until_every_event_is_acknowledged_nothing_is_committed() -> None:
     parts = Parts(commands(3))
     parts.sink.away = 3
     parts.run()
-    assert parts.diary == ["apply", "publish", *["idle"] * 3, "commit"]
+    assert parts.calls == ["apply", "publish", *["idle"] * 3, "commit"]
     assert len(parts.sink.ids()) == 3
 
 
@@ -340,7 +333,7 @@ def test_asked_to_stop_while_the_database_is_away_it_leaves_uncommitted() -> Non
     parts.failing(times(10**6, away))
     parts.source.on_idle = parts.stop.set
     parts.run()
-    assert (parts.diary, parts.source.committed) == (["idle"], 0)
+    assert (parts.calls, parts.source.committed) == (["idle"], 0)
 
 
 def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
@@ -348,7 +341,7 @@ def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
     parts.sink.away = 10**6
     parts.source.on_idle = parts.stop.set
     parts.run()
-    assert (parts.diary, parts.source.committed) == (["apply", "publish", "idle"], 0)
+    assert (parts.calls, parts.source.committed) == (["apply", "publish", "idle"], 0)
 
 
 SECRETS = JobIdSecrets([b"s" * 32])
@@ -371,7 +364,7 @@ def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
 
 def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
     """No dead letter: this release is bad, not the command."""
-    parts = Parts([*commands(2), own_garbage()], reads=READS_OWN)
+    parts = Parts([*commands(2), own_garbage()], topic=READS_OWN)
     with pytest.raises(OwnCommandUnreadable):
         parts.run()
     assert parts.source.committed == 0
@@ -380,7 +373,7 @@ def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
 
 def test_garbage_under_the_id_of_a_command_that_is_known_is_refused() -> None:
     """Whoever posted an order knows its job id; sending it again broken stops nobody."""
-    parts = Parts([raw_record(register().to_json(), job_id=OWN_ID), own_garbage()], reads=READS_OWN)
+    parts = Parts([raw_record(register().to_json(), job_id=OWN_ID), own_garbage()], topic=READS_OWN)
     parts.run()
     assert parts.source.committed == 2
     assert set(parts.failures().values()) == {"ValidationFailed"}
@@ -390,7 +383,7 @@ def test_a_garbage_record_holds_nobody_up() -> None:
     parts = Parts([*commands(1), raw_record(b"{", job_id="bad"), *commands(3)[1:]])
     parts.run()
     assert parts.failures() == {"bad": "ValidationFailed"}
-    assert parts.diary == ["apply", "publish", "commit"]
+    assert parts.calls == ["apply", "publish", "commit"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ from support.builders.commands import (
     seconds_later,
     trigger_action,
 )
-from support.stack.fakes import MemoryLedger, ids_of
+from support.fakes.memory_kafka import ids_of
+from support.fakes.memory_ledger import MemoryLedger
 
 
 def applied(ledger: MemoryLedger, *records: Record) -> list[Outgoing]:
@@ -56,7 +57,6 @@ def again(sent: Record) -> Record:
 
 BODY = order_body("o-1")
 REGISTER = command_record(register(), "job-1")
-SPARE = decode(REGISTER, TOPIC_INFO).fallback_job_id
 
 
 def test_commands_of_one_batch_build_on_each_other() -> None:
@@ -115,9 +115,9 @@ def test_the_same_id_for_another_command_is_refused_under_a_derived_id() -> None
     ledger = MemoryLedger()
     other = command_record(register("o-2"), "job-1")
     applied(ledger, REGISTER, other)
-    spare = decode(other, TOPIC_INFO).fallback_job_id
-    assert codes(ledger) == {"job-1": None, spare: "IdReused"}
-    assert log_codes(ledger) == [("IdReused", spare)]
+    fallback = decode(other, TOPIC_INFO).fallback_job_id
+    assert codes(ledger) == {"job-1": None, fallback: "IdReused"}
+    assert log_codes(ledger) == [("IdReused", fallback)]
     assert set(ledger.orders) == {"o-1"}
 
 

@@ -1,0 +1,75 @@
+"""The ledger entry that each outcome of a record becomes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from order_contracts.errors import failure
+from order_contracts.job import Operation
+from order_runtime.documents.jobs import LedgerEntry
+from order_runtime.documents.orders import LiveOrder
+from order_writer.domain.decide import CommandOutcome, OrderState
+from order_writer.domain.decode import DecodedCommand, UnreadableCommand
+
+
+def decided_entry(
+    item: DecodedCommand, outcome: CommandOutcome, before: OrderState, after: OrderState
+) -> LedgerEntry:
+    """Return the entry of a command that was decided, with the registration it belongs to."""
+    entry = _entry(item, item.job_id, outcome)
+    return entry if outcome.failure else replace(entry, registration=_registration(before, after))
+
+
+def alias_entry(item: DecodedCommand, first_job_id: str) -> LedgerEntry:
+    """Return the entry of a command that repeats another one under its Idempotency-Key."""
+    return replace(_entry(item, item.job_id, CommandOutcome()), alias_of=first_job_id)
+
+
+def key_reused_entry(item: DecodedCommand, first_job_id: str) -> LedgerEntry:
+    """Return the entry of a command whose Idempotency-Key is that of a different command."""
+    detail = f"The Idempotency-Key belongs to job {first_job_id}, which asked for something else."
+    return _failed(item, item.job_id, "IdempotencyKeyReused", detail)
+
+
+def id_reused_entry(item: DecodedCommand) -> LedgerEntry:
+    """Return the entry of a command whose id is another command's: under its position's id."""
+    detail = f"The id {item.job_id} belongs to another command; this one was not applied."
+    return _failed(item, item.fallback_job_id, "IdReused", detail)
+
+
+def undecoded_entry(item: UnreadableCommand, job_id: str) -> LedgerEntry:
+    """Return the entry of a record that can't be read, which a replay may decide later."""
+    return LedgerEntry(
+        job_id=job_id,
+        order_id=item.order_id,
+        operation=Operation.UNKNOWN,
+        fingerprint=item.fingerprint,
+        at=item.record.at,
+        failure=item.failure,
+        decoded=False,
+        raw=item.bytes_fingerprint,
+    )
+
+
+def _registration(before: OrderState, after: OrderState) -> str | None:
+    """Return the job that registered the order which the command found, or created."""
+    order = after if isinstance(after, LiveOrder) else before
+    return order.registered_by if isinstance(order, LiveOrder) else None
+
+
+def _failed(item: DecodedCommand, job_id: str, code: str, detail: str) -> LedgerEntry:
+    return _entry(item, job_id, CommandOutcome(failure=failure(code, detail)))
+
+
+def _entry(item: DecodedCommand, job_id: str, outcome: CommandOutcome) -> LedgerEntry:
+    return LedgerEntry(
+        job_id=job_id,
+        order_id=item.order_id,
+        operation=item.operation,
+        fingerprint=item.fingerprint,
+        at=item.record.at,
+        version=outcome.version,
+        failure=outcome.failure,
+        action=outcome.action,
+        warnings=outcome.warnings,
+    )

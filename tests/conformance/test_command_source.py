@@ -1,0 +1,232 @@
+"""A source gives each command until it is committed, and none after: in memory and from Kafka."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.kafka.partitioning import partition_of
+from order_runtime.kafka.records import Record
+from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_writer.app.ports import CommandSource
+from support.builders.bodies import order_body, unique
+from support.builders.commands import command_record, raw_record, register
+from support.fakes.memory_source import MemorySource
+from support.stack.consumer_groups import lag
+from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
+
+SECONDS = 5.0  # in which a consumer that is alone joins its group, and gets what is there
+MARGIN = 3.0  # seconds by which a bounded wait may be late on a busy machine
+NOTHING = 0.3  # seconds to wait for what doesn't come
+
+
+class Process(Protocol):
+    """A consumer group, and one process of it at a time."""
+
+    def publish(self, *order_ids: str) -> None:
+        """Publish a valid command of each order."""
+        ...
+
+    def publish_raw(self, sent: RawRecord) -> None: ...
+    def start(self) -> CommandSource:
+        """End the process without another commit, if there is one, and start the next."""
+        ...
+
+
+@dataclass
+class MemoryProcess:
+    """A list as the topic."""
+
+    records: list[Record] = field(default_factory=list)
+    offsets: dict[int, int] = field(default_factory=dict)
+
+    def publish(self, *order_ids: str) -> None:
+        self.records += [command_record(register(each)) for each in order_ids]
+
+    def publish_raw(self, sent: RawRecord) -> None:
+        pairs = tuple((name, it.encode() if isinstance(it, str) else it) for name, it in sent.pairs)
+        self.records.append(replace(raw_record(sent.value, sent.key), headers=pairs))
+
+    def start(self) -> CommandSource:
+        return MemorySource(self.records, offsets=self.offsets)
+
+
+@dataclass
+class KafkaProcess:
+    """Reads `orders.commands` as the order-writer does, which is stopped meanwhile."""
+
+    stack: RunningStack
+    source: KafkaCommandSource | None = None
+
+    def publish(self, *order_ids: str) -> None:
+        publish_records(self.stack.kafka, [register_record(order_body(each)) for each in order_ids])
+
+    def publish_raw(self, sent: RawRecord) -> None:
+        publish_records(self.stack.kafka, [sent])
+
+    def start(self) -> KafkaCommandSource:
+        self.stop()
+        self.source = KafkaCommandSource(self.stack.kafka, "conformance")
+        return self.source
+
+    def stop(self) -> None:
+        if self.source is not None:
+            self.source.close()
+
+    def settle_all(self) -> None:
+        """Commit what other tests left in the topic."""
+        source = self.start()
+        until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=60, of="the partitions")
+        until(lambda: not source.take(1_000, 1.0), seconds=60)
+        until(lambda: not lag(self.stack.kafka, WRITER, COMMANDS.name), of="the commits")
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.stack)])
+def process(request: pytest.FixtureRequest) -> Iterator[Process]:
+    if request.param == "memory":
+        yield MemoryProcess()
+        return
+    real = KafkaProcess(request.getfixturevalue("without_writer"))
+    try:
+        real.settle_all()
+        yield real
+        real.settle_all()
+    finally:
+        real.stop()
+
+
+def ids(count: int, *, partition: int = 0) -> list[str]:
+    """Return new orderIds of one partition, whose commands are taken in the order they came."""
+    found: list[str] = []
+    while len(found) < count:
+        order_id = unique("taken")
+        if partition_of(order_id.encode(), COMMANDS.partitions) == partition:
+            found.append(order_id)
+    return found
+
+
+def take(source: CommandSource, count: int) -> list[Record]:
+    """Take *count* records and no more."""
+    taken: list[Record] = []
+    end = time.monotonic() + 60
+    while len(taken) < count:
+        assert time.monotonic() < end, f"{len(taken)} of {count} records"
+        taken += source.take(count - len(taken), SECONDS)
+    return taken
+
+
+def keys(records: Sequence[Record]) -> list[str]:
+    return [(it.key or b"").decode() for it in records]
+
+
+def test_a_record_is_given_as_it_was_published(process: Process) -> None:
+    """With what is wrong with it, for the decoder to find."""
+    headers = (("ce_id", b"a"), ("ce_id", b"\xff"), ("none", None), ("empty", b""))
+    process.publish_raw(RawRecord(None, None, headers))
+    process.publish_raw(RawRecord(b"\xff", b"{", []))
+
+    one, other = sorted(take(process.start(), 2), key=lambda it: it.value or b"")
+
+    assert (one.topic, one.key, one.value) == ("orders.commands", None, None)
+    assert one.headers == headers
+    assert (other.key, other.value, other.headers) == (b"\xff", b"{", ())
+    assert other.at.utcoffset() == timedelta(0)
+    assert other.at.microsecond % 1000 == 0
+
+
+def test_records_of_a_partition_come_in_order_and_no_more_than_asked(process: Process) -> None:
+    published = ids(5)
+    process.publish(*published)
+    source = process.start()
+    batches = [take(source, 2), take(source, 2), take(source, 1)]
+    assert [keys(batch) for batch in batches] == [published[:2], published[2:4], published[4:]]
+    offsets = [it.offset for batch in batches for it in batch]
+    assert offsets == sorted(set(offsets))
+
+
+def test_what_was_not_committed_is_given_to_the_next_process(process: Process) -> None:
+    """Also what was given later than something that was committed."""
+    published = ids(3)
+    process.publish(*published)
+    source = process.start()
+    source.commit(take(source, 1))
+    take(source, 2)
+    assert keys(take(process.start(), 2)) == published[1:]
+
+
+def test_of_a_batch_only_the_records_that_are_committed_count(process: Process) -> None:
+    """A batch is settled in parts where it is too large for one transaction."""
+    published = ids(3)
+    process.publish(*published)
+    source = process.start()
+    batch = take(source, 3)
+    source.commit(batch[:2])
+    assert keys(take(process.start(), 1)) == published[2:]
+
+
+def test_what_was_committed_is_given_to_nobody_again(process: Process) -> None:
+    """On each of its partitions."""
+    process.publish(*ids(2, partition=1), *ids(2, partition=2))
+    source = process.start()
+    source.commit(take(source, 4))
+    after = ids(1, partition=1) + ids(1, partition=2)
+    process.publish(*after)
+    assert sorted(keys(take(process.start(), 2))) == sorted(after)
+
+
+def test_a_take_that_finds_nothing_settles_what_was_taken_before(process: Process) -> None:
+    """Its caller takes again only when everything is done: so no lag is left where none is."""
+    process.publish(*ids(2))
+    source = process.start()
+    take(source, 2)
+    assert source.take(10, NOTHING) == []
+    (after,) = ids(1)
+    process.publish(after)
+    assert keys(take(process.start(), 1)) == [after]
+
+
+def test_a_take_that_finds_nothing_does_not_wait_for_longer(process: Process) -> None:
+    source = process.start()
+    process.publish(*ids(1))
+    source.commit(take(source, 1))
+    began = time.monotonic()
+    assert source.take(10, NOTHING) == []
+    assert time.monotonic() - began < NOTHING + MARGIN
+
+
+def test_idling_takes_nothing_and_settles_nothing(process: Process) -> None:
+    """A batch that waits for MongoDB is neither overtaken nor committed."""
+    published = ids(4)
+    process.publish(*published[:3])
+    source = process.start()
+    source.commit(take(source, 1))
+    take(source, 1)
+
+    began = time.monotonic()
+    source.idle(NOTHING)
+    assert time.monotonic() - began < NOTHING + MARGIN
+
+    process.publish(published[3])
+    source.idle(NOTHING)
+    assert keys(take(source, 2)) == published[2:]
+    assert keys(take(process.start(), 3)) == published[1:]
+
+
+def test_a_process_that_idled_commits_as_before(process: Process) -> None:
+    """It is still a member of its group, with the same partitions."""
+    published = ids(2)
+    process.publish(*published)
+    source = process.start()
+    batch = take(source, 1)
+    for _ in range(3):
+        source.idle(NOTHING)
+    source.commit(batch)
+    assert keys(take(process.start(), 1)) == published[1:]

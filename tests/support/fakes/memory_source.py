@@ -1,0 +1,68 @@
+"""The order-writer's consumer in memory: a topic as a list, and the offsets of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from order_runtime.kafka.records import Record
+from support.fakes.memory_ledger import Calls
+
+
+class Killed(BaseException):
+    """The process dies at this point; no handler of it can catch that."""
+
+
+@dataclass
+class MemorySource:
+    """A consumer that has all partitions, and reads each from its committed offset."""
+
+    records: list[Record]
+    calls: Calls = field(default_factory=list)
+    offsets: dict[int, int] = field(default_factory=dict)
+    """The next offset of each partition that has a committed one."""
+    idled: int = 0
+    dies_before_commit: bool = False
+    on_idle: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = lambda: None
+    """Called when no record is left to take."""
+
+    def __post_init__(self) -> None:
+        self._positions = dict(self.offsets)
+
+    @property
+    def committed(self) -> int:
+        """The number of records whose offsets are committed."""
+        return len(self.records) - len(self._behind(self.offsets))
+
+    def take(self, limit: int, wait: float) -> list[Record]:
+        assert wait > 0
+        taken = self._behind(self._positions)[:limit]
+        self._positions |= _ends(taken)
+        if not taken:
+            self.offsets |= self._positions
+            self.on_end()
+        return taken
+
+    def _behind(self, offsets: Mapping[int, int]) -> list[Record]:
+        return [it for it in self.records if it.offset >= offsets.get(it.partition, 0)]
+
+    def commit(self, records: Sequence[Record]) -> None:
+        if self.dies_before_commit:
+            raise Killed
+        self.calls.append("commit")
+        self.offsets |= _ends(records)
+
+    def idle(self, seconds: float) -> None:
+        assert seconds > 0
+        self.calls.append("idle")
+        self.idled += 1
+        self.on_idle()
+
+    def restarted(self) -> MemorySource:
+        """Return the consumer of the next process."""
+        return MemorySource(self.records, self.calls, self.offsets)
+
+
+def _ends(records: Sequence[Record]) -> dict[int, int]:
+    return {it.partition: it.offset + 1 for it in records}
