@@ -9,8 +9,8 @@ import pytest
 from bson import encode
 
 from enricher.adapters import reference_store
-from enricher.adapters.held_actions import held_of
-from enricher.adapters.reference_store import DeletedContact
+from enricher.adapters.held_actions import held_action_of
+from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
@@ -113,7 +113,7 @@ async def test_nothing_names_it_afterwards(harness: EnricherHarness) -> None:
     assert await holding(harness, "c-1", "ann@x.se", "old@x.se") == []
     assert await harness.database[JOBS].count_documents({"action.action": "Custom"}) == 2
     [held] = await harness.database[HELD].find().to_list()
-    assert held_of(held).action.data is None
+    assert held_action_of(held).action.data is None
 
 
 async def test_a_command_in_flight_is_met_when_its_event_comes(harness: EnricherHarness) -> None:
@@ -216,7 +216,7 @@ async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_del
     await harness.store_references_only(tombstone("c-1"))
     gone = DeletedContact("c-1", frozenset({"ContactId:c-1", "Email:ann@x.se"}), SOON)
 
-    await harness.erase().all_of([gone], NOW)
+    await harness.erase().erase([gone], NOW)
 
     assert deletions(harness) == []
 
@@ -263,7 +263,7 @@ async def test_keys_of_a_contact_that_changed_since_are_kept_for_whoever_has_yet
     )
     await harness.store_references_only(tombstone())
 
-    await reference_store.forget_former(harness.database, kept.changed)
+    await reference_store.forget_former_keys(harness.database, kept.changed)
 
     [gone] = await harness.database[KNOWN].find().to_list()
     assert {"Email:ann@x.se", "Email:new@x.se"} <= set(gone["formerKeys"])

@@ -3,8 +3,8 @@
 import pytest
 
 from enricher.domain.contact_matching import (
-    AMBIGUOUS,
-    MISSING,
+    CONTACT_AMBIGUOUS,
+    CONTACT_MISSING,
     ContactKeys,
     KnownContact,
     match_contact,
@@ -32,23 +32,23 @@ def test_a_contact_is_found_by_every_kind_of_key(kind: MatchKeyType) -> None:
         card_id="k",
     )
 
-    assert KEYS.wanted(asking(kind, "k")) in KEYS.of(contact)
+    assert KEYS.lookup_key(asking(kind, "k")) in KEYS.all_of(contact)
 
 
 def test_an_absent_key_is_no_key() -> None:
-    assert KEYS.of(Contact(contact_id="c-1")) == ("ContactId:c-1",)
+    assert KEYS.all_of(Contact(contact_id="c-1")) == ("ContactId:c-1",)
 
 
 def test_an_email_is_compared_without_regard_to_case_and_blanks() -> None:
     contact = Contact(contact_id="c-1", email=" Ann@Example.com")
 
-    assert KEYS.wanted(asking(MatchKeyType.EMAIL, "ann@EXAMPLE.com ")) in KEYS.of(contact)
+    assert KEYS.lookup_key(asking(MatchKeyType.EMAIL, "ann@EXAMPLE.com ")) in KEYS.all_of(contact)
 
 
 def test_an_external_id_is_compared_as_it_is() -> None:
     contact = Contact(contact_id="c-1", external_id="A1")
 
-    assert KEYS.wanted(asking(MatchKeyType.EXTERNAL_ID, "a1")) not in KEYS.of(contact)
+    assert KEYS.lookup_key(asking(MatchKeyType.EXTERNAL_ID, "a1")) not in KEYS.all_of(contact)
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,24 @@ def test_an_external_id_is_compared_as_it_is() -> None:
 def test_a_phone_number_is_compared_as_e164(spelt: str) -> None:
     contact = Contact(contact_id="c-1", mobile_phone="+447400123456")
 
-    assert BRITISH.wanted(asking(MatchKeyType.MOBILE_PHONE, spelt)) in BRITISH.of(contact)
+    assert BRITISH.lookup_key(asking(MatchKeyType.MOBILE_PHONE, spelt)) in BRITISH.all_of(contact)
 
 
 def test_without_a_region_a_national_number_is_nobodys_but_its_own() -> None:
     """07400 123456 is another number in every country: it is not guessed."""
     spelt = asking(MatchKeyType.MOBILE_PHONE, "07400123456")
 
-    assert KEYS.wanted(spelt) == "MobilePhone:07400123456"
-    assert KEYS.wanted(spelt) not in KEYS.of(Contact(contact_id="c", mobile_phone="+447400123456"))
+    assert KEYS.lookup_key(spelt) == "MobilePhone:07400123456"
+    assert KEYS.lookup_key(spelt) not in KEYS.all_of(
+        Contact(contact_id="c", mobile_phone="+447400123456")
+    )
 
 
 @pytest.mark.parametrize("text", ["unknown", "+", "12", "+1", "🙂"])
 def test_what_is_no_phone_number_is_compared_as_it_is(text: str) -> None:
-    assert BRITISH.wanted(asking(MatchKeyType.MOBILE_PHONE, f" {text} ")) == f"MobilePhone:{text}"
+    assert (
+        BRITISH.lookup_key(asking(MatchKeyType.MOBILE_PHONE, f" {text} ")) == f"MobilePhone:{text}"
+    )
 
 
 MEMBER = KnownContact("c-1", "Member")
@@ -82,13 +86,13 @@ COMPANY = KnownContact("c-3", "Company")
 @pytest.mark.parametrize(
     ("known", "contact_type", "found"),
     [
-        pytest.param([], "Member", MISSING, id="nobody"),
+        pytest.param([], "Member", CONTACT_MISSING, id="nobody"),
         pytest.param([MEMBER], "Member", MEMBER, id="one"),
         pytest.param([MEMBER], "member", MEMBER, id="a-type-in-another-case"),
         pytest.param([UNTYPED], "Company", UNTYPED, id="no-type-fits-any"),
-        pytest.param([COMPANY], "Member", MISSING, id="another-type"),
+        pytest.param([COMPANY], "Member", CONTACT_MISSING, id="another-type"),
         pytest.param([MEMBER, COMPANY], "Company", COMPANY, id="the-one-that-fits"),
-        pytest.param([MEMBER, UNTYPED], "Member", AMBIGUOUS, id="two-that-fit"),
+        pytest.param([MEMBER, UNTYPED], "Member", CONTACT_AMBIGUOUS, id="two-that-fit"),
     ],
 )
 def test_the_one_contact_that_fits_is_chosen(

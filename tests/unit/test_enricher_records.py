@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from enricher.adapters.reference_store import reference_document
-from enricher.app.reference_handler import split_at_deletions
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
+from enricher.domain.references import reference_document, split_at_deletions
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from enricher.adapters.batch_snapshot import stored_order_of
-from enricher.adapters.commitment_store import apply_commitment
+from enricher.domain.commitments import apply_commitment
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.decode import received_event
 from enricher.domain.model import (
@@ -16,9 +16,9 @@ from enricher.domain.model import (
     Decision,
     HoldWindow,
     ReceivedEvent,
-    ReferenceFacts,
     StoredOrder,
 )
+from enricher.domain.references import ReferenceFacts
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment

@@ -67,7 +67,7 @@ async def consume(process: Process[Settings], topic_ids: Mapping[str, str]) -> N
             return
         consumer = StreamConsumer(settings, handlers(events, references))
         process.probes.ready = consumer.ready
-        async with sweeper.beside(stop):
+        async with sweeper.running(stop):
             await consumer.run(stop)
 
 
@@ -80,7 +80,7 @@ def handlers(events: EventHandler, references: ReferenceHandler) -> dict[str, Ha
     async def handle_references(records: Sequence[Record]) -> None:
         await retry_transient(lambda: references(records, datetime.now(UTC)), metrics.RETRIES.inc)
 
-    reference_topics = dict.fromkeys(reference_store.REFERENCE_KINDS, handle_references)
+    reference_topics = dict.fromkeys(reference_store.COLLECTIONS, handle_references)
     return {EVENTS.name: handle_events, **reference_topics}
 
 

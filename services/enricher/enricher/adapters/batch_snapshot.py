@@ -1,20 +1,24 @@
-"""What is stored of the orders that a batch is about: a few queries, whatever their number."""
+"""What is stored of the orders in a batch: a few queries, whatever the number of orders."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import held_actions, links
 from enricher.adapters.commitment_store import commitment_of
-from enricher.domain.model import Commitment, ContactLink, RequestedAction, StoredOrder
+from enricher.adapters.reference_lookup import erased_lifetimes, look_up_facts
+from enricher.domain.batch import Batch, BatchSnapshot, JobProgress, reference_keys_of_events
+from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.erasure import contact_key_claims
+from enricher.domain.model import ENRICHABLE, ReceivedEvent, RequestedAction, StoredOrder
 from enricher.domain.reconcile import OrderContext
 from order_contracts.decoding import at_rest
 from order_contracts.order import ActionRequest, ContactKey
+from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from order_runtime.mongo.client import HELD, JOBS, LINKS, ORDERS, Document
 
 STORED_FIELDS = (
@@ -23,79 +27,67 @@ STORED_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JobProgress:
-    """How far jobs are."""
-
-    settled: Mapping[str, Document]
-    """What is recorded of those whose event was handled: everything before that was done."""
-    commitment: Mapping[str, Commitment]
-    """What is to become of the action of those whose event was not handled wholly."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSnapshot:
-    """What is stored of what a batch of events names, by id."""
-
-    orders: Mapping[str, StoredOrder]
-    links: Mapping[str, ContactLink]
-    jobs: JobProgress
-
-
-async def batch_snapshot(
-    database: AsyncDatabase[Document],
-    order_ids: Sequence[str],
-    job_ids: Sequence[str],
-) -> BatchSnapshot:
-    """Return what is stored of these orders and jobs."""
-    return BatchSnapshot(
-        *await asyncio.gather(
-            stored_orders(database, order_ids),
-            links.links_of(database[LINKS], order_ids),
-            _jobs(database, job_ids),
-        )
+async def load_batch(
+    database: AsyncDatabase[Document], events: Sequence[ReceivedEvent], keys: ContactKeys
+) -> Batch:
+    """Return *events* with everything that their decisions depend on, nothing decided yet."""
+    orders, linked, jobs = await asyncio.gather(
+        stored_orders(database, {it.event.order_id for it in events}),
+        links.links_of(database[LINKS], {it.event.order_id for it in events}),
+        _job_progress(database, [it.event.job_id for it in events if it.kind in ENRICHABLE]),
     )
+    snapshot = BatchSnapshot(orders, linked, jobs)
+    references = reference_keys_of_events(events, snapshot, keys)
+    facts = await look_up_facts(database, references, keys)
+    claims = contact_key_claims(events, orders, linked, facts)
+    return Batch(events, snapshot, facts, claims, await erased_lifetimes(database, claims))
 
 
 async def order_contexts(
     database: AsyncDatabase[Document], order_ids: Sequence[str]
-) -> dict[str, OrderContext]:
-    """Return all that is kept of these orders."""
-    orders, linked, waiting = await asyncio.gather(
+) -> list[OrderContext]:
+    """Return everything that is stored about each of these orders."""
+    orders, linked, held = await asyncio.gather(
         stored_orders(database, order_ids),
         links.links_of(database[LINKS], order_ids),
-        held_actions.held_of_orders(database[HELD], order_ids),
+        held_actions.held_actions_of(database[HELD], order_ids),
     )
-    asked = await _asked(database, list(waiting))
-    return {
-        it: OrderContext(orders.get(it), linked.get(it), waiting.get(it, ()), asked.get(it, ()))
+    requested = await _requested_actions(database, list(held))
+    return [
+        OrderContext(it, orders.get(it), linked.get(it), held.get(it, ()), requested.get(it, ()))
         for it in order_ids
-    }
+    ]
 
 
 async def stored_orders(
     database: AsyncDatabase[Document], order_ids: Iterable[str]
 ) -> dict[str, StoredOrder]:
-    existing_orders = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
+    """Return those of these orders that exist, by id."""
+    where = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
     fields = [*STORED_FIELDS, "order.contact"]
-    return {
-        it["_id"]: stored_order_of(it)
-        async for it in database[ORDERS].find(existing_orders, fields)
-    }
+    return {it["_id"]: stored_order_of(it) async for it in database[ORDERS].find(where, fields)}
 
 
 async def existing_orders(
     database: AsyncDatabase[Document], order_ids: Collection[str]
 ) -> set[str]:
-    """Return those of these orders that exist."""
+    """Return the ids of those of these orders that exist."""
     if not order_ids:
         return set()
     where = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
     return {it["_id"] async for it in database[ORDERS].find(where, ["_id"])}
 
 
+async def whole_orders(
+    database: AsyncDatabase[Document], order_ids: Iterable[str]
+) -> dict[str, LiveOrder | Tombstone]:
+    """Return these orders with all their fields, or what is left of them, by id."""
+    found = database[ORDERS].find({"_id": {"$in": list(order_ids)}})
+    return {document["_id"]: order_of(document) async for document in found}
+
+
 def stored_order_of(document: Document) -> StoredOrder:
-    """Return an order that exists, of the fields that are asked for here."""
+    """Return the order in *document*, which needs STORED_FIELDS and `order.contact` only."""
     return StoredOrder(
         version=document["version"],
         contact_version=document["contactVersion"],
@@ -108,29 +100,28 @@ def stored_order_of(document: Document) -> StoredOrder:
     )
 
 
-async def _jobs(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:
-    touched = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
-    order_contexts = database[JOBS].find(
-        {"_id": {"$in": job_ids}, "$or": touched}, ["enrichment", "agreed"]
-    )
-    jobs = {it["_id"]: it async for it in order_contexts}
-    settled = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
-    commitment = {it: commitment_of(jobs[it]["agreed"]) for it in jobs.keys() - settled.keys()}
-    return JobProgress(settled, commitment)
+async def _job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:
+    """Return the enrichments and commitments of these jobs; a job with neither is left out."""
+    begun = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
+    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": begun}, ["enrichment", "agreed"])
+    jobs = {it["_id"]: it async for it in found}
+    enrichments = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
+    committed = jobs.keys() - enrichments.keys()
+    return JobProgress(enrichments, {it: commitment_of(jobs[it]["agreed"]) for it in committed})
 
 
-async def _asked(
+async def _requested_actions(
     database: AsyncDatabase[Document], order_ids: Sequence[str]
 ) -> dict[str, list[RequestedAction]]:
-    """Return the actions that were embedded in commands of these orders, handled or not yet."""
-    asked: dict[str, list[RequestedAction]] = defaultdict(list)
+    """Return the actions that commands of these orders embedded, their events handled or not."""
+    requested: dict[str, list[RequestedAction]] = defaultdict(list)
     if order_ids:
-        acting = {
+        where = {
             "orderId": {"$in": order_ids},
             "action": {"$exists": True},
             "version": {"$exists": True},
         }
-        async for it in database[JOBS].find(acting, {"orderId": 1, "version": 1, "action": 1}):
+        async for it in database[JOBS].find(where, {"orderId": 1, "version": 1, "action": 1}):
             action = at_rest(ActionRequest, it["action"])
-            asked[it["orderId"]].append(RequestedAction(it["version"], action))
-    return asked
+            requested[it["orderId"]].append(RequestedAction(it["version"], action))
+    return requested

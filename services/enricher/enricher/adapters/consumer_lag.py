@@ -1,4 +1,4 @@
-"""Whether the enricher has handled all that was published before a certain time."""
+"""Whether the enricher has handled every record that was published before a given time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def caught_up(kafka: str, topics: Sequence[Topic], since: datetime) -> bool:
     """
     Return whether every record from before *since* is handled and committed.
 
-    Traffic goes on, so there is always some lag; this asks for its age. False where Kafka gives
-    no answer. Blocks.
+    With traffic there is always some lag; this asks for its age. False if Kafka does not answer.
+    Blocks.
     """
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     try:
-        places = _places(admin, topics)
-        ends = _offsets(admin, places, OffsetSpec.latest())
-        later = _offsets(admin, places, OffsetSpec.for_timestamp(_milliseconds(since)))
-        return is_past(_committed(admin, places), later, ends)
+        partitions = _partitions(admin, topics)
+        ends = _offsets(admin, partitions, OffsetSpec.latest())
+        later = _offsets(admin, partitions, OffsetSpec.for_timestamp(_milliseconds(since)))
+        return is_past(_committed(admin, partitions), later, ends)
     except (KafkaException, TimeoutError):
         return False
 
@@ -37,31 +37,31 @@ def is_past(committed: Offsets, later: Offsets, ends: Offsets) -> bool:
     """
     Return whether each partition is committed up to its first record that is *later*.
 
-    That is -1 where none is: then up to its end. Nothing committed is a negative offset, and
-    enough for a partition that never had a record.
+    *later* is -1 where there is none: then up to the partition's end. A committed offset is
+    negative where nothing was committed, which suffices for a partition that never had a record.
     """
     return all(
-        max(0, committed.get(place, -1)) >= (end if later[place] < 0 else later[place])
-        for place, end in ends.items()
+        max(0, committed.get(partition, -1)) >= (end if later[partition] < 0 else later[partition])
+        for partition, end in ends.items()
     )
 
 
-def _places(admin: AdminClient, topics: Sequence[Topic]) -> list[TopicPartition]:
-    known = admin.list_topics(timeout=TIMEOUT).topics
+def _partitions(admin: AdminClient, topics: Sequence[Topic]) -> list[TopicPartition]:
+    metadata = admin.list_topics(timeout=TIMEOUT).topics
     return [
         TopicPartition(topic.name, number)
         for topic in topics
-        for number in known[topic.name].partitions
+        for number in metadata[topic.name].partitions
     ]
 
 
-def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec) -> Offsets:
-    asked = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT)
-    return {(it.topic, it.partition): future.result().offset for it, future in asked.items()}
+def _offsets(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> Offsets:
+    offsets = admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=TIMEOUT)
+    return {(it.topic, it.partition): future.result().offset for it, future in offsets.items()}
 
 
-def _committed(admin: AdminClient, places: list[TopicPartition]) -> Offsets:
-    group = ConsumerGroupTopicPartitions(ENRICHER, places)
+def _committed(admin: AdminClient, partitions: list[TopicPartition]) -> Offsets:
+    group = ConsumerGroupTopicPartitions(ENRICHER, partitions)
     [future] = admin.list_consumer_group_offsets([group], request_timeout=TIMEOUT).values()
     return {(it.topic, it.partition): it.offset for it in future.result().topic_partitions}
 

@@ -1,4 +1,4 @@
-"""Held actions: they wait for their contact, and leave that state by compare-and-set alone."""
+"""Held actions at rest: each leaves the state `waiting` once, by compare-and-set."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from order_runtime.mongo.client import Document
 _SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
 
-def hold(held: HeldAction) -> UpdateOne:
-    """Return the write that holds the action, unless it was held before."""
+def hold_write(held: HeldAction) -> UpdateOne:
+    """Return the insertion of a held action, unless it was inserted before."""
     return insert_once(
         {
             "_id": action_id(held.job_id),
@@ -39,7 +39,7 @@ def hold(held: HeldAction) -> UpdateOne:
     )
 
 
-def held_of(document: Document) -> HeldAction:
+def held_action_of(document: Document) -> HeldAction:
     return HeldAction(
         job_id=document["jobId"],
         order_id=document["orderId"],
@@ -54,21 +54,22 @@ def held_of(document: Document) -> HeldAction:
     )
 
 
-def firing(held: HeldAction, message: bytes, now: datetime) -> UpdateOne:
+def fire_write(held: HeldAction, message: bytes, now: datetime) -> UpdateOne:
     """
-    Return the write that decides for firing, unless it was decided before.
+    Return the change from `waiting` to `firing`; one that ended before is left as it is.
 
-    What is to be published is kept with it: the order may be gone before it is.
+    The message is stored with it: the order may be deleted before the message is published.
     """
     return _leaves_waiting(held, {"state": str(HoldState.FIRING), "message": message}, now)
 
 
-def dropped(held: HeldAction, now: datetime) -> UpdateOne:
+def drop_write(held: HeldAction, now: datetime) -> UpdateOne:
+    """Return the change from `waiting` to `dropped`; one that ended before is left as it is."""
     return _leaves_waiting(held, {"state": str(HoldState.DROPPED)}, now)
 
 
-def mark_announced(held: HeldAction) -> UpdateOne:
-    """Return the write that says: published, and said in job and log. What it held goes."""
+def announced_write(held: HeldAction) -> UpdateOne:
+    """Return the write that marks an end as published and told to job and log; data is removed."""
     state = HoldState.FIRED if held.state is HoldState.FIRING else held.state
     changes = {"$set": {"state": str(state)}, "$unset": dict.fromkeys(_SPENT, "")}
     return UpdateOne({"_id": action_id(held.job_id), "state": str(held.state)}, changes)
@@ -79,18 +80,18 @@ def _leaves_waiting(held: HeldAction, fields: Document, now: datetime) -> Update
     return UpdateOne(waiting, {"$set": {**fields, "untoldSince": now}})
 
 
-async def held_of_orders(
+async def held_actions_of(
     collection: AsyncCollection[Document], order_ids: Sequence[str]
 ) -> dict[str, list[HeldAction]]:
-    """Return all that is or was held for these orders."""
+    """Return the held actions of these orders, in any state."""
     found: dict[str, list[HeldAction]] = defaultdict(list)
     async for document in collection.find({"orderId": {"$in": order_ids}}):
-        found[document["orderId"]].append(held_of(document))
+        found[document["orderId"]].append(held_action_of(document))
     return found
 
 
 async def expired(collection: AsyncCollection[Document], now: datetime, limit: int) -> list[str]:
-    """Return orders with an action that waits although its window is over."""
+    """Return orders with an action that still waits after the end of its window."""
     where = {"state": str(HoldState.WAITING), "until": {"$lte": now}}
     found = collection.find(where, {"orderId": 1}).limit(limit)
     return list({document["orderId"] async for document in found})
@@ -99,7 +100,7 @@ async def expired(collection: AsyncCollection[Document], now: datetime, limit: i
 async def unannounced(
     collection: AsyncCollection[Document], since: datetime, limit: int
 ) -> list[str]:
-    """Return orders with an action that left `waiting` before *since* and was told no further."""
+    """Return orders with an action that ended before *since* and was not marked as announced."""
     found = collection.find({"untoldSince": {"$lte": since}}, {"orderId": 1}).limit(limit)
     return list({document["orderId"] async for document in found})
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from pymongo import UpdateMany, UpdateOne
 
 from enricher.adapters.bulk_writes import insert_once
+from enricher.domain.linking import MISSING_CODES
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState, ReceivedEvent
-from enricher.domain.rules import MISSING_CODES
 from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import log_entry
 from order_contracts.job import Action
@@ -18,8 +18,8 @@ from order_runtime.documents.integration_log import log_document
 from order_runtime.mongo.client import Document
 
 
-def log_entry_writes(settled: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
-    for it in settled:
+def log_entry_writes(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
+    for it in decided:
         event = it.received.event
         for missing in it.decision.log:
             yield log_entry_write(
@@ -30,8 +30,8 @@ def log_entry_writes(settled: Iterable[DecidedEvent], now: datetime) -> Iterator
 def log_entry_write(
     code: str, job_id: str, order_id: str, reference: str | None, now: datetime
 ) -> UpdateOne:
-    said = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
-    return insert_once(log_document(said))
+    entry = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
+    return insert_once(log_document(entry))
 
 
 def enrichment_updates(settled: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
@@ -69,7 +69,7 @@ def contact_found_update(link: ContactLink, version: int, now: datetime) -> Upda
 
 
 def resolve_log_entries(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
-    """Return what closes the entries about an order that isn't without it any more."""
+    """Return the update that resolves an order's open entries, but for those *still* missing."""
     open_entries: Document = {
         "orderId": order_id,
         "code": {"$in": sorted(MISSING_CODES)},

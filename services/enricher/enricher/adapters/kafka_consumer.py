@@ -1,4 +1,4 @@
-"""The streams, on Faust: batches of raw records, acknowledged only when they are wholly handled."""
+"""Consuming with Faust: batches of raw records, acknowledged once they are handled completely."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
-Events = asyncio.Queue[list[Any]]  # Faust's
+EventQueue = asyncio.Queue[list[Any]]  # of Faust's events
 
-WITHIN: Final = 0.02  # seconds in which events are collected
-FEW: Final = 20  # events in that time: more say that there is a backlog
+LINGER: Final = 0.02  # seconds in which events are collected
+BACKLOG: Final = 20  # events in that time: more mean that there is a backlog
 PORTION_BYTES: Final = 8 * 1024 * 1024  # of events that are handled together
-GRACE: Final = 10.0  # seconds for what is in hand when the service is asked to stop
+STOP_TIMEOUT: Final = 10.0  # seconds for the current batch when the service is asked to stop
 
 
-class Streams(faust.App):  # type: ignore[misc]  # Faust has no types that hold
-    """Faust as a consumer: no tables, so no folders; no web server; no leader; no topics made."""
+class FaustApp(faust.App):  # type: ignore[misc]  # Faust's types are incomplete
+    """Faust as a mere consumer: no tables, no folders, no web server, no leader, no new topics."""
 
     async def on_first_start(self) -> None:
-        """Faust would make a folder for tables in the working directory."""
+        """Do nothing: Faust would create a folder for tables in the working directory."""
 
 
-def streams(settings: Settings) -> Streams:
+def faust_app(settings: Settings) -> FaustApp:
     brokers = [f"kafka://{address.strip()}" for address in settings.kafka.split(",")]
-    return Streams(
+    return FaustApp(
         ENRICHER,
         broker=";".join(brokers),
         broker_client_id=settings.instance,
         consumer_auto_offset_reset="none",
-        # A topic that is deleted is left; one that is made anew is met within this time.
+        # Within this time a deleted topic is dropped, and a recreated one is found.
         consumer_metadata_max_age_ms=30_000,
         broker_session_timeout=10,
-        broker_heartbeat_interval=1,  # by which members learn that one came or left
-        # A database that is away for long must not cost the partitions: it is waited for.
+        broker_heartbeat_interval=1,  # how soon members learn of a rebalance
+        # While the database is unavailable the service waits, and must keep its partitions.
         broker_max_poll_interval=24 * 3600,
         broker_commit_interval=0.5,
         stream_buffer_maxsize=2 * settings.batch,
-        # Effects bear repetition, so a rebalance needn't wait for the batch in hand.
+        # Effects are idempotent, so a rebalance needn't wait for the current batch.
         stream_wait_empty=False,
         stream_recovery_delay=0,
         topic_allow_declare=False,
@@ -62,16 +62,16 @@ def streams(settings: Settings) -> Streams:
 
 
 class StreamConsumer:
-    """Feeds each topic's records to its handler until it is asked to stop."""
+    """Passes each topic's records to its handler until it is asked to stop."""
 
     def __init__(self, settings: Settings, handlers: Mapping[str, Handle]) -> None:
-        self._app = streams(settings)
-        self._batch = settings.batch
-        # One batch at a time, of whichever topic: no fact changes while it is being applied.
-        self._turn = asyncio.Lock()
+        self._app = faust_app(settings)
+        self._batch_size = settings.batch
+        # One batch at a time, of any topic: reference data doesn't change within a batch.
+        self._batch_lock = asyncio.Lock()
         self._assigned = False
-        self._app.on_partitions_assigned.connect(self._take)
-        self._handlers = {self._listen(topic): handle for topic, handle in handlers.items()}
+        self._app.on_partitions_assigned.connect(self._on_assigned)
+        self._handlers = {self._subscribe(topic): handle for topic, handle in handlers.items()}
 
     def ready(self) -> bool:
         """Return whether partitions are assigned; may be called from any thread."""
@@ -79,9 +79,9 @@ class StreamConsumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """
-        Consume until *stop*; then finish the batch in hand and commit.
+        Consume until *stop*; then finish the current batch and commit.
 
-        Whatever a handler raises ends it, with nothing of its batch acknowledged.
+        An exception of a handler is raised, with nothing of its batch acknowledged.
         """
         workers = [asyncio.create_task(self._work(*it)) for it in self._handlers.items()]
         await self._app.start()
@@ -91,68 +91,68 @@ class StreamConsumer:
             for task in done:
                 task.result()
             if self._app.crashed:
-                raise _ending(self._app.crash_reason)
-            await self._pause()
+                raise _crash_reason(self._app.crash_reason)
+            await self._finish_batch()
         finally:
             for task in (*ends, *workers):
                 task.cancel()
-            # Bounded: with Kafka away there is nobody to take the last commit.
+            # Bounded: the last commit never ends while Kafka is unavailable.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._app.stop(), GRACE)
+                await asyncio.wait_for(self._app.stop(), STOP_TIMEOUT)
 
-    async def _take(self, *_: object, **__: object) -> None:
+    async def _on_assigned(self, *_: object, **__: object) -> None:
         self._assigned = True
 
-    async def _pause(self) -> None:
-        """Take the turn for good, so that no worker is cut off in the middle of a batch."""
+    async def _finish_batch(self) -> None:
+        """Keep the lock for good, so that no worker is cancelled in the middle of a batch."""
         try:
-            await asyncio.wait_for(self._turn.acquire(), GRACE)
+            await asyncio.wait_for(self._batch_lock.acquire(), STOP_TIMEOUT)
         except TimeoutError:
-            log().warning("stopping within a batch", seconds=GRACE)
+            log().warning("stopping within a batch", seconds=STOP_TIMEOUT)
 
-    def _listen(self, topic: str) -> Events:
+    def _subscribe(self, topic: str) -> EventQueue:
         """
         Return the queue that an agent fills with the topic's events.
 
-        No more is done in the agent: an exception that left it would be logged by Faust, and the
-        events skipped.
+        The agent does nothing else: Faust would log an exception that leaves it, and skip the
+        events.
         """
-        events: Events = asyncio.Queue(maxsize=2)
+        events: EventQueue = asyncio.Queue(maxsize=2)
         raw = self._app.topic(
             topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
 
         async def agent(stream: Any) -> None:
-            # Not take(): it acknowledges also what was not handled.
-            async for some in stream.noack_take(self._batch, within=WITHIN):
+            # Not take(): that acknowledges events that were not handled, too.
+            async for some in stream.noack_take(self._batch_size, within=LINGER):
                 await events.put(some)
 
         self._app.agent(raw, name=f"enricher.{topic}", concurrency=1)(agent)
         return events
 
-    async def _collected(self, events: Events) -> list[Any]:
-        """Return what comes next: at once where it is little, else with what follows closely."""
+    async def _next_batch(self, events: EventQueue) -> list[Any]:
+        """Return the next events: a few at once, a backlog together with what follows closely."""
         batch = await events.get()
-        if len(batch) > FEW:
+        if len(batch) > BACKLOG:
             with suppress(TimeoutError):
-                async with asyncio.timeout(WITHIN * 3):
-                    while len(batch) < self._batch:
+                async with asyncio.timeout(LINGER * 3):
+                    while len(batch) < self._batch_size:
                         batch.extend(await events.get())
         return batch
 
-    async def _work(self, events: Events, handle: Handle) -> None:
-        """Handle what has come in, and acknowledge it only then."""
+    async def _work(self, events: EventQueue, handle: Handle) -> None:
+        """Handle and acknowledge batches, one after the other."""
         while True:
-            batch = await self._collected(events)
-            async with self._turn:
+            batch = await self._next_batch(events)
+            async with self._batch_lock:
                 began = time.monotonic()
                 await handle_and_ack(batch, handle)
             topic = batch[0].message.topic
             metrics.BATCH_SECONDS.labels(topic).observe(time.monotonic() - began)
 
 
-def _ending(reason: BaseException) -> BaseException:
-    """Return why Faust gave up, in a sentence where it is for the operator to act."""
+def _crash_reason(reason: BaseException) -> BaseException:
+    """Return why Faust stopped: with instructions, where an operator has to act."""
     if isinstance(reason, OffsetOutOfRangeError | NoOffsetForPartitionError):
         return OffsetsLost(f"{reason}. {WHAT_TO_DO}")
     return reason
@@ -160,9 +160,9 @@ def _ending(reason: BaseException) -> BaseException:
 
 async def handle_and_ack(events: Sequence[Any], handle: Handle) -> None:
     """
-    Handle *events* of one topic, and acknowledge them only when that is done.
+    Handle *events* of one topic, and acknowledge them once they are handled completely.
 
-    In portions: read, an event takes about ten times the memory that it has as bytes.
+    In portions: decoded, an event takes about ten times its size in bytes.
     """
     left = iter(events)
     for records in split_by_size([from_faust(event.message) for event in events], PORTION_BYTES):

@@ -1,4 +1,4 @@
-"""Links: which contact an order belongs to, and what it lacks; written by the enricher alone."""
+"""Links at rest: the contact of each order and what it lacks; written by the enricher alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from enricher.adapters.bulk_writes import portions
-from enricher.domain.model import ContactLink
+from enricher.domain.model import ContactLink, OrderLifetime
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.mongo.client import Document
@@ -42,33 +42,43 @@ def link_of(document: Document) -> ContactLink:
     )
 
 
-def newer_link(link: ContactLink) -> ReplaceOne[Document]:
+def newer_link_write(link: ContactLink) -> ReplaceOne[Document]:
     """
     Return the write of *link*, which never overwrites a link of a later version.
 
-    Where there is one, the upsert ends in a duplicate key: to be passed over.
+    Where there is one, the upsert ends in a duplicate key, to be ignored.
     """
     older = {"_id": link.order_id, "contactVersion": {"$lt": link.contact_version}}
     return ReplaceOne(older, link_document(link), upsert=True)
 
 
-def healed_link_write(was: ContactLink, link: ContactLink) -> ReplaceOne[Document]:
-    """Return the write of *link* in the place of *was*, unless that has changed by now."""
-    return ReplaceOne(_unchanged(was), link_document(link))
+def healed_link_write(old: ContactLink, healed: ContactLink) -> ReplaceOne[Document]:
+    """Return the replacement of *old*; it matches nothing if the stored link has changed."""
+    return ReplaceOne(_unchanged(old), link_document(healed))
 
 
-def remove_link(was: ContactLink) -> DeleteOne:
-    """Return the removal of the link of an order that is gone, unless it has changed by now."""
-    return DeleteOne(_unchanged(was))
+def orphaned_link_write(old: ContactLink) -> DeleteOne:
+    """Return the removal of a deleted order's link; it matches nothing if that has changed."""
+    return DeleteOne(_unchanged(old))
 
 
-def _unchanged(was: ContactLink) -> Document:
-    waits_for = list(was.waits_for) if was.waits_for else {"$exists": False}
-    return {"_id": was.order_id, "contactVersion": was.contact_version, "waitsFor": waits_for}
+def _unchanged(old: ContactLink) -> Document:
+    waits_for = list(old.waits_for) if old.waits_for else {"$exists": False}
+    return {"_id": old.order_id, "contactVersion": old.contact_version, "waitsFor": waits_for}
+
+
+def erased_link_write(lifetime: OrderLifetime) -> DeleteOne:
+    """
+    Return the removal of the link of an erased contact's order.
+
+    A link for another contact, or of a later registration, has a higher version, and stays.
+    """
+    up_to = {"$lte": lifetime.contact_version}
+    return DeleteOne({"_id": lifetime.order_id, "contactVersion": up_to})
 
 
 async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> list[str]:
-    """Return the orders that any of these keys would mend."""
+    """Return the orders that wait for any of these keys."""
     found: set[str] = set()
     for portion in portions(keys):
         waiting = links.find({"waitsFor": {"$in": portion}}, {"_id": 1})
@@ -85,7 +95,7 @@ async def linked_to(links: AsyncCollection[Document], contact_id: str) -> list[s
 async def links_after(
     links: AsyncCollection[Document], order_id: str, limit: int
 ) -> list[tuple[str, str]]:
-    """Return the orders that come after *order_id*, each as (its place, orderId)."""
+    """Return the linked orders that follow *order_id*, each as (cursor, orderId)."""
     found = links.find({"_id": {"$gt": order_id}}, {"_id": 1}).sort("_id").limit(limit)
     return [(document["_id"], document["_id"]) async for document in found]
 
@@ -93,7 +103,7 @@ async def links_after(
 async def waiting_after(
     links: AsyncCollection[Document], job_id: str, limit: int
 ) -> list[tuple[str, str]]:
-    """Return the orders that wait for something, by the job that made them wait: their place."""
+    """Return the waiting orders that follow *job_id*, the job of a link: (cursor, orderId)."""
     where = {**_WAITING, "jobId": {"$gt": job_id}}
     found = links.find(where, {"jobId": 1}, hint="waiting").sort("jobId").limit(limit)
     return [(document["jobId"], document["_id"]) async for document in found]
@@ -102,7 +112,7 @@ async def waiting_after(
 async def links_of(
     links: AsyncCollection[Document], order_ids: Iterable[str]
 ) -> dict[str, ContactLink]:
-    """Return the links that exist, by orderId."""
+    """Return the links of these orders, by orderId."""
     found = links.find({"_id": {"$in": list(order_ids)}})
     return {document["_id"]: link_of(document) async for document in found}
 

@@ -1,4 +1,4 @@
-"""Publishing as much as there is, in portions that the publisher's queue holds."""
+"""Publishing any number of records, in portions that fit into the publisher's queue."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final, Protocol
 
 from order_runtime.kafka.records import Outgoing, split_by_size
 
-PORTION_BYTES: Final = 16 * 1024 * 1024  # a quarter of what the publisher queues
+PORTION_BYTES: Final = 16 * 1024 * 1024  # a quarter of the publisher's queue
 
 
 class RecordPublisher(Protocol):
-    """Where the messages go; all of them are acknowledged when it returns."""
+    """Publishes records; all of them are acknowledged when it returns."""
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None: ...
 

@@ -1,10 +1,11 @@
-"""What is known of the contacts, articles and stores that orders name."""
+"""Looking up the references of orders: which exist, and which contacts were erased."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,47 +13,53 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys, KnownContact
-from enricher.domain.model import ReferenceFacts
+from enricher.domain.erasure import ContactKeyClaim, covered_lifetimes
+from enricher.domain.model import OrderLifetime
+from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_runtime.documents.erasures import id_key
-from order_runtime.mongo.client import ARTICLES, CONTACTS, STORES, Document
+from order_runtime.mongo import erasure_store
+from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
 
 
 async def look_up_facts(
-    database: AsyncDatabase[Document],
-    contacts: Collection[str],
-    articles: Collection[str],
-    stores: Collection[str],
-    keys: ContactKeys,
+    database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys
 ) -> ReferenceFacts:
-    """Return what is known of these contact keys, skus and store ids."""
+    """Return those of *references* that exist."""
     found = await asyncio.gather(
-        _candidates(database[CONTACTS], contacts),
-        _existing(database[ARTICLES], articles),
-        _existing(database[STORES], stores),
+        _candidates(database[CONTACTS], references.contacts),
+        _existing(database[ARTICLES], references.articles),
+        _existing(database[STORES], references.stores),
     )
     return ReferenceFacts(*found, keys)
 
 
+async def erased_lifetimes(
+    database: AsyncDatabase[Document], claims: Collection[ContactKeyClaim]
+) -> dict[OrderLifetime, datetime]:
+    """Return the orders that belong to an erased contact, with the time of the erasure."""
+    hashes = {claim.key_hash for claim in claims}
+    return covered_lifetimes(claims, await erasure_store.find_erasures(database[ERASURES], hashes))
+
+
 async def _candidates(
-    contacts: AsyncCollection[Document], keys: Collection[str]
+    contacts: AsyncCollection[Document], keys: frozenset[str]
 ) -> dict[str, list[KnownContact]]:
-    wanted = set(keys)
-    found: dict[str, list[KnownContact]] = defaultdict(list)
-    for portion in bulk_writes.portions(list(wanted)):
+    candidates: dict[str, list[KnownContact]] = defaultdict(list)
+    for portion in bulk_writes.portions(list(keys)):
         async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
-            known = KnownContact(
+            contact = KnownContact(
                 document["contactId"], document.get("contactType"), document.get("language")
             )
-            # By its id too, which is how it is known once it is linked.
-            for key in wanted.intersection(document["keys"]) | {id_key(known.contact_id)}:
-                if known not in found[key]:
-                    found[key].append(known)
-    return found
+            # Under its id too: a linked contact is looked up by that.
+            for key in keys.intersection(document["keys"]) | {id_key(contact.contact_id)}:
+                if contact not in candidates[key]:
+                    candidates[key].append(contact)
+    return candidates
 
 
 async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:
     found: set[str] = set()
     for portion in bulk_writes.portions(list(ids)):
-        living: dict[str, Any] = {"_id": {"$in": portion}, "deletedAt": {"$exists": False}}
-        found.update([document["_id"] async for document in collection.find(living, {"_id": 1})])
+        where: dict[str, Any] = {"_id": {"$in": portion}, "deletedAt": {"$exists": False}}
+        found.update([document["_id"] async for document in collection.find(where, {"_id": 1})])
     return frozenset(found)

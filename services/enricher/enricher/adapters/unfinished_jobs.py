@@ -18,7 +18,7 @@ from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, Document
 
 _CONNECTING: Final = [str(Operation.REGISTER), str(Operation.REPLACE)]
-# Equal to null is the one way in which a partial index knows what isn't there.
+# A partial index can express an absent field only as equality with null.
 _DUE: Final[Mapping[str, Document]] = {
     "connecting": {
         "enrichment": None,
@@ -31,15 +31,12 @@ _DUE: Final[Mapping[str, Document]] = {
 
 async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
     await jobs.create_indexes(
-        [
-            IndexModel("at", name=name, partialFilterExpression=overdue_jobs)
-            for name, overdue_jobs in _DUE.items()
-        ]
+        [IndexModel("at", name=name, partialFilterExpression=where) for name, where in _DUE.items()]
     )
 
 
 async def overdue_jobs(jobs: AsyncCollection[Document], before: datetime, limit: int) -> list[str]:
-    """Return jobs of commands from *before* whose event was not handled yet, the oldest first."""
+    """Return jobs of commands from *before* whose event was not handled, the oldest first."""
     found: dict[str, None] = {}
     for name, where in _DUE.items():
         old = jobs.find({**where, "at": {"$lt": before}}, {"_id": 1}, hint=name)
@@ -50,7 +47,7 @@ async def overdue_jobs(jobs: AsyncCollection[Document], before: datetime, limit:
 async def events_of(
     database: AsyncDatabase[Document], job_ids: Iterable[str]
 ) -> list[ReceivedEvent]:
-    """Return the events of these jobs, as the order-writer would announce them now."""
+    """Return the events of these jobs as the order-writer would announce them now."""
     jobs = database[JOBS].find({"_id": {"$in": list(job_ids)}}).sort([("at", 1), ("version", 1)])
     entries = [entry_of(document) async for document in jobs]
     order_ids = list({it.order_id for it in entries})

@@ -1,9 +1,8 @@
-"""Orders looked at again: links healed, held actions fired or dropped, jobs and log told."""
+"""Reconciling orders: links healed, held actions fired or dropped, jobs and log updated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,101 +10,31 @@ from pymongo import DeleteOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import (
-    batch_snapshot,
-    bulk_writes,
-    held_actions,
-    job_updates,
-    links,
-    reference_lookup,
-)
+from enricher.adapters import batch_snapshot, bulk_writes, held_actions, job_updates, links
 from enricher.adapters.publishing import RecordPublisher, publish
-from enricher.domain import events
+from enricher.adapters.reference_lookup import look_up_facts
+from enricher.domain.actions import ACTION_DROPPED
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.model import ContactLink, HeldAction, HoldState, ReferenceFacts
+from enricher.domain.events import healed_record, held_action_record
+from enricher.domain.model import HeldAction, HoldState
 from enricher.domain.reconcile import (
-    OrderContext,
     Reconciliation,
-    current_link,
     in_command_order,
     reconcile,
+    reference_keys_of_orders,
 )
-from enricher.domain.rules import ARTICLE_MISSING, DROPPED, STORE_MISSING, order_action
-from order_runtime.documents.erasures import id_key
-from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
-from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, ORDERS, Document
+from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
 
-PORTION: Final = 100  # orders, of up to 768 KB each, that are looked at together
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciledOrder:
-    """One order as it was found and what is to become of it."""
-
-    order_id: str
-    found: OrderContext
-    reconciliation: Reconciliation
-    facts: ReferenceFacts
-
-    @property
-    def link(self) -> ContactLink | None:
-        return self.reconciliation.link
-
-    @property
-    def healed(self) -> bool:
-        return self.link is not None and self.link != self.found.link
-
-    @property
-    def gone(self) -> bool:
-        return self.found.stored is None
-
-    @property
-    def wrong(self) -> bool:
-        """Whether there was something to do."""
-        return (
-            self.healed
-            or (self.gone and self.found.link is not None)
-            or bool(self.reconciliation.ends)
-        )
-
-    def ending(self, end: HoldState) -> list[HeldAction]:
-        return [it for it in self.found.held if self.reconciliation.ends.get(it.job_id) is end]
-
-    def message(self, held: HeldAction, order: LiveOrder | Tombstone | None) -> bytes | None:
-        """Return the action as it is published; None where the order has changed by now."""
-        link = self.link
-        if link is None or link.contact_id is None or not isinstance(order, LiveOrder):
-            return None
-        if order.contact_version != held.contact_version:
-            return None
-        contact = self.facts.contact(link.contact_id)
-        return order_action(held.job_id, held.action, order.view(), contact).to_json()
-
-    def log(self, now: datetime) -> Iterator[UpdateOne | UpdateMany]:
-        """Yield what closes and opens the log's entries; nothing while the order's event is due."""
-        if self.link is None and not self.gone:
-            return
-        still = self.link.missing if self.link else ()
-        yield job_updates.resolve_log_entries(self.order_id, still, now)
-        for it in set(still) - set(self.found.link.missing if self.found.link else ()):
-            job_id = self.link.job_id if self.link else ""
-            yield job_updates.log_entry_write(it.code, job_id, self.order_id, it.reference, now)
-
-    def links(self) -> Iterator[ReplaceOne[Document] | DeleteOne]:
-        if self.found.link is None:
-            return
-        if self.gone:
-            yield links.remove_link(self.found.link)
-        elif self.link is not None and self.healed:
-            yield links.healed_link_write(self.found.link, self.link)
+PORTION: Final = 100  # orders, of up to 768 KB each, that are loaded together
 
 
 class Reconciler:
     """
-    Brings orders into agreement with what is known of them today; may be done again at any time.
+    Brings orders into agreement with today's facts; may be repeated at any time.
 
-    Two may tend one order at once: an action leaves `waiting` by compare-and-set, its message is
-    kept until it is published, and the link, which is what an order is found by, comes last.
+    Two workers may reconcile one order at once: a held action leaves `waiting` by compare-and-set,
+    its message is kept until it is published, and the link, by which orders are found, is written
+    last.
     """
 
     def __init__(
@@ -116,134 +45,128 @@ class Reconciler:
         self._keys = keys
 
     async def __call__(self, order_ids: Sequence[str], now: datetime) -> int:
-        """Look at these orders again; return how many were not as they should be."""
+        """Reconcile these orders; return for how many there was anything to change."""
         return sum(
-            [await self._portion(some, now) for some in bulk_writes.portions(order_ids, PORTION)]
+            [await self._reconcile(some, now) for some in bulk_writes.portions(order_ids, PORTION)]
         )
 
-    async def wrong(self, order_ids: Sequence[str], now: datetime) -> list[str]:
-        """Return those of these orders that are not as they should be; changes nothing."""
+    async def reconcile_waiting(self, keys: Sequence[str], now: datetime) -> int:
+        """Reconcile the orders that wait for any of these keys."""
+        return await self(await links.waiting_for(self._database[LINKS], keys), now)
+
+    async def inconsistent(self, order_ids: Sequence[str], now: datetime) -> list[str]:
+        """Return those of these orders that reconciling would change; writes nothing."""
         return [
             it.order_id
             for some in bulk_writes.portions(order_ids, PORTION)
-            for it in await self._look(some, now)
-            if it.wrong
+            for it in await self._load(some, now)
+            if it.changes_anything
         ]
 
-    async def arrived(self, keys: Sequence[str], now: datetime) -> int:
-        """Look again at the orders that wait for any of these keys; return how many healed."""
-        waiting = await links.waiting_for(self._database[LINKS], keys)
-        return await self(waiting, now)
-
-    async def _portion(self, order_ids: Sequence[str], now: datetime) -> int:
-        wrong = 0
+    async def _reconcile(self, order_ids: Sequence[str], now: datetime) -> int:
+        changed = 0
         while True:
-            reconciled = await self._look(order_ids, now)
-            wrong += sum(it.wrong for it in reconciled)
-            left = await self._decided(reconciled, now)
-            await self._publish(reconciled, left, now)
-            await self._tell(reconciled, left, now)
-            if await self._link(reconciled):
-                metrics.HEALED.inc(sum(it.healed for it in reconciled))
-                return wrong
+            orders = await self._load(order_ids, now)
+            changed += sum(it.changes_anything for it in orders)
+            ended = await self._end_held_actions(orders, now)
+            await self._publish(orders, ended, now)
+            await self._finish(orders, ended, now)
+            if await self._write_links(orders):
+                metrics.HEALED.inc(sum(it.healed for it in orders))
+                return changed
 
-    async def _look(self, order_ids: Sequence[str], now: datetime) -> list[ReconciledOrder]:
-        found = await batch_snapshot.order_contexts(self._database, order_ids)
-        contacts, articles, stores = reference_keys(found.values(), self._keys)
-        facts = await reference_lookup.look_up_facts(
-            self._database, contacts, articles, stores, self._keys
-        )
-        return [
-            ReconciledOrder(it, found[it], reconcile(found[it], facts, now), facts)
-            for it in order_ids
-        ]
+    async def _load(self, order_ids: Sequence[str], now: datetime) -> list[Reconciliation]:
+        contexts = await batch_snapshot.order_contexts(self._database, order_ids)
+        references = reference_keys_of_orders(contexts, self._keys)
+        facts = await look_up_facts(self._database, references, self._keys)
+        return [reconcile(it, facts, now) for it in contexts]
 
-    async def _decided(
-        self, reconciled: Sequence[ReconciledOrder], now: datetime
+    async def _end_held_actions(
+        self, orders: Sequence[Reconciliation], now: datetime
     ) -> list[HeldAction]:
-        """Fire and drop what waits; return all that waits no more, whoever decided it."""
-        writes = [
-            held_actions.dropped(it, now)
-            for one in reconciled
-            for it in one.ending(HoldState.DROPPED)
-        ] + await self._firing(reconciled, now)
+        """Fire and drop held actions; return all that ended, by whichever worker."""
+        dropped = (it for order in orders for it in order.ending(HoldState.DROPPED))
+        writes = [held_actions.drop_write(it, now) for it in dropped]
+        writes += await self._fire_writes(orders, now)
         await bulk_writes.bulk_write(self._database[HELD], writes)
-        holding = [it.order_id for it in reconciled if it.found.held]
+        holding = [it.order_id for it in orders if it.context.held_actions]
         if not holding:
             return []
-        found = await held_actions.held_of_orders(self._database[HELD], holding)
+        found = await held_actions.held_actions_of(self._database[HELD], holding)
         return in_command_order(it for some in found.values() for it in some if not it.waits)
 
-    async def _firing(
-        self, reconciled: Sequence[ReconciledOrder], now: datetime
+    async def _fire_writes(
+        self, orders: Sequence[Reconciliation], now: datetime
     ) -> list[UpdateOne]:
-        firing = [(one, it) for one in reconciled for it in one.ending(HoldState.FIRING)]
+        firing = [(order, it) for order in orders for it in order.ending(HoldState.FIRING)]
         if not firing:
             return []
-        ids = {"$in": list({it.order_id for _, it in firing})}
-        orders = {
-            document["_id"]: order_of(document)
-            async for document in self._database[ORDERS].find({"_id": ids})
-        }
-        messages = ((it, one.message(it, orders.get(it.order_id))) for one, it in firing)
+        whole = await batch_snapshot.whole_orders(self._database, {it.order_id for _, it in firing})
+        messages = ((it, order.action_message(it, whole.get(it.order_id))) for order, it in firing)
         return [
-            held_actions.firing(it, message, now) for it, message in messages if message is not None
+            held_actions.fire_write(it, message, now)
+            for it, message in messages
+            if message is not None
         ]
 
     async def _publish(
-        self, reconciled: Sequence[ReconciledOrder], left: Sequence[HeldAction], now: datetime
+        self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
     ) -> None:
-        actions = [events.held_action_record(it) for it in left if it.state is HoldState.FIRING]
-        news = [events.healed_record(it.link, now) for it in reconciled if it.healed and it.link]
-        await publish(self._publisher, [*news, *actions])
+        healed = [healed_record(it.link, now) for it in orders if it.healed and it.link]
+        actions = [held_action_record(it) for it in ended if it.state is HoldState.FIRING]
+        await publish(self._publisher, [*healed, *actions])
 
-    async def _tell(
-        self, reconciled: Sequence[ReconciledOrder], left: Sequence[HeldAction], now: datetime
+    async def _finish(
+        self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
     ) -> None:
+        """
+        Update the jobs and the log, then mark the ended actions as announced.
+
+        In this order: an action that is marked is not looked at again.
+        """
         linked = [
-            job_updates.contact_found_update(it.link, it.found.stored.version, now)
-            for it in reconciled
-            if it.link and it.link.contact_id and it.found.stored
+            job_updates.contact_found_update(it.link, it.context.stored.version, now)
+            for it in orders
+            if it.link and it.link.contact_id and it.context.stored
         ]
-        log = [write for it in reconciled for write in it.log(now)]
-        dropped = [it for it in left if it.state is HoldState.DROPPED]
-        log += [
-            job_updates.log_entry_write(DROPPED, it.job_id, it.order_id, None, now)
-            for it in dropped
-        ]
-        # The jobs first of all: an action that is told of everywhere is not looked at again.
+        actions = [job_updates.held_action_update(it, now) for it in ended]
+        await bulk_writes.bulk_write(self._database[JOBS], [*linked, *actions])
         await bulk_writes.bulk_write(
-            self._database[JOBS],
-            [*linked, *(job_updates.held_action_update(it, now) for it in left)],
+            self._database[INTEGRATION_LOG], list(_log_writes(orders, ended, now))
         )
-        await bulk_writes.bulk_write(self._database[INTEGRATION_LOG], log)
-        await bulk_writes.bulk_write(
-            self._database[HELD], [held_actions.mark_announced(it) for it in left if it.unannounced]
-        )
+        unannounced = [held_actions.announced_write(it) for it in ended if it.unannounced]
+        await bulk_writes.bulk_write(self._database[HELD], unannounced)
 
-    async def _link(self, reconciled: Sequence[ReconciledOrder]) -> bool:
-        """Write the links; return whether none of them had changed since it was read."""
-        writes = [write for it in reconciled for write in it.links()]
+    async def _write_links(self, orders: Sequence[Reconciliation]) -> bool:
+        """Write the links; return False if one of them changed after it was read."""
+        writes = [write for it in orders for write in _link_writes(it)]
         if not writes:
             return True
-        done = await self._database[LINKS].bulk_write(writes, ordered=False)
-        return done.matched_count + done.deleted_count == len(writes)
+        result = await self._database[LINKS].bulk_write(writes, ordered=False)
+        return result.matched_count + result.deleted_count == len(writes)
 
 
-def reference_keys(
-    found: Iterable[OrderContext], keys: ContactKeys
-) -> tuple[set[str], set[str], set[str]]:
-    """Return the contact keys, skus and store ids that decide what becomes of these orders."""
-    contacts: set[str] = set()
-    missing: dict[str, set[str]] = {ARTICLE_MISSING: set(), STORE_MISSING: set()}
-    for it in found:
-        link = current_link(it)
-        if link is None or it.stored is None:
-            continue
-        if link.contact_id is None:
-            contacts.add(keys.wanted(it.stored.contact))
-        elif it.held:
-            contacts.add(id_key(link.contact_id))
-        for lacking in link.missing:
-            missing.get(lacking.code, set()).add(lacking.reference)
-    return contacts, missing[ARTICLE_MISSING], missing[STORE_MISSING]
+def _log_writes(
+    orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
+) -> Iterator[UpdateOne | UpdateMany]:
+    for it in orders:
+        if it.still_missing is not None:
+            yield job_updates.resolve_log_entries(it.order_id, it.still_missing, now)
+        job_id = it.link.job_id if it.link else ""
+        for missing in it.newly_missing:
+            yield job_updates.log_entry_write(
+                missing.code, job_id, it.order_id, missing.reference, now
+            )
+    for held in ended:
+        if held.state is HoldState.DROPPED:
+            yield job_updates.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
+
+
+def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | DeleteOne]:
+    stored_link = order.context.link
+    if stored_link is None:
+        return
+    if order.order_deleted:
+        yield links.orphaned_link_write(stored_link)
+    elif order.link is not None and order.healed:
+        yield links.healed_link_write(stored_link, order.link)

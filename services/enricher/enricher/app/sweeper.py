@@ -1,4 +1,4 @@
-"""The sweep: ends what is over, and repairs what a stream lost; every minute, by indexes alone."""
+"""The sweep: every minute drops expired held actions and repairs what event handling missed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
 EVERY: Final = timedelta(minutes=1)
-GRACE: Final = timedelta(minutes=5)  # what is younger may still be in somebody's hands
+GRACE: Final = timedelta(minutes=5)  # what is younger may still be in a worker's batch
 LIMIT: Final = 1_000  # of each kind in one sweep
 
 CaughtUp = Callable[[datetime], Awaitable[bool]]
 """Whether the enricher has handled everything that was published before a time."""
+ReadPage = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
+"""Reads a page of a collection after a cursor, of at most so many: each as (cursor, orderId)."""
 
 
 class Suspects:
-    """What looks undone, and since when; it is so only if it still does after a while."""
+    """What seems unfinished, and since when; it counts only if it still does after GRACE."""
 
     def __init__(self) -> None:
         self._since: dict[str, datetime] = {}
 
     def overdue(self, seen: Iterable[str], now: datetime) -> list[str]:
-        """Note what was *seen* undone; return what was first seen GRACE ago, and forget it."""
+        """Add what was *seen* unfinished; remove and return what was first seen GRACE ago."""
         for it in seen:
             self._since.setdefault(it, now)
         due = [it for it, since in self._since.items() if since <= now - GRACE]
@@ -44,44 +46,44 @@ class Suspects:
 
 
 class CollectionScan:
-    """Goes round a collection, a stretch at a time; a round may take days, and ends nowhere."""
+    """Reads a collection page by page, over and over; one round may take days."""
 
-    def __init__(self, stretch: Callable[[str, int], Awaitable[list[tuple[str, str]]]]) -> None:
-        self._stretch = stretch
-        self._at = ""
+    def __init__(self, read_page: ReadPage) -> None:
+        self._read_page = read_page
+        self._cursor = ""
 
-    async def next(self) -> list[str]:
-        """Return the orders of the next stretch; after the last one it begins again."""
-        found = await self._stretch(self._at, LIMIT)
-        self._at = found[-1][0] if len(found) == LIMIT else ""
-        return [order_id for _, order_id in found]
+    async def next_page(self) -> list[str]:
+        """Return the orders of the next page; the last page is followed by the first."""
+        page = await self._read_page(self._cursor, LIMIT)
+        self._cursor = page[-1][0] if len(page) == LIMIT else ""
+        return [order_id for _, order_id in page]
 
 
 class Sweeper:
     """
-    Looks for what is left undone.
+    Finds and finishes what event handling left unfinished.
 
-    Every enricher sweeps; that two do the same is harmless, as it is for all that they write.
+    Every enricher sweeps: all its writes are idempotent, so that two may repair the same.
     """
 
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        enrich: EventHandler,
-        tend: Reconciler,
+        event_handler: EventHandler,
+        reconciler: Reconciler,
         caught_up: CaughtUp,
     ) -> None:
         self._database = database
-        self._enrich = enrich
-        self._tend = tend
+        self._event_handler = event_handler
+        self._reconciler = reconciler
         self._caught_up = caught_up
-        self._orders, self._jobs = Suspects(), Suspects()
-        self._waiting = CollectionScan(partial(links.waiting_after, database[LINKS]))
-        self._all = CollectionScan(partial(links.links_after, database[LINKS]))
+        self._suspect_orders, self._suspect_jobs = Suspects(), Suspects()
+        self._waiting_orders = CollectionScan(partial(links.waiting_after, database[LINKS]))
+        self._linked_orders = CollectionScan(partial(links.links_after, database[LINKS]))
 
     @asynccontextmanager
-    async def beside(self, stop: asyncio.Event) -> AsyncIterator[None]:
-        """Sweep meanwhile; if that fails, ask by *stop* for an end and raise what it was."""
+    async def running(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Sweep in the background; an exception sets *stop* and is raised on exit."""
         sweeping = asyncio.create_task(self.every_minute())
         sweeping.add_done_callback(lambda _: stop.set())
         try:
@@ -92,44 +94,51 @@ class Sweeper:
             await sweeping
 
     async def every_minute(self) -> None:
-        """Sweep again and again; what fails ends it."""
+        """Sweep for good; transient errors are retried, any other one is raised."""
         while True:
             await asyncio.sleep(EVERY.total_seconds())
             await retry_transient(lambda: self(datetime.now(UTC)), metrics.RETRIES.inc)
 
     async def __call__(self, now: datetime) -> None:
-        await self._end_what_is_over(now)
+        await self._drop_expired(now)
         if await self._caught_up(now - GRACE):
-            await self._finish(now)
-            await self._heal(now)
-            await self._redo(now)
+            await self._announce_ended(now)
+            await self._reconcile_suspects(now)
+            await self._handle_overdue(now)
 
-    async def _end_what_is_over(self, now: datetime) -> None:
-        """Drop the held actions whose window is over: that is no repair, nobody else does it."""
-        while over := await held_actions.expired(self._database[HELD], now, LIMIT):
-            await self._tend(over, now)
+    async def _drop_expired(self, now: datetime) -> None:
+        """Drop the held actions whose window is over: no repair, as nothing else drops them."""
+        while order_ids := await held_actions.expired(self._database[HELD], now, LIMIT):
+            await self._reconciler(order_ids, now)
 
-    async def _finish(self, now: datetime) -> None:
-        """Publish and tell what a worker had decided when it died, if its record didn't do so."""
+    async def _announce_ended(self, now: datetime) -> None:
+        """Publish and record the ends of held actions whose worker died before it did so."""
         left = await held_actions.unannounced(self._database[HELD], now - GRACE, LIMIT)
-        await self._tend(left, now)
+        await self._reconciler(left, now)
         _count("untold", len(left))
 
-    async def _heal(self, now: datetime) -> None:
-        """Mend what waits although it needn't, and remove links of orders that are gone."""
-        stretch = await self._waiting.next() + await self._gone(await self._all.next())
-        wrong = await self._tend.wrong(stretch, now)
-        _count("link", await self._tend(self._orders.overdue(wrong, now), now))
+    async def _reconcile_suspects(self, now: datetime) -> None:
+        """Heal links that wait for what exists; remove the links of orders that were deleted."""
+        waiting = await self._waiting_orders.next_page()
+        deleted = await self._deleted(await self._linked_orders.next_page())
+        suspects = await self._reconciler.inconsistent(waiting + deleted, now)
+        overdue = self._suspect_orders.overdue(suspects, now)
+        _count("link", await self._reconciler(overdue, now))
 
-    async def _gone(self, order_ids: Sequence[str]) -> list[str]:
-        there = await batch_snapshot.stored_orders(self._database, order_ids)
-        return [order_id for order_id in order_ids if order_id not in there]
+    async def _deleted(self, order_ids: Sequence[str]) -> list[str]:
+        existing = await batch_snapshot.stored_orders(self._database, order_ids)
+        return [order_id for order_id in order_ids if order_id not in existing]
 
-    async def _redo(self, now: datetime) -> None:
-        """Handle again the events of jobs that stay due; a job may be older than its event."""
+    async def _handle_overdue(self, now: datetime) -> None:
+        """
+        Handle the events of jobs that stay without enrichment.
+
+        A job's command is accepted, which is its time, long before its event may be published.
+        """
         due = await unfinished_jobs.overdue_jobs(self._database[JOBS], now - GRACE, LIMIT)
-        overdue = set(self._jobs.overdue(due, now)).intersection(due)
-        await self._enrich.events(await unfinished_jobs.events_of(self._database, overdue), now)
+        overdue = set(self._suspect_jobs.overdue(due, now)).intersection(due)
+        events = await unfinished_jobs.events_of(self._database, overdue)
+        await self._event_handler.handle(events, now)
         _count("job", len(overdue))
 
 

@@ -1,4 +1,4 @@
-"""Which contact an order means: keys made comparable, and the one contact that fits."""
+"""Matching an order to its contact: comparable keys, and the one contact that fits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
 from order_runtime.documents.erasures import key_hash
 
-MISSING: Final = "ContactMissing"
-AMBIGUOUS: Final = "ContactAmbiguous"
+CONTACT_MISSING: Final = "ContactMissing"
+CONTACT_AMBIGUOUS: Final = "ContactAmbiguous"
 
 _FIELDS: Final = MappingProxyType(
     {
@@ -32,6 +32,8 @@ _FIELDS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class KnownContact:
+    """A contact of the reference data, without its keys."""
+
     contact_id: str
     contact_type: str | None = None
     language: str | None = None
@@ -43,20 +45,20 @@ Candidates = Mapping[str, Sequence[KnownContact]]
 
 @dataclass(frozen=True, slots=True)
 class ContactKeys:
-    """How a contact's identifiers are made comparable: the same way for contacts and orders."""
+    """Makes the identifiers of contacts and orders comparable, in the same way for both."""
 
     secret: bytes = field(repr=False)
-    """Of the hashes by which an erased contact's keys are known."""
+    """For the hashes of the keys of erased contacts."""
     region: str | None = None
-    """The country whose phone numbers may come without their country code; None: none's."""
+    """The country whose phone numbers may omit their country code; None: no country's."""
 
-    def of(self, contact: Contact) -> tuple[str, ...]:
-        """Return every key that *contact* is found by."""
+    def all_of(self, contact: Contact) -> tuple[str, ...]:
+        """Return every key that *contact* can be found by."""
         values = ((kind, getattr(contact, field)) for kind, field in _FIELDS.items())
         return tuple(self._key(kind, value) for kind, value in values if value is not None)
 
-    def wanted(self, contact: ContactKey) -> str:
-        """Return the key that the order's contact is looked up by."""
+    def lookup_key(self, contact: ContactKey) -> str:
+        """Return the key that an order's contact is looked up by."""
         return self._key(contact.match_key_type, contact.match_key)
 
     def hashed(self, key: str) -> str:
@@ -71,22 +73,22 @@ class ContactKeys:
         return f"{kind}:{text}"
 
 
-def match_contact(contact: ContactKey, found: Sequence[KnownContact]) -> KnownContact | str:
-    """Return which of those *found* by its key the order means, else why it is none of them."""
-    wanted = contact.contact_type.casefold()
+def match_contact(contact: ContactKey, candidates: Sequence[KnownContact]) -> KnownContact | str:
+    """Return the one of *candidates* whose type fits the order's, else the code of the reason."""
+    contact_type = contact.contact_type.casefold()
     fitting = [
-        known
-        for known in found
-        if known.contact_type is None or known.contact_type.casefold() == wanted
+        it
+        for it in candidates
+        if it.contact_type is None or it.contact_type.casefold() == contact_type
     ]
     if len(fitting) > 1:
-        return AMBIGUOUS
-    return fitting[0] if fitting else MISSING
+        return CONTACT_AMBIGUOUS
+    return fitting[0] if fitting else CONTACT_MISSING
 
 
 @lru_cache(maxsize=16_384)
 def _e164(text: str, region: str | None) -> str:
-    """Return a phone number as `+`, country code and digits; what is none, as it is."""
+    """Return a phone number as `+`, country code and digits; other text unchanged."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

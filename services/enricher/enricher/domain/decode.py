@@ -1,4 +1,4 @@
-"""From records of `orders.events` to what happened, or to the reason why they can't be read."""
+"""Records of `orders.events` as events, or the reason why they can't be read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from order_runtime.kafka.records import Record
 
 
 class UnreadableEvent(ValueError):
-    """A record that is no event of an order; says why, without repeating what it holds."""
+    """A record that is no event of an order; the reason repeats nothing of its content."""
 
 
 def received_event(record: Record) -> ReceivedEvent:
-    """Return the event in *record*; raises Unreadable."""
+    """Return the event in *record*; raises UnreadableEvent."""
     try:
         headers = read_headers(record.headers)
         event = read_announced(OrderEvent, record.value or b"")

@@ -1,12 +1,12 @@
-"""The enricher's messages as records, under ids derived from the job they come from."""
+"""The enricher's messages as records, under ids derived from the jobs they follow from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from enricher.domain.model import ContactLink, Decision, HeldAction, OrderLifetime, ReceivedEvent
-from enricher.domain.rules import enriched
+from enricher.domain.linking import order_enriched
+from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, OrderLifetime
 from order_contracts.cloudevents import DeleteGuard, Envelope
 from order_contracts.commands import DeleteOrder, type_of
 from order_contracts.events import OrderAction, OrderEnriched
@@ -15,8 +15,9 @@ from order_contracts.topics import ACTIONS, COMMANDS, ENRICHED, ENRICHER, Topic
 from order_runtime.kafka.records import Outgoing
 
 
-def outgoing_records(received: ReceivedEvent, decision: Decision) -> Iterator[Outgoing]:
-    """Yield what *decision* has to tell; a repeat tells the same under the same ids."""
+def outgoing_records(decided: DecidedEvent) -> Iterator[Outgoing]:
+    """Yield the messages of a decision; deciding again yields the same ids."""
+    received, decision = decided.received, decided.decision
     job_id, at = received.event.job_id, received.accepted_at
     if decision.enriched is not None:
         message_id = event_id(job_id, OrderEnriched.TYPE)
@@ -28,29 +29,30 @@ def outgoing_records(received: ReceivedEvent, decision: Decision) -> Iterator[Ou
 
 def healed_record(link: ContactLink, now: datetime) -> Outgoing:
     """
-    Return the news of a link that got better.
+    Return the announcement of a link that was healed.
 
-    Its id is derived from what is told: who has seen that the contact was missing takes this for
-    news, and who has seen this takes a repeat for one.
+    Its id is derived from the content of the link: a consumer that has seen the order without its
+    contact does not take this for a duplicate, and takes a repeat of this for one.
     """
     parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
     message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
-    return _record(ENRICHED, enriched(link), message_id, now)
+    return _record(ENRICHED, order_enriched(link), message_id, now)
 
 
 def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
     """
-    Return the command that deletes an order of an erased contact, if it is that order still.
+    Return the command that deletes an order of an erased contact.
 
-    The order-writer deletes nothing of a later life of the orderId, nor once it is another's.
+    Its guard keeps the order-writer from deleting a later registration of the orderId, or an order
+    that was replaced for another contact.
     """
     envelope = Envelope(
-        id=derived("erasure", lifetime.order_id, lifetime.registration, lifetime.since),
+        id=derived("erasure", lifetime.order_id, lifetime.registered_by, lifetime.contact_since),
         source=f"/{ENRICHER}",
         type=type_of(DeleteOrder),
         time=at,
         subject=lifetime.order_id,
-        guard=DeleteGuard(lifetime.registration, lifetime.since),
+        guard=DeleteGuard(lifetime.registered_by, lifetime.contact_since),
     )
     command = DeleteOrder(order_id=lifetime.order_id)
     return Outgoing(
@@ -59,7 +61,7 @@ def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
 
 
 def held_action_record(held: HeldAction) -> Outgoing:
-    """Return an action that was held, under the id that it would have had at once."""
+    """Return a held action's message, under the id that it would have had without being held."""
     message_id = event_id(held.job_id, OrderAction.TYPE)
     headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()
     return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, headers)

@@ -1,4 +1,4 @@
-"""What a decision is made from, and what it says is to be done."""
+"""The values that decisions are made from, and the decision itself."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from enricher.domain.contact_matching import Candidates, ContactKeys, KnownContact, match_contact
 from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched, OrderEvent
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
-from order_runtime.documents.erasures import id_key
+
+LINKING: Final = frozenset({EventType.REGISTERED, EventType.REPLACED})
+"""Events after which the order gets a new link."""
+ACTING: Final = frozenset(
+    {EventType.STATUS_CHANGED, EventType.DELIVERY_CHANGED, EventType.ACTION_REQUESTED}
+)
+"""Events that leave the link as it is, and may carry an action."""
+ENRICHABLE: Final = LINKING | ACTING
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What is to become of an action: whoever says it first is right."""
+    """How an action ends, recorded on its job before anything is done; the first one is binding."""
 
     end: Action
     contact_id: str | None = None
-    """Whom it is fired for."""
+    """The contact that it is fired for; None unless it is fired."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event of an order as it was read."""
+    """An event of an order as it was read from its topic."""
 
     kind: EventType
     event: OrderEvent
@@ -33,46 +39,47 @@ class ReceivedEvent:
     """When the command was accepted."""
     traceparent: str | None = None
     commitment: Commitment | None = None
-    """What is to become of its action, which somebody may have done already."""
+    """The commitment found on its job: another worker may have carried it out already."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """What is stored of an order that exists."""
+    """What the enricher reads of an order that exists."""
 
     version: int
     contact_version: int
+    """The version at which it was last registered or replaced."""
     contact_since: int
-    """The version at which it got its contact, whatever replaced it since for the same one."""
+    """The version at which it got its contact; replacements for the same contact keep it."""
     contact_since_at: datetime
     """When that command was accepted."""
     registered_by: str
-    """The job that registered it: another one in each life of an orderId."""
+    """The job that registered it: another one after each deletion of the orderId."""
     registered_at: datetime
     contact: ContactKey
     cancelled_since: int | None = None
-    """The version that cancelled it, while it is."""
+    """The version that cancelled it; None while it is not cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLifetime:
-    """What of an orderId's lives belongs to one contact: until it is replaced for another's."""
+    """The versions of an order that belong to one contact: until it is replaced for another."""
 
     order_id: str
-    registration: str
+    registered_by: str
     """The job that registered it."""
-    since: int
+    contact_since: int
     """The version at which it got its contact."""
-    connected: int
-    """The version at which it was last registered or replaced, when it was looked at."""
+    contact_version: int
+    """The version at which it was last registered or replaced, when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContactLink:
     """
-    What was found when the order was last registered or replaced.
+    The contact of an order and what the order lacks, as of its last registration or replacement.
 
-    It counts while its `contact_version` is the order's.
+    It is current while its `contact_version` is the order's.
     """
 
     order_id: str
@@ -81,14 +88,14 @@ class ContactLink:
     contact_version: int
     contact_id: str | None
     registered_at: datetime
-    """Of the order, kept here so that a contact's orders are paged by one index."""
+    """Of the order, repeated here so that one index pages through a contact's orders."""
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
-    """The keys whose arrival would mend it, one for each that is missing."""
+    """For each of `missing`, in its order, the key of the reference that would heal it."""
 
 
 class HoldState(StrEnum):
-    """Where a held action is; it leaves `waiting` once, by compare-and-set."""
+    """The state of a held action; it leaves `waiting` once, by compare-and-set."""
 
     WAITING = "waiting"
     FIRING = "firing"  # decided and not known to be published: published again until it is
@@ -98,13 +105,14 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeldAction:
-    """An action whose order's contact is missing; the order itself is read when it fires."""
+    """An action whose order has no contact yet; the order itself is read when it fires."""
 
     job_id: str
     order_id: str
     version: int
     """The version that its command made."""
     contact_version: int
+    """The version at which its order was last registered or replaced; 0: not known."""
     action: ActionRequest
     accepted_at: datetime
     until: datetime
@@ -113,7 +121,7 @@ class HeldAction:
     message: bytes | None = None
     """What is to be published, while it is `firing`."""
     unannounced: bool = False
-    """Whether job and log may not know yet that it waits no more."""
+    """Whether it ended and its job and the log may not say so yet."""
 
     @property
     def waits(self) -> bool:
@@ -129,27 +137,8 @@ class RequestedAction:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceFacts:
-    """What is known of the contacts, articles and stores that a batch names."""
-
-    contacts: Candidates
-    articles: frozenset[str]
-    stores: frozenset[str]
-    keys: ContactKeys
-
-    def contact_of(self, order: ContactKey) -> KnownContact | str:
-        """Return the one contact that the order means, else why there is none."""
-        return match_contact(order, self.contacts.get(self.keys.wanted(order), ()))
-
-    def contact(self, contact_id: str) -> KnownContact:
-        """Return a contact that was linked; without its language where it is gone."""
-        found = self.contacts.get(id_key(contact_id), ())
-        return next(iter(found), KnownContact(contact_id))
-
-
-@dataclass(frozen=True, slots=True)
 class HoldWindow:
-    """How long an action is held for its contact, and what time it is."""
+    """For how long an action is held for its contact, and the present time."""
 
     now: datetime
     hold_for: timedelta
@@ -157,35 +146,36 @@ class HoldWindow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be written and published; all of it bears being done again."""
+    """What is to be written and published for one event; repeating any of it changes nothing."""
 
     enrichment: Enrichment | None = None
-    """Of the event's job; None where the event connects nothing."""
+    """The enrichment of the event's job; None where the event is not enriched."""
     action: Action | None = None
     log: tuple[Missing, ...] = ()
     """Entries of the integration log: code and reference."""
     link: ContactLink | None = None
+    """The new link; None where the order keeps the one it has."""
     hold: HeldAction | None = None
     enriched: OrderEnriched | None = None
     fire: OrderAction | None = None
 
     @property
-    def agreement(self) -> Commitment | None:
-        """What is to be agreed on before any of it is done."""
+    def commitment(self) -> Commitment | None:
+        """What to commit to before any of it is done; None without an action."""
         if self.action is None:
             return None
         return Commitment(self.action, self.fire.contact_id if self.fire else None)
 
     @property
-    def lacks(self) -> bool:
-        """Whether something is missing that may have come meanwhile."""
+    def incomplete(self) -> bool:
+        """Whether something is missing that may have arrived since the facts were read."""
         waits = self.link is not None and bool(self.link.waits_for)
         return waits or self.enrichment is Enrichment.CONTACT_MISSING or self.action is Action.HELD
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedEvent:
-    """An event with what follows from it."""
+    """An event with its decision."""
 
     received: ReceivedEvent
     decision: Decision

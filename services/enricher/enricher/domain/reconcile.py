@@ -1,120 +1,164 @@
-"""What heals an order: the link as today's facts make it, and the end of each held action."""
+"""Reconciling an order with today's facts: its link healed, its held actions fired or dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from enricher.domain.actions import order_action
+from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.linking import ARTICLE_MISSING, STORE_MISSING, current_link, healed_link
 from enricher.domain.model import (
     ContactLink,
     HeldAction,
     HoldState,
-    ReferenceFacts,
     RequestedAction,
     StoredOrder,
 )
-from enricher.domain.rules import ARTICLE_MISSING, CONTACT_CODES
+from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_contracts.events import Missing
 from order_contracts.order import ActionName, ActionRequest
+from order_runtime.documents.erasures import id_key
+from order_runtime.documents.orders import LiveOrder, Tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class OrderContext:
-    """One order and all that is kept of it."""
+    """One order with everything that is stored about it."""
 
+    order_id: str
     stored: StoredOrder | None
-    """None if it is gone."""
+    """None if it was deleted."""
     link: ContactLink | None = None
-    held: Collection[HeldAction] = ()
-    asked: Collection[RequestedAction] = ()
+    held_actions: Collection[HeldAction] = ()
+    """In any state."""
+    requested: Collection[RequestedAction] = ()
+    """The actions that commands of the order embedded; not read where none is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What is to become of one order that is looked at again."""
+    """What is to change about one order."""
 
+    context: OrderContext
+    facts: ReferenceFacts
     link: ContactLink | None
-    """The link as it should be; None where there is none, or none that counts."""
+    """The link by today's facts; None without a current link."""
     ends: Mapping[str, HoldState]
-    """What becomes of the actions that wait, by their job: FIRING or DROPPED."""
+    """FIRING or DROPPED for each waiting action that ends, by its job."""
+
+    @property
+    def order_id(self) -> str:
+        return self.context.order_id
+
+    @property
+    def order_deleted(self) -> bool:
+        return self.context.stored is None
+
+    @property
+    def healed(self) -> bool:
+        return self.link is not None and self.link != self.context.link
+
+    @property
+    def changes_anything(self) -> bool:
+        link_is_orphaned = self.order_deleted and self.context.link is not None
+        return self.healed or link_is_orphaned or bool(self.ends)
+
+    @property
+    def still_missing(self) -> tuple[Missing, ...] | None:
+        """What the order lacks; None before its event was handled: nothing is known of it yet."""
+        if self.link is None:
+            return () if self.order_deleted else None
+        return self.link.missing
+
+    @property
+    def newly_missing(self) -> set[Missing]:
+        """What it lacks and did not before: a missing contact may have become ambiguous."""
+        before = self.context.link.missing if self.context.link else ()
+        return set(self.still_missing or ()) - set(before)
+
+    def ending(self, end: HoldState) -> list[HeldAction]:
+        return [it for it in self.context.held_actions if self.ends.get(it.job_id) is end]
+
+    def action_message(self, held: HeldAction, order: LiveOrder | Tombstone | None) -> bytes | None:
+        """Return *held* as it is to be published; None if *order* has changed since."""
+        link = self.link
+        if link is None or link.contact_id is None or not isinstance(order, LiveOrder):
+            return None
+        if order.contact_version != held.contact_version:
+            return None
+        contact = self.facts.contact(link.contact_id)
+        return order_action(held.job_id, held.action, order.view(), contact).to_json()
 
 
-def reconcile(found: OrderContext, facts: ReferenceFacts, now: datetime) -> Reconciliation:
-    """Return what becomes of an order by today's facts."""
-    link = current_link(found)
-    fresh = healed_link(link, found.stored, facts) if link and found.stored else None
-    linked = fresh is not None and fresh.contact_id is not None
-    decided = {it.job_id: _end(it, found, now, linked=linked) for it in found.held}
+def reference_keys_of_orders(contexts: Iterable[OrderContext], keys: ContactKeys) -> ReferenceKeys:
+    """Return the references that reconciling these orders needs."""
+    contacts: set[str] = set()
+    missing: dict[str, set[str]] = {ARTICLE_MISSING: set(), STORE_MISSING: set()}
+    for it in contexts:
+        link = current_link(it.stored, it.link)
+        if link is None or it.stored is None:
+            continue
+        if link.contact_id is None:
+            contacts.add(keys.lookup_key(it.stored.contact))
+        elif it.held_actions:
+            contacts.add(id_key(link.contact_id))
+        for reference in link.missing:
+            missing.get(reference.code, set()).add(reference.reference)
+    articles, stores = missing[ARTICLE_MISSING], missing[STORE_MISSING]
+    return ReferenceKeys(frozenset(contacts), frozenset(articles), frozenset(stores))
+
+
+def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Reconciliation:
+    """Return what is to change about an order by today's facts."""
+    stored, link = context.stored, current_link(context.stored, context.link)
+    if link is not None and stored is not None:
+        link = healed_link(link, stored, facts)
+    linked = link is not None and link.contact_id is not None
+    ends = {it.job_id: _end(it, context, now, linked=linked) for it in context.held_actions}
     return Reconciliation(
-        fresh, {job_id: end for job_id, end in decided.items() if end is not None}
+        context, facts, link, {job_id: end for job_id, end in ends.items() if end is not None}
     )
 
 
-def current_link(found: OrderContext) -> ContactLink | None:
-    """Return the link if it is of the order as it was last registered or replaced."""
-    link, stored = found.link, found.stored
-    if link is None or stored is None or link.contact_version != stored.contact_version:
-        return None
-    return link
-
-
-def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
+def _end(
+    held: HeldAction, context: OrderContext, now: datetime, *, linked: bool
+) -> HoldState | None:
     """
-    Return *link* without what isn't missing any more.
+    Return how a held action ends now; None if it goes on waiting, or ended before.
 
-    It only ever gets better: an order that was linked stays linked to that contact, and an
-    article that is deleted later is missed by later orders only.
-    """
-    contact_id = link.contact_id
-    left: list[tuple[Missing, str]] = []
-    for lacking, key in zip(link.missing, link.waits_for, strict=True):
-        if lacking.code not in CONTACT_CODES:
-            known = facts.articles if lacking.code == ARTICLE_MISSING else facts.stores
-            left += [] if lacking.reference in known else [(lacking, key)]
-        elif isinstance(found := facts.contact_of(stored.contact), str):
-            left.append((Missing(code=found, reference=lacking.reference), key))
-        else:
-            contact_id = found.contact_id
-    return replace(
-        link,
-        contact_id=contact_id,
-        missing=tuple(missing for missing, _ in left),
-        waits_for=tuple(key for _, key in left),
-    )
-
-
-def _end(held: HeldAction, found: OrderContext, now: datetime, *, linked: bool) -> HoldState | None:
-    """
-    Return what becomes of an action that waits, if anything.
-
-    It is dropped when its order was deleted, replaced or cancelled after it, or asked for the
-    same action again, or when its window is over; else it fires once the order has its contact.
+    It is dropped if its order was deleted, replaced or cancelled after it, or requested the same
+    action again, or if its window is over; otherwise it fires once the order has its contact.
     """
     if not held.waits:
         return None
-    if _outdated(held, found.stored) or _repeated(held, found.asked) or held.until <= now:
+    if (
+        _is_outdated(held, context.stored)
+        or _is_repeated(held, context.requested)
+        or held.until <= now
+    ):
         return HoldState.DROPPED
     return HoldState.FIRING if linked else None
 
 
-def _outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
+def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
     if stored is None or stored.contact_version != held.contact_version:
         return True
     return stored.cancelled_since is not None and stored.cancelled_since > held.version
 
 
-def _repeated(held: HeldAction, asked: Collection[RequestedAction]) -> bool:
-    return any(it.version > held.version and _same(it.action, held.action) for it in asked)
+def _is_repeated(held: HeldAction, requested: Collection[RequestedAction]) -> bool:
+    return any(it.version > held.version and _is_same(it.action, held.action) for it in requested)
 
 
-def _same(one: ActionRequest, other: ActionRequest) -> bool:
-    """Return whether both ask for the same; custom actions are told apart by their data."""
+def _is_same(one: ActionRequest, other: ActionRequest) -> bool:
+    """Return whether both request the same; custom actions are distinguished by their data."""
     if one.action is not other.action:
         return False
     return one.action is not ActionName.CUSTOM or one.data == other.data
 
 
-def in_command_order(held: Iterable[HeldAction]) -> list[HeldAction]:
+def in_command_order(held_actions: Iterable[HeldAction]) -> list[HeldAction]:
     """Return held actions in the order in which their commands were applied."""
-    return sorted(held, key=lambda it: (it.order_id, it.version))
+    return sorted(held_actions, key=lambda it: (it.order_id, it.version))

@@ -1,0 +1,165 @@
+"""Events that are handled together: the state they are decided from, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from enricher.domain.commitments import apply_commitment
+from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.erasure import ContactKeyClaim
+from enricher.domain.model import (
+    ENRICHABLE,
+    LINKING,
+    Commitment,
+    ContactLink,
+    DecidedEvent,
+    HoldWindow,
+    OrderLifetime,
+    ReceivedEvent,
+    StoredOrder,
+)
+from enricher.domain.references import ReferenceFacts, ReferenceKeys
+from enricher.domain.rules import decide
+from order_contracts.events import EventType
+from order_contracts.job import Action, Enrichment
+from order_runtime.documents.document import Document
+from order_runtime.documents.erasures import id_key
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """How far the jobs of a batch are, by job id."""
+
+    enrichments: Mapping[str, Document]
+    """The enrichment of those whose event was handled: all its other effects came before it."""
+    commitments: Mapping[str, Commitment]
+    """The commitment of those whose event was handled in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSnapshot:
+    """What is stored of the orders and jobs that a batch names, by id."""
+
+    orders: Mapping[str, StoredOrder]
+    links: Mapping[str, ContactLink]
+    jobs: JobProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events in their order, with everything that was read for them and decided about them."""
+
+    events: Sequence[ReceivedEvent]
+    snapshot: BatchSnapshot
+    facts: ReferenceFacts
+    claims: Sequence[ContactKeyClaim]
+    erased: Mapping[OrderLifetime, datetime]
+    """The orders that belong to an erased contact, with the time of the erasure."""
+    decided: Sequence[DecidedEvent] = ()
+
+    @property
+    def new_links(self) -> list[ContactLink]:
+        return [it.decision.link for it in self.decided if it.decision.link is not None]
+
+
+def reference_keys_of_events(
+    events: Iterable[ReceivedEvent], snapshot: BatchSnapshot, keys: ContactKeys
+) -> ReferenceKeys:
+    """Return the references that the decisions on *events* may need."""
+    committed = (it.contact_id for it in snapshot.jobs.commitments.values())
+    contacts = {id_key(contact_id) for contact_id in committed if contact_id is not None}
+    # A stored order may name another contact by now than its event does; claims need that one.
+    contacts.update(keys.lookup_key(it.contact) for it in snapshot.orders.values())
+    articles: set[str] = set()
+    stores: set[str] = set()
+    for it in events:
+        order, link = it.event.order, snapshot.links.get(it.event.order_id)
+        if order is None or it.kind not in ENRICHABLE:
+            continue
+        contacts.add(keys.lookup_key(order.contact))
+        if link is not None and link.contact_id is not None:
+            contacts.add(id_key(link.contact_id))
+        if it.kind in LINKING:
+            articles.update(line.sku for line in order.line_items.items)
+            stores.update(filter(None, [order.external_store_id]))
+    return ReferenceKeys(frozenset(contacts), frozenset(articles), frozenset(stores))
+
+
+def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
+    """Return *batch* with its decisions, in the order of its events."""
+    snapshot = without_erased_orders(batch)
+    links = dict(snapshot.links)
+    decided: list[DecidedEvent] = []
+    for event in undecided_events(batch.events, snapshot.jobs):
+        order_id = event.event.order_id
+        stored, link = snapshot.orders.get(order_id), links.get(order_id)
+        it = replace(event, commitment=snapshot.jobs.commitments.get(event.event.job_id))
+        decision = decide(it, stored, link, batch.facts, window)
+        decision = apply_commitment(it, decision, link, batch.facts, window)
+        if decision.link is not None:
+            links[order_id] = decision.link  # for the order's later events
+        decided.append(DecidedEvent(it, decision))
+    return replace(batch, decided=decided)
+
+
+def undecided_events(events: Iterable[ReceivedEvent], jobs: JobProgress) -> list[ReceivedEvent]:
+    """
+    Return the events whose jobs have no enrichment yet, each once.
+
+    An event that was announced again may be in the batch twice, with other events of its order
+    between: a second decision could contradict the first.
+    """
+    first: dict[tuple[str, EventType], ReceivedEvent] = {}
+    for it in events:
+        if it.event.job_id not in jobs.enrichments:
+            first.setdefault((it.event.job_id, it.kind), it)
+    return list(first.values())
+
+
+def without_erased_orders(batch: Batch) -> BatchSnapshot:
+    """
+    Return the batch's snapshot as if the orders of erased contacts were deleted already.
+
+    Nothing is fired for an erased contact any more, whatever the commitment. The actions that an
+    order requested while it was another contact's keep theirs.
+    """
+    snapshot, since = batch.snapshot, {it.order_id: it.contact_since for it in batch.erased}
+    orders = {order_id: it for order_id, it in snapshot.orders.items() if order_id not in since}
+    jobs_of_erased = {
+        it.event.job_id
+        for it in batch.events
+        if it.event.order_id in since
+        and (it.event.version is None or it.event.version >= since[it.event.order_id])
+    }
+    committed = snapshot.jobs.commitments
+    dropped = dict.fromkeys(committed.keys() & jobs_of_erased, Commitment(Action.DROPPED))
+    jobs = replace(snapshot.jobs, commitments={**committed, **dropped})
+    return replace(snapshot, orders=orders, jobs=jobs)
+
+
+def orders_to_reconcile(batch: Batch) -> list[str]:
+    """
+    Return the orders that may lack something or be deleted.
+
+    Those of events that were handled before are among them: the process that handled them may
+    have died before it reconciled their orders.
+    """
+    incomplete = {it.received.event.order_id for it in batch.decided if it.decision.incomplete}
+    return list(incomplete | {it.event.order_id for it in batch.events if _may_be_due(it, batch)})
+
+
+def _may_be_due(received: ReceivedEvent, batch: Batch) -> bool:
+    """Return whether an event's order may have to be reconciled, by what was stored before."""
+    event = received.event
+    link = batch.snapshot.links.get(event.order_id)
+    enrichment = batch.snapshot.jobs.enrichments.get(event.job_id, {})
+    repeated = link is not None and link.contact_version == event.version
+    return (
+        received.kind is EventType.DELETED
+        or (link is not None and bool(link.waits_for))
+        or (received.kind is EventType.REPLACED and repeated)
+        or enrichment.get("state") == Enrichment.CONTACT_MISSING
+        or enrichment.get("action") == Action.HELD
+    )

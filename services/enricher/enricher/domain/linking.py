@@ -1,0 +1,92 @@
+"""Links: made when an order is registered or replaced, healed when missing references arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from enricher.domain.contact_matching import CONTACT_AMBIGUOUS, CONTACT_MISSING, KnownContact
+from enricher.domain.model import ContactLink, StoredOrder
+from enricher.domain.references import ReferenceFacts, article_key, store_key
+from order_contracts.events import Missing, OrderEnriched
+from order_contracts.order import Order
+
+ARTICLE_MISSING: Final = "ArticleMissing"
+STORE_MISSING: Final = "StoreMissing"
+CONTACT_CODES: Final = frozenset({CONTACT_MISSING, CONTACT_AMBIGUOUS})
+MISSING_CODES: Final = CONTACT_CODES | {ARTICLE_MISSING, STORE_MISSING}
+"""What an order may lack; an entry of the log stays open for as long as the order lacks it."""
+
+
+def new_link(order: Order, job_id: str, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
+    """Return the link of an order that was registered or replaced by the job *job_id*."""
+    contact = facts.contact_of(order.contact)
+    missing = list(_missing_references(order, facts))
+    return ContactLink(
+        order_id=order.order_id,
+        job_id=job_id,
+        contact_version=stored.contact_version,
+        contact_id=contact.contact_id if isinstance(contact, KnownContact) else None,
+        registered_at=stored.registered_at,
+        missing=tuple(it for it, _ in missing),
+        waits_for=tuple(key for _, key in missing),
+    )
+
+
+def _missing_references(order: Order, facts: ReferenceFacts) -> Iterator[tuple[Missing, str]]:
+    """Yield each reference of *order* that does not exist, with the key that it waits for."""
+    contact = facts.contact_of(order.contact)
+    if isinstance(contact, str):
+        # The reference is the key's type, never the key: that may be personal data.
+        missing = Missing(code=contact, reference=order.contact.match_key_type)
+        yield missing, facts.keys.lookup_key(order.contact)
+    for sku in dict.fromkeys(item.sku for item in order.line_items.items):
+        if sku not in facts.articles:
+            yield Missing(code=ARTICLE_MISSING, reference=sku), article_key(sku)
+    store = order.external_store_id
+    if store is not None and store not in facts.stores:
+        yield Missing(code=STORE_MISSING, reference=store), store_key(store)
+
+
+def current_link(stored: StoredOrder | None, link: ContactLink | None) -> ContactLink | None:
+    """Return *link* if it was made at the order's last registration or replacement."""
+    if link is None or stored is None or link.contact_version != stored.contact_version:
+        return None
+    return link
+
+
+def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
+    """
+    Return *link* without the references that exist by now.
+
+    A link only improves: an order that was linked stays linked to that contact, and an article
+    that is deleted later is missing only from later orders.
+    """
+    contact_id = link.contact_id
+    left: list[tuple[Missing, str]] = []
+    for missing, key in zip(link.missing, link.waits_for, strict=True):
+        if missing.code not in CONTACT_CODES:
+            existing = facts.articles if missing.code == ARTICLE_MISSING else facts.stores
+            left += [] if missing.reference in existing else [(missing, key)]
+        elif isinstance(contact := facts.contact_of(stored.contact), str):
+            left.append((Missing(code=contact, reference=missing.reference), key))
+        else:
+            contact_id = contact.contact_id
+    return replace(
+        link,
+        contact_id=contact_id,
+        missing=tuple(it for it, _ in left),
+        waits_for=tuple(key for _, key in left),
+    )
+
+
+def order_enriched(link: ContactLink) -> OrderEnriched:
+    """Return the message that announces *link*."""
+    return OrderEnriched.model_construct(
+        job_id=link.job_id,
+        order_id=link.order_id,
+        version=link.contact_version,
+        contact_id=link.contact_id,
+        missing=link.missing,
+    )

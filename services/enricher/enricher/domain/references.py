@@ -1,0 +1,162 @@
+"""Reference data (contacts, articles, stores): the keys orders wait for, records and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from enricher.domain.contact_matching import Candidates, ContactKeys, KnownContact, match_contact
+from order_contracts import topics
+from order_contracts.decoding import Invalid, read_announced
+from order_contracts.errors import FieldError
+from order_contracts.order import ContactKey
+from order_contracts.reference import Article, Contact, Store
+from order_runtime.documents.document import Document
+from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
+from order_runtime.kafka.records import Record
+
+FORMER_KEYS: Final = "formerKeys"
+"""The field with the keys that a contact had before; see `changed_keys`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceKeys:
+    """The references that are to be looked up: contact keys, skus and store ids."""
+
+    contacts: frozenset[str] = frozenset()
+    articles: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFacts:
+    """The contacts, articles and stores that exist, of those that were looked up."""
+
+    contacts: Candidates
+    articles: frozenset[str]
+    stores: frozenset[str]
+    keys: ContactKeys
+
+    def contact_of(self, order: ContactKey) -> KnownContact | str:
+        """Return the one contact that an order's key matches, else the code of the reason."""
+        return match_contact(order, self.contacts.get(self.keys.lookup_key(order), ()))
+
+    def contact(self, contact_id: str) -> KnownContact:
+        """Return a contact by its id; without a language if it was deleted."""
+        found = self.contacts.get(id_key(contact_id), ())
+        return next(iter(found), KnownContact(contact_id))
+
+
+def article_key(sku: str) -> str:
+    return f"Article:{sku}"
+
+
+def store_key(external_store_id: str) -> str:
+    return f"Store:{external_store_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceKind:
+    """How the records of one reference topic are kept."""
+
+    document: Callable[[bytes, ContactKeys], Document]
+    """From a record's value to its document, without its position."""
+    key: Callable[[str], str] | None = None
+    """From an id to the key that orders wait for; None: the documents hold the keys themselves."""
+
+
+def _contact(raw: bytes, keys: ContactKeys) -> Document:
+    contact = read_announced(Contact, raw)
+    return {
+        "_id": keys.hashed(id_key(contact.contact_id)),
+        "contactId": contact.contact_id,
+        "keys": list(keys.all_of(contact)),
+        "contactType": contact.contact_type,
+        "language": contact.language,
+    }
+
+
+def _article(raw: bytes, _: ContactKeys) -> Document:
+    article = read_announced(Article, raw)
+    return {"_id": article.sku, "articleNumber": article.article_number, "name": article.name}
+
+
+def _store(raw: bytes, _: ContactKeys) -> Document:
+    store = read_announced(Store, raw)
+    return {"_id": store.external_store_id, "name": store.name}
+
+
+REFERENCE_KINDS: Final[Mapping[str, ReferenceKind]] = MappingProxyType(
+    {
+        topics.CONTACTS.name: ReferenceKind(_contact),
+        topics.ARTICLES.name: ReferenceKind(_article, article_key),
+        topics.STORES.name: ReferenceKind(_store, store_key),
+    }
+)
+"""By the name of the topic."""
+
+
+def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Document:
+    """
+    Return the document of *record*; raises Invalid.
+
+    A tombstone has a document too, so that an older record can't restore what was deleted. The
+    `_id` of a contact is a keyed hash: its tombstone must not say who was deleted.
+    """
+    key = _record_key(record)
+    kind = REFERENCE_KINDS[record.topic]
+    identity = keys.hashed(id_key(key)) if kind.key is None else key
+    position = {
+        "at": record.at,
+        "topic": topic_id,
+        "partition": record.partition,
+        "offset": record.offset,
+    }
+    if record.value is None:
+        expiry = {"expireAt": record.at + ERASURE_RETENTION} if kind.key is None else {}
+        return {"_id": identity, "deletedAt": record.at, "position": position, **expiry}
+    document = kind.document(record.value, keys)
+    if document.get("contactId", document["_id"]) != key:
+        raise _malformed("The key must be the id in the value")
+    present = {name: value for name, value in document.items() if value is not None}
+    return {**present, "position": position}
+
+
+def _record_key(record: Record) -> str:
+    try:
+        key = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        raise _malformed("The key must be UTF-8 text") from None
+    if not key:
+        raise _malformed("The key is missing")
+    return key
+
+
+def _malformed(message: str) -> Invalid:
+    return Invalid((FieldError(pointer="", code="Malformed", message=message),))
+
+
+def changed_keys(topic: str, document: Document) -> set[str]:
+    """Return the keys, present and former, of *document*: orders that wait for one are affected."""
+    key = REFERENCE_KINDS[topic].key
+    own = () if key is None else (key(document["_id"]),)
+    return {*own, *document.get("keys", ()), *document.get(FORMER_KEYS, ())}
+
+
+def split_at_deletions(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Yield *records* in runs: a tombstone shares its run with no other record of its key."""
+    run: list[Record] = []
+    seen: set[bytes | None] = set()
+    deleted: set[bytes | None] = set()
+    for record in records:
+        if record.key in deleted or (record.value is None and record.key in seen):
+            yield run
+            run, seen, deleted = [], set(), set()
+        run.append(record)
+        seen.add(record.key)
+        if record.value is None:
+            deleted.add(record.key)
+    if run:
+        yield run
