@@ -1,4 +1,4 @@
-"""Takes actions from Kafka into the deliveries: recorded first, committed last."""
+"""Consumes `orders.actions`: actions are recorded as deliveries before offsets are committed."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """What Kafka gives us, told on at once."""
+    """Passes the assigned partitions on, at each rebalance."""
 
-    def __init__(self, tell: Callable[[Collection[int]], None]) -> None:
-        self._tell = tell
+    def __init__(self, assign: Callable[[Collection[int]], None]) -> None:
+        self._assign = assign
         self.ready = False
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        del revoked  # all of them, in this protocol
-        self._tell(())
+        del revoked  # in this protocol it is all of them
+        self._assign(())
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        partitions = sorted(place.partition for place in assigned)
-        self._tell(partitions)
+        partitions = sorted(topic_partition.partition for topic_partition in assigned)
+        self._assign(partitions)
         self.ready = True
         log().info("partitions assigned", partitions=partitions)
 
 
 class ActionRecorder:
-    """Records batches: deliveries for what can be read, dead letters for the rest."""
+    """Turns records into deliveries, or into dead letters where they can't be read."""
 
     def __init__(
         self, deliveries: DeliveryStore, publisher: Publisher, recorded: Callable[[], None]
@@ -68,30 +68,30 @@ class ActionRecorder:
         self._recorded = recorded
 
     async def record(self, records: Sequence[Record], now: datetime) -> None:
-        """Return when all of it is durable; to do it twice is harmless."""
-        read = [decode_action(record) for record in records]
-        actions = [item for item in read if isinstance(item, ReceivedAction)]
+        """Return when deliveries and dead letters are durable; idempotent."""
+        decoded = [decode_action(record) for record in records]
+        actions = [item for item in decoded if isinstance(item, ReceivedAction)]
         if actions:
             await retry_transient(lambda: self._deliveries.record(actions, now))
             metrics.RECORDED.inc(len(actions))
             self._recorded()
-        unreadable = [item for item in read if isinstance(item, UnreadableAction)]
+        unreadable = [item for item in decoded if isinstance(item, UnreadableAction)]
         if unreadable:
-            await self._bury(unreadable)
+            await self._publish_dead_letters(unreadable)
 
-    async def _bury(self, unreadable: Sequence[UnreadableAction]) -> None:
+    async def _publish_dead_letters(self, unreadable: Sequence[UnreadableAction]) -> None:
         for record, reason in ((item.record, item.reason) for item in unreadable):
             letter = dead_letter(record, service=TRIGGER, code="ValidationFailed", reason=reason)
-            await self._publisher.publish(letter)  # one at a time, because they may be large
+            await self._publisher.publish(letter)  # one at a time: it may be large
             metrics.UNREADABLE.inc()
-            place = {"partition": record.partition, "offset": record.offset}
-            log().warning("unreadable action", **place, reason=reason)
+            where = {"partition": record.partition, "offset": record.offset}
+            log().warning("unreadable action", **where, reason=reason)
 
 
 async def consume(
     kafka: str, instance: str, assignment: Assignment, recorder: ActionRecorder, stop: asyncio.Event
 ) -> None:
-    """Run until *stop*; raises OffsetsLost, and whatever nobody knows how to wait out."""
+    """Run until *stop*; raises OffsetsLost, and errors that don't pass by waiting."""
     async with _consumer(kafka, instance, assignment) as consumer:
         while not stop.is_set():
             try:
@@ -104,9 +104,11 @@ async def consume(
             records = [from_aiokafka(item) for batch in found.values() for item in batch]
             if not records:
                 continue
-            # Effects first, offsets last: swapped, a crash in between would lose actions.
+            # Record first, commit last: in the other order a crash in between would lose actions.
             await recorder.record(records, datetime.now(UTC))
-            await _commit(consumer, {place: batch[-1].offset + 1 for place, batch in found.items()})
+            await _commit(
+                consumer, {source: batch[-1].offset + 1 for source, batch in found.items()}
+            )
 
 
 @asynccontextmanager
@@ -119,11 +121,11 @@ async def _consumer(
         group_id=TRIGGER,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        # A topic that is deleted is left; one that is made anew is met within this time.
+        # Within this time a deleted topic is dropped, and a topic that is created again is found.
         metadata_max_age_ms=30_000,
         session_timeout_ms=10_000,
-        heartbeat_interval_ms=1_000,  # by which members learn that one came or left
-        # While MongoDB is away a batch waits, and the group must not take that for death.
+        heartbeat_interval_ms=1_000,  # by which members learn of a rebalance
+        # While MongoDB is away a batch waits; the member must not be expelled for it.
         max_poll_interval_ms=DAY_MS,
         retry_backoff_ms=500,
         rebalance_timeout_ms=30_000,
@@ -145,7 +147,7 @@ async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
     try:
         await consumer.commit(offsets)
     except (CommitFailedError, IllegalStateError) as error:
-        # Another worker has them now: it meets the same ids.
+        # After a rebalance another worker reads these records again; recording is idempotent.
         log().warning("offsets not committed", reason=type(error).__name__)
     except KafkaError as error:
         await _wait_out(error)
