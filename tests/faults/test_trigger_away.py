@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from action_trigger.adapters.rate_limiter import BURST
-from action_trigger.app.endpoint_queue import MAX_IN_FLIGHT
+from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
 from support.builders.bodies import contact_body, matching, order_body
 from support.harness.dispatch_harness import (

@@ -1,4 +1,4 @@
-"""The dispatcher and the announcer on a real MongoDB and a real, badly behaved HTTP server."""
+"""Dispatcher and outcome publisher on a real MongoDB and an HTTP server that misbehaves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
-from action_trigger.app.endpoint_queue import MAX_IN_FLIGHT, MAX_QUEUED, QueuedDelivery
+from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
+from action_trigger.app.endpoint_queue import MAX_QUEUED, QueuedDelivery
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.domain.circuit_breaker import THRESHOLD
 from action_trigger.domain.delivery import EndedDelivery
@@ -46,7 +47,7 @@ async def harness(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
 
 
 async def test_an_endpoint_that_hangs_does_not_slow_the_others(harness: DispatchHarness) -> None:
-    """More than a whole hand hangs, so that waiting behind it would be seen."""
+    """More than a whole queue hangs, so that waiting behind it would show."""
     harness.webhook_endpoint.hangs = True
     await harness.record(*received_actions(MAX_QUEUED + 50, ActionName.CUSTOM))
     await harness.record(*received_actions(200))
@@ -72,7 +73,7 @@ async def test_a_timeout_is_recorded_and_tried_again(harness: DispatchHarness) -
         (delivery,) = await harness.deliveries.pending_of([one.order_id])
         return delivery.attempts == 1
 
-    async with harness.run_dispatcher(config=harness.config(patience=0.3)):
+    async with harness.run_dispatcher(config=harness.config(timeout=0.3)):
         await eventually(tried)
         harness.webhook_endpoint.hangs = False
         await harness.wait_for_states({"delivered": 1})
@@ -101,19 +102,19 @@ async def test_a_redirect_is_not_followed_and_an_answer_is_kept_without_secrets(
     assert "open-sesame" not in str(attempts)
 
 
-async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
+async def test_a_410_disables_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
     harness: DispatchHarness,
 ) -> None:
     harness.webhook_endpoint.status = 410
     gone, queued = received_actions(2)
     await harness.record(gone)
 
-    async def shut() -> bool:
+    async def disabled() -> bool:
         found = await harness.mongo[harness.database][ENDPOINTS].find_one({"_id": "default"})
         return found is not None and (found.get("state"), found.get("by")) == ("disabled", "410")
 
     async with harness.run_dispatcher():
-        await eventually(shut)
+        await eventually(disabled)
         harness.webhook_endpoint.status = 204
         await harness.record(queued, *received_actions(1, ActionName.CUSTOM))
         await harness.wait_for_states({"pending": 2, "delivered": 1})
@@ -125,7 +126,7 @@ async def test_a_410_shuts_the_endpoint_and_keeps_its_queue_until_it_is_enabled(
     assert document["scheduled"] == 0
 
 
-async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(
+async def test_a_paused_endpoint_is_heeded_also_for_what_is_queued_already(
     harness: DispatchHarness,
 ) -> None:
     harness.webhook_endpoint.hangs = True
@@ -137,7 +138,7 @@ async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(
     async with harness.run_dispatcher():
         await eventually(all_busy)
         await harness.set_endpoint_state("Custom", PAUSED)
-        await eventually(lambda: _told("endpoint_enabled", "Custom", 0))
+        await eventually(lambda: _gauge_is("endpoint_enabled", "Custom", 0))
         harness.webhook_endpoint.hangs = False
         harness.webhook_endpoint.released.set()
         await harness.wait_for_states({"delivered": MAX_IN_FLIGHT, "pending": 20})
@@ -145,11 +146,11 @@ async def test_a_paused_endpoint_is_heeded_also_for_what_is_in_hand_already(
         await harness.wait_for_states({"delivered": MAX_IN_FLIGHT + 20})
 
 
-async def _told(name: str, endpoint: str, value: float) -> bool:
+async def _gauge_is(name: str, endpoint: str, value: float) -> bool:
     return gauge(name, endpoint) == value
 
 
-async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answers(
+async def test_a_dead_endpoint_uses_few_attempts_and_is_used_again_when_it_answers(
     harness: DispatchHarness,
 ) -> None:
     harness.webhook_endpoint.status = 503
@@ -157,14 +158,14 @@ async def test_a_dead_endpoint_burns_few_attempts_and_is_used_again_when_it_answ
     await harness.record(*received_actions(300), at=began)
 
     async with harness.run_dispatcher(clock=lambda: began + waited) as dispatcher:
-        await eventually(lambda: _told("circuit_open", "default", 1))
+        await eventually(lambda: _gauge_is("circuit_open", "default", 1))
         await eventually(lambda: _seen(harness, THRESHOLD))
-        burnt = harness.webhook_endpoint.posts.total()
-        assert burnt <= THRESHOLD + MAX_IN_FLIGHT
+        used = harness.webhook_endpoint.posts.total()
+        assert used <= THRESHOLD + MAX_IN_FLIGHT
         for probe in range(1, 4):
             waited = timedelta(seconds=31 * probe)
             dispatcher.wake()
-            await eventually(lambda: _seen(harness, burnt + probe))  # noqa: B023
+            await eventually(lambda: _seen(harness, used + probe))  # noqa: B023
         harness.webhook_endpoint.status = 204
         waited = timedelta(minutes=10)
         dispatcher.wake()
@@ -185,7 +186,7 @@ async def test_what_waits_behind_a_dead_endpoint_for_75_hours_fails_for_good(
     await harness.record(*received_actions(60), at=began)
 
     async with harness.run_dispatcher(clock=lambda: began + waited) as dispatcher:
-        await eventually(lambda: _told("circuit_open", "default", 1))
+        await eventually(lambda: _gauge_is("circuit_open", "default", 1))
         await eventually(lambda: _seen(harness, THRESHOLD))
         waited = RETRY_PERIOD + timedelta(minutes=1)
         dispatcher.wake()  # a probe, which fails too
@@ -245,7 +246,7 @@ async def _all(harness: DispatchHarness) -> int:
     return (await harness.states()).total()
 
 
-async def test_what_is_erased_while_it_waits_in_hand_is_not_sent(harness: DispatchHarness) -> None:
+async def test_what_is_erased_while_it_is_queued_is_not_sent(harness: DispatchHarness) -> None:
     items = received_actions(5)
     config = harness.config().replace("[default]", "[default]\nrate = 1")
     everything = harness.mongo[harness.database][ACTION_DELIVERIES]
@@ -293,19 +294,19 @@ async def test_nothing_is_sent_while_another_holds_the_lease(harness: DispatchHa
     assert set(harness.webhook_endpoint.posts.values()) == {1}
 
 
-class Doubting:
-    """A courier that finds the lease too short, once, and renewed when it is asked again."""
+class HoldsBackOnce:
+    """An attempt runner that finds the lease too short once, and renewed the next time."""
 
     def __init__(self, attempt_runner: AttemptRunner) -> None:
         self._attempt_runner = attempt_runner
-        self._doubts = True
+        self._holds_back = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attempt_runner, name)
 
     async def deliver(self, item: QueuedDelivery) -> Any:
-        if self._doubts:
-            self._doubts = False
+        if self._holds_back:
+            self._holds_back = False
             return HeldBack()
         return await self._attempt_runner.deliver(item)
 
@@ -313,13 +314,13 @@ class Doubting:
 async def test_nothing_overtakes_what_was_held_back_for_a_moment(harness: DispatchHarness) -> None:
     items = actions_of_one_order(3)
     await harness.record(*items)
-    async with harness.run_dispatcher(wrapped=lambda it: cast("AttemptRunner", Doubting(it))):
+    async with harness.run_dispatcher(wrapped=lambda it: cast("AttemptRunner", HoldsBackOnce(it))):
         await harness.wait_for_states({"delivered": 3}, 10)
     assert list(harness.webhook_endpoint.posts) == [item.action_id for item in items]
 
 
-async def test_a_worker_that_told_too_late_takes_nothing_back(harness: DispatchHarness) -> None:
-    """It slept with a failure to tell of; meanwhile that was replayed, and told as delivered."""
+async def test_a_worker_that_announces_too_late_undoes_nothing(harness: DispatchHarness) -> None:
+    """It slept with a failure to announce, which was meanwhile replayed and delivered."""
     (one,) = received_actions(1)
     database = harness.mongo[harness.database]
     await database[JOBS].insert_one({"_id": one.job_id, "operation": "RegisterOrder"})
@@ -327,7 +328,7 @@ async def test_a_worker_that_told_too_late_takes_nothing_back(harness: DispatchH
     harness.webhook_endpoint.status = 400
     async with harness.run_dispatcher():
         await harness.wait_for_states({"failed": 1})
-    slept = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10)]
+    stale = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10)]
     broker = Broker()
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
@@ -340,7 +341,7 @@ async def test_a_worker_that_told_too_late_takes_nothing_back(harness: DispatchH
     await outcome_publisher.tell()
 
     late = OutcomePublisher(
-        harness.mongo, harness.database, _remembering(slept), broker, lambda: PARTITIONS
+        harness.mongo, harness.database, _remembering(stale), broker, lambda: PARTITIONS
     )
     await late.tell()
 
@@ -350,28 +351,28 @@ async def test_a_worker_that_told_too_late_takes_nothing_back(harness: DispatchH
     assert await database[INTEGRATION_LOG].count_documents({"resolvedAt": {"$exists": False}}) == 0
 
 
-def _remembering(settled: Sequence[EndedDelivery]) -> DeliveryStore:
-    return cast("DeliveryStore", Remembering(settled))
+def _remembering(ended: Sequence[EndedDelivery]) -> DeliveryStore:
+    return cast("DeliveryStore", Remembering(ended))
 
 
 class Remembering:
     """Deliveries as a worker read them before it slept."""
 
-    def __init__(self, settled: Sequence[EndedDelivery]) -> None:
-        self._settled = settled
+    def __init__(self, ended: Sequence[EndedDelivery]) -> None:
+        self._ended = ended
 
     async def unannounced(self, _: Collection[int], __: int) -> Sequence[EndedDelivery]:
-        return self._settled
+        return self._ended
 
     async def original(self, _: str) -> None:
         return None
 
     async def announced(self, _: Sequence[EndedDelivery]) -> None:
-        """It would find them told already."""
+        """It would find them announced already."""
 
 
 class Broker:
-    """Takes records; once, it takes them and the process dies before it hears so."""
+    """Takes records; while deaf, the process dies before it learns that they were taken."""
 
     def __init__(self, *, deaf: bool = False) -> None:
         self.accepted: list[Outgoing] = []
@@ -386,7 +387,7 @@ class Broker:
             raise ConnectionAbortedError
 
 
-async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
+async def test_what_a_crash_left_unannounced_is_announced_again_under_the_same_id(
     harness: DispatchHarness,
 ) -> None:
     (one,) = received_actions(1)
@@ -410,10 +411,10 @@ async def test_what_a_crash_left_untold_is_told_again_under_the_same_id(
     assert job["delivery"]["state"] == "delivered"
 
 
-async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(
+async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_own(
     harness: DispatchHarness,
 ) -> None:
-    """Whoever drops ids it has seen must not lose the second failure."""
+    """A consumer that drops ids it has seen must not lose the second failure."""
     (one,) = received_actions(1)
     await harness.mongo[harness.database][JOBS].insert_one(
         {"_id": one.job_id, "operation": "TriggerOrderAction", "action": {}}
@@ -444,9 +445,11 @@ async def test_each_end_of_a_replayed_delivery_is_told_under_an_id_of_its_own(
         await tell()
     assert stages == ["failed", "pending", "failed", "pending", "delivered", "pending"]
     assert open_entries == [1, 1, 1, 1, 0, 0]
-    told = [outgoing_headers(item) for item in broker.accepted if item.topic == "orders.deliveries"]
-    assert len({headers["ce_id"] for headers in told}) == 3
-    assert told[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
+    announced = [
+        outgoing_headers(item) for item in broker.accepted if item.topic == "orders.deliveries"
+    ]
+    assert len({headers["ce_id"] for headers in announced}) == 3
+    assert announced[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
 
 
 async def test_a_duplicate_changes_nothing_of_what_is_there(harness: DispatchHarness) -> None:

@@ -1,4 +1,4 @@
-"""The dispatcher on a real MongoDB, and a real HTTP server that behaves as badly as it is told."""
+"""A dispatcher on a real MongoDB, which sends to an HTTP server that a test controls."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def now() -> datetime:
 
 
 def gauge(name: str, endpoint: str) -> float | None:
-    """Return what the action-trigger says of an endpoint."""
+    """Return the value of an endpoint's metric."""
     return REGISTRY.get_sample_value(f"ordermill_action_trigger_{name}", {"endpoint": endpoint})
 
 
 @dataclass(frozen=True)
 class DispatchHarness:
-    """A database of its own, and a trigger."""
+    """A database and a webhook endpoint for one test."""
 
     mongo: AsyncMongoClient[Document]
     database: str
@@ -82,7 +82,7 @@ class DispatchHarness:
         return Counter([item["state"] async for item in everything])
 
     async def attempts(self) -> int:
-        """Return how many attempts are recorded, of all deliveries."""
+        """Return the number of recorded attempts of all deliveries."""
         everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"attempts": 1})
         return sum([len(item["attempts"]) async for item in everything])
 
@@ -93,13 +93,13 @@ class DispatchHarness:
         await eventually(look, seconds)
 
     async def set_endpoint_state(self, name: str, state: str) -> None:
-        """Do to an endpoint what an operator does."""
+        """Change the state of an endpoint as an operator does."""
         await self.mongo[self.database][ENDPOINTS].update_one(
             {"_id": name}, {"$set": {"state": state, "since": now(), "by": "operator"}}, upsert=True
         )
 
-    def config(self, *, owner: str = "one", patience: float = 15) -> str:
-        return CONFIG.format(port=self.port, timeout=patience, owner=owner)
+    def config(self, *, owner: str = "one", timeout: float = 15) -> str:
+        return CONFIG.format(port=self.port, timeout=timeout, owner=owner)
 
     @asynccontextmanager
     async def run_dispatcher(
@@ -114,22 +114,22 @@ class DispatchHarness:
     ) -> AsyncIterator[Dispatcher]:
         """Run a dispatcher as the process does, until the body is done."""
         text = config or self.config(owner=owner)
-        said, stop = parse_endpoints(text), asyncio.Event()
-        leases = PartitionLeases(self.mongo, self.database, owner, said.longest_timeout)
+        parsed, stop = parse_endpoints(text), asyncio.Event()
+        leases = PartitionLeases(self.mongo, self.database, owner, parsed.longest_timeout)
         endpoint_states = EndpointStates(self.mongo, self.database)
         async with AsyncExitStack() as clean_up:
             http = await clean_up.enter_async_context(session(allow_private_addresses=True))
             queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
             endpoint_reload = EndpointReload(queues, {True: http}, leases, endpoint_states)
-            chance = Clock(clock, random.random)
+            attempt_clock = Clock(clock, random.random)
             attempt_runner = AttemptRunner(
-                self.deliveries, leases, endpoint_states, chance, lambda: None
+                self.deliveries, leases, endpoint_states, attempt_clock, lambda: None
             )
             dispatcher = Dispatcher(
                 self.deliveries, leases, endpoint_states, queues, wrapped(attempt_runner)
             )
             leases.assign(partitions)
-            await endpoint_reload.use(said)
+            await endpoint_reload.use(parsed)
             works = [
                 leases.keep(attempt_runner.busy, dispatcher.wake, stop),
                 endpoint_states.watch(dispatcher.endpoints_changed, stop),

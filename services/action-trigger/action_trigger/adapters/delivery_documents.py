@@ -1,8 +1,8 @@
 """
-A delivery at rest: its document, and what an attempt changes of it.
+The documents of deliveries, and the updates by which an attempt changes them.
 
-`contactId`, `body`, `record` and `attempts[].answer` may hold personal data, and nothing else
-here; what replays and erases is in `order_runtime.documents.deliveries`.
+Only `contactId`, `body`, `record` and `attempts[].answer` may hold personal data. The updates for
+replays and erasures are in `order_runtime.documents.deliveries`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
         "dueAt": now,
         "createdAt": now,
         "startedAt": now,
-        # For the dead letter, which holds the original bytes.
+        # For a dead letter, which has the original bytes.
         "record": {
             "topic": record.topic,
             "partition": record.partition,
@@ -56,13 +56,10 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
 
 
 def erased_delivery(item: ReceivedAction, now: datetime) -> Document:
-    """Return what is kept of an action whose contact was erased before it was recorded."""
-    kept = {
-        name: it
-        for name, it in new_delivery(item, now).items()
-        if name not in {"contactId", "record"}
-    }
-    return kept | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
+    """Return the document of an action whose contact was erased before it was recorded."""
+    document = new_delivery(item, now)
+    del document["contactId"], document["record"]
+    return document | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
 
 
 def _binary(value: bytes | None) -> Binary | None:
@@ -92,32 +89,32 @@ def pending_delivery_of(document: Document) -> PendingDelivery:
 
 def attempt_update(attempt: Attempt) -> UpdateOne:
     """
-    Set the attempt at its own index, so that a repeat after a lost answer adds no second.
+    Return the update that records an attempt: at its own index, so that it is idempotent.
 
-    A 410 is about the endpoint: the delivery waits for it with the schedule it had.
+    A 410 concerns the endpoint: the delivery stays due and its schedule doesn't advance.
     """
     delivery = attempt.delivery
-    tried: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "at": attempt.at,
         "outcome": type(attempt.outcome).__name__.lower(),
         "durationMs": round(attempt.duration.total_seconds() * 1000),
         "status": attempt.status,
-        "answer": attempt.answer,
+        "answer": attempt.excerpt,
     }
     fields = {
-        f"attempts.{delivery.attempts}": tried,
-        **_consequence(attempt.outcome, delivery.scheduled, attempt.at + attempt.duration),
+        f"attempts.{delivery.attempts}": entry,
+        **_outcome_fields(attempt.outcome, delivery.scheduled, attempt.at + attempt.duration),
     }
     return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
 
 
 def give_up_update(delivery: PendingDelivery, reason: str, now: datetime) -> UpdateOne:
-    """End a delivery without another attempt."""
-    fields = _consequence(Failed(reason), delivery.scheduled, now)
+    """Return the update that ends a delivery without another attempt."""
+    fields = _outcome_fields(Failed(reason), delivery.scheduled, now)
     return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
 
 
-def _consequence(outcome: AttemptOutcome, scheduled: int, now: datetime) -> dict[str, Any]:
+def _outcome_fields(outcome: AttemptOutcome, scheduled: int, now: datetime) -> dict[str, Any]:
     match outcome:
         case Retry(at):
             return {"scheduled": scheduled + 1, "dueAt": at}

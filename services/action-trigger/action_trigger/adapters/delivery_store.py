@@ -1,4 +1,4 @@
-"""The deliveries in MongoDB: what is to be sent, what was tried, what became of it."""
+"""Deliveries in MongoDB, from the recorded action to the announced outcome."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from action_trigger.adapters.delivery_documents import (
     pending_delivery_of,
 )
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
+from action_trigger.domain.ordering import Postponed
 from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import (
     FAILED,
@@ -46,18 +47,18 @@ _INDEXES: Final = (
     ),
     IndexModel([("orderId", ASCENDING), ("offset", ASCENDING)], name="order"),
     IndexModel([("contactId", ASCENDING)], name="contact", sparse=True),
-    # For operators, who look by state and time.
+    # For operators, who search by state and time.
     IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
     IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
 )
-_HEAD: Final = (
+_PENDING_FIELDS: Final = (
     *("orderId", "partition", "offset", "action", "size"),
     *("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"),
 )
 
 
 class DeliveryStore:
-    """One document an action, under the action's id: the database drops what comes twice."""
+    """One document for each action, with the action's id: MongoDB refuses duplicates."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._all = client.get_database(database)[ACTION_DELIVERIES].with_options(CODEC)
@@ -68,33 +69,33 @@ class DeliveryStore:
         await self._all.create_indexes(list(_INDEXES))
 
     async def same_secret(self) -> None:
-        """Raise AssumptionBroken where erased contacts are known by another one."""
+        """Raise RequirementNotMet where the hashes of erased contacts have another secret."""
         await erasure_store.require_same_secret(self._erasures, self._secret)
 
     async def record(self, actions: Sequence[ReceivedAction], now: datetime) -> None:
         """
-        Insert what is new, due at once; what is there already stays as it is.
+        Insert new deliveries, due at once; those that exist stay as they are.
 
-        Only where an operator sent a message again, a delivery that failed for good is tried anew:
-        once, since it then belongs to the later message.
+        Only a record that an operator replayed makes a failed delivery pending again, and only
+        once, because the delivery then has that record's offset.
         """
-        gone = await self._erased(actions)
+        erased = await self._erased(actions)
         documents = [
-            erased_delivery(item, now) if item.action_id in gone else new_delivery(item, now)
+            erased_delivery(item, now) if item.action_id in erased else new_delivery(item, now)
             for item in actions
         ]
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             duplicates(error)  # raises what is none
-        await self._write([_again(item, now) for item in actions if item.replay])
-        # Once more: who erases notes it first, and then redacts what is recorded.
-        if gone := await self._erased(actions):
-            theirs = {"_id": {"$in": list(gone)}, **REPLAYABLE}
-            await self._all.update_many(theirs, redaction_update(now))
+        await self._write([_retry_failed(item, now) for item in actions if item.replay])
+        # Checked again: an erasure is stored first, and redacts the recorded deliveries then.
+        if erased := await self._erased(actions):
+            not_redacted = {"_id": {"$in": list(erased)}, **REPLAYABLE}
+            await self._all.update_many(not_redacted, redaction_update(now))
 
     async def _erased(self, actions: Sequence[ReceivedAction]) -> set[str]:
-        """Return the ids of those whose contact was erased while they were on their way."""
+        """Return the ids of actions whose contact was erased after the action was requested."""
         keys = [id_key(item.contact_id) for item in actions]
         hashes = [key_hash(self._secret, key) for key in keys]
         known = await erasure_store.find_erasures(self._erasures, set(hashes))
@@ -107,13 +108,15 @@ class DeliveryStore:
     async def next_pending(
         self, partitions: Collection[int], actions: Collection[ActionName], limit: int
     ) -> list[PendingDelivery]:
-        """Return the pending deliveries that are due first, also those that aren't due yet."""
+        """Return the first *limit* pending deliveries by due time, due or not."""
         where = {
             "partition": {"$in": sorted(partitions)},
             "action": {"$in": [str(action) for action in actions]},
             "state": PENDING,
         }
-        found = self._all.find(where, _HEAD, hint="due").sort("dueAt", ASCENDING).limit(limit)
+        found = (
+            self._all.find(where, _PENDING_FIELDS, hint="due").sort("dueAt", ASCENDING).limit(limit)
+        )
         return [pending_delivery_of(document) async for document in found]
 
     async def pending_of(self, order_ids: Collection[str]) -> list[PendingDelivery]:
@@ -121,54 +124,52 @@ class DeliveryStore:
         where = {"orderId": {"$in": list(order_ids)}, "state": PENDING}
         return [
             pending_delivery_of(document)
-            async for document in self._all.find(where, _HEAD, hint="order")
+            async for document in self._all.find(where, _PENDING_FIELDS, hint="order")
         ]
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
-        """Return what is to be sent of those that are still pending."""
+        """Return the webhook bodies of those deliveries that are still pending, by id."""
         found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, {"body": 1})
         return {document["_id"]: document["body"] async for document in found}
 
-    async def postpone(self, times: Sequence[tuple[PendingDelivery, datetime]]) -> None:
-        """Make deliveries due later, because an earlier one of their order goes first."""
+    async def postpone(self, postponed: Sequence[Postponed]) -> None:
+        """Set when deliveries are due that wait for an earlier one of their order."""
         await self._write(
             [
                 UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": {"dueAt": at}})
-                for delivery, at in times
+                for delivery, at in postponed
             ]
         )
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
-        """Record attempts and what follows from them; to do it twice is harmless."""
+        """Record attempts and their outcomes; idempotent."""
         await self._write([attempt_update(attempt) for attempt in attempts])
 
-    async def give_up(
-        self, deliveries_due: Sequence[PendingDelivery], reason: str, now: datetime
-    ) -> None:
-        """End deliveries whose time is over, without another attempt."""
-        await self._write([give_up_update(delivery, reason, now) for delivery in deliveries_due])
+    async def give_up(self, overdue: Sequence[PendingDelivery], reason: str, now: datetime) -> None:
+        """End deliveries without another attempt."""
+        await self._write([give_up_update(delivery, reason, now) for delivery in overdue])
 
     async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
-        """Return deliveries whose state nobody was told of yet, the oldest first."""
+        """Return deliveries whose state is not announced yet, the oldest change first."""
         where = {"partition": {"$in": sorted(partitions)}, "announced": False}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
         found = self._all.find(where, fields, hint="unannounced").sort("since").limit(limit)
         return [ended_delivery_of(document) async for document in found]
 
     async def original(self, action_id: str) -> Record | None:
-        """Return the record that the action came in; None where it has expired or was erased."""
+        """Return the Kafka record of the action; None where it has expired or was erased."""
         document = await self._all.find_one({"_id": action_id}, {"record": 1})
         return original_record_of(document["record"]) if document and "record" in document else None
 
-    async def announced(self, settled: Sequence[EndedDelivery]) -> None:
-        """Mark them; one whose state changed meanwhile is still to be told of."""
+    async def announced(self, ended: Sequence[EndedDelivery]) -> None:
+        """Mark states as announced; one that has changed since stays unannounced."""
         await self._write(
             [
                 UpdateOne(
                     {"_id": item.id, "state": item.state, "since": item.at},
                     {"$set": {"announced": True}},
                 )
-                for item in settled
+                for item in ended
             ]
         )
 
@@ -177,8 +178,8 @@ class DeliveryStore:
             await self._all.bulk_write(writes, ordered=False)
 
 
-def _again(item: ReceivedAction, now: datetime) -> UpdateOne:
-    failed = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
+def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:
+    earlier = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
     update = replay_update(now)
-    later = {"$set": update["$set"] | {"offset": item.record.offset}}
-    return UpdateOne(failed | REPLAYABLE, update | later)
+    with_offset = {"$set": update["$set"] | {"offset": item.record.offset}}
+    return UpdateOne(earlier | REPLAYABLE, update | with_offset)

@@ -1,107 +1,27 @@
-"""Where each action goes: one validated TOML file."""
+"""The webhooks file: which endpoint each action is sent to. Read whole, or refused."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from yarl import URL
 
 from action_trigger.adapters.ssrf_guard import is_private
+from action_trigger.domain.endpoint import Endpoint
 from order_contracts.order import ActionName
 
 DEFAULT: Final = "default"
 ENDPOINT_NAMES: Final = (DEFAULT, *map(str, ActionName))
-"""An endpoint is named after its table in the file."""
-RESERVED_HEADERS: Final = frozenset(
-    {"content-type", "content-length", "host", "transfer-encoding", "connection", "accept-encoding"}
-)
+"""The possible endpoints; each is named as its table in the file."""
 
 
 class EndpointConfigError(ValueError):
-    """One sentence that names what is wrong in the file, and never repeats a value."""
-
-
-def _url(text: str) -> str:
-    try:
-        url = URL(text)
-        (url.raw_host or "").encode("idna")  # as whoever resolves it does
-    except ValueError:
-        raise PydanticCustomError("url", "must be an http or https URL") from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise PydanticCustomError("url", "must be an http or https URL")
-    if url.user or url.password:
-        raise PydanticCustomError("url", "must not hold a password; use a header")
-    return text
-
-
-def _value(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().isprintable():
-        raise PydanticCustomError("value", "must not hold control characters")
-    return value
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    prefix, _, key = secret.get_secret_value().partition("_")
-    try:
-        size = len(base64.b64decode(key + "=" * (-len(key) % 4), validate=True))
-    except binascii.Error:
-        size = 0
-    if prefix != "whsec" or not 24 <= size <= 64:
-        raise PydanticCustomError("secret", "must be whsec_ and 24 to 64 bytes in base64")
-    return secret
-
-
-def _header(name: str) -> str:
-    if name.lower() in RESERVED_HEADERS or name.lower().startswith("webhook-"):
-        raise PydanticCustomError("header", "is set by us")
-    return name
-
-
-HeaderValue = Annotated[SecretStr, Field(max_length=4_096), AfterValidator(_value)]
-HeaderName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), AfterValidator(_header)
-]
-
-
-class Endpoint(BaseModel):
-    """Where webhooks are sent, how they are signed, and how long an answer may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: Annotated[str, AfterValidator(_url)]
-    secrets: Annotated[
-        tuple[Annotated[SecretStr, AfterValidator(_secret)], ...], Field(min_length=1, max_length=5)
-    ] = Field(repr=False)
-    """All of them sign."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15
-    rate: Annotated[float, Field(ge=0.01, le=100_000)] | None = None
-    """Webhooks a second from each worker; unbounded where it isn't given."""
-    headers: Mapping[HeaderName, HeaderValue] = Field(default={}, repr=False)
-    """Sent with every webhook; may hold a credential."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(secret.get_secret_value() for secret in self.secrets)
-
-    @property
-    def own_headers(self) -> Mapping[str, str]:
-        return {name: value.get_secret_value() for name, value in self.headers.items()}
+    """One sentence that names the key that is wrong in the file, and no value."""
 
 
 class _File(BaseModel):
@@ -124,7 +44,7 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
     routes: tuple[Route, ...]
-    """Every action is in one of them."""
+    """Every action is in exactly one of them."""
     allow_private_addresses: bool = False
 
     @property
@@ -133,7 +53,7 @@ class EndpointConfig:
 
 
 def read_config(path: Path) -> str:
-    """Return the file's text; raises BadEndpoints."""
+    """Return the file's text; raises EndpointConfigError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -144,9 +64,9 @@ def read_config(path: Path) -> str:
 
 def parse_endpoints(text: str) -> EndpointConfig:
     """
-    Return what the TOML in *text* says: an action's table overrides the default's values.
+    Return the endpoints in TOML *text*; an action's table overrides keys of the default's.
 
-    Raises BadEndpoints.
+    Raises EndpointConfigError, also for a private address that isn't allowed.
     """
     try:
         file = _File.model_validate(_inherited(tomllib.loads(text)))
@@ -165,6 +85,7 @@ def parse_endpoints(text: str) -> EndpointConfig:
 
 
 def _inherited(data: dict[str, Any]) -> dict[str, Any]:
+    """Return *data* with the default's keys in each action's table that lacks them."""
     default, actions = data.get("default"), data.get("actions")
     if not isinstance(default, dict) or not isinstance(actions, dict):
         return data
@@ -175,7 +96,7 @@ def _inherited(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_private(routes: tuple[Route, ...]) -> None:
-    """A host that is an address is never resolved, so it is judged here."""
+    """Refuse hosts that are addresses: they are never resolved, so no resolver checks them."""
     for route in routes:
         if is_private(URL(route.endpoint.url).host or ""):
             raise EndpointConfigError(

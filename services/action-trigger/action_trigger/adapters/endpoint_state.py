@@ -1,4 +1,4 @@
-"""Which endpoints may be sent to: what the database says, looked at every second."""
+"""Which endpoints are enabled: their states in the database, polled every second."""
 
 from __future__ import annotations
 
@@ -20,100 +20,101 @@ from order_runtime.mongo.client import CODEC, ENDPOINTS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
-LOOK: Final = 1.0  # seconds between two looks
-_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+POLL_SECONDS: Final = 1.0
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
     state: str = ENABLED
-    since: datetime = _EVER
-    replayed_at: datetime = _EVER
-    """When an operator last made deliveries due: to be looked for at once."""
+    changed_at: datetime = _NEVER
+    replayed_at: datetime = _NEVER
+    """When an operator last replayed deliveries, which are due at once."""
 
 
 class EndpointStates:
     """
-    One gate for each endpoint, by the name of its table in the webhooks file.
+    The states of all endpoints, by the name of their table in the webhooks file.
 
-    Operators and all workers share them; a gate that nobody ever touched is open. Before the first
-    look all are shut.
+    They are shared with operators and the other workers. An endpoint without a stored state is
+    enabled; before the first poll none is.
     """
 
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         self._all = client.get_database(database)[ENDPOINTS].with_options(CODEC)
-        self._endpoint_states: dict[str, EndpointState] = {}
+        self._states: dict[str, EndpointState] = {}
 
-    def is_open(self, name: str) -> bool:
-        return name in self._endpoint_states and self._endpoint_states[name].state == ENABLED
+    def is_enabled(self, name: str) -> bool:
+        return name in self._states and self._states[name].state == ENABLED
 
-    def since(self, name: str) -> datetime:
-        """Return when the gate was last opened or shut."""
-        return self._endpoint_states[name].since if name in self._endpoint_states else _EVER
+    def changed_at(self, name: str) -> datetime:
+        """Return when the endpoint was last enabled, disabled or paused."""
+        return self._states[name].changed_at if name in self._states else _NEVER
 
     async def declare(self, config: EndpointConfig) -> None:
-        """Tell operators which endpoints there are, and what goes where."""
+        """Store, for operators, which endpoints there are and which actions go there."""
         routes = {route.name: route for route in config.routes}
         writes = [
-            UpdateOne({"_id": name}, {"$set": _told(routes.get(name))}, upsert=name in routes)
+            UpdateOne({"_id": name}, {"$set": _shown(routes.get(name))}, upsert=name in routes)
             for name in ENDPOINT_NAMES
         ]
         await retry_transient(lambda: self._all.bulk_write(writes, ordered=False))
 
-    async def shut(self, name: str, at: datetime) -> None:
+    async def disable(self, name: str, at: datetime) -> None:
         """
-        Disable an endpoint that answered 410 to what was sent *at*.
+        Disable an endpoint that answered 410 to a request sent *at*.
 
-        Nothing happens if its gate was moved since then: an operator who has just enabled it isn't
-        overruled by an older answer.
+        Nothing happens if its state has changed since: an operator who has just enabled it isn't
+        overruled by an older response.
         """
-        gate = {"state": DISABLED, "since": at, "by": "410"}
-        untouched = {
+        disabled = {"state": DISABLED, "since": at, "by": "410"}
+        unchanged = {
             "_id": name,
             "state": {"$in": [None, ENABLED]},
             "$nor": [{"since": {"$gt": at}}],
         }
-        with suppress(DuplicateKeyError):  # somebody else moved it
+        with suppress(
+            DuplicateKeyError
+        ):  # its state has changed, so that the filter matched nothing
             await retry_transient(
-                lambda: self._all.update_one(untouched, {"$set": gate}, upsert=True)
+                lambda: self._all.update_one(unchanged, {"$set": disabled}, upsert=True)
             )
-        await self.look()
+        await self._poll()
 
     async def watch(self, changed: Callable[[Iterable[str]], None], stop: asyncio.Event) -> None:
-        """Look until *stop*; tell *changed* which gates moved or have something new."""
-        told: dict[str, EndpointState] = {}
+        """Poll until *stop*; call *changed* with the endpoints whose state or replays are new."""
+        known: dict[str, EndpointState] = {}
         while not stop.is_set():
-            await self.look()
-            if endpoints_changed := [
-                name for name in ENDPOINT_NAMES if told.get(name) != self._endpoint_states[name]
-            ]:
-                changed(endpoints_changed)
-            told = self._endpoint_states
+            await self._poll()
+            names = [name for name in ENDPOINT_NAMES if known.get(name) != self._states[name]]
+            if names:
+                changed(names)
+            known = self._states
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(POLL_SECONDS):
                     await stop.wait()
 
-    async def look(self) -> None:
+    async def _poll(self) -> None:
         found = await retry_transient(lambda: self._all.find().to_list())
-        stored = {document["_id"]: _gate(document) for document in found}
-        endpoint_states = {name: stored.get(name, EndpointState()) for name in ENDPOINT_NAMES}
-        for name, gate in endpoint_states.items():
-            metrics.ENABLED.labels(name).set(gate.state == ENABLED)
-            if self._endpoint_states.get(name, EndpointState()).state != gate.state:
-                log().warning("endpoint moved", endpoint=name, state=gate.state)
-        self._endpoint_states = endpoint_states
+        stored = {document["_id"]: _state_of(document) for document in found}
+        states = {name: stored.get(name, EndpointState()) for name in ENDPOINT_NAMES}
+        for name, now in states.items():
+            metrics.ENABLED.labels(name).set(now.state == ENABLED)
+            if self._states.get(name, EndpointState()).state != now.state:
+                log().warning("endpoint moved", endpoint=name, state=now.state)
+        self._states = states
 
 
-def _told(route: Route | None) -> Document:
+def _shown(route: Route | None) -> Document:
     """Return what may be shown of an endpoint: its URL's path may hold a secret."""
     if route is None:
         return {"host": None, "actions": []}
     return {"host": URL(route.endpoint.url).host, "actions": list(route.actions)}
 
 
-def _gate(document: Document) -> EndpointState:
+def _state_of(document: Document) -> EndpointState:
     return EndpointState(
         state=document.get("state", ENABLED),
-        since=document.get("since", _EVER),
-        replayed_at=document.get("replayedAt", _EVER),
+        changed_at=document.get("since", _NEVER),
+        replayed_at=document.get("replayedAt", _NEVER),
     )

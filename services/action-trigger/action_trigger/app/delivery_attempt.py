@@ -1,10 +1,9 @@
-"""Carries one webhook: asks whether it may still go, sends it, records what came back."""
+"""One attempt at a delivery: checks that it may be sent, sends it, records the outcome."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,47 +11,49 @@ from typing import Final
 from action_trigger import metrics
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_state import EndpointStates
+from action_trigger.adapters.http_sender import SendResult
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import QueuedDelivery
 from action_trigger.app.group_commit import GroupCommit
-from action_trigger.domain.delivery import Attempt
+from action_trigger.domain.delivery import Attempt, PendingDelivery
 from action_trigger.domain.webhooks import (
-    Answer,
+    GIVEN_UP,
     AttemptOutcome,
     Delivered,
     Disabled,
     Failed,
+    Response,
     attempt_outcome,
-    deadline,
-    is_retryable,
+    retry_deadline,
 )
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
-FRESH: Final = timedelta(seconds=2)  # what is longer in hand may have been erased meanwhile
-DISABLED_RECHECK: Final = timedelta(
-    seconds=30
-)  # until a shut endpoint's next delivery is looked at again
+ERASURE_RECHECK: Final = timedelta(seconds=2)
+"""A delivery that was queued for longer may have been erased meanwhile, and is looked up again."""
+DISABLED_RECHECK: Final = timedelta(seconds=30)
+"""How long a delivery is held back when its endpoint is disabled or paused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and luck, from outside."""
+    """Time and randomness."""
 
     now: Callable[[], datetime]
-    draw: Callable[[], float]
-    """A number in [0, 1)."""
+    random: Callable[[], float]
+    """Returns a number in [0, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Not sent: it waits as it is, at least until *at*; None where it isn't ours any more."""
+    """Not sent, and not changed in the database."""
 
-    at: datetime | None = None
+    until: datetime | None = None
+    """The earliest time for another try; None where another worker may have the delivery now."""
 
 
 class ContactErased:
-    """Not sent: its contact was erased while it was in hand."""
+    """Not sent: its contact was erased while it was queued."""
 
 
 class AttemptRunner:
@@ -61,15 +62,14 @@ class AttemptRunner:
         deliveries: DeliveryStore,
         leases: PartitionLeases,
         endpoint_states: EndpointStates,
-        chance: Clock,
-        settled: Callable[[], None],
+        clock: Clock,
+        delivery_ended: Callable[[], None],
     ) -> None:
         self._deliveries = deliveries
         self._leases = leases
         self._endpoint_states = endpoint_states
-        self._clock = chance
-        self.now = chance.now
-        self.settled = settled
+        self.clock = clock
+        self._delivery_ended = delivery_ended
         self._in_flight: Counter[int] = Counter()
         self._attempts = GroupCommit[Attempt](
             lambda batch: retry_transient(lambda: deliveries.attempted(batch))
@@ -77,93 +77,98 @@ class AttemptRunner:
         self._stopping = False
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Start no further request."""
         self._stopping = True
 
     def busy(self) -> Collection[int]:
-        """Return the partitions that have a request in flight."""
+        """Return the partitions with a request in flight or not recorded yet."""
         return self._in_flight.keys()
 
     async def deliver(self, item: QueuedDelivery) -> AttemptOutcome | HeldBack | ContactErased:
-        """Send once and record it, unless something speaks against it."""
-        queue = item.queue
-        async with queue.slots:
-            await queue.rate_limiter.keep(lambda: self._objection(item) is None)
-            if self.now() - item.taken_at > FRESH and not await self._still_there(item):
+        """Return once the attempt is recorded, or is known not to be made."""
+        async with item.queue.client.slot(wanted=lambda: self._hold_back(item) is None):
+            if await self._was_erased(item):
                 return ContactErased()
-            if objection := self._objection(item):
-                return objection
-            attempt = await self._send_and_record(item)
+            if held_back := self._hold_back(item):
+                return held_back
+            self._in_flight[item.delivery.partition] += 1
+            attempt = await self._send(item)
         try:
             if isinstance(attempt.outcome, Disabled):
-                await self._endpoint_states.shut(queue.name, attempt.at)
+                await self._endpoint_states.disable(item.queue.name, attempt.at)
             await self._attempts.add(attempt)
         finally:
-            self._request_ended(item)
-        self._tell(attempt)
+            self._request_ended(item.delivery.partition)
+        self._report(attempt)
         return attempt.outcome
 
-    def _objection(self, item: QueuedDelivery) -> HeldBack | None:
-        queue, now = item.queue, self.now()
+    async def give_up_overdue(
+        self, waiting: Sequence[PendingDelivery], endpoint: str, now: datetime
+    ) -> None:
+        """End, without an attempt, what waited behind an open circuit until its deadline."""
+        overdue = [item for item in waiting if self._deadline(item, endpoint) < now]
+        if overdue:
+            await retry_transient(lambda: self._deliveries.give_up(overdue, GIVEN_UP, now))
+            log().warning("actions given up", endpoint=endpoint, count=len(overdue))
+            self._delivery_ended()
+
+    async def _was_erased(self, item: QueuedDelivery) -> bool:
+        if self.clock.now() - item.queued_at <= ERASURE_RECHECK:
+            return False
+        return not await retry_transient(lambda: self._deliveries.bodies([item.delivery.id]))
+
+    def _hold_back(self, item: QueuedDelivery) -> HeldBack | None:
+        queue, now = item.queue, self.clock.now()
         if self._stopping or item.delivery.action not in queue.actions:
             return HeldBack()
-        if not self._leases.covers(item.delivery.partition, queue.sender.timeout_seconds):
+        if not self._leases.covers(item.delivery.partition, queue.client.timeout_seconds):
             return HeldBack()
-        if not self._endpoint_states.is_open(queue.name):
+        if not self._endpoint_states.is_enabled(queue.name):
             return HeldBack(now + DISABLED_RECHECK)
-        shut_until = queue.circuit.waits_until(now)
-        return HeldBack(shut_until) if shut_until else None
-
-    async def _still_there(self, item: QueuedDelivery) -> bool:
-        return bool(await retry_transient(lambda: self._deliveries.bodies([item.delivery.id])))
-
-    async def _send_and_record(self, item: QueuedDelivery) -> Attempt:
-        self._in_flight[item.delivery.partition] += 1
-        item.queue.in_flight += 1
-        with metrics.IN_FLIGHT.track_inprogress():
-            attempt = await self._send(item)
-        item.queue.in_flight -= 1
-        alive = attempt.status is not None and not is_retryable(attempt.status)
-        item.queue.circuit = item.queue.circuit.after(success=alive, now=self.now())
-        return attempt
+        probe_at = queue.client.circuit_blocks_until(now)
+        return HeldBack(probe_at) if probe_at else None
 
     async def _send(self, item: QueuedDelivery) -> Attempt:
         delivery = item.delivery
-        began, clock = self.now(), asyncio.get_running_loop().time
-        start = clock()
-        reply = await item.queue.sender.send(delivery.id, item.body, began)
-        took = timedelta(seconds=clock() - start)
-        metrics.ATTEMPT_SECONDS.observe(took.total_seconds())
-        return Attempt(
-            delivery=delivery,
-            at=began,
-            duration=took,
-            outcome=attempt_outcome(
-                reply.answer,
-                attempt=delivery.scheduled + 1,
-                last=deadline(delivery.started_at, self._endpoint_states.since(item.queue.name)),
-                now=self.now(),
-                chance=self._clock.draw(),
-            ),
-            status=reply.answer.status if isinstance(reply.answer, Answer) else None,
-            answer=reply.glance if isinstance(reply.answer, Answer) else reply.answer.why,
+        result = await item.queue.client.send(delivery.id, item.body, self.clock.now)
+        outcome = attempt_outcome(
+            result.response,
+            attempt=delivery.scheduled + 1,
+            deadline=self._deadline(delivery, item.queue.name),
+            now=self.clock.now(),
+            random=self.clock.random(),
         )
+        return _attempt(delivery, result, outcome)
 
-    def _request_ended(self, item: QueuedDelivery) -> None:
-        partition = item.delivery.partition
+    def _deadline(self, delivery: PendingDelivery, endpoint: str) -> datetime:
+        return retry_deadline(delivery.started_at, self._endpoint_states.changed_at(endpoint))
+
+    def _request_ended(self, partition: int) -> None:
         self._in_flight[partition] -= 1
         if not self._in_flight[partition]:
             del self._in_flight[partition]
 
-    def _tell(self, attempt: Attempt) -> None:
-        result = attempt.outcome
-        metrics.ATTEMPTS.labels(type(result).__name__.lower()).inc()
-        if isinstance(result, Delivered):
-            waited = attempt.at + attempt.duration - attempt.delivery.created_at
-            metrics.DELIVERED_SECONDS.observe(waited.total_seconds())
-        if isinstance(result, Failed):
-            log().warning("action failed", action_id=attempt.delivery.id, reason=result.reason)
-        if isinstance(result, Disabled):
-            log().warning("endpoint is gone", action_id=attempt.delivery.id)
-        if isinstance(result, Delivered | Failed):
-            self.settled()
+    def _report(self, attempt: Attempt) -> None:
+        action_id, outcome = attempt.delivery.id, attempt.outcome
+        metrics.ATTEMPTS.labels(type(outcome).__name__.lower()).inc()
+        match outcome:
+            case Delivered():
+                waited = attempt.at + attempt.duration - attempt.delivery.created_at
+                metrics.DELIVERED_SECONDS.observe(waited.total_seconds())
+                self._delivery_ended()
+            case Failed(reason):
+                log().warning("action failed", action_id=action_id, reason=reason)
+                self._delivery_ended()
+            case Disabled():
+                log().warning("endpoint is gone", action_id=action_id)
+
+
+def _attempt(delivery: PendingDelivery, result: SendResult, outcome: AttemptOutcome) -> Attempt:
+    return Attempt(
+        delivery=delivery,
+        at=result.sent_at,
+        duration=result.duration,
+        outcome=outcome,
+        status=result.response.status if isinstance(result.response, Response) else None,
+        excerpt=result.excerpt,
+    )

@@ -1,38 +1,31 @@
-"""Sends what is due: concurrently, in order for each order, only under a lease."""
+"""Polls the database for deliveries that are due, and passes them to the lanes of their orders."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.partition_leases import PartitionLeases
-from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
+from action_trigger.app.delivery_attempt import AttemptRunner
 from action_trigger.app.endpoint_queue import MAX_QUEUED, EndpointQueue, QueuedDelivery
-from action_trigger.domain.circuit_breaker import CLOSED
+from action_trigger.app.order_lanes import OrderLanes
 from action_trigger.domain.delivery import PendingDelivery
-from action_trigger.domain.ordering import blocked_until
-from action_trigger.domain.webhooks import RETRY_PERIOD, Retry, deadline
-from order_runtime.process.logs import log
+from action_trigger.domain.ordering import split_by_turn
 from order_runtime.process.retry import retry_transient
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
-GIVEN_UP: Final = (
-    f"No success in {RETRY_PERIOD // timedelta(hours=1)} hours: the endpoint takes nothing."
-)
 
 
 class Dispatcher:
     """
-    One hand for each endpoint, one lane for each order.
+    Each endpoint has a queue and is polled for alone; each order has a lane.
 
-    What is in hand is known in memory alone: the lease keeps others from taking it, and after a
-    crash it is simply still due.
+    Which deliveries are queued is known in memory alone: the lease of their partition keeps other
+    workers from sending them, and after a crash they are still due.
     """
 
     def __init__(
@@ -48,141 +41,81 @@ class Dispatcher:
         self._endpoint_states = endpoint_states
         self._queues = queues
         self._attempt_runner = attempt_runner
-        self._lanes: dict[str, deque[QueuedDelivery]] = {}
-        self._stopping = False
+        self._clock = attempt_runner.clock
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until *stop*; what is in flight then is still answered and recorded."""
+        """Dispatch until *stop*; requests in flight are still answered and recorded."""
         async with asyncio.TaskGroup() as tasks:
+            lanes = OrderLanes(self._deliveries, self._attempt_runner, self.wake, tasks)
+
+            async def poll(queue: EndpointQueue) -> datetime:
+                return await self._poll(queue, lanes)
+
             for queue in self._queues:
-                tasks.create_task(self._serve(queue, tasks))
+                tasks.create_task(queue.run(poll, self._clock.now, stop))
             await stop.wait()
-            self._stopping = True
             self._attempt_runner.stop()
             self.wake()
 
     def wake(self) -> None:
-        """Look for what is due now: something was recorded, or a lease was taken."""
+        """Poll now: something was recorded, or a lease was acquired."""
         for queue in self._queues:
             queue.wake()
 
     def endpoints_changed(self, names: Iterable[str]) -> None:
-        """Look again: an operator opened or shut these endpoints, or replayed something."""
+        """Poll these endpoints now: an operator changed their state, or replayed deliveries."""
         for queue in self._queues:
             if queue.name in names:
-                queue.circuit = CLOSED
-                queue.wake()
+                queue.reset()
 
-    async def _serve(self, queue: EndpointQueue, tasks: asyncio.TaskGroup) -> None:
-        while not self._stopping:
-            queue.start_looking()
-            until = await self._fill(queue, tasks)
-            await queue.sleep(until, self._attempt_runner.now())
-
-    async def _fill(self, queue: EndpointQueue, tasks: asyncio.TaskGroup) -> datetime:
-        """Take into hand what is due and whose turn it is; return when to look again."""
-        now = self._attempt_runner.now()
-        if not queue.actions or not self._endpoint_states.is_open(queue.name):
-            return now + LONGEST_SLEEP
-        partitions = self._leases.held(queue.sender.timeout_seconds)
+    async def _poll(self, queue: EndpointQueue, lanes: OrderLanes) -> datetime:
+        """Queue what is due and may be sent; return when to poll again."""
+        longest = self._clock.now() + LONGEST_SLEEP
+        if not queue.actions or not self._endpoint_states.is_enabled(queue.name):
+            return longest
+        partitions = self._leases.held(queue.client.timeout_seconds)
         if not partitions or not queue.has_space:
-            queue.more = True  # perhaps: what leaves the hand will have us look
-            return now + LONGEST_SLEEP
-        first = await retry_transient(
+            queue.poll_when_released()
+            return longest
+        pending = await retry_transient(
             lambda: self._deliveries.next_pending(partitions, queue.actions, MAX_QUEUED)
         )
-        now = self._attempt_runner.now()
-        if shut_until := queue.circuit.waits_until(now):
-            await self._give_up(first, queue, now)
-            return shut_until
-        queue.more = len(first) == MAX_QUEUED and first[-1].due_at <= now
-        fresh = [delivery for delivery in queue.fresh(first, now) if not self._queued(delivery)]
-        later = await self._admit(fresh, queue, tasks) if fresh else []
-        if queue.more and queue.has_space and not queue.circuit.is_open:
+        now = self._clock.now()
+        if probe_at := queue.client.circuit_blocks_until(now):
+            await self._give_up_overdue(pending, queue, now)
+            return probe_at
+        selected = [item for item in queue.select(pending, now) if not self._is_queued(item)]
+        postponed_until = await self._admit(selected, queue, lanes) if selected else []
+        if queue.wants_more:
             return now
-        ahead = [delivery.due_at for delivery in first if delivery.due_at > now]
-        return min([*ahead, *later, now + LONGEST_SLEEP])
-
-    def _queued(self, delivery: PendingDelivery) -> bool:
-        return any(queue.contains(delivery) for queue in self._queues)
-
-    async def _give_up(
-        self, pending: Sequence[PendingDelivery], queue: EndpointQueue, now: datetime
-    ) -> None:
-        """End what waited behind an open circuit until its time was over."""
-        since = self._endpoint_states.since(queue.name)
-        over = [
-            delivery
-            for delivery in pending
-            if deadline(delivery.started_at, since) < now and not self._queued(delivery)
-        ]
-        if over:
-            await retry_transient(lambda: self._deliveries.give_up(over, GIVEN_UP, now))
-            log().warning("actions given up", endpoint=queue.name, count=len(over))
-            self._attempt_runner.settled()
+        due_later = [delivery.due_at for delivery in pending if delivery.due_at > now]
+        return min([*due_later, *postponed_until, now + LONGEST_SLEEP])
 
     async def _admit(
-        self, fresh: Sequence[PendingDelivery], queue: EndpointQueue, tasks: asyncio.TaskGroup
+        self, selected: Sequence[PendingDelivery], queue: EndpointQueue, lanes: OrderLanes
     ) -> list[datetime]:
-        """Put deliveries into their lanes; return when those come back whose turn it isn't."""
-        orders = {delivery.order_id for delivery in fresh}
+        """Add deliveries to their lanes; return when those are due that have to wait."""
+        ids = [delivery.id for delivery in selected]
+        orders = {delivery.order_id for delivery in selected}
         pending, bodies = await asyncio.gather(
             retry_transient(lambda: self._deliveries.pending_of(orders)),
-            retry_transient(lambda: self._deliveries.bodies([delivery.id for delivery in fresh])),
+            retry_transient(lambda: self._deliveries.bodies(ids)),
         )
-        now, known = self._attempt_runner.now(), {delivery.id for delivery in fresh}
-        others: dict[str, list[PendingDelivery]] = {}
-        for delivery in pending:
-            if delivery.id not in known and not self._queued(delivery):
-                others.setdefault(delivery.order_id, []).append(delivery)
-        postponed: list[tuple[PendingDelivery, datetime]] = []
-        for delivery in sorted(fresh, key=lambda delivery: (delivery.partition, delivery.offset)):
-            if at := blocked_until(delivery, others.get(delivery.order_id, ()), now):
-                postponed.append((delivery, at))
-            elif delivery.id in bodies:
-                self._line_up(QueuedDelivery(delivery, bodies[delivery.id], now, queue), tasks)
+        now = self._clock.now()
+        others = [item for item in pending if item.id not in ids and not self._is_queued(item)]
+        ready, postponed = split_by_turn(selected, others, now)
+        for delivery in ready:
+            if delivery.id in bodies:  # else its contact was erased meanwhile
+                lanes.add(QueuedDelivery(delivery, bodies[delivery.id], now, queue))
         await retry_transient(lambda: self._deliveries.postpone(postponed))
         return [at for _, at in postponed]
 
-    def _line_up(self, item: QueuedDelivery, tasks: asyncio.TaskGroup) -> None:
-        item.queue.take(item.delivery)
-        lane = self._lanes.get(item.delivery.order_id)
-        if lane is None:
-            lane = self._lanes[item.delivery.order_id] = deque()
-            tasks.create_task(self._run(item.delivery.order_id, lane))
-        lane.append(item)
+    def _is_queued(self, delivery: PendingDelivery) -> bool:
+        """Look in all queues: a new webhooks file may have given the action another endpoint."""
+        return any(queue.contains(delivery) for queue in self._queues)
 
-    async def _run(self, order_id: str, lane: deque[QueuedDelivery]) -> None:
-        """Send an order's deliveries one after the other."""
-        while lane:
-            item = lane[0]
-            result = await self._attempt_runner.deliver(item)
-            lane.popleft()
-            item.queue.release(item.delivery)
-            match result:
-                case Retry(at) | HeldBack(datetime() as at):
-                    item.queue.due(at)
-                    await self._step_back(lane, replace(item.delivery, due_at=at))
-                case HeldBack():
-                    self._release_lane(lane)
-        del self._lanes[order_id]
-
-    def _release_lane(self, lane: deque[QueuedDelivery]) -> None:
-        """Let go of all: none may overtake the first, should it be ours again a moment later."""
-        for item in lane:
-            item.queue.release(item.delivery)
-        lane.clear()
-        self.wake()
-
-    async def _step_back(self, lane: deque[QueuedDelivery], first: PendingDelivery) -> None:
-        """Let those that came after *first* wait with it, while it is young."""
-        now = self._attempt_runner.now()
-        waiting = [(item, blocked_until(item.delivery, (first,), now)) for item in lane]
-        postponed = [(item, at) for item, at in waiting if at is not None]
-        for item, at in postponed:
-            lane.remove(item)
-            item.queue.release(item.delivery)
-            item.queue.due(at)
-        await retry_transient(
-            lambda: self._deliveries.postpone([(item.delivery, at) for item, at in postponed])
-        )
+    async def _give_up_overdue(
+        self, pending: Sequence[PendingDelivery], queue: EndpointQueue, now: datetime
+    ) -> None:
+        waiting = [delivery for delivery in pending if not self._is_queued(delivery)]
+        await self._attempt_runner.give_up_overdue(waiting, queue.name, now)

@@ -1,140 +1,147 @@
-"""What one endpoint has in hand: bounded in number and size, so that it fits in memory."""
+"""The deliveries to one endpoint that are in memory, and when the database is polled for more."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from action_trigger import metrics
 from action_trigger.adapters.http_sender import HttpSender
-from action_trigger.adapters.rate_limiter import RateLimiter
-from action_trigger.domain.circuit_breaker import CLOSED, Circuit
+from action_trigger.app.endpoint_client import EndpointClient
 from action_trigger.domain.delivery import PendingDelivery
 from order_contracts.order import ActionName
-from order_runtime.process.logs import log
 
-MAX_QUEUED: Final = 512  # deliveries in hand: recording takes a while, and sending goes on
-MAX_QUEUED_CHARACTERS: Final = 32 * 1024 * 1024  # characters of their bodies
-MAX_IN_FLIGHT: Final = 32  # requests in flight
+MAX_QUEUED: Final = 512  # deliveries; more than in flight, since recording an attempt takes a while
+MAX_QUEUED_CHARACTERS: Final = 32 * 1024 * 1024  # of the bodies of all queued deliveries
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedDelivery:
     delivery: PendingDelivery
     body: str
-    taken_at: datetime
+    queued_at: datetime
     queue: EndpointQueue
 
 
 class EndpointQueue:
-    """The deliveries of one endpoint that are in memory, and when to look for more."""
+    """
+    Bounded in number and size, so that it fits in memory.
+
+    While the circuit is open there is space for one delivery at a time, the probe.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.actions: tuple[ActionName, ...] = ()
-        self._sender: HttpSender | None = None
-        self.rate_limiter = RateLimiter(None)
-        self.slots = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self.in_flight = 0
-        self.more = False
-        """Whether the last look left due deliveries where they are."""
-        self._circuit = CLOSED
-        metrics.CIRCUIT_OPEN.labels(name).set(0)
-        self._queued: dict[str, int] = {}
-        self._size = 0
-        self._left: set[str] = set()
+        """Those that go to this endpoint; none where the webhooks file doesn't name it."""
+        self.client = EndpointClient(name, circuit_changed=self.wake)
+        self._sizes: dict[str, int] = {}  # in characters, by the delivery's id
+        self._total_size = 0
+        self._released: set[str] = set()  # since the current poll began
+        self._more_stored = False  # whether the last poll left due deliveries in the database
         self._woken = asyncio.Event()
-        self._sleeps_until: datetime | None = None
+        self._next_poll: datetime | None = None  # None while polling
 
-    def use(self, sender: HttpSender | None, actions: tuple[ActionName, ...]) -> None:
-        """From now on send so, and these."""
-        self._sender, self.actions = sender, actions
-        self.rate_limiter = RateLimiter(sender.rate if sender else None)
+    def configure(self, sender: HttpSender | None, actions: tuple[ActionName, ...]) -> None:
+        """Replace the sender and the actions; what is in flight ends with the previous sender."""
+        self.actions = actions
+        self.client.replace_sender(sender)
         self.wake()
 
-    @property
-    def sender(self) -> HttpSender:
-        """Only where there are actions that go there."""
-        if self._sender is None:
-            raise LookupError(f"no action goes to {self.name}")
-        return self._sender
-
-    @property
-    def circuit(self) -> Circuit:
-        return self._circuit
-
-    @circuit.setter
-    def circuit(self, circuit: Circuit) -> None:
-        was_open, self._circuit = self._circuit.is_open, circuit
-        if circuit.is_open == was_open:
-            return
-        metrics.CIRCUIT_OPEN.labels(self.name).set(circuit.is_open)
-        log().warning("circuit opened" if circuit.is_open else "circuit closed", endpoint=self.name)
+    def reset(self) -> None:
+        """Close the circuit and poll now: an operator changed the endpoint."""
+        self.client.close_circuit()
         self.wake()
+
+    async def run(
+        self,
+        poll: Callable[[EndpointQueue], Awaitable[datetime]],
+        now: Callable[[], datetime],
+        stop: asyncio.Event,
+    ) -> None:
+        """Call *poll* until *stop*: when it said it wants to be called next, or once woken."""
+        while not stop.is_set():
+            self._begin_poll()
+            next_poll = await poll(self)
+            await self._sleep(next_poll, now())
+
+    def _begin_poll(self) -> None:
+        """Forget earlier releases: only what is released during a poll may look pending in it."""
+        self._released.clear()
+        self._woken.clear()
+        self._next_poll = None
+
+    async def _sleep(self, until: datetime, now: datetime) -> None:
+        self._next_poll = until
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max((until - now).total_seconds(), 0)):
+                await self._woken.wait()
+
+    def wake(self) -> None:
+        """Poll now, or once more if a poll is under way."""
+        self._woken.set()
 
     @property
     def has_space(self) -> bool:
-        if self._circuit.is_open:  # one probe at a time
-            return not self.in_flight
-        return len(self._queued) <= MAX_QUEUED // 2 and self._size <= MAX_QUEUED_CHARACTERS // 2
+        """Whether polling is worthwhile: the queue is half empty, or the next probe may start."""
+        if self.client.circuit_is_open:
+            return self.client.is_idle
+        return (
+            len(self._sizes) <= MAX_QUEUED // 2 and self._total_size <= MAX_QUEUED_CHARACTERS // 2
+        )
 
-    def start_looking(self) -> None:
-        """Forget what left before: only what leaves during a look may still look pending in it."""
-        self._left.clear()
-        self._woken.clear()
-        self._sleeps_until = None
+    @property
+    def wants_more(self) -> bool:
+        """Whether due deliveries are left in the database although there is space for them."""
+        return self._more_stored and self.has_space and not self.client.circuit_is_open
 
-    def fresh(self, queue: Iterable[PendingDelivery], now: datetime) -> list[PendingDelivery]:
-        """Return what is due and new, as much as there is room for; says in `more` if that cut."""
+    def poll_when_released(self) -> None:
+        """Poll once a release has made space."""
+        self._more_stored = True
+
+    def select(self, pending: Sequence[PendingDelivery], now: datetime) -> list[PendingDelivery]:
+        """
+        Return the deliveries that are due and not queued yet, as many as there is space for.
+
+        *pending* are the first MAX_QUEUED in the database by due time.
+        """
+        page_full = len(pending) == MAX_QUEUED and pending[-1].due_at <= now
         due = [
             delivery
-            for delivery in queue
+            for delivery in pending
             if delivery.due_at <= now
-            and delivery.id not in self._queued
-            and delivery.id not in self._left
+            and delivery.id not in self._sizes
+            and delivery.id not in self._released
         ]
-        taken: list[PendingDelivery] = []
-        size, room = self._size, self._room()
-        for delivery in due:
-            if len(taken) >= room or size >= MAX_QUEUED_CHARACTERS:
-                break
-            taken.append(delivery)
-            size += delivery.size
-        self.more = self.more or len(taken) < len(due)
-        return taken
+        selected = due[: self._space(due)]
+        self._more_stored = page_full or len(selected) < len(due)
+        return selected
 
-    def _room(self) -> int:
-        return 1 if self._circuit.is_open else MAX_QUEUED - len(self._queued)
+    def _space(self, due: Sequence[PendingDelivery]) -> int:
+        """Return how many of *due* fit; the last may exceed the size, so that any fits alone."""
+        most = 1 if self.client.circuit_is_open else MAX_QUEUED - len(self._sizes)
+        size = self._total_size
+        for count, delivery in enumerate(due):
+            if count >= most or size >= MAX_QUEUED_CHARACTERS:
+                return count
+            size += delivery.size
+        return len(due)
 
     def contains(self, delivery: PendingDelivery) -> bool:
-        return delivery.id in self._queued
+        return delivery.id in self._sizes
 
-    def take(self, delivery: PendingDelivery) -> None:
-        self._queued[delivery.id] = delivery.size
-        self._size += delivery.size
+    def add(self, delivery: PendingDelivery) -> None:
+        self._sizes[delivery.id] = delivery.size
+        self._total_size += delivery.size
 
-    def release(self, delivery: PendingDelivery) -> None:
-        self._size -= self._queued.pop(delivery.id)
-        self._left.add(delivery.id)
-        if self.more and self.has_space:
+    def release(self, delivery: PendingDelivery, due_at: datetime | None = None) -> None:
+        """Remove a delivery; poll by *due_at*, when it will be due again, and if more can come."""
+        self._total_size -= self._sizes.pop(delivery.id)
+        self._released.add(delivery.id)
+        can_refill = self._more_stored and self.has_space
+        due_earlier = due_at is not None and (self._next_poll is None or due_at < self._next_poll)
+        if can_refill or due_earlier:
             self.wake()
-
-    def wake(self) -> None:
-        """Look again now."""
-        self._woken.set()
-
-    def due(self, at: datetime) -> None:
-        """Take note that something will be due *at*; look then, if the next look is later."""
-        if self._sleeps_until is None or at < self._sleeps_until:
-            self.wake()
-
-    async def sleep(self, until: datetime, now: datetime) -> None:
-        self._sleeps_until = until
-        try:
-            async with asyncio.timeout(max((until - now).total_seconds(), 0)):
-                await self._woken.wait()
-        except TimeoutError:
-            return

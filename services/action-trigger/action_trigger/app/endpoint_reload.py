@@ -1,4 +1,4 @@
-"""Gives each hand its endpoint: at the start, and whenever the webhooks file changes."""
+"""Applies the webhooks file to the endpoint queues, at the start and whenever it changes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import EndpointQueue
 from order_runtime.process.logs import log
 
-LOOK: Final = 2.0  # seconds between two looks
+POLL_SECONDS: Final = 2.0
 
 
 class EndpointReload:
     """
-    There is a hand for each name that an endpoint can have, so that a change of the file only
-    changes what hands do, never which there are: nothing that is in flight changes hands.
+    There is a queue for each name that an endpoint can have, so that a change of the file replaces
+    what queues send and how, but no queue: deliveries in memory stay where they are.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class EndpointReload:
     ) -> None:
         self._queues = queues
         self._sessions = sessions
-        """By whether private addresses are allowed."""
+        """By whether they may connect to private addresses."""
         self._leases = leases
         self._endpoint_states = endpoint_states
 
@@ -51,31 +51,37 @@ class EndpointReload:
         self._leases.longest = config.longest_timeout
         for queue in self._queues:
             route = routes.get(queue.name)
-            queue.use(
-                HttpSender(http, route.endpoint) if route else None, route.actions if route else ()
-            )
+            if route:
+                queue.configure(HttpSender(http, route.endpoint), route.actions)
+            else:
+                queue.configure(None, ())
         await self._endpoint_states.declare(config)
 
     async def follow(self, path: Path, text: str, stop: asyncio.Event) -> None:
         """
-        Until *stop*, use what the file says whenever it no longer is *text*.
+        Until *stop*, use the file whenever its content is no longer *text*, the one in use.
 
-        A file that can't be used is told of once, and what was read before goes on.
+        A file that is invalid is logged once, and the previous content stays in use.
         """
-        refused = ""
+        reason_logged = ""
         while not stop.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(POLL_SECONDS):
                     await stop.wait()
+            reason = ""
             try:
-                found = read_config(path)
-                if found != text:
-                    await self.use(parse_endpoints(found))
-                    log().info("webhooks file read again")
-                text, why = found, ""
+                text = await self._apply(path, text)
             except EndpointConfigError as error:
-                why = str(error)
-            if why and why != refused:
-                log().error("webhooks file refused", reason=why)
-            refused = why
-            metrics.FILE_REFUSED.set(bool(why))
+                reason = str(error)
+                if reason != reason_logged:
+                    log().error("webhooks file refused", reason=reason)
+            reason_logged = reason
+            metrics.FILE_REFUSED.set(bool(reason))
+
+    async def _apply(self, path: Path, used: str) -> str:
+        """Use the file if it differs from *used*; return its content."""
+        text = read_config(path)
+        if text != used:
+            await self.use(parse_endpoints(text))
+            log().info("webhooks file read again")
+        return text

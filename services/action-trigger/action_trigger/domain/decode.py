@@ -1,4 +1,4 @@
-"""From a record of `orders.actions` to a delivery. Pure."""
+"""Decodes records of `orders.actions`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnreadableAction:
 
 
 def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
-    """Return the action in *record*, or why there is none to be read."""
+    """Return the action in *record*, or the reason why it can't be read."""
     try:
         headers = read_headers(record.headers)
         if headers.get("ce_type") != OrderAction.TYPE:

@@ -1,4 +1,4 @@
-"""A delivery, from the action that was read to its end. Values only."""
+"""An action's delivery as values: received, pending, attempted, ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from order_runtime.kafka.records import Record
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as it was read from Kafka, ready to be sent."""
+    """An action as read from Kafka, with the body of its webhook."""
 
     action_id: str
     job_id: str
@@ -20,14 +20,14 @@ class ReceivedAction:
     action: ActionName
     contact_id: str
     registered_at: datetime
-    """Of the order."""
+    """When the order was registered."""
     accepted_at: datetime
-    """When the command that asked for it was accepted."""
+    """When the command that requested the action was accepted."""
     body: str
     record: Record
     traceparent: str | None = None
     replay: bool = False
-    """Whether an operator sent it again, so that what failed for good is to be tried anew."""
+    """Whether an operator replayed the record, so that a failed delivery is to be retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +42,32 @@ class PendingDelivery:
     size: int
     """Characters of the body."""
     attempts: int
-    """Made so far, in all."""
+    """Made so far, in all schedules."""
     scheduled: int
-    """Made so far on the present schedule, which a replay starts anew."""
+    """Made so far in the current schedule; a replay starts a new one."""
     due_at: datetime
     created_at: datetime
     started_at: datetime
-    """When the present schedule began."""
+    """When the current schedule began."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One webhook that was sent, and what came back."""
+    """One request, and what followed from its response."""
 
     delivery: PendingDelivery
     at: datetime
     duration: timedelta
     outcome: AttemptOutcome
     status: int | None
-    answer: str
-    """The first bytes of the answer, or why there was none; never a secret."""
+    """None where there was no response."""
+    excerpt: str
+    """The first characters of the response, or why there was none; secrets are masked."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndedDelivery:
-    """A delivery that came to its end, or whose end was undone by a replay."""
+    """A delivery whose last change of state is to be announced: it ended, or was replayed."""
 
     id: str
     job_id: str
@@ -76,7 +77,9 @@ class EndedDelivery:
     attempts: int
     status: int | None
     reason: str | None
+    """Why it failed."""
     at: datetime
+    """When the state changed."""
     round: int
     """How often it was replayed."""
     traceparent: str | None

@@ -1,4 +1,7 @@
-"""What is sent to the automation trigger, and what its answer means: Standard Webhooks, pure."""
+"""
+Webhooks by the Standard Webhooks specification: body, signature, retry schedule, and the outcome
+that a response leads to.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,16 @@ SCHEDULE: Final = tuple(
     timedelta(seconds=seconds)
     for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
-"""Before each attempt, counted from the one before: 75 h in all, as Standard Webhooks advise."""
+"""The delay before each attempt, counted from the one before: 75 h in all, as the specification
+advises."""
 RETRY_PERIOD: Final = timedelta(hours=75)
 """No attempt is made later than this after a delivery's schedule began."""
-JITTER: Final = 0.1  # of an interval, to either side, so that a queue doesn't come back as one
-MAX_RETRY_AFTER: Final = timedelta(hours=24)  # a Retry-After beyond it is shortened
+GIVEN_UP: Final = (
+    f"No success in {RETRY_PERIOD // timedelta(hours=1)} hours: the endpoint takes nothing."
+)
+"""The reason of a delivery that ends at its deadline without another attempt."""
+JITTER: Final = 0.1  # of an interval, to either side, so that retries of one moment spread
+MAX_RETRY_AFTER: Final = timedelta(hours=24)  # a longer Retry-After is cut to this
 
 
 class WebhookData(Message):
@@ -38,22 +46,22 @@ class WebhookData(Message):
 class WebhookBody(Message):
     type: Literal["order.action"] = "order.action"
     timestamp: Time
-    """When the action was asked for; an attempt's own time is in its header `webhook-timestamp`."""
+    """When the action was requested; an attempt has its own time in `webhook-timestamp`."""
     data: WebhookData
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     retry_after: str | None = None
-    """The header as it came."""
+    """The header as it was received."""
 
 
 @dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoResponse:
     """The request timed out, or the connection failed."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Disabled:
-    """The endpoint said that it is gone (410): its queue is kept for an operator."""
+    """The endpoint answered that it is gone (410): the delivery waits until it is enabled again."""
 
 
 AttemptOutcome = Delivered | Retry | Failed | Disabled
@@ -104,52 +112,67 @@ def signature_headers(
     }
 
 
-def deadline(started_at: datetime, enabled_since: datetime) -> datetime:
-    """Return when the last attempt may be made; while an endpoint is shut, no time is lost."""
-    return max(started_at, enabled_since) + RETRY_PERIOD
+def retry_deadline(started_at: datetime, endpoint_changed_at: datetime) -> datetime:
+    """
+    Return when the last attempt may be made.
+
+    The retry period begins with the delivery's schedule, or when its endpoint was last enabled.
+    """
+    return max(started_at, endpoint_changed_at) + RETRY_PERIOD
 
 
 def is_retryable(status: int) -> bool:
-    """Return whether the answer asks for another try: neither taken nor refused for good."""
+    """Return whether a response is neither a success nor a permanent refusal."""
     return status == 429 or not (200 <= status < 300 or 400 <= status < 500)
 
 
+def is_alive(response: Response | NoResponse) -> bool:
+    """Return whether the endpoint works: it accepted or refused the webhook."""
+    return isinstance(response, Response) and not is_retryable(response.status)
+
+
 def attempt_outcome(
-    answer: Answer | NoAnswer, *, attempt: int, last: datetime, now: datetime, chance: float
+    response: Response | NoResponse,
+    *,
+    attempt: int,
+    deadline: datetime,
+    now: datetime,
+    random: float,
 ) -> AttemptOutcome:
     """
-    Return what the answer to attempt number *attempt* (the first is 1) means.
+    Return the outcome of attempt number *attempt*; the first is 1.
 
-    No attempt is made after *last*. *chance* in [0, 1) spreads the retries.
+    No retry is later than *deadline*. *random* in [0, 1) chooses the jitter.
     """
-    if isinstance(answer, Answer) and not is_retryable(answer.status):
-        if answer.status < 300:
+    if isinstance(response, Response) and not is_retryable(response.status):
+        if response.status < 300:
             return Delivered()
-        if answer.status == 410:
+        if response.status == 410:
             return Disabled()
-        return Failed(f"The endpoint answered {answer.status}.")
-    if attempt >= len(SCHEDULE) or now >= last:
-        return Failed(f"No success in {attempt} attempts: {_said(answer)}.")
-    interval = SCHEDULE[attempt] * (1 + JITTER * (2 * chance - 1))
-    return Retry(min(now + max(interval, _wish(answer, now)), last))
+        return Failed(f"The endpoint answered {response.status}.")
+    if attempt >= len(SCHEDULE) or now >= deadline:
+        return Failed(f"No success in {attempt} attempts: {_described(response)}.")
+    interval = SCHEDULE[attempt] * (1 + JITTER * (2 * random - 1))
+    return Retry(min(now + max(interval, _retry_after(response, now)), deadline))
 
 
-def _said(answer: Answer | NoAnswer) -> str:
-    if isinstance(answer, NoAnswer):
-        return f"the endpoint did not answer ({answer.why})"
-    return f"the endpoint answered {answer.status}"
+def _described(response: Response | NoResponse) -> str:
+    if isinstance(response, NoResponse):
+        return f"the endpoint did not answer ({response.reason})"
+    return f"the endpoint answered {response.status}"
 
 
-def _wish(answer: Answer | NoAnswer, now: datetime) -> timedelta:
-    """Return how long a Retry-After, in seconds or as a date, asks us to wait; 0 without one."""
-    text = answer.retry_after.strip() if isinstance(answer, Answer) and answer.retry_after else ""
+def _retry_after(response: Response | NoResponse, now: datetime) -> timedelta:
+    """Return the delay that a Retry-After, in seconds or as a date, asks for; 0 without one."""
+    header = response.retry_after if isinstance(response, Response) else None
+    text = (header or "").strip()
     if text.isascii() and text.isdecimal():
-        # Nine digits are more than the bound, and more might be more than a timedelta holds.
+        # Nine digits exceed the bound already, and more could exceed what a timedelta holds.
         return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return timedelta()
-    if date.tzinfo is None:  # `-0000` is how RFC 5322 says: UTC, of no known place
+    if date.tzinfo is None:  # in RFC 5322, `-0000` is UTC at an unknown place
         date = date.replace(tzinfo=UTC)
     return min(max(date - now, timedelta()), MAX_RETRY_AFTER)

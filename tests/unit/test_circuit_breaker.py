@@ -17,11 +17,20 @@ def failing(times: int, circuit: Circuit = CLOSED, now: datetime = NOW) -> Circu
 
 def test_a_few_failures_leave_it_closed() -> None:
     assert failing(THRESHOLD - 1).waits_until(NOW) is None
+    assert not failing(THRESHOLD - 1).is_open
+    assert not CLOSED.is_open
 
 
 def test_many_in_a_row_open_it_until_the_first_probe() -> None:
+    assert failing(THRESHOLD).is_open
     assert failing(THRESHOLD).waits_until(NOW) == NOW + PROBE_EVERY
     assert failing(THRESHOLD).waits_until(NOW + PROBE_EVERY) is None
+    assert failing(THRESHOLD).is_open
+
+
+def test_ten_failures_open_it_and_it_is_probed_every_thirty_seconds() -> None:
+    assert not failing(9).is_open
+    assert failing(10).waits_until(NOW) == NOW + timedelta(seconds=30)
 
 
 def test_a_success_in_between_starts_the_count_anew() -> None:

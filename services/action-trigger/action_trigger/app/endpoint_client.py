@@ -1,0 +1,92 @@
+"""Requests to one endpoint: bounded in number, limited in rate, behind a circuit breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from action_trigger import metrics
+from action_trigger.adapters.http_sender import HttpSender, SendResult
+from action_trigger.adapters.rate_limiter import RateLimiter
+from action_trigger.domain.circuit_breaker import CLOSED, Circuit
+from action_trigger.domain.webhooks import is_alive
+from order_runtime.process.logs import log
+
+MAX_IN_FLIGHT: Final = 32  # requests
+
+
+class EndpointClient:
+    """The only way to send to an endpoint; it outlives the senders that a new file brings."""
+
+    def __init__(self, name: str, circuit_changed: Callable[[], None]) -> None:
+        self._name = name
+        self._circuit_changed = circuit_changed
+        self._sender: HttpSender | None = None
+        self._rate_limiter = RateLimiter(None)
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._in_flight = 0
+        self._circuit = CLOSED
+        metrics.CIRCUIT_OPEN.labels(name).set(0)
+
+    def replace_sender(self, sender: HttpSender | None) -> None:
+        """Send with *sender* what is sent next; None where no action goes to this endpoint."""
+        self._sender = sender
+        self._rate_limiter = RateLimiter(sender.rate if sender else None)
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a request may take; raises LookupError where there is no sender."""
+        return self._current_sender().timeout_seconds
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._in_flight
+
+    @property
+    def circuit_is_open(self) -> bool:
+        return self._circuit.is_open
+
+    def circuit_blocks_until(self, now: datetime) -> datetime | None:
+        """Return when the next probe may be sent; None if a request may be sent now."""
+        return self._circuit.waits_until(now)
+
+    def close_circuit(self) -> None:
+        self._replace_circuit(CLOSED)
+
+    @asynccontextmanager
+    async def slot(self, wanted: Callable[[], bool]) -> AsyncIterator[None]:
+        """
+        Hold one of MAX_IN_FLIGHT slots, from when the rate allows another request.
+
+        A request that isn't *wanted* any more when its turn comes takes nothing from the rate.
+        """
+        async with self._slots:
+            await self._rate_limiter.acquire(wanted)
+            yield
+
+    async def send(self, action_id: str, body: str, now: Callable[[], datetime]) -> SendResult:
+        """Send once, inside a slot; the circuit takes note of the result."""
+        self._in_flight += 1
+        with metrics.IN_FLIGHT.track_inprogress():
+            result = await self._current_sender().send(action_id, body, now())
+        self._in_flight -= 1
+        metrics.ATTEMPT_SECONDS.observe(result.duration.total_seconds())
+        self._replace_circuit(self._circuit.after(success=is_alive(result.response), now=now()))
+        return result
+
+    def _current_sender(self) -> HttpSender:
+        if self._sender is None:
+            raise LookupError(f"no action goes to {self._name}")
+        return self._sender
+
+    def _replace_circuit(self, circuit: Circuit) -> None:
+        was_open, self._circuit = self._circuit.is_open, circuit
+        if circuit.is_open == was_open:
+            return
+        metrics.CIRCUIT_OPEN.labels(self._name).set(circuit.is_open)
+        event = "circuit opened" if circuit.is_open else "circuit closed"
+        log().warning(event, endpoint=self._name)
+        self._circuit_changed()
