@@ -1,0 +1,297 @@
+"""The queue of an endpoint: its bounds, its circuit, and when it polls the database for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from action_trigger.adapters.http_sender import HttpSender, SendResult
+from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
+from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_CHARACTERS, EndpointQueue
+from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
+from action_trigger.domain.delivery import PendingDelivery
+from action_trigger.domain.webhooks import NoResponse, Response
+from order_contracts.order import ActionName
+
+NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
+SOON = NOW + timedelta(seconds=5)
+FAR = timedelta(hours=1)
+DELIVERY = PendingDelivery(
+    id="d0",
+    order_id="o",
+    partition=0,
+    offset=0,
+    action=ActionName.CUSTOM,
+    size=1,
+    attempts=0,
+    scheduled=0,
+    due_at=NOW,
+    created_at=NOW,
+    started_at=NOW,
+)
+
+
+def deliveries(count: int, *, first: int = 0, size: int = 1) -> list[PendingDelivery]:
+    return [replace(DELIVERY, id=f"d{first + number}", size=size) for number in range(count)]
+
+
+def filled(queue: EndpointQueue, items: list[PendingDelivery]) -> EndpointQueue:
+    for item in items:
+        queue.add(item)
+    return queue
+
+
+class Sender:
+    """Gives the response it has; while it is stalled, none at all."""
+
+    timeout_seconds = 15.0
+    rate = None
+
+    def __init__(self, response: Response | NoResponse) -> None:
+        self.response = response
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    async def send(self, action_id: str, body: str, at: datetime) -> SendResult:
+        del action_id, body
+        await self.goes_on.wait()
+        return SendResult(at, timedelta(), self.response, "")
+
+
+def queue_to(sender: Sender) -> EndpointQueue:
+    queue = EndpointQueue("test")
+    queue.configure(cast("HttpSender", sender), (ActionName.CUSTOM,))
+    return queue
+
+
+async def send(queue: EndpointQueue, times: int = 1) -> None:
+    for _ in range(times):
+        async with queue.client.slot(lambda: True):
+            await queue.client.send("a", "{}", lambda: NOW)
+
+
+async def with_open_circuit() -> tuple[EndpointQueue, Sender]:
+    sender = Sender(NoResponse("timeout"))
+    queue = queue_to(sender)
+    await send(queue, THRESHOLD)
+    return queue, sender
+
+
+def test_due_deliveries_are_selected_once() -> None:
+    queue = EndpointQueue("test")
+    queued, new, later = (replace(DELIVERY, id=name) for name in ("queued", "new", "later"))
+    queue.add(queued)
+    assert queue.select([queued, new, replace(later, due_at=SOON)], NOW) == [new]
+    assert queue.contains(queued)
+    assert not queue.contains(new)
+    assert not queue.wants_more
+
+
+def test_what_is_released_during_a_poll_is_not_selected_from_its_outdated_result() -> None:
+    queue = filled(EndpointQueue("test"), [DELIVERY])
+    queue.release(DELIVERY)
+    assert not queue.contains(DELIVERY)
+    assert queue.select([DELIVERY], NOW) == []
+
+
+def test_no_more_are_selected_than_the_queue_holds() -> None:
+    queue = filled(EndpointQueue("test"), deliveries(MAX_QUEUED - 2))
+    assert queue.select(deliveries(5, first=MAX_QUEUED), NOW) == deliveries(2, first=MAX_QUEUED)
+    assert not queue.has_space
+
+
+def test_large_deliveries_are_selected_until_their_size_reaches_the_bound() -> None:
+    half = MAX_QUEUED_CHARACTERS // 2
+    queue = EndpointQueue("test")
+    assert len(queue.select(deliveries(3, size=half), NOW)) == 2
+    assert len(queue.select(deliveries(3, size=half - 1), NOW)) == 3
+    assert queue.select([replace(DELIVERY, size=3 * half)], NOW)
+
+
+def test_there_is_space_again_when_half_of_the_queue_is_empty() -> None:
+    items = deliveries(MAX_QUEUED // 2 + 1)
+    queue = filled(EndpointQueue("test"), items)
+    assert not queue.has_space
+    queue.release(items[0])
+    assert queue.has_space
+    queue.add(replace(DELIVERY, id="large", size=MAX_QUEUED_CHARACTERS // 2))
+    assert not queue.has_space
+
+
+@pytest.mark.parametrize(
+    ("pending", "left"),
+    [
+        (deliveries(MAX_QUEUED), True),
+        ([*deliveries(MAX_QUEUED - 1), replace(DELIVERY, id="later", due_at=SOON)], False),
+        (deliveries(MAX_QUEUED - 1), False),
+    ],
+)
+def test_a_full_page_of_due_deliveries_leaves_more_in_the_database(
+    pending: list[PendingDelivery], left: bool
+) -> None:
+    queue = EndpointQueue("test")
+    queue.select(pending, NOW)
+    assert queue.wants_more is left
+
+
+async def test_ten_failures_in_a_row_leave_space_for_one_probe() -> None:
+    sender = Sender(NoResponse("timeout"))
+    queue = queue_to(sender)
+    await send(queue, THRESHOLD - 1)
+    assert queue.client.circuit_blocks_until(NOW) is None
+    assert len(queue.select(deliveries(5), NOW)) == 5
+    await send(queue)
+    assert queue.client.circuit_blocks_until(NOW) == NOW + PROBE_EVERY
+    assert queue.select(deliveries(5), NOW) == deliveries(1)
+    assert not queue.wants_more
+
+
+async def test_the_next_probe_waits_for_the_response_to_the_first() -> None:
+    queue, sender = await with_open_circuit()
+    sender.goes_on.clear()
+    probe = asyncio.create_task(send(queue))
+    await asyncio.sleep(0)
+    assert not queue.has_space
+    sender.goes_on.set()
+    await probe
+    assert queue.has_space
+
+
+@pytest.mark.parametrize("response", [Response(204), Response(400)])
+async def test_an_endpoint_that_answers_a_probe_is_sent_to_again(response: Response) -> None:
+    queue, sender = await with_open_circuit()
+    sender.response = response
+    await send(queue)
+    assert queue.client.circuit_blocks_until(NOW) is None
+    assert len(queue.select(deliveries(5), NOW)) == 5
+
+
+async def test_an_operator_closes_the_circuit() -> None:
+    queue, _ = await with_open_circuit()
+    queue.reset()
+    assert not queue.client.circuit_is_open
+
+
+async def test_no_more_requests_are_in_flight_than_agreed() -> None:
+    sender = Sender(Response(204))
+    sender.goes_on.clear()
+    queue = queue_to(sender)
+    inside = 0
+
+    async def count() -> None:
+        nonlocal inside
+        async with queue.client.slot(lambda: True):
+            inside += 1
+            await sender.goes_on.wait()
+
+    tasks = [asyncio.create_task(count()) for _ in range(MAX_IN_FLIGHT + 5)]
+    await asyncio.sleep(0.01)
+    assert inside == MAX_IN_FLIGHT
+    sender.goes_on.set()
+    await asyncio.gather(*tasks)
+    assert inside == MAX_IN_FLIGHT + 5
+
+
+def test_an_endpoint_that_no_action_goes_to_has_no_timeout() -> None:
+    with pytest.raises(LookupError, match="no action goes to test"):
+        _ = EndpointQueue("test").client.timeout_seconds
+
+
+class Polls:
+    """Counts the polls of a queue, which asks for the next one in an hour."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.next_in = FAR
+        self.during: Callable[[EndpointQueue], None] = lambda _: None
+
+    async def poll(self, queue: EndpointQueue) -> datetime:
+        self.count += 1
+        during, self.during = self.during, lambda _: None
+        during(queue)
+        return NOW + self.next_in
+
+
+@asynccontextmanager
+async def running(queue: EndpointQueue, polls: Polls) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(queue.run(polls.poll, lambda: NOW, stop))
+    await asyncio.sleep(0.01)
+    yield
+    stop.set()
+    queue.wake()
+    async with asyncio.timeout(5):
+        await task
+
+
+async def polls_after(action: Callable[[EndpointQueue], None], queue: EndpointQueue) -> int:
+    """Return how many polls *action* leads to while the queue sleeps."""
+    polls = Polls()
+    async with running(queue, polls):
+        assert polls.count == 1
+        action(queue)
+        await asyncio.sleep(0.01)
+        return polls.count - 1
+
+
+async def test_a_queue_polls_when_it_is_woken() -> None:
+    assert await polls_after(lambda _: None, EndpointQueue("test")) == 0
+    assert await polls_after(lambda queue: queue.wake(), EndpointQueue("test")) == 1
+
+
+async def test_a_queue_polls_when_it_is_configured_or_reset() -> None:
+    assert await polls_after(lambda queue: queue.configure(None, ()), EndpointQueue("test")) == 1
+    assert await polls_after(lambda queue: queue.reset(), EndpointQueue("test")) == 1
+
+
+async def test_a_queue_polls_when_the_time_has_come() -> None:
+    polls = Polls()
+    polls.next_in = timedelta(milliseconds=1)
+    async with running(EndpointQueue("test"), polls):
+        await asyncio.sleep(0.05)
+        assert polls.count > 1
+
+
+async def test_a_wake_up_during_a_poll_leads_to_another() -> None:
+    polls = Polls()
+    polls.during = lambda queue: queue.wake()
+    async with running(EndpointQueue("test"), polls):
+        assert polls.count == 2
+
+
+@pytest.mark.parametrize(
+    ("due_at", "count"), [(NOW + FAR - timedelta(seconds=1), 1), (NOW + FAR, 0), (None, 0)]
+)
+async def test_a_released_delivery_that_is_due_before_the_next_poll_brings_it_forward(
+    due_at: datetime | None, count: int
+) -> None:
+    queue = filled(EndpointQueue("test"), [DELIVERY])
+    assert await polls_after(lambda queue: queue.release(DELIVERY, due_at), queue) == count
+
+
+async def test_a_delivery_that_is_due_again_during_a_poll_leads_to_another() -> None:
+    queue, polls = filled(EndpointQueue("test"), [DELIVERY]), Polls()
+    polls.during = lambda queue: queue.release(DELIVERY, NOW + 2 * FAR)
+    async with running(queue, polls):
+        assert polls.count == 2
+
+
+async def test_a_release_makes_a_full_queue_poll_for_what_is_left() -> None:
+    items = deliveries(MAX_QUEUED // 2 + 2)
+    queue = filled(EndpointQueue("test"), items)
+    queue.poll_when_released()
+    assert await polls_after(lambda queue: queue.release(items[0]), queue) == 0
+    assert await polls_after(lambda queue: queue.release(items[1]), queue) == 1
+
+
+async def test_what_was_released_before_a_poll_may_be_selected_in_it() -> None:
+    queue = filled(EndpointQueue("test"), [DELIVERY])
+    queue.release(DELIVERY)
+    async with running(queue, Polls()):
+        assert queue.select([DELIVERY], NOW) == [DELIVERY]
