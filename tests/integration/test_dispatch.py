@@ -333,17 +333,17 @@ async def test_a_worker_that_announces_too_late_undoes_nothing(harness: Dispatch
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
-    await outcome_publisher.tell()
+    await outcome_publisher.announce_batch()
     harness.webhook_endpoint.status = 204
     await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replay_update(now()))
     async with harness.run_dispatcher():
         await harness.wait_for_states({"delivered": 1})
-    await outcome_publisher.tell()
+    await outcome_publisher.announce_batch()
 
     late = OutcomePublisher(
         harness.mongo, harness.database, _remembering(stale), broker, lambda: PARTITIONS
     )
-    await late.tell()
+    await late.announce_batch()
 
     job = await database[JOBS].find_one({"_id": one.job_id})
     assert job is not None
@@ -400,10 +400,10 @@ async def test_what_a_crash_left_unannounced_is_announced_again_under_the_same_i
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
     with pytest.raises(ConnectionAbortedError):
-        await outcome_publisher.tell()
+        await outcome_publisher.announce_batch()
     broker.deaf = False
-    assert await outcome_publisher.tell() == 1
-    assert await outcome_publisher.tell() == 0
+    assert await outcome_publisher.announce_batch() == 1
+    assert await outcome_publisher.announce_batch() == 0
     first, again = broker.accepted
     assert first == again
     job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
@@ -427,7 +427,7 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
     stages, open_entries = [], []
 
     async def tell() -> None:
-        await outcome_publisher.tell()
+        await outcome_publisher.announce_batch()
         job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
         assert job is not None
         stages.append(str(stages_of(job).action))

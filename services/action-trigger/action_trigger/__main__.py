@@ -119,7 +119,7 @@ async def deliver(process: Process[Settings], text: str, config: EndpointConfig)
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_ANNOUNCEMENT):
-                await parts.outcomes.tell()
+                await parts.outcomes.announce_batch()
                 await parts.leases.give_back_all()
 
 

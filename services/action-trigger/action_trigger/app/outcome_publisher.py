@@ -63,13 +63,13 @@ class OutcomePublisher:
         """Announce until *stop*, whenever woken and every POLL_SECONDS."""
         while not stop.is_set():
             self._woken.clear()
-            if await self.tell() == BATCH_SIZE:
+            if await self.announce_batch() == BATCH_SIZE:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
 
-    async def tell(self) -> int:
+    async def announce_batch(self) -> int:
         """Announce one batch of the partitions whose leases we hold; return its size."""
         partitions = self._partitions()
         if not partitions:
@@ -80,7 +80,7 @@ class OutcomePublisher:
         await asyncio.gather(
             self._publish_events(ended),
             self._publish_dead_letters(ended),
-            retry_transient(lambda: self._record(ended)),
+            retry_transient(lambda: self._update_documents(ended)),
         )
         await retry_transient(lambda: self._deliveries.announced(ended))
         for item in ended:
@@ -105,10 +105,9 @@ class OutcomePublisher:
         letter = dead_letter(record, service=TRIGGER, code="ActionFailed", reason=why)
         await self._publisher.publish(letter)
 
-    async def _record(self, settled: Sequence[EndedDelivery]) -> None:
+    async def _update_documents(self, ended: Sequence[EndedDelivery]) -> None:
         jobs = [
-            UpdateOne(*job_updates.set_delivery(item.job_id, item.state, item.at))
-            for item in settled
+            UpdateOne(*job_updates.set_delivery(item.job_id, item.state, item.at)) for item in ended
         ]
         await self._database[JOBS].bulk_write(jobs, ordered=False)
-        await log_outcomes(self._database, settled)
+        await log_outcomes(self._database, ended)
