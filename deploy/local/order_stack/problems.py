@@ -1,4 +1,4 @@
-"""What a person has to know when the stack can't do what was asked: one sentence each."""
+"""The errors of the embedded stack, each a sentence for a person."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ class StackProblem(Exception):
 
 
 class PortTaken(StackProblem):
-    """Somebody else took a port between choosing and binding it; other ports may do."""
+    """Another process took a port between its choice and its use; other ports may be free."""

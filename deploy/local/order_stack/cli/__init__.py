@@ -1,1 +1,1 @@
-"""The orders command: what may be typed, and how results are printed."""
+"""The `orders` command: its options and arguments, and how results are printed."""

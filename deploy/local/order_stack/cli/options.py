@@ -1,4 +1,4 @@
-"""What all commands have in common: their options, and how they print."""
+"""Options that many commands have, and how they print."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE_WIDTH = 120  # columns, where the output is no terminal
 
 
 def out() -> Console:
-    """Return the console for what was asked for; paths and keys are not coloured or broken."""
+    """Return the console of standard output; it neither colours nor wraps paths and keys."""
     return _console(stderr=False)
 
 
 def err() -> Console:
-    """Return the console for what is said on the way."""
+    """Return the console of standard error, for progress and problems."""
     return _console(stderr=True)
 
 
@@ -39,7 +39,7 @@ def print_json(value: object) -> None:
 
 
 def time_of(text: str | None) -> datetime | None:
-    """Return the time that an option names, if it was given; without an offset it is UTC."""
+    """Return the time that an option gives, UTC where it has no offset; raises StackProblem."""
     if text is None:
         return None
     try:

@@ -69,7 +69,7 @@ def _stay(folder: Path) -> None:
 
 
 def _stop(name: str, folder: Path) -> None:
-    """Take down what is up; where it was still coming up, that has been undone already."""
+    """Stop the stack; one that was still starting has been undone already."""
     from order_stack.supervision.down import down as take_down
 
     if not (folder / "stack.json").exists():

@@ -1,4 +1,4 @@
-"""What makes a data directory this stack's own: its ports, cluster id, keys and secrets."""
+"""The identity that a data directory keeps: its ports, cluster id, keys and secrets."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from order_stack.problems import StackProblem
 @dataclass(frozen=True, slots=True)
 class StackIdentity:
     """
-    Written once into the data directory.
+    Written into the data directory once, since its data depend on it.
 
-    A broker's quorum and a replica set carry their own addresses in their data, and old jobs
-    verify with the secret they were issued under: so a data directory keeps all of these.
+    The brokers' quorum and the replica set store their own addresses, and a job id is verified
+    with the secret it was issued under.
     """
 
     ports: dict[str, int]
@@ -46,7 +46,7 @@ def keys_file(data: Path) -> Path:
 def remembered(
     data: Path, topology: Topology, free: Callable[[int], bool] = ports.is_free
 ) -> StackIdentity | None:
-    """Return the identity of a data directory that was used before; its ports must be free."""
+    """Return the identity of a data directory, None for a new one; its ports must be free."""
     file = data / "identity.json"
     try:
         identity = _IDENTITY.validate_json(file.read_bytes())
@@ -64,6 +64,7 @@ def remembered(
 
 
 def fresh(data: Path, topology: Topology) -> StackIdentity:
+    """Make an identity with free ports and new secrets, and write it."""
     identity = StackIdentity(
         ports=ports.choose(topology.ports, random.SystemRandom()),
         cluster=kafka_brokers.new_cluster_id(),

@@ -33,12 +33,12 @@ def locked(text: str) -> dict[str, str]:
 
 
 def classpath(say: Callable[[str], None]) -> tuple[Path, ...]:
-    """Return the jars, fetching what isn't in the local Maven repository or isn't as locked."""
+    """Return the broker's jars; downloads those that the local Maven repository lacks."""
     return kept(locked(resources.files("order_stack.cluster").joinpath(LOCK).read_text()), say)
 
 
 def kept(wanted: Mapping[str, str], say: Callable[[str], None]) -> tuple[Path, ...]:
-    """Return the jars of these coordinates, each with its SHA-256, from the local repository."""
+    """Return the jars of these coordinates; downloads those whose SHA-256 isn't the wanted one."""
     paths = {coordinate: _home(coordinate) for coordinate in wanted}
     missing = [it for it, path in paths.items() if _digest(path) != wanted[it]]
     if missing:
@@ -70,7 +70,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _fetch(coordinates: Iterable[str], wanted: Mapping[str, str]) -> None:
-    """Download beside the repository and move in whole files, so that no half jar is ever seen."""
+    """Download into a folder beside, then move whole files: nobody sees half a jar."""
     repository = Path(GlobalSettings.load().repo_cache)
     try:
         repository.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def _keep(coordinate: str, path: Path, digest: str) -> None:
 
 
 def lock() -> str:
-    """Resolve anew and return what the lock file should hold."""
+    """Resolve the dependencies and return the new content of the lock file."""
     logging.getLogger("jgo").setLevel(logging.ERROR)
     artifacts = jgo.resolve(ENDPOINT)
     lines = [

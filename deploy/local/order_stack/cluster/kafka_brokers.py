@@ -53,7 +53,7 @@ log.index.size.max.bytes=1048576
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is: its number in the cluster, its two ports, and the folder of its log."""
+    """A broker: its number in the cluster, its two ports, and the folder of its data."""
 
     name: str
     node: int
@@ -83,7 +83,7 @@ def bootstrap(cluster: Sequence[Broker]) -> str:
 
 
 def new_cluster_id() -> str:
-    """Return 16 random bytes as Kafka writes them; a leading dash would look like an option."""
+    """Return 16 random bytes in URL-safe base64, without a leading dash: it would be an option."""
     while True:
         text = _as_kafka_writes(uuid.uuid4())
         if not text.startswith("-"):
@@ -140,7 +140,7 @@ def _settings(broker: Broker, cluster: Sequence[Broker]) -> str:
 
 
 def _voter(broker: Broker, cluster_id: str) -> str:
-    """Name a controller and its folder as all of them must know it before the first start."""
+    """Return a controller's id, address and folder id: all must know them at the first start."""
     folder = _as_kafka_writes(uuid.UUID(derived("kafka folder", cluster_id, broker.node)))
     return f"{broker.node}@127.0.0.1:{broker.controller}:{folder}"
 

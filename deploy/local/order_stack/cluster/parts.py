@@ -1,4 +1,4 @@
-"""What a stack consists of, as data: processes with names, addresses and probes."""
+"""A stack as data: its processes with names, addresses and probes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kind = Literal["broker", "mongod", "receiver", "service"]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How to ask a part: a URL that answers 200, a broker's address, or a MongoDB URI."""
+    """What to ask: a URL that must answer 200, a broker's address, or a MongoDB URI."""
 
     kind: Literal["http", "kafka", "mongo"]
     address: str
@@ -22,9 +22,9 @@ class Part:
     """
     One process of a stack.
 
-    `env` holds only what is added to the caller's environment, so that no state file ever
-    carries the caller's own secrets. `url` is where its health is asked, for services; `address`
-    is host and port, for brokers and the members of the replica set.
+    `env` holds only what is added to the caller's environment: it is saved, and the caller's own
+    secrets must not be. `url` is a service's health address; `address` is host and port of a
+    broker or a member of the replica set.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack as it was put up; which of its processes still run is asked of the system."""
+    """A stack as it was started; which of its processes still run, only the OS knows."""
 
     name: str
     gateways: tuple[str, ...]

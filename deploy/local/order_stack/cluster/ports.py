@@ -1,4 +1,4 @@
-"""Free ports, chosen so that neighbours on the same machine seldom want the same."""
+"""Free ports, chosen at random so that two stacks that start at once seldom collide."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
 def choose(
     names: Sequence[str], rng: random.Random, free: Callable[[int], bool] = is_free
 ) -> dict[str, int]:
-    """Give each name a port of its own that was free when asked."""
+    """Return a port for each name that was free when it was tried; raises StackProblem."""
     chosen: dict[str, int] = {}
     for port in (rng.choice(RANGE) for _ in range(TRIES)):
         if len(chosen) == len(names):
@@ -42,7 +42,7 @@ def choose(
 
 
 def check(ports: Collection[int], free: Callable[[int], bool] = is_free) -> None:
-    """Say which of the remembered ports somebody else is using by now."""
+    """Raise PortTaken where another process uses one of these ports."""
     taken = sorted(port for port in ports if not free(port))
     if taken:
         numbers = ", ".join(map(str, taken))

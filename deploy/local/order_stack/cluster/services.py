@@ -1,4 +1,4 @@
-"""The four services and the receiver as parts: how each is started, and where it answers."""
+"""The four services and the webhook receiver as parts: command line, settings and addresses."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def receiver(identity: StackIdentity, logs: Path) -> Part:
         name="receiver",
         kind="receiver",
         argv=(sys.executable, "-P", "-m", "order_stack.cluster.webhook_receiver", "--port", port),
-        # Not an argument: those are visible to everybody on the machine.
+        # Not an argument, since everybody on the machine can see those.
         env={"PYTHONUNBUFFERED": "1", "RECEIVER_SECRET": identity.webhook_secret},
         log=str(logs / "receiver.log"),
         live=probe,

@@ -1,4 +1,4 @@
-"""Where stacks keep what they must remember: one private folder for each name."""
+"""The state of stacks on disk: one private folder for each name."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def load(folder: Path) -> Stack | None:
 
 
 def known(name: str) -> tuple[Stack, Path]:
-    """Return the stack of that name and its folder, or say that there is none."""
+    """Return the stack of that name and its folder; raises StackProblem where there is none."""
     folder = folder_of(name)
     stack = load(folder)
     if stack is None:
@@ -70,7 +70,7 @@ def known(name: str) -> tuple[Stack, Path]:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep every other command from putting this stack up or down at the same time."""
+    """Hold the lock of a stack; raises StackProblem where another command starts or stops it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "lock").open("w") as lock:
         try:
@@ -84,7 +84,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def forget(folder: Path, *, keep_logs: bool = False) -> None:
-    """Remove the folder; with *keep_logs* the logs stay, for whoever looks for the cause."""
+    """Remove the folder; with *keep_logs* the logs stay, so that a failure can be explained."""
     if not (keep_logs and (folder / "logs").is_dir()):
         shutil.rmtree(folder, ignore_errors=True)
         return

@@ -1,4 +1,4 @@
-"""How many processes of each kind a stack has, what each is called, and what follows from it."""
+"""How many processes of each kind a stack has, and their names, ports and replicas."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Topology:
 
     @property
     def ports(self) -> tuple[str, ...]:
-        """Return the names of all ports; a service's own is where its health is asked."""
+        """Return the names of all ports; the one named after a service is its health port."""
         counts = {
             "broker": self.brokers,
             "controller": self.brokers,
@@ -76,7 +76,7 @@ def in_sync(brokers: int) -> int:
 
 
 def check(topology: Topology) -> None:
-    """Say which of the numbers makes no sense, and why."""
+    """Raise StackProblem for a number that makes no sense, with the reason."""
     for option, count in (
         ("--brokers", topology.brokers),
         ("--mongo-members", topology.mongo_members),

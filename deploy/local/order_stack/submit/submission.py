@@ -78,7 +78,7 @@ def job_ids(answers: Sequence[Answer]) -> list[str]:
 
 
 def write_refused(result: SubmitResult, file: Path) -> Path | None:
-    """Write each refused line with its answer; without any, a file of an earlier run goes."""
+    """Write each refused line with its answer; remove an earlier run's file where there is none."""
     if not result.refused:
         file.unlink(missing_ok=True)
         return None

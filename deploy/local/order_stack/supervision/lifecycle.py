@@ -30,7 +30,7 @@ def part_named(stack: Stack, name: str) -> Part:
 
 
 def kill(part: Part, folder: Path, how: Signal) -> None:
-    """Send the signal and return when it has had its effect."""
+    """Send the signal and return when the process has ended or stopped by it."""
     process = processes.find(part, folder)
     if process is None:
         raise StackProblem(f"{part.name} isn't running; `orders start {part.name}` starts it.")
@@ -62,7 +62,7 @@ def with_settings(part: Part, settings: Sequence[str]) -> Part:
 
 
 def start(part: Part, folder: Path, *, wait: bool) -> None:
-    """Start it; return when it lives, or with *wait* when it is ready."""
+    """Start the part; return when its live probe succeeds, or with *wait* its ready probe."""
     if processes.find(part, folder):
         raise StackProblem(f"{part.name} is running already; `orders kill {part.name}` ends it.")
     processes.start(part, folder)

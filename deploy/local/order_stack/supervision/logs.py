@@ -1,4 +1,4 @@
-"""The logs of a stack, one file a part, told apart by their names where several are shown."""
+"""The logs of a stack, one file a part; lines of several begin with the part's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTERVAL = 0.2
 
 
 class Tail:
-    """A file that grows: each `read` gives the whole lines that came since the last."""
+    """A growing file: each `read` yields the complete lines since the one before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

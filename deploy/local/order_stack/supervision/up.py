@@ -44,7 +44,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """A directory, brokers and a database of the caller's, where given, and the topology."""
+    """The caller's own data directory, brokers and database, where given, and the topology."""
 
     data: Path | None = None
     kafka: str | None = None
