@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from order_contracts.commands import COMMANDS
 from order_contracts.integration_log import _ENTRIES as CODES
 from order_contracts.topics import TOPICS
+from order_runtime.process.log_events import LogEvent
 from order_runtime.process.settings import ServiceSettings
 from support.stack.doc_examples import PUBLISHING, README, ROOT
 
@@ -46,6 +47,46 @@ def test_every_metric_is_documented() -> None:
 
     assert ours
     assert {name for name in ours if f"`{name}" not in text} == set()
+    assert set(re.findall(r"^\| `(ordermill_\w+)", text, re.MULTILINE)) == ours
+
+
+def test_every_metric_has_a_sentence() -> None:
+    for service in SERVICES:
+        import_module(f"{service}.metrics")
+
+    ours = [it for it in REGISTRY.collect() if it.name.startswith("ordermill_")]
+
+    assert [it.name for it in ours if not it.documentation.endswith(".")] == []
+
+
+def declared_log_events() -> list[LogEvent]:
+    modules = ["order_runtime.process.log_events", *(f"{it}.log_events" for it in SERVICES)]
+    return [
+        event
+        for name in modules
+        for event in vars(import_module(name)).values()
+        if isinstance(event, LogEvent)
+    ]
+
+
+def test_every_log_event_is_documented() -> None:
+    text = OPERATING.read_text()
+    table = text[text.index("\n## Logs") : text.index("\n## API keys")]
+    cells = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
+    documented = [name for cell in cells for name in re.findall(r"`([^`]*)`", cell)]
+
+    events = declared_log_events()
+
+    assert sorted(documented) == sorted(set(events))
+    assert len(events) == len(set(events)), "each is declared once"
+    assert [it for it in events if not it.meaning.endswith(".")] == []
+
+
+def test_a_log_line_names_its_event_by_its_declaration() -> None:
+    sources = [*(ROOT / "libs" / "runtime").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
+    calls = re.compile(r"\blog\(\)\.(?:debug|info|warning|error|critical)\(\s*f?[\"']")
+
+    assert [str(path.relative_to(ROOT)) for path in sources if calls.search(path.read_text())] == []
 
 
 def test_every_topic_is_documented_with_its_limit() -> None:

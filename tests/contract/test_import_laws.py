@@ -135,5 +135,5 @@ def test_every_service_has_the_same_storeys() -> None:
         modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
         folders = {path.parent.name for path in package.glob("*/__init__.py")}
         extra = ({"routes"}, {"http", "api_docs"}) if service == "gateway" else (set(), set())
-        assert modules - extra[0] == {"__main__", "settings", "metrics"}
+        assert modules - extra[0] == {"__main__", "settings", "metrics", "log_events"}
         assert folders - extra[1] == {"app", "adapters", "domain"}

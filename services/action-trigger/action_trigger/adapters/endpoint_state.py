@@ -15,6 +15,7 @@ from yarl import URL
 
 from action_trigger import metrics
 from action_trigger.adapters.endpoint_config import ENDPOINT_NAMES, EndpointConfig, Route
+from action_trigger.log_events import ENDPOINT_MOVED
 from order_runtime.documents.deliveries import DISABLED, ENABLED
 from order_runtime.mongo.client import CODEC, ENDPOINTS, Document
 from order_runtime.process.logs import log
@@ -101,7 +102,7 @@ class EndpointStates:
         for name, now in states.items():
             metrics.ENABLED.labels(name).set(now.state == ENABLED)
             if self._states.get(name, EndpointState()).state != now.state:
-                log().warning("endpoint moved", endpoint=name, state=now.state)
+                log().warning(ENDPOINT_MOVED, endpoint=name, state=now.state)
         self._states = states
 
 

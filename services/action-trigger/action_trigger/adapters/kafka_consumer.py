@@ -22,6 +22,7 @@ from action_trigger import metrics
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
+from action_trigger.log_events import UNREADABLE_ACTION
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
@@ -29,7 +30,11 @@ from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.received import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
-from order_runtime.process.log_events import WAITING_FOR_KAFKA
+from order_runtime.process.log_events import (
+    OFFSETS_NOT_COMMITTED,
+    PARTITIONS_ASSIGNED,
+    WAITING_FOR_KAFKA,
+)
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry, retry_transient
 
@@ -54,7 +59,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         partitions = sorted(topic_partition.partition for topic_partition in assigned)
         self._assign(partitions)
         self.ready = True
-        log().info("partitions assigned", partitions=partitions)
+        log().info(PARTITIONS_ASSIGNED, partitions=partitions)
 
 
 class ActionRecorder:
@@ -85,7 +90,7 @@ class ActionRecorder:
             await self._publisher.publish(letter)  # one at a time: it may be large
             metrics.UNREADABLE.inc()
             where = {"partition": record.partition, "offset": record.offset}
-            log().warning("unreadable action", **where, reason=reason)
+            log().warning(UNREADABLE_ACTION, **where, reason=reason)
 
 
 async def consume(
@@ -148,7 +153,7 @@ async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
         await consumer.commit(offsets)
     except (CommitFailedError, IllegalStateError) as error:
         # After a rebalance another worker reads these records again; recording is idempotent.
-        log().warning("offsets not committed", reason=type(error).__name__)
+        log().warning(OFFSETS_NOT_COMMITTED, reason=type(error).__name__)
     except KafkaError as error:
         await _wait_out(error)
 

@@ -26,6 +26,7 @@ from action_trigger.domain.webhooks import (
     attempt_outcome,
     retry_deadline,
 )
+from action_trigger.log_events import ACTION_FAILED, ACTIONS_GIVEN_UP, ENDPOINT_IS_GONE
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
@@ -109,7 +110,7 @@ class AttemptRunner:
         overdue = [item for item in waiting if self._deadline(item, endpoint) < now]
         if overdue:
             await retry_transient(lambda: self._deliveries.give_up(overdue, GIVEN_UP, now))
-            log().warning("actions given up", endpoint=endpoint, count=len(overdue))
+            log().warning(ACTIONS_GIVEN_UP, endpoint=endpoint, count=len(overdue))
             self._delivery_ended()
 
     async def _was_erased(self, item: QueuedDelivery) -> bool:
@@ -157,10 +158,10 @@ class AttemptRunner:
                 metrics.DELIVERED_SECONDS.observe(waited.total_seconds())
                 self._delivery_ended()
             case Failed(reason):
-                log().warning("action failed", action_id=action_id, reason=reason)
+                log().warning(ACTION_FAILED, action_id=action_id, reason=reason)
                 self._delivery_ended()
             case Disabled():
-                log().warning("endpoint is gone", action_id=action_id)
+                log().warning(ENDPOINT_IS_GONE, action_id=action_id)
 
 
 def _attempt(delivery: PendingDelivery, result: SendResult, outcome: AttemptOutcome) -> Attempt:

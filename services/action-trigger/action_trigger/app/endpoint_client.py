@@ -13,6 +13,7 @@ from action_trigger.adapters.http_sender import HttpSender, SendResult
 from action_trigger.adapters.rate_limiter import RateLimiter
 from action_trigger.domain.circuit_breaker import CLOSED, Circuit
 from action_trigger.domain.webhooks import is_alive
+from action_trigger.log_events import CIRCUIT_CLOSED, CIRCUIT_OPENED
 from order_runtime.process.logs import log
 
 MAX_IN_FLIGHT: Final = 32  # requests
@@ -87,6 +88,6 @@ class EndpointClient:
         if circuit.is_open == was_open:
             return
         metrics.CIRCUIT_OPEN.labels(self._name).set(circuit.is_open)
-        event = "circuit opened" if circuit.is_open else "circuit closed"
+        event = CIRCUIT_OPENED if circuit.is_open else CIRCUIT_CLOSED
         log().warning(event, endpoint=self._name)
         self._circuit_changed()

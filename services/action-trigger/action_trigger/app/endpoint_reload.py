@@ -21,6 +21,7 @@ from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import EndpointQueue
+from action_trigger.log_events import WEBHOOKS_FILE_READ_AGAIN, WEBHOOKS_FILE_REFUSED
 from order_runtime.process.logs import log
 
 POLL_SECONDS: Final = 2.0
@@ -74,7 +75,7 @@ class EndpointReload:
             except EndpointConfigError as error:
                 reason = str(error)
                 if reason != reason_logged:
-                    log().error("webhooks file refused", reason=reason)
+                    log().error(WEBHOOKS_FILE_REFUSED, reason=reason)
             reason_logged = reason
             metrics.FILE_REFUSED.set(bool(reason))
 
@@ -83,5 +84,5 @@ class EndpointReload:
         text = read_config(path)
         if text != used:
             await self.use(parse_endpoints(text))
-            log().info("webhooks file read again")
+            log().info(WEBHOOKS_FILE_READ_AGAIN)
         return text

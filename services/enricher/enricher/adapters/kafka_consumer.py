@@ -13,6 +13,7 @@ import faust
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from enricher import metrics
+from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
 from order_runtime.kafka.offsets import WHAT_TO_DO
@@ -108,7 +109,7 @@ class StreamConsumer:
         try:
             await asyncio.wait_for(self._batch_lock.acquire(), STOP_TIMEOUT)
         except TimeoutError:
-            log().warning("stopping within a batch", seconds=STOP_TIMEOUT)
+            log().warning(STOPPING_WITHIN_A_BATCH, seconds=STOP_TIMEOUT)
 
     def _subscribe(self, topic: str) -> EventQueue:
         """

@@ -15,6 +15,7 @@ from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
 from enricher.domain.references import FORMER_KEYS, changed_keys, reference_document
+from enricher.log_events import REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
 from order_runtime.documents.erasures import id_key
@@ -148,7 +149,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
 def _log_skipped(record: Record, error: Invalid) -> None:
     metrics.UNREADABLE.labels(record.topic).inc()
     log().warning(
-        "reference record passed over",
+        REFERENCE_PASSED_OVER,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

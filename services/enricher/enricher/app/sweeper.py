@@ -15,6 +15,7 @@ from enricher import metrics
 from enricher.adapters import batch_snapshot, held_actions, links, unfinished_jobs
 from enricher.app.event_handler import EventHandler
 from enricher.app.reconciler import Reconciler
+from enricher.log_events import REPAIRED
 from order_runtime.mongo.client import HELD, JOBS, LINKS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
@@ -145,4 +146,4 @@ class Sweeper:
 def _count(what: str, repaired: int) -> None:
     if repaired:
         metrics.REPAIRED.labels(what).inc(repaired)
-        log().warning("repaired", what=what, count=repaired)
+        log().warning(REPAIRED, what=what, count=repaired)

@@ -20,9 +20,11 @@ from order_runtime.kafka.publisher import LOGGER
 from order_runtime.kafka.received import from_confluent
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
+from order_runtime.process.log_events import PARTITIONS_ASSIGNED
 from order_runtime.process.logs import log
 from order_writer.adapters.offset_commits import TRANSIENT, OffsetCommits
 from order_writer.domain.offset_tracker import OffsetTracker
+from order_writer.log_events import PARTITIONS_LOST
 
 GATHER_SECONDS: Final = 0.005  # for more records, once the first of a batch is here
 
@@ -101,7 +103,7 @@ class KafkaCommandSource:
         # A partition that was paused when it was lost is still paused when it is assigned again.
         (consumer.pause if self._idle else consumer.resume)(partitions)
         self._partitions |= {place.partition for place in partitions}
-        log().info("partitions assigned", partitions=sorted(p.partition for p in partitions))
+        log().info(PARTITIONS_ASSIGNED, partitions=sorted(p.partition for p in partitions))
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
@@ -112,7 +114,7 @@ class KafkaCommandSource:
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked(consumer, partitions)
-        log().warning("partitions lost", partitions=sorted(p.partition for p in partitions))
+        log().warning(PARTITIONS_LOST, partitions=sorted(p.partition for p in partitions))
 
 
 def _config(kafka: str, instance: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from order_contracts.topics import COMMANDS
+from order_runtime.process.log_events import OFFSETS_NOT_COMMITTED
 from order_runtime.process.logs import log
 from order_writer.domain.offset_tracker import OffsetTracker
 
@@ -63,7 +64,7 @@ class OffsetCommits:
                 raise KafkaException(why)
         if reasons:
             names = sorted({why.name() for why in reasons.values()})
-            log().warning("offsets not committed", partitions=sorted(reasons), reasons=names)
+            log().warning(OFFSETS_NOT_COMMITTED, partitions=sorted(reasons), reasons=names)
         for place in offsets:
             refused = place.partition in reasons
             self._tracker.answered(place.partition, place.offset, refused=refused)

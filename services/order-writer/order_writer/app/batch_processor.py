@@ -24,6 +24,7 @@ from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decode import TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
+from order_writer.log_events import BATCH_SETTLED
 
 TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
 ACKNOWLEDGED_SECONDS: Final = 1.0  # before the consumer is polled again, to stay in its group
@@ -81,7 +82,7 @@ class BatchProcessor:
         self._source.commit(batch)
         seconds = time.monotonic() - began
         metrics.BATCH_SECONDS.observe(seconds)
-        log().info("batch settled", commands=len(batch), seconds=round(seconds, 3))
+        log().info(BATCH_SETTLED, commands=len(batch), seconds=round(seconds, 3))
 
     def _check_health(self, suspects: Sequence[Suspect], *, applied: int) -> None:
         """

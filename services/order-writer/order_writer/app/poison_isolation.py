@@ -20,6 +20,7 @@ from order_writer.app.ports import Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable
 from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
+from order_writer.log_events import BATCH_FAILED, RECORD_REFUSED
 
 ATTEMPTS_ALONE: Final = 5  # of a record by itself, before it is a suspect
 ATTEMPTS_TOGETHER: Final = 5  # of a batch that conflicts or is slow, before it is halved
@@ -48,7 +49,7 @@ class PoisonIsolation:
         except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
-            log().warning("batch failed", commands=len(batch), **error_fields(error))
+            log().warning(BATCH_FAILED, commands=len(batch), **error_fields(error))
             if len(batch) == 1:
                 yield from self._retry_alone(batch[0], suspects)
                 return
@@ -78,14 +79,14 @@ class PoisonIsolation:
         """Refuse a suspect: its job fails with 500, and it becomes a dead letter."""
         metrics.POISON.inc()
         metrics.SUSPECTS.dec()
-        log().error("record refused", offset=record.offset, **error_fields(error))
+        log().error(RECORD_REFUSED, offset=record.offset, **error_fields(error))
         item = poison_command(record, self._topic)
         try:
             return self._apply([item])
         except StopRequested:
             raise
         except Exception as second:  # noqa: BLE001  the stored order may be what can't be read
-            log().warning("batch failed", commands=1, **error_fields(second))
+            log().warning(BATCH_FAILED, commands=1, **error_fields(second))
             return self._apply([replace(item, without_order=True)])
 
     def _decode_and_apply(self, records: Sequence[Record]) -> FoldedBatch:

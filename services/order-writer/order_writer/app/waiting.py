@@ -9,6 +9,7 @@ from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
 from order_writer import metrics
 from order_writer.app.ports import CommandSource
+from order_writer.log_events import WAITING
 
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -24,7 +25,7 @@ class Waiting:
         self.check_stop()
         metrics.WAITS.labels(dependency).inc()
         if attempt == 0:
-            log().warning("waiting", missing=dependency)
+            log().warning(WAITING, missing=dependency)
         self._source.idle(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
 
     def pause(self) -> None:

@@ -1,0 +1,17 @@
+"""Names of the enricher's log events, each with its meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from order_runtime.process.log_events import LogEvent
+
+REPAIRED: Final = LogEvent(
+    "repaired", "The sweep did what a stream should have done; `what` and `count` say what."
+)
+REFERENCE_PASSED_OVER: Final = LogEvent(
+    "reference record passed over", "A record of reference data can't be read."
+)
+STOPPING_WITHIN_A_BATCH: Final = LogEvent(
+    "stopping within a batch", "The batch in hand did not end in time; its records are read again."
+)

@@ -1,0 +1,22 @@
+"""Names of the order-writer's log events, each with its meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from order_runtime.process.log_events import LogEvent
+
+BATCH_SETTLED: Final = LogEvent("batch settled", "A batch was stored, announced and committed.")
+BATCH_FAILED: Final = LogEvent(
+    "batch failed", "A batch failed for an unknown reason and is tried in halves."
+)
+RECORD_REFUSED: Final = LogEvent(
+    "record refused",
+    "One record failed alone five times where others went well; its job is Failed 500, and it is a"
+    " dead letter.",
+)
+WAITING: Final = LogEvent("waiting", "MongoDB or Kafka is away; nothing is lost.")
+PARTITIONS_LOST: Final = LogEvent(
+    "partitions lost",
+    "Kafka gave partitions to another worker while this one was away.",
+)
