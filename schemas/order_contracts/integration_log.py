@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from order_contracts.base import Message
 from order_contracts.identity import derived
 from order_contracts.values import Time
 
 KEPT_DAYS: Final = 90
+Severity = Literal["Warning", "Error"]
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 _ENTRIES: Final = MappingProxyType(
     {
@@ -66,7 +68,7 @@ class LogEntry(Message):
     """One entry; derived ids make a repeat the same entry. Holds no personal data."""
 
     id: str
-    severity: Literal["Warning", "Error"]
+    severity: Severity
     type: Literal["Orders"] = "Orders"
     code: str
     message: str

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from order_contracts.specs.calls import BASE, CALLS
+from order_contracts.routes import BASE_PATH
+from order_contracts.specs.calls import CALLS
 from support.stack.doc_examples import HTTP_API, Shell, blocks, prepared_shell
 from support.stack.running_stack import RunningStack
 
@@ -27,7 +28,7 @@ def test_every_call_is_shown_with_curl_and_with_python() -> None:
     """
     No call without its section, no section without both.
     """
-    calls = {f"{call.method.upper()} {call.path.removeprefix(BASE)}" for call in CALLS}
+    calls = {f"{call.method.upper()} {call.path.removeprefix(BASE_PATH)}" for call in CALLS}
 
     assert set(HEADINGS) == calls
     for heading in HEADINGS:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
 
 from order_contracts.answers import (
     BulkResult,
@@ -17,23 +20,24 @@ from order_contracts.answers import (
 )
 from order_contracts.base import Message
 from order_contracts.commands import ActionTrigger, DeliveryChange, StatusChange
-from order_contracts.job import Job
-from order_contracts.order import Order
+from order_contracts.integration_log import SEVERITIES
+from order_contracts.job import Job, JobStatus
+from order_contracts.order import Order, OrderStatus
 from order_contracts.problem import Receipt
+from order_contracts.routes import ROUTES
 from order_contracts.specs import examples
 from order_contracts.values import ENTITY_TAGS
-
-BASE: Final = "/api/v3"
 
 Schema = Mapping[str, Any]
 
 TEXT: Final[Schema] = {"type": "string"}
 TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 TRUE: Final[Schema] = {"type": "string", "enum": ["true", "false"]}
+_PATH_PARAMETER: Final = re.compile(r"(?<=\{)\w+(?=\})")
 
 
 def _one_of(*values: str) -> Schema:
-    return {"type": "string", "enum": list(values)}
+    return {"type": "string", "enum": list(map(str, values))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation."""
+    """One operation; its name is the operationId under which `routes` has its method and path."""
 
-    method: str
-    path: str
     name: str
     summary: str
     scope: str
@@ -78,6 +80,15 @@ class Call:
     errors: tuple[str, ...]
     body: Body | None = None
     parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def method(self) -> str:
+        return ROUTES[self.name].method.lower()
+
+    @property
+    def path(self) -> str:
+        """The path with its parameters in camel case."""
+        return _PATH_PARAMETER.sub(lambda name: to_camel(name[0]), ROUTES[self.name].path)
 
 
 IF_MATCH: Final = Parameter(
@@ -123,12 +134,9 @@ _WRITE_ERRORS: Final = (
 )
 _BODY_ERRORS: Final = (*_WRITE_ERRORS, "UnsupportedMediaType")
 _READ_ERRORS: Final = ("ValidationFailed", "DatabaseUnavailable")
-_ORDER: Final = f"{BASE}/orders/{{orderId}}"
 
 CALLS: Final = (
     Call(
-        "get",
-        f"{BASE}/orders",
         "listOrders",
         "Get the orders of a contact, the newest first; or, with changedSince and the scope ops, "
         "all orders that changed, the oldest change first.",
@@ -137,7 +145,7 @@ CALLS: Final = (
         _READ_ERRORS,
         parameters=(
             Parameter("contactId", "The contact; required without changedSince."),
-            Parameter("status", "Only these.", _one_of("InProgress", "Completed", "Cancelled")),
+            Parameter("status", "Only these.", _one_of(*OrderStatus)),
             Parameter("createdFrom", "Created at or after.", TIME),
             Parameter("createdTo", "Created at or before.", TIME),
             Parameter("changedSince", "Changed at or after; not with the other filters.", TIME),
@@ -145,8 +153,6 @@ CALLS: Final = (
         ),
     ),
     Call(
-        "post",
-        f"{BASE}/orders",
         "registerOrder",
         "Register an order. Accepted once Kafka has it; applied soon after.",
         "orders:write",
@@ -156,8 +162,6 @@ CALLS: Final = (
         parameters=WRITE,
     ),
     Call(
-        "get",
-        _ORDER,
         "getOrder",
         "Get an order; with contactId, only if it belongs to that contact.",
         "orders:read",
@@ -166,8 +170,6 @@ CALLS: Final = (
         parameters=(Parameter("contactId", "The contact that the order must belong to."),),
     ),
     Call(
-        "put",
-        _ORDER,
         "replaceOrder",
         "Replace an order as a whole, never partially.",
         "orders:write",
@@ -177,8 +179,6 @@ CALLS: Final = (
         parameters=(IF_MATCH, *WRITE),
     ),
     Call(
-        "delete",
-        _ORDER,
         "deleteOrder",
         "Delete an order; its orderId may then be registered again.",
         "orders:write",
@@ -187,8 +187,6 @@ CALLS: Final = (
         parameters=(IF_MATCH, *WRITE),
     ),
     Call(
-        "post",
-        f"{_ORDER}/action",
         "triggerAction",
         "Trigger an action of the automation trigger for an order that has a contact.",
         "orders:write",
@@ -198,8 +196,6 @@ CALLS: Final = (
         parameters=WRITE,
     ),
     Call(
-        "post",
-        f"{_ORDER}/change-status",
         "changeStatus",
         "Change an order's status; an absent externalStatus stays.",
         "orders:write",
@@ -209,8 +205,6 @@ CALLS: Final = (
         parameters=(IF_MATCH, *WRITE),
     ),
     Call(
-        "post",
-        f"{_ORDER}/change-delivery",
         "changeDelivery",
         "Change an order's delivery; absent fields stay, null clears.",
         "orders:write",
@@ -220,8 +214,6 @@ CALLS: Final = (
         parameters=(IF_MATCH, *WRITE),
     ),
     Call(
-        "get",
-        f"{_ORDER}/history",
         "getHistory",
         "Get all that is known of an order: its jobs, warnings and deliveries, the newest first.",
         "orders:read",
@@ -229,8 +221,6 @@ CALLS: Final = (
         ("OrderNotFound", *_READ_ERRORS),
     ),
     Call(
-        "post",
-        f"{BASE}/orders/bulk",
         "registerOrders",
         "Register up to 1,000 orders, as a JSON array or as lines of JSON.",
         "orders:write",
@@ -249,8 +239,6 @@ CALLS: Final = (
         ),
     ),
     Call(
-        "post",
-        f"{BASE}/orders/check",
         "checkOrders",
         "Ask which of up to 5,000 orders are missing here, or have another version.",
         "orders:read",
@@ -259,8 +247,6 @@ CALLS: Final = (
         body=Body(ExpectedOrders, examples.EXPECTED),
     ),
     Call(
-        "get",
-        f"{BASE}/orders/jobs",
         "listJobs",
         "List jobs whose command was applied or refused, the newest first.",
         "orders:read",
@@ -268,18 +254,12 @@ CALLS: Final = (
         _READ_ERRORS,
         parameters=(
             Parameter("orderId", "Only of this order."),
-            Parameter(
-                "status",
-                "Only these.",
-                _one_of("Accepted", "Completed", "CompletedWithErrors", "Failed"),
-            ),
+            Parameter("status", "Only these.", _one_of(*JobStatus)),
             Parameter("since", "Accepted at or after.", TIME),
             *PAGING,
         ),
     ),
     Call(
-        "get",
-        f"{BASE}/orders/jobs/{{jobId}}",
         "getJob",
         "Get the status of an asynchronous request; a failed job answers its own status.",
         "orders:read",
@@ -301,15 +281,13 @@ CALLS: Final = (
         ),
     ),
     Call(
-        "get",
-        f"{BASE}/integration-log",
         "listIntegrationLog",
         "List what is wrong with the data, the newest first; kept 90 days.",
         "orders:read",
         {200: Answer("A page of entries.", IntegrationLog, examples.LOG)},
         _READ_ERRORS,
         parameters=(
-            Parameter("severity", "Only these.", _one_of("Warning", "Error")),
+            Parameter("severity", "Only these.", _one_of(*SEVERITIES)),
             Parameter("code", "Only these."),
             Parameter("orderId", "Only of this order."),
             Parameter("jobId", "Only of this job."),

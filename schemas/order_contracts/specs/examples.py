@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from order_contracts.errors import STATUS as _STATUS
+from order_contracts.routes import BASE_PATH as _BASE_PATH
 
 NEW_ORDER: Final[dict[str, Any]] = {
     "orderId": "1001",
@@ -33,10 +34,10 @@ NEW_ORDER: Final[dict[str, Any]] = {
     "orderAction": {"action": "ConfirmOrder"},
 }
 
-_HOST: Final = "https://orders.example.com/api/v3"
+_API: Final = f"https://orders.example.com{_BASE_PATH}"
 _JOB_ID: Final = "0199f0a2-7b1c-8e4d-b3a1-5c2f9d7e6a10"
 _TAG: Final = "bT1RZ0hqS2xNbk9wUXJTdA=="
-_HREF: Final = f"{_HOST}/orders/jobs/{_JOB_ID}"
+_HREF: Final = f"{_API}/orders/jobs/{_JOB_ID}"
 
 RECEIPT: Final = {"jobId": _JOB_ID, "status": "Accepted", "orderId": "1001", "href": _HREF}
 JOB: Final = {
@@ -52,7 +53,7 @@ JOB: Final = {
     "updatedAt": "2026-01-15T09:30:01.420Z",
     "expiresAt": "2026-02-14T09:30:01.000Z",
     "href": _HREF,
-    "order": {"href": f"{_HOST}/orders/1001"},
+    "order": {"href": f"{_API}/orders/1001"},
 }
 ORDER: Final = {
     **{name: value for name, value in NEW_ORDER.items() if name != "orderAction"},
@@ -68,7 +69,7 @@ ORDERS: Final = {
     "links": [
         {
             "rel": "next",
-            "href": f"{_HOST}/orders?contactId=c-1&continuation=WzE3NjgsICIxMDAxIiwgMF0",
+            "href": f"{_API}/orders?contactId=c-1&continuation=WzE3NjgsICIxMDAxIiwgMF0",
         }
     ],
 }

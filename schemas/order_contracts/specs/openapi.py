@@ -13,7 +13,8 @@ from order_contracts.base import Message
 from order_contracts.errors import STATUS
 from order_contracts.identity import JOB_ID
 from order_contracts.problem import Problem, Receipt
-from order_contracts.specs.calls import BASE, CALLS, Body, Call, Parameter
+from order_contracts.routes import ORDERS
+from order_contracts.specs.calls import CALLS, Body, Call, Parameter
 from order_contracts.specs.examples import problem_example
 from order_contracts.values import ORDER_ID
 
@@ -176,7 +177,7 @@ def _links() -> Mapping[str, Any]:
         call.name: {"operationId": call.name, "parameters": {name: followed[name]}}
         for call in CALLS
         for name in followed
-        if call.path.startswith(f"{BASE}/orders/") and f"{{{name}}}" in call.path
+        if call.path.startswith(f"{ORDERS}/") and f"{{{name}}}" in call.path
     }
 
 
