@@ -29,7 +29,7 @@ def openapi() -> Any:
 
 def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
-    nothing: Any = SimpleNamespace(jobs_by_id=None)
+    nothing: Any = SimpleNamespace(jobs=None)
     links = Urls("https://orders.example.com")
     return Dependencies(nothing, nothing, nothing, links, nothing, leaving=lambda: False)
 

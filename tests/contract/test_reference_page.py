@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-from gateway.api_docs.page import PAGE, POLICY
+from gateway.api_docs.page import CONTENT_SECURITY_POLICY, PAGE
 from order_contracts.errors import STATUS
 from order_contracts.specs.openapi import document
 
@@ -40,7 +40,7 @@ def test_it_loads_nothing() -> None:
     assert SEEN.tags & LOADING == set()
     assert "url(" not in PAGE
     assert "@import" not in PAGE
-    assert POLICY.startswith("default-src 'none'")
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
 
 
 def test_its_links_stay_on_the_page_and_lead_somewhere() -> None:

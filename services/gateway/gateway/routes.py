@@ -1,4 +1,4 @@
-"""The calls of the Orders API and what they stand on, put together."""
+"""The calls of the Orders API: each has its handler, its route is that of the contract."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.adapters.read_store import DatabaseUnavailable, ReadStore
-from gateway.api_docs.page import PAGE, POLICY
-from gateway.app.bulk import BulkRegistration
+from gateway.api_docs.page import CONTENT_SECURITY_POLICY, PAGE
+from gateway.app.bulk_registration import BulkRegistration
 from gateway.app.command_acceptance import CommandAcceptance
-from gateway.app.integration_log import IntegrationLogQueries
+from gateway.app.command_answer import CommandAnswer
+from gateway.app.integration_log_queries import IntegrationLogQueries
+from gateway.app.job_queries import JobQueries
+from gateway.app.job_reader import JobReader
 from gateway.app.job_waiter import JobWaiter
-from gateway.app.jobs import JobQueries
 from gateway.app.order_commands import OrderCommands
 from gateway.app.order_queries import OrderQueries
-from gateway.domain.urls import BASE_PATH, Urls
+from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from gateway.domain.urls import Urls
 from gateway.http.admission import Admission
 from gateway.http.path_check import PathCheck
-from gateway.http.problems import ProblemError, framework_problem
+from gateway.http.problems import framework_problem, internal_error, problem_response
 from gateway.http.rate_limits import RateLimits
-from gateway.http.request_context import RequestContext, internal_error
-from gateway.http.responses import RETRY_SOON
+from gateway.http.request_context import RequestContext
 from order_contracts.decoding import Invalid
+from order_contracts.routes import BASE_PATH, ROUTES
 from order_contracts.specs.openapi import document
 from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 
-Call = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the calls stand on."""
+    """What the handlers need, made once in `__main__`."""
 
     publisher: Publisher
     reads: ReadStore
@@ -51,94 +54,110 @@ class Dependencies:
 
 
 def create_app(parts: Dependencies) -> ASGIApp:
-    """Return the application; plain routes, since the bodies are read by the contract itself."""
+    """Return the application; plain routes, since the contract's own decoder reads the bodies."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, methods in calls(parts).items():
         app.router.routes.append(_route(path, methods))
-    app.add_exception_handler(ProblemError, _refused)
-    app.add_exception_handler(Invalid, _invalid)
-    app.add_exception_handler(DatabaseUnavailable, _unavailable)
-    app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(Invalid, _on_invalid)
+    app.add_exception_handler(DatabaseUnavailable, _on_database_unavailable)
+    app.add_exception_handler(HTTPException, _on_framework_error)
+    app.add_exception_handler(Exception, _on_crash)
     return RequestContext(PathCheck(app))
 
 
-def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Call]]:
-    """Return every call by path and method."""
+def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
+    """Return the handlers by path and method, in the order in which paths are matched."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for operation, handler in handlers(parts).items():
+        route = ROUTES[operation]
+        paths.setdefault(route.path, {})[route.method] = handler
+    paths[f"{BASE_PATH}/openapi.json"] = {"GET": _openapi(parts.urls.public_url)}
+    paths[f"{BASE_PATH}/docs"] = {"GET": _reference_page}
+    return dict(sorted(paths.items(), key=lambda item: _parameters(item[0])))
+
+
+def handlers(parts: Dependencies) -> Mapping[str, Handler]:
+    """Return the handler of each call of the contract, by its operationId."""
     admission = Admission(parts.keys, RateLimits())
-    jobs = JobQueries(admission, parts.reads, parts.urls, parts.secrets)
-    acceptance = CommandAcceptance(
-        publisher=parts.publisher,
-        reads=parts.reads,
-        urls=parts.urls,
-        secrets=parts.secrets,
-        waiting=JobWaiter(parts.reads.jobs_by_id, parts.leaving),
-        jobs=jobs,
-    )
-    writes, bulk = OrderCommands(admission, acceptance), BulkRegistration(admission, acceptance)
-    orders = OrderQueries(admission, parts.reads, parts.urls, jobs)
-    logbook = IntegrationLogQueries(admission, parts.reads, parts.urls)
-    openapi = document(parts.urls.public_url)
-
-    async def described(_: Request) -> Response:
-        return Response(openapi, media_type="application/json")
-
-    async def reference(_: Request) -> Response:
-        return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
-
-    one = f"{BASE_PATH}/orders/{{order_id}}"
+    reads, urls = parts.reads, parts.urls
+    job_reader = JobReader(reads, urls, parts.secrets)
+    acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets)
+    answer = CommandAnswer(urls, JobWaiter(reads.jobs, parts.leaving), job_reader)
+    commands = OrderCommands(admission, acceptance, answer)
+    orders = OrderQueries(admission, reads, urls, job_reader)
+    jobs = JobQueries(admission, reads, urls, job_reader)
     return {
-        f"{BASE_PATH}/orders": {"GET": orders.list, "POST": writes.register},
-        f"{BASE_PATH}/orders/bulk": {"POST": bulk.register},
-        f"{BASE_PATH}/orders/check": {"POST": orders.check},
-        f"{BASE_PATH}/orders/jobs": {"GET": jobs.list},
-        f"{BASE_PATH}/orders/jobs/{{job_id}}": {"GET": jobs.get},
-        one: {"GET": orders.get, "PUT": writes.replace, "DELETE": writes.delete},
-        f"{one}/action": {"POST": writes.act},
-        f"{one}/change-status": {"POST": writes.change_status},
-        f"{one}/change-delivery": {"POST": writes.change_delivery},
-        f"{one}/history": {"GET": orders.history},
-        f"{BASE_PATH}/integration-log": {"GET": logbook.list},
-        f"{BASE_PATH}/openapi.json": {"GET": described},
-        f"{BASE_PATH}/docs": {"GET": reference},
+        "listOrders": orders.list,
+        "registerOrder": commands.register,
+        "getOrder": orders.get,
+        "replaceOrder": commands.replace,
+        "deleteOrder": commands.delete,
+        "triggerAction": commands.act,
+        "changeStatus": commands.change_status,
+        "changeDelivery": commands.change_delivery,
+        "getHistory": orders.history,
+        "registerOrders": BulkRegistration(admission, acceptance).register,
+        "checkOrders": orders.check,
+        "listJobs": jobs.list,
+        "getJob": jobs.get,
+        "listIntegrationLog": IntegrationLogQueries(admission, reads, urls).list,
     }
 
 
-def _route(path: str, methods: Mapping[str, Call]) -> Route:
-    """Return the route of a path with all its methods, so that no other takes what it refuses."""
+def _openapi(public_url: str) -> Handler:
+    content = document(public_url)
+
+    async def answer(_: Request) -> Response:
+        return Response(content, media_type="application/json")
+
+    return answer
+
+
+async def _reference_page(_: Request) -> Response:
+    return HTMLResponse(PAGE, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+
+def _parameters(path: str) -> list[bool]:
+    """Return a sort key by which /orders/bulk comes before /orders/{order_id}."""
+    return [part.startswith("{") for part in path.split("/")]
+
+
+def _route(path: str, methods: Mapping[str, Handler]) -> Route:
+    """Return one route for all methods, so that a refused one matches no other path's route."""
     allowed = sorted({*methods, "HEAD"} if "GET" in methods else methods)
 
     async def call(request: Request) -> Response:
         request.state.route = path
-        found = methods.get("GET" if request.method == "HEAD" else request.method)
-        if found is None:
+        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
             detail = "This path has no such method."
             raise ProblemError("MethodNotAllowed", detail, headers={"Allow": ", ".join(allowed)})
-        return await found(request)
+        return await handler(request)
 
     return Route(path, call, methods=())
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _on_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101  for the type checker: registered for it alone
-    return error.response()
+    return problem_response(error)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(_: Request, error: Exception) -> Response:
     errors = error.errors if isinstance(error, Invalid) else ()
     detail = f"The request has {len(errors)} errors." if len(errors) > 1 else "It has an error."
-    return ProblemError("ValidationFailed", detail, errors=errors).response()
+    return problem_response(ProblemError("ValidationFailed", detail, errors=errors))
 
 
-async def _unavailable(_: Request, __: Exception) -> Response:
+async def _on_database_unavailable(_: Request, __: Exception) -> Response:
     detail = "The database gave no answer; try again."
-    return ProblemError("DatabaseUnavailable", detail, headers=RETRY_SOON).response()
+    return problem_response(ProblemError("DatabaseUnavailable", detail, headers=RETRY_SOON))
 
 
-async def _framework(_: Request, error: Exception) -> Response:
+async def _on_framework_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as above
-    return framework_problem(error.status_code, error.headers).response()
+    return problem_response(framework_problem(error.status_code, error.headers))
 
 
-async def _failed(_: Request, __: Exception) -> Response:
+async def _on_crash(_: Request, __: Exception) -> Response:
     return internal_error()

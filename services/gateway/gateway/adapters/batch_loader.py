@@ -1,4 +1,4 @@
-"""Many look-ups, few queries: what is asked for while a query runs is asked for in the next."""
+"""Batching of look-ups: the keys that are asked for during one query are the next query's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ MAX_KEYS: Final = 1_000  # in one query
 
 class BatchLoader(Generic[V]):
     """
-    Looks up values by key.
+    Looks up values by key, in one query at a time.
 
-    A query that answers a caller always began after the caller asked, so that nothing written
-    before is missed. One query runs at a time.
+    The query that answers a caller starts after the call, so it sees all that was written before.
     """
 
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[Mapping[str, V]]]) -> None:
@@ -31,23 +30,23 @@ class BatchLoader(Generic[V]):
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await asyncio.shield(future)  # one caller that leaves must not take others along
+        return await asyncio.shield(future)  # a cancelled caller must not cancel the others
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 keys = list(self._waiting)[:MAX_KEYS]
-                await self._answer({key: self._waiting.pop(key) for key in keys})
+                await self._load({key: self._waiting.pop(key) for key in keys})
         finally:
             self._running = None
 
-    async def _answer(self, asked: Mapping[str, asyncio.Future[V | None]]) -> None:
+    async def _load(self, futures: Mapping[str, asyncio.Future[V | None]]) -> None:
         try:
-            found = await self._fetch(list(asked))
+            values = await self._fetch(list(futures))
         except Exception as error:  # noqa: BLE001  it is the callers' to handle
-            for future in asked.values():
+            for future in futures.values():
                 future.set_exception(error)
-                future.exception()  # seen: a caller may have left
+                future.exception()  # retrieved, lest asyncio warn where all callers were cancelled
         else:
-            for key, future in asked.items():
-                future.set_result(found.get(key))
+            for key, future in futures.items():
+                future.set_result(values.get(key))

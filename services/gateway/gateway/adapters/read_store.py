@@ -1,10 +1,10 @@
-"""What the gateway reads of MongoDB: the orders, their links and the jobs."""
+"""What the gateway reads from MongoDB: orders, their links, jobs and Idempotency-Keys."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from pymongo import AsyncMongoClient
@@ -13,165 +13,159 @@ from pymongo.errors import PyMongoError
 
 from gateway import metrics
 from gateway.adapters.batch_loader import BatchLoader
+from gateway.domain.answer_models import order_view
+from gateway.domain.order_contact import (
+    ActionPreconditions,
+    action_preconditions,
+    linked_contact,
+)
+from gateway.domain.pagination import PageRequest
 from order_contracts.identity import version_tag
 from order_contracts.order import Order
-from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import CODEC, IDEMPOTENCY, JOBS, LINKS, ORDERS, Document
 
 V = TypeVar("V")
+Where = Sequence[Mapping[str, Any]]
 
 TIMEOUT_MS: Final = 1_000
-AWAY_SECONDS: Final = 1.0  # after a failure, before the database is asked for a 409 again
+PAUSE_SECONDS: Final = 1.0  # after a failure, before an optional look-up is tried again
+_LIVE: Final = {"deletedAt": {"$exists": False}}
 
 
 class DatabaseUnavailable(Exception):
     """MongoDB gave no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionPreconditions:
-    """What decides at once whether an action can be triggered."""
-
-    job_id: str
-    """The job that made the order's version."""
-    contact_missing: bool
-    """Whether enrichment found that the contact does not exist; false while it is pending."""
-
-
 class ReadStore:
-    """Reads from the primary, coalesced: a hundred callers at once cost a few queries."""
+    """
+    Reads from the primary; look-ups by id are batched, so a hundred callers cost a few queries.
+
+    All methods raise DatabaseUnavailable, but for the two optional look-ups `owner` and
+    `first_use`: without them a command is accepted all the same, and its job shows the conflict.
+    """
 
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         self._database = client.get_database(database, codec_options=CODEC)
-        self._owners = BatchLoader(self._find_owners)
-        self._orders = BatchLoader(self._finder(ORDERS))
-        self._links = BatchLoader(self._finder(LINKS))
-        self._claims = BatchLoader(self._finder(IDEMPOTENCY))
-        self.jobs_by_id = self._finder(JOBS)
-        self._jobs = BatchLoader(self.jobs_by_id)
-        self._away_until = 0.0
+        self._owners = BatchLoader(self._fetch_owners)
+        self._orders = BatchLoader(self._fetch_from(ORDERS))
+        self._links = BatchLoader(self._fetch_from(LINKS))
+        self._first_uses = BatchLoader(self._fetch_from(IDEMPOTENCY))
+        self._fetch_jobs = self._fetch_from(JOBS)
+        self._jobs = BatchLoader(self._fetch_jobs)
+        self._paused_until = 0.0
 
     async def owner(self, order_id: str) -> str | None:
         """
-        Return the job that registered the order, or None where there is no such order.
+        Return the job that registered the order; None where there is no such order.
 
-        None also while the database is away: then the job tells.
+        None also while the database is unavailable.
         """
-        return await self._unless_away(self._owners, order_id)
+        return await self._optional(self._owners, order_id)
 
-    async def claim(self, key: str) -> Document | None:
-        """Return who used an Idempotency-Key first; None also while the database is away."""
-        return await self._unless_away(self._claims, key)
+    async def first_use(self, key: str) -> Document | None:
+        """
+        Return the job and the fingerprint of the first applied command under an Idempotency-Key.
 
-    async def standing(self, order_id: str) -> ActionPreconditions | None:
-        """Return how an order stands for actions; raises DatabaseUnavailable."""
-        order = await _answered(self._orders, order_id)
-        link = await _answered(self._links, order_id)
-        if order is None or "deletedAt" in order:
-            return None
-        counts = link is not None and link["contactVersion"] == order["contactVersion"]
-        missing = link is not None and counts and link.get("contactId") is None
-        return ActionPreconditions(order["jobId"], missing)
+        None also while the database is unavailable.
+        """
+        return await self._optional(self._first_uses, key)
+
+    async def action_preconditions(self, order_id: str) -> ActionPreconditions | None:
+        """Return what decides whether an action can be triggered; None if there is no order."""
+        with _unavailable():
+            order = await self._orders.get(order_id)
+            link = await self._links.get(order_id)
+        return action_preconditions(order, link) if order is not None else None
 
     async def exists(self, order_id: str) -> bool:
-        """Return whether there is an order; raises DatabaseUnavailable."""
-        return await _answered(self._owners, order_id) is not None
+        """Return whether there is an order."""
+        with _unavailable():
+            return await self._owners.get(order_id) is not None
 
     async def order(self, order_id: str) -> Order | None:
-        """Return the order with the contact it is linked to; raises DatabaseUnavailable."""
-        link = await _answered(self._links, order_id)  # first: so it is never the newer one
-        document = await _answered(self._orders, order_id)
-        state = order_of(document) if document else None
-        if document is None or not isinstance(state, LiveOrder):
+        """Return the order with the contact it is linked to."""
+        with _unavailable():
+            link = await self._links.get(order_id)  # first: so it is never the newer one
+            document = await self._orders.get(order_id)
+        if document is None or "deletedAt" in document:
             return None
-        return state.view(linked_contact(document, link))
+        return order_view(document, linked_contact(document, link))
 
     async def job(self, job_id: str) -> Document | None:
-        """Return a job's document; raises DatabaseUnavailable."""
-        return await _answered(self._jobs, job_id)
+        with _unavailable():
+            return await self._jobs.get(job_id)
 
     async def jobs(self, ids: Sequence[str]) -> Mapping[str, Document]:
-        """Return the documents of jobs by their ids; raises DatabaseUnavailable."""
-        try:
-            return await self.jobs_by_id(ids) if ids else {}
-        except PyMongoError as error:
-            raise DatabaseUnavailable from error
+        """Return the documents of those jobs that are stored, by id; not batched."""
+        with _unavailable():
+            return await self._fetch_jobs(ids) if ids else {}
 
-    async def links_of(self, ids: Sequence[str]) -> Mapping[str, Document]:
-        """Return the links of orders, by order; raises DatabaseUnavailable."""
-        rows = await self.rows(LINKS, [{"_id": {"$in": list(ids)}}], {"_id": 1}, len(ids))
-        return {row["_id"]: row for row in rows}
+    async def links(self, order_ids: Sequence[str]) -> Mapping[str, Document]:
+        """Return the links of those orders that have one, by order."""
+        where = [{"_id": {"$in": list(order_ids)}}]
+        found = await self.find(LINKS, where, {"_id": 1}, len(order_ids))
+        return {document["_id"]: document for document in found}
 
-    async def tags(self, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the version tags of those orders that exist; raises DatabaseUnavailable."""
-        live = {"_id": {"$in": list(ids)}, "deletedAt": {"$exists": False}}
+    async def version_tags(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the version tags of those orders that exist, by order."""
         metrics.QUERIES.labels("tags").inc()
-        try:
-            found = self._database[ORDERS].find(live, {"jobId": 1})
+        with _unavailable():
+            found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"jobId": 1})
             return {document["_id"]: version_tag(document["jobId"]) async for document in found}
-        except PyMongoError as error:
-            raise DatabaseUnavailable from error
 
-    async def rows(
-        self, name: str, where: Sequence[Mapping[str, Any]], sort: Mapping[str, int], limit: int
+    async def find_page(self, name: str, where: Where, asked: PageRequest) -> list[Document]:
+        """Return the documents of a collection from which `asked` makes its page."""
+        return await self.find(name, [*where, asked.filter()], asked.sort(), asked.limit)
+
+    async def find(
+        self, name: str, where: Where, sort: Mapping[str, int], limit: int
     ) -> list[Document]:
-        """Return up to *limit* documents that meet all of *where*; raises DatabaseUnavailable."""
+        """Return up to *limit* documents that meet all conditions; an empty one is ignored."""
         metrics.QUERIES.labels(name).inc()
-        given = [part for part in where if part]
-        try:
-            found = self._database[name].find({"$and": given} if given else {})
+        conditions = [condition for condition in where if condition]
+        with _unavailable():
+            found = self._database[name].find({"$and": conditions} if conditions else {})
             return await found.sort(list(sort.items())).limit(limit).to_list()
-        except PyMongoError as error:
-            raise DatabaseUnavailable from error
 
-    async def joined(self, name: str, pipeline: Sequence[Document]) -> list[Document]:
-        """Return the documents of a pipeline; raises DatabaseUnavailable."""
+    async def aggregate(self, name: str, pipeline: Sequence[Document]) -> list[Document]:
         metrics.QUERIES.labels(name).inc()
-        try:
+        with _unavailable():
             return await (await self._database[name].aggregate(list(pipeline))).to_list()
-        except PyMongoError as error:
-            raise DatabaseUnavailable from error
 
-    async def _unless_away(self, of: BatchLoader[V], key: str) -> V | None:
-        if time.monotonic() < self._away_until:
+    async def _optional(self, loader: BatchLoader[V], key: str) -> V | None:
+        """Return None after a failure and, to keep writes fast, for the pause that follows."""
+        if time.monotonic() < self._paused_until:
             return None
         try:
-            return await of.get(key)
+            return await loader.get(key)
         except PyMongoError:
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
             return None
 
-    async def _find_owners(self, ids: Sequence[str]) -> Mapping[str, str]:
+    async def _fetch_owners(self, ids: Sequence[str]) -> Mapping[str, str]:
         metrics.QUERIES.labels("owners").inc()
-        live = {"_id": {"$in": list(ids)}, "deletedAt": {"$exists": False}}
-        found = self._database[ORDERS].find(live, {"registeredBy": 1})
+        found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"registeredBy": 1})
         return {document["_id"]: document["registeredBy"] async for document in found}
 
-    def _finder(self, name: str) -> Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]:
+    def _fetch_from(
+        self, name: str
+    ) -> Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]:
         collection: AsyncCollection[Document] = self._database[name]
 
-        async def find(ids: Sequence[str]) -> Mapping[str, Document]:
+        async def fetch(ids: Sequence[str]) -> Mapping[str, Document]:
             metrics.QUERIES.labels(name).inc()
-            found = collection.find({"_id": {"$in": list(ids)}})
-            return {document["_id"]: document async for document in found}
+            return {document["_id"]: document async for document in collection.find(_with_ids(ids))}
 
-        return find
-
-
-def linked_contact(order: Document, link: Document | None) -> str | None:
-    """
-    Return the contact that the link of an order names, where it is the link of that contact.
-
-    An order that was replaced stays its contact's while it is looked at again.
-    """
-    if link is None:
-        return None
-    counts = order["contactSince"] <= link["contactVersion"] <= order["contactVersion"]
-    return link.get("contactId") if counts else None
+        return fetch
 
 
-async def _answered(of: BatchLoader[V], key: str) -> V | None:
+def _with_ids(ids: Sequence[str]) -> Document:
+    return {"_id": {"$in": list(ids)}}
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
     try:
-        return await of.get(key)
+        yield
     except PyMongoError as error:
         raise DatabaseUnavailable from error

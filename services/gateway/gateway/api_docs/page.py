@@ -10,8 +10,7 @@ from gateway.api_docs.models import models, reference, type_of
 from gateway.api_docs.text import STYLE, details, example, table, text
 from order_contracts.specs.openapi import document
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-"""The page's Content-Security-Policy."""
+CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(openapi: Mapping[str, Any]) -> str:

@@ -1,91 +1,98 @@
-"""Accepting a command: published and acknowledged first, answered 202 only then."""
+"""Accepting a command: recognised as a repeat, or published and acknowledged by Kafka."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.responses import Response
-
 from gateway import metrics
-from gateway.adapters.read_store import DatabaseUnavailable, ReadStore
-from gateway.app.job_waiter import JobWaiter
-from gateway.app.jobs import JobQueries, job_response
+from gateway.adapters.read_store import ReadStore
 from gateway.domain.command_record import Submission, fingerprint_of
+from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
-from gateway.http.problems import ProblemError
-from gateway.http.responses import RETRY_SOON, json_response
-from order_contracts.commands import Command
-from order_contracts.decoding import UnreadableDocument
-from order_contracts.job import Job, JobStatus
-from order_contracts.problem import Receipt
+from order_contracts.commands import Command, RegisterOrder
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
 
 
 @dataclass(frozen=True, slots=True)
 class CommandAcceptance:
-    """Hands commands to Kafka and answers for them."""
+    """Accepts commands, of single requests and of the rows of a bulk alike."""
 
     publisher: Publisher
     reads: ReadStore
     urls: Urls
     secrets: JobIdSecrets
-    waiting: JobWaiter
-    jobs: JobQueries
 
-    async def accept(self, command: Command, terms: RequestTerms, first: str | None) -> Response:
-        """Answer for *first*, the job of the same request before, else publish the command."""
-        job_id = first
-        if job_id is None:
-            submission = self.submission(command, terms)
-            await self.publish(submission)
-            job_id = submission.job_id
-        return await self.answer(job_id, command.order_id, terms)
-
-    async def first_under(
-        self, command: Command, terms: RequestTerms, *, suppress: bool = False
-    ) -> str | None:
+    async def earlier_job(self, command: Command, terms: RequestTerms) -> str | None:
         """
-        Return the job that came first under the Idempotency-Key, if any.
+        Return the job of the same command under the same Idempotency-Key, if one was applied.
 
-        Raises Refused where it asked for something else. A first one that isn't applied yet is
-        not seen here: then the order-writer makes the retry's job an alias of it.
+        Raises ProblemError where the key was used for another command. An earlier request that
+        isn't applied yet is not found here: then the order-writer makes this one's job an alias.
         """
         if terms.idempotency_key is None:
             return None
-        claim = await self.reads.claim(terms.idempotency_key)
-        if claim is None:
+        first_use = await self.reads.first_use(terms.idempotency_key)
+        if first_use is None:
             return None
-        if claim["fingerprint"] != fingerprint_of(command, terms, suppress=suppress):
+        if first_use["fingerprint"] != fingerprint_of(command, terms):
             detail = "The Idempotency-Key was used for another request."
             raise ProblemError("IdempotencyKeyReused", detail)
-        job_id: str = claim["jobId"]
+        job_id: str = first_use["jobId"]
         return job_id
 
-    def submission(
-        self, command: Command, terms: RequestTerms, *, suppress: bool = False
-    ) -> Submission:
-        """Return the command under a new job id, which says when it was issued."""
-        milliseconds = time.time_ns() // 1_000_000
-        job_id = issue_job_id(
-            milliseconds, secrets.randbits(RANDOM_BITS), self.secrets.newest_first[0]
-        )
-        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-        return Submission(job_id, command, at, terms, suppress)
+    async def earlier_registration(self, order: RegisterOrder, terms: RequestTerms) -> str | None:
+        """Return as `earlier_job` does; raises ProblemError where another job registered it."""
+        job_id = await self.earlier_job(order, terms)
+        if job_id is not None:
+            return job_id
+        owner = await self.reads.owner(order.order_id)
+        if owner is None:
+            return None
+        # The order may be this request's own, stored since the first look-up. The order and the
+        # key are stored in one transaction: whoever sees the order sees the key as well.
+        job_id = await self.earlier_job(order, terms)
+        if job_id is None:
+            raise self._order_exists(owner)
+        return job_id
 
-    async def publish(self, submission: Submission) -> None:
-        """Publish a command; raises Refused, which says whether it may still be applied."""
+    def submission(self, command: Command, terms: RequestTerms) -> Submission:
+        """Return the command under a new job id, which holds the time at which it was issued."""
+        milliseconds = time.time_ns() // 1_000_000
+        random = secrets.randbits(RANDOM_BITS)
+        job_id = issue_job_id(milliseconds, random, self.secrets.newest_first[0])
+        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return Submission(job_id, command, at, terms)
+
+    async def publish(self, command: Command, terms: RequestTerms) -> str:
+        """Publish a command, wait for the acknowledgement and return its job's id."""
+        submission = self.submission(command, terms)
+        with metrics.ACK_SECONDS.time():
+            await self.acknowledged(submission, self.hand_over(submission))
+        return submission.job_id
+
+    def hand_over(self, submission: Submission) -> asyncio.Future[None]:
+        """
+        Queue a command for Kafka; the future must be passed to `acknowledged`.
+
+        Commands of one order are stored in the order in which they are handed over. Raises
+        ProblemError where the queue is full: then nothing is published.
+        """
         try:
-            with metrics.ACK_SECONDS.time():
-                await self.publisher.publish(submission.record())
+            return self.publisher.hand_over(submission.record())
         except NotAccepted:
             detail = "Kafka takes no more; nothing was accepted."
             raise ProblemError("NotAccepted", detail, headers=RETRY_SOON) from None
+
+    async def acknowledged(self, submission: Submission, future: asyncio.Future[None]) -> None:
+        """Wait for Kafka; raises ProblemError, which says whether it may still be applied."""
+        try:
+            await future
         except RecordTooLarge:
             raise ProblemError("TooLarge", "The command is larger than Kafka takes.") from None
         except OutcomeUnknown:
@@ -97,23 +104,6 @@ class CommandAcceptance:
             ) from None
         metrics.ACCEPTED.labels(type(submission.command).__name__).inc()
 
-    async def answer(self, job_id: str, order_id: str, terms: RequestTerms) -> Response:
-        """Answer 202, or the job where the caller prefers to wait and it is stored in time."""
-        job = await self._waited_for(job_id, terms.wait) if terms.wait else None
-        if job is not None:
-            assert job.status is not JobStatus.ACCEPTED  # noqa: S101  a stored job has an end
-            applied = {"Preference-Applied": f"wait={terms.wait}", "Location": job.href}
-            return job_response(job, applied)
-        href = self.urls.job(job_id)
-        receipt = Receipt(job_id=job_id, order_id=order_id, href=href)
-        return json_response(receipt, 202, {"Location": href, **RETRY_SOON})
-
-    async def _waited_for(self, job_id: str, seconds: float) -> Job | None:
-        """Return the job once it is stored; None where it isn't in time, or nobody can tell."""
-        document = await self.waiting.stored(job_id, seconds)
-        if document is None:
-            return None
-        # What was accepted stays so, whatever its job has come to since.
-        with suppress(DatabaseUnavailable, UnreadableDocument, ProblemError):
-            return await self.jobs.stored(document)
-        return None
+    def _order_exists(self, owner: str) -> ProblemError:
+        detail = f"An order with this orderId exists; job {owner} registered it."
+        return ProblemError("OrderExists", detail, job_id=owner, href=self.urls.job(owner))

@@ -1,4 +1,4 @@
-"""The calls that change one order."""
+"""The calls that change one order: register, replace, delete, change, trigger an action."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from starlette.responses import Response
 
 from gateway.adapters.read_store import DatabaseUnavailable
 from gateway.app.command_acceptance import CommandAcceptance
+from gateway.app.command_answer import CommandAnswer
 from gateway.domain.command_record import command_for_path, command_of
-from gateway.domain.request_terms import request_terms
-from gateway.http.admission import Admission, read_json
-from gateway.http.problems import ProblemError
+from gateway.domain.problem_error import ProblemError
+from gateway.domain.request_terms import RequestTerms, request_terms
+from gateway.http.admission import Admission
+from gateway.http.request_body import read_json
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
+    Command,
     DeleteOrder,
     RegisterOrder,
     ReplaceOrder,
@@ -30,22 +33,17 @@ C = TypeVar("C", ReplaceOrder, ChangeOrderStatus, ChangeOrderDelivery)
 
 @dataclass(frozen=True, slots=True)
 class OrderCommands:
-    """Register, replace, delete, change, act: each is one command."""
+    """Each call publishes one command, unless it repeats an earlier one."""
 
     admission: Admission
     acceptance: CommandAcceptance
+    answers: CommandAnswer
 
     async def register(self, request: Request) -> Response:
-        key = self.admission.admit(request, "orders:write")
-        terms = request_terms(request.headers, key.id, preconditions=False)
+        terms = self._admit(request, preconditions=False)
         order = command_of(RegisterOrder, await read_json(request), datetime.now(UTC))
-        first = await self.acceptance.first_under(order, terms)
-        if first is None and (owner := await self.acceptance.reads.owner(order.order_id)):
-            # Both are stored in one transaction: whoever sees the order sees the key as well.
-            first = await self.acceptance.first_under(order, terms)
-            if first is None:
-                raise self._exists(owner)
-        return await self.acceptance.accept(order, terms, first)
+        earlier = await self.acceptance.earlier_registration(order, terms)
+        return await self._accept(order, terms, earlier)
 
     async def replace(self, request: Request) -> Response:
         return await self._change(request, ReplaceOrder)
@@ -57,51 +55,46 @@ class OrderCommands:
         return await self._change(request, ChangeOrderDelivery)
 
     async def delete(self, request: Request) -> Response:
-        key = self.admission.admit(request, "orders:write")
-        terms = request_terms(request.headers, key.id)
-        command = command_for_path(
-            DeleteOrder, request.path_params["order_id"], {}, datetime.now(UTC)
-        )
-        first = await self.acceptance.first_under(command, terms)
-        return await self.acceptance.accept(command, terms, first)
+        terms = self._admit(request)
+        order_id = request.path_params["order_id"]
+        command = command_for_path(DeleteOrder, order_id, {}, datetime.now(UTC))
+        earlier = await self.acceptance.earlier_job(command, terms)
+        return await self._accept(command, terms, earlier)
 
     async def act(self, request: Request) -> Response:
-        """Trigger an action; what can be known at once is answered at once."""
-        key = self.admission.admit(request, "orders:write")
-        terms = request_terms(request.headers, key.id, preconditions=False)
-        command = command_for_path(
-            TriggerOrderAction,
-            request.path_params["order_id"],
-            await read_json(request),
-            datetime.now(UTC),
-        )
-        first = await self.acceptance.first_under(command, terms)
-        if first is None:
-            await self._check_actionable(command)
-        return await self.acceptance.accept(command, terms, first)
+        """Trigger an action; refused at once where the stored order already rules it out."""
+        terms = self._admit(request, preconditions=False)
+        order_id, body = request.path_params["order_id"], await read_json(request)
+        command = command_for_path(TriggerOrderAction, order_id, body, datetime.now(UTC))
+        earlier = await self.acceptance.earlier_job(command, terms)
+        if earlier is None:
+            await self._check_preconditions(command)
+        return await self._accept(command, terms, earlier)
 
     async def _change(self, request: Request, model: type[C]) -> Response:
-        key = self.admission.admit(request, "orders:write")
-        terms = request_terms(request.headers, key.id)
-        order_id = request.path_params["order_id"]
-        command = command_for_path(model, order_id, await read_json(request), datetime.now(UTC))
-        first = await self.acceptance.first_under(command, terms)
-        return await self.acceptance.accept(command, terms, first)
+        terms = self._admit(request)
+        order_id, body = request.path_params["order_id"], await read_json(request)
+        command = command_for_path(model, order_id, body, datetime.now(UTC))
+        earlier = await self.acceptance.earlier_job(command, terms)
+        return await self._accept(command, terms, earlier)
 
-    async def _check_actionable(self, command: TriggerOrderAction) -> None:
+    def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
+        key = self.admission.admit(request, "orders:write")
+        return request_terms(request.headers, key.id, preconditions=preconditions)
+
+    async def _accept(self, command: Command, terms: RequestTerms, earlier: str | None) -> Response:
+        """Answer for the *earlier* job of the same request, else publish the command."""
+        job_id = earlier or await self.acceptance.publish(command, terms)
+        return await self.answers.answer(job_id, command.order_id, terms)
+
+    async def _check_preconditions(self, command: TriggerOrderAction) -> None:
         try:
-            found = await self.acceptance.reads.standing(command.order_id)
+            found = await self.acceptance.reads.action_preconditions(command.order_id)
         except DatabaseUnavailable:
-            return  # the job tells
+            return  # the job will fail instead
         if found is None:
             raise ProblemError("OrderNotFound", "There is no order with this orderId.")
         if command.version_tag != version_tag(found.job_id):
             raise ProblemError("VersionMismatch", "The order has another versionTag.", status=404)
         if found.contact_missing:
             raise ProblemError("ContactMissing", "The order's contact does not exist.")
-
-    def _exists(self, owner: str) -> ProblemError:
-        detail = f"An order with this orderId exists; job {owner} registered it."
-        return ProblemError(
-            "OrderExists", detail, job_id=owner, href=self.acceptance.urls.job(owner)
-        )

@@ -1,4 +1,4 @@
-"""From a request's body to the record that asks for it. Pure."""
+"""From the body of a request to a command, and from a command to its Kafka record. Pure."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ C = TypeVar("C", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A command that was found valid, under the job id it was given."""
+    """A valid command with the id and the creation time of its job."""
 
     job_id: str
     command: Command
     at: datetime
     terms: RequestTerms
-    suppress_actions: bool = False
 
     def record(self) -> Outgoing:
-        """Return the command as it goes to Kafka: in its canonical spelling, keyed by orderId."""
+        """Return the record to publish: the command in canonical JSON, keyed by its orderId."""
         envelope = Envelope(
             id=self.job_id,
             source=f"/{GATEWAY}",
@@ -40,20 +39,20 @@ class Submission:
             traceparent=self.terms.traceparent,
             if_match=self.terms.if_match,
             idempotency_key=self.terms.idempotency_key,
-            suppress_actions=self.suppress_actions,
+            suppress_actions=self.terms.suppress_actions,
         )
         key = self.command.order_id.encode()
         return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())
 
 
-def fingerprint_of(command: Command, terms: RequestTerms, *, suppress: bool = False) -> str:
-    """Return the fingerprint that the order-writer will find for this command."""
-    value = parse(command.to_json())
+def fingerprint_of(command: Command, terms: RequestTerms) -> str:
+    """Return the fingerprint that the order-writer will compute for this command."""
+    value, suppress = parse(command.to_json()), terms.suppress_actions
     return fingerprint(type_of(type(command)), value, terms.if_match, suppress=suppress)
 
 
 def command_of(model: type[C], value: object, now: datetime, *, most: int = MAX_ANSWERED) -> C:
-    """Return parsed JSON as a command that names its order itself; raises Invalid, as `read`."""
+    """Return parsed JSON as a command whose body names the order; raises Invalid, as `read`."""
     return read(model, value, strict=True, now=now, most=most)
 
 
@@ -61,18 +60,18 @@ def command_for_path(model: type[C], order_id: str, value: object, now: datetime
     """
     Return parsed JSON as a command to the order that the path names.
 
-    The body may name it too; raises Invalid where it names another.
+    The body may repeat the orderId; raises Invalid where it differs.
     """
     if not isinstance(value, dict):
         return read(model, value, strict=True, now=now)
     named = value.get("orderId")
     message = "Must equal the orderId of the path, or be absent"
-    other = FieldError(pointer="/orderId", code="Invalid", message=message)
-    wrong = () if named is None or named == order_id else (other,)
+    mismatch = FieldError(pointer="/orderId", code="Invalid", message=message)
+    errors = () if named is None or named == order_id else (mismatch,)
     try:
         command = read(model, value | {"orderId": order_id}, strict=True, now=now)
     except Invalid as error:
-        raise Invalid((*wrong, *error.errors)) from None
-    if wrong:
-        raise Invalid(wrong)
+        raise Invalid((*errors, *error.errors)) from None
+    if errors:
+        raise Invalid(errors)
     return command

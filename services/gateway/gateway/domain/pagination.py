@@ -1,4 +1,8 @@
-"""Pages that are stable under writes: a cursor between two rows, forward or back. Pure."""
+"""
+Keyset pagination: a page starts at a cursor, so that pages are stable while others write. Pure.
+
+A cursor is opaque to clients: base64 of the JSON array [milliseconds, id, 1 if backward].
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,15 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from gateway.domain.query_params import invalid_parameter
 from order_contracts.answers import PageLink
 from order_contracts.decoding import Invalid, parse
-
-T = TypeVar("T")
+from order_runtime.documents.document import Document
 
 DEFAULT_COUNT: Final = 10
 MAX_COUNT: Final = 100
@@ -26,7 +29,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A row's place in its list: a time, and an id where times are equal."""
+    """The position of a row in its list: a time, and the row's `_id` where times are equal."""
 
     at: datetime
     id: str
@@ -34,99 +37,106 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which rows are asked for: `count` of them, behind or before a place."""
+    """The rows of one page in the order of the list, and links to the next and previous pages."""
 
-    count: int = DEFAULT_COUNT
-    cursor: Cursor | None = None
-    back: bool = False
-    ascending: bool = False
-    """Whether the list's first row is its oldest."""
-
-    def where(self, at: str, row_id: str = "_id") -> Mapping[str, Any]:
-        """Return the filter for the rows of this page, by the names of the two fields."""
-        if self.cursor is None:
-            return {}
-        than = "$gt" if self.upward else "$lt"
-        place = self.cursor
-        return {
-            "$or": [{at: {than: place.at}}, {at: place.at, row_id: {than: place.id}}],
-        }
-
-    def sort(self, at: str, row_id: str = "_id") -> dict[str, int]:
-        direction = 1 if self.upward else -1
-        return {at: direction, row_id: direction}
-
-    @property
-    def upward(self) -> bool:
-        return self.ascending != self.back
+    rows: Sequence[Document]
+    links: tuple[PageLink, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PageRows:
-    """A page's rows in the list's own order, and what lies before and behind them."""
+class PageRequest:
+    """The page that a query asks for: `count` rows after the cursor, or before it if backward."""
 
-    rows: Sequence[Any]
-    previous: bool
-    next: bool
+    sort_field: str
+    """The field of the documents with the time by which the list is sorted."""
+    ascending: bool = False
+    """Whether the first row of the list is the oldest."""
+    count: int = DEFAULT_COUNT
+    cursor: Cursor | None = None
+    backward: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """The other parameters of the query, which the links repeat."""
+
+    @property
+    def limit(self) -> int:
+        """How many rows to fetch: one more than the page has tells whether there are more."""
+        return self.count + 1
+
+    def filter(self) -> Mapping[str, Any]:
+        """Return the MongoDB filter for the rows beyond the cursor."""
+        if self.cursor is None:
+            return {}
+        beyond, at = "$gt" if self._oldest_first else "$lt", self.cursor.at
+        same_time = {self.sort_field: at, "_id": {beyond: self.cursor.id}}
+        return {"$or": [{self.sort_field: {beyond: at}}, same_time]}
+
+    def sort(self) -> dict[str, int]:
+        """Return the MongoDB sort order in which to fetch; going backward it is the reverse."""
+        direction = 1 if self._oldest_first else -1
+        return {self.sort_field: direction, "_id": direction}
+
+    def page(self, fetched: Sequence[Document], url: str) -> Page:
+        """Return the page of rows that were fetched by `filter`, `sort` and `limit`."""
+        rows, has_more = list(fetched[: self.count]), len(fetched) > self.count
+        if self.backward:
+            rows.reverse()
+        has_next = self.backward or has_more
+        has_previous = has_more if self.backward else self.cursor is not None
+        first, last = map(self._cursor_of, (rows[0], rows[-1])) if rows else [self.cursor] * 2
+        links = []
+        if has_next and last is not None:
+            links.append(PageLink(rel="next", href=self._href(url, last, backward=False)))
+        if has_previous and first is not None:
+            links.append(PageLink(rel="previous", href=self._href(url, first, backward=True)))
+        return Page(rows, tuple(links))
+
+    @property
+    def _oldest_first(self) -> bool:
+        return self.ascending != self.backward
+
+    def _cursor_of(self, row: Document) -> Cursor:
+        return Cursor(row[self.sort_field], row["_id"])
+
+    def _href(self, url: str, cursor: Cursor, *, backward: bool) -> str:
+        token = _encoded(cursor, backward=backward)
+        return f"{url}?{urlencode({**self.parameters, 'continuation': token})}"
 
 
-def page_rows(found: Sequence[T], page: Page) -> PageRows:
-    """Return the page of the rows *found*, of which one more than `count` was asked for."""
-    rows, more = list(found[: page.count]), len(found) > page.count
-    if page.back:
-        return PageRows(rows[::-1], previous=more, next=True)
-    return PageRows(rows, previous=page.cursor is not None, next=more)
-
-
-def page_of(query: Mapping[str, str], *, ascending: bool = False) -> Page:
-    """Return the page that a query asks for; raises Invalid."""
+def page_request(
+    query: Mapping[str, str], sort_field: str, *, ascending: bool = False
+) -> PageRequest:
+    """Return the page that *query* asks for by `count` and `continuation`; raises Invalid."""
     count = query.get("count", str(DEFAULT_COUNT))
     if not (_COUNT.fullmatch(count) and 1 <= int(count) <= MAX_COUNT):
         raise invalid_parameter("count", f"Must be a number from 1 to {MAX_COUNT}")
     token = query.get("continuation")
-    cursor, back = _read(token) if token is not None else (None, False)
-    return Page(int(count), cursor, back, ascending)
+    cursor, backward = _decoded(token) if token is not None else (None, False)
+    parameters = {name: value for name, value in query.items() if name != "continuation"}
+    return PageRequest(sort_field, ascending, int(count), cursor, backward, parameters)
 
 
-def page_links(
-    url: str, query: Mapping[str, str], rows: PageRows, first: Cursor | None, last: Cursor | None
-) -> tuple[PageLink, ...]:
-    """Return the links to the pages beside this one; *first* and *last* are its ends."""
-    found = []
-    if rows.next and last is not None:
-        found.append(PageLink(rel="next", href=_href(url, query, last, back=False)))
-    if rows.previous and first is not None:
-        found.append(PageLink(rel="previous", href=_href(url, query, first, back=True)))
-    return tuple(found)
-
-
-def _href(url: str, query: Mapping[str, str], place: Cursor, *, back: bool) -> str:
-    kept = {name: value for name, value in query.items() if name != "continuation"}
-    return f"{url}?{urlencode(kept | {'continuation': _written(place, back=back)})}"
-
-
-def _written(place: Cursor, *, back: bool) -> str:
-    content = [(place.at - _EPOCH) // _MILLISECOND, place.id, int(back)]
+def _encoded(cursor: Cursor, *, backward: bool) -> str:
+    content = [(cursor.at - _EPOCH) // _MILLISECOND, cursor.id, int(backward)]
     return urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
-def _read(token: str) -> tuple[Cursor, bool]:
+def _decoded(token: str) -> tuple[Cursor, bool]:
     try:
         content = parse(urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
     except ValueError:
-        raise _not_ours() from None
+        raise _invalid_token() from None
     match content:
-        case [int(milliseconds), str(row_id), 0 | 1 as back]:
-            return _place(milliseconds, row_id), bool(back)
-    raise _not_ours()
+        case [int(milliseconds), str(row_id), 0 | 1 as backward]:
+            return _cursor(milliseconds, row_id), bool(backward)
+    raise _invalid_token()
 
 
-def _place(milliseconds: int, row_id: str) -> Cursor:
+def _cursor(milliseconds: int, row_id: str) -> Cursor:
     try:
         return Cursor(_EPOCH + timedelta(milliseconds=milliseconds), row_id)
     except OverflowError:
-        raise _not_ours() from None
+        raise _invalid_token() from None
 
 
-def _not_ours() -> Invalid:
+def _invalid_token() -> Invalid:
     return invalid_parameter("continuation", "Must be taken from a link as it is")

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from order_contracts.decoding import Invalid
 from order_contracts.errors import FieldError
-from order_contracts.values import Choice, Time
+from order_contracts.values import Time
 
-E = TypeVar("E", bound=Choice)
+S = TypeVar("S", bound=str)
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
@@ -24,7 +24,7 @@ def invalid_parameter(name: str, message: str) -> Invalid:
 
 
 def refuse_unknown(given: Iterable[str], names: Iterable[str]) -> None:
-    """Refuse parameters that nobody reads, or that come twice: a slip must not widen a list."""
+    """Refuse unknown and repeated parameters: a misspelt filter must not widen a list."""
     counts, allowed = Counter(given), set(names)
     unknown = [
         FieldError(pointer=f"/{name}", code="Unknown", message="Is not a parameter of this call")
@@ -41,7 +41,7 @@ def refuse_unknown(given: Iterable[str], names: Iterable[str]) -> None:
 
 
 def time_in(query: Mapping[str, str], name: str) -> datetime | None:
-    """Return a time of the query; a `+` that a client left unescaped is read as one."""
+    """Return a time of the query, if given; a space is read as the `+` that was not escaped."""
     text = query.get(name)
     if text is None:
         return None
@@ -51,12 +51,12 @@ def time_in(query: Mapping[str, str], name: str) -> datetime | None:
         raise invalid_parameter(name, "Must be an RFC 3339 time with an offset") from None
 
 
-def choice_in(query: Mapping[str, str], name: str, choices: type[E]) -> E | None:
+def choice_in(query: Mapping[str, str], name: str, choices: Iterable[S]) -> S | None:
+    """Return the one of *choices* that the query names, in any case; None where it names none."""
     text = query.get(name)
     if text is None:
         return None
-    try:
-        return choices(text)
-    except ValueError:
-        listed = ", ".join(choices)
-        raise invalid_parameter(name, f"Must be one of {listed}") from None
+    for choice in choices:
+        if choice.casefold() == text.casefold():
+            return choice
+    raise invalid_parameter(name, f"Must be one of {', '.join(choices)}")

@@ -1,10 +1,10 @@
-"""What a request asks beside its body: preconditions, idempotency, patience. Pure."""
+"""What a write request asks besides its body: precondition, idempotency, wait. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -20,26 +20,30 @@ _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])",
 
 @dataclass(frozen=True, slots=True)
 class RequestTerms:
-    """The headers of a write."""
-
     if_match: str | None = None
     idempotency_key: str | None = None
-    """Scoped to the API client, and hashed: what a client calls its orders is its own affair."""
+    """Hash of the API client's id and the header, since clients may put personal data into keys."""
     wait: int = 0
-    """Seconds to wait for the job's storage stage."""
+    """Seconds to wait for the job to be stored."""
     traceparent: str | None = None
+    suppress_actions: bool = False
+    """Whether the command is applied without firing the order's action."""
 
     def of_row(self, row: int) -> RequestTerms:
-        """Return the terms of one row of a bulk request: its key is key/row."""
+        """Return the terms of one row of a bulk request, whose Idempotency-Key is `key/row`."""
         key = self.idempotency_key
         row_key = _hashed(f"{key}/{row}") if key is not None else None
-        return RequestTerms(None, row_key, 0, self.traceparent)
+        return replace(self, if_match=None, idempotency_key=row_key, wait=0)
 
 
 def request_terms(
     headers: Mapping[str, str], client: str, *, preconditions: bool = True
 ) -> RequestTerms:
-    """Return the terms of a request by *client*; raises Invalid for a malformed header."""
+    """
+    Return the terms of a request by *client*; raises Invalid for a malformed header.
+
+    If-Match is ignored where the call takes no *preconditions*.
+    """
     return RequestTerms(
         if_match=_if_match(headers.get("if-match")) if preconditions else None,
         idempotency_key=_idempotency_key(headers.get("idempotency-key"), client),
@@ -69,7 +73,7 @@ def _hashed(text: str) -> str:
 
 
 def _wait(header: str) -> int:
-    """Return the seconds of `Prefer: wait=N`, at most 30; a preference is never an error."""
+    """Return the seconds of `Prefer: wait=N`, at most 30; 0 for what is no such preference."""
     found = _WAIT.search(header)
     return min(int(found[1]), MAX_WAIT) if found else 0
 

@@ -1,4 +1,4 @@
-"""Addresses that could be read in two ways are refused before anything is looked for."""
+"""ASGI middleware that refuses paths and queries which components could decode differently."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.problems import ProblemError
+from gateway.domain.problem_error import ProblemError
+from gateway.http.problems import problem_response
 
-_SLASH: Final = b"%2f"
+_ESCAPED_SLASH: Final = b"%2f"
 
 
 class PathCheck:
-    """Lets through requests whose path and query are UTF-8, and whose path hides no slash."""
+    """Passes on requests whose path and query are UTF-8 and whose path has no escaped slash."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(scope["raw_path"], scope["query_string"])
-        answer = self._app if refusal is None else refusal.response()
-        await answer(scope, receive, send)
+        error = _error(scope["raw_path"], scope["query_string"])
+        app = self._app if error is None else problem_response(error)
+        await app(scope, receive, send)
 
 
-def _refusal(path: bytes, query: bytes) -> ProblemError | None:
+def _error(path: bytes, query: bytes) -> ProblemError | None:
     if not _is_utf8(path) or not _is_utf8(query):
         return ProblemError("ValidationFailed", "The path and the query must be UTF-8.")
-    if _SLASH in path.lower():  # no id holds one, so it would only pass for another path
+    if _ESCAPED_SLASH in path.lower():  # no id holds one, and unescaped it is another path
         return ProblemError("NotFound", "There is nothing at this path.")
     return None
 

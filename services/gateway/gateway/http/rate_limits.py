@@ -1,4 +1,4 @@
-"""Rate limits: each key may ask so often a second, in each gateway process."""
+"""Rate limits: requests a second of each API key, counted in each gateway process alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from gateway.http.problems import ProblemError
+from gateway.domain.problem_error import ProblemError
 from order_runtime.auth.api_keys import ApiKey
 
 
@@ -22,7 +22,7 @@ class RateLimits:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count(self, key: ApiKey) -> Mapping[str, str]:
-        """Count a request; return the headers that tell of the limit, or raise Refused."""
+        """Count a request; return the RateLimit headers, or raise ProblemError beyond the limit."""
         if key.rate is None:
             return {}
         item = _per_second(key.rate)

@@ -1,4 +1,4 @@
-"""Around every request: its id, a line in the access log, and an answer whatever happens."""
+"""ASGI middleware around every request: its id, the access log, the answer to a crash."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problems import ProblemError
+from gateway.http.problems import internal_error
 from order_runtime.process.logs import error_fields, log
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
@@ -19,9 +18,9 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 class RequestContext:
     """
-    The outermost layer, as plain ASGI.
+    The outermost layer.
 
-    The log names the route, never the path or the query: those may hold what a person is known by.
+    The log names the route, never the path or the query, since those may hold personal data.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,11 +30,11 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, request_id = time.perf_counter(), _request_id(scope)
+        started, request_id = time.perf_counter(), _request_id(scope)
         state: dict[str, Any] = scope.setdefault("state", {})
         status = 0
 
-        async def answering(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -47,27 +46,23 @@ class RequestContext:
             await send(message)
 
         try:
-            await self._app(scope, receive, answering)
+            await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            pass  # nobody is left to be answered
-        except Exception as error:  # noqa: BLE001  nobody is told less than that it failed
+            pass  # there is no connection left to answer on
+        except Exception as error:  # noqa: BLE001  every failure is logged and answered
             log().error("request failed", request_id=request_id, **error_fields(error))
             if not status:
-                await internal_error()(scope, receive, answering)
+                await internal_error()(scope, receive, send_with_headers)
         finally:
             log().info(
                 "request",
                 method=scope["method"],
                 route=state.get("route"),
                 status=status,
-                milliseconds=round((time.perf_counter() - began) * 1000, 1),
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 request_id=request_id,
                 client=state.get("client"),
             )
-
-
-def internal_error() -> Response:
-    return ProblemError("InternalError", "Something went wrong here; it was logged.").response()
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, which leaves when it is told, and refuses what isn't HTTP as we do."""
+"""The HTTP server: uvicorn with a graceful stop by event, and problems for malformed HTTP."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.http.problems import MEDIA_TYPE, ProblemError
+from gateway.domain.problem_error import ProblemError
+from gateway.http.problems import MEDIA_TYPE, problem_response
 
-DRAIN_SECONDS: Final = 10  # for requests in flight; whoever waits for a job is let go at once
-KEEP_ALIVE_SECONDS: Final = 75  # above the minute for which clients and load balancers keep one
+DRAIN_SECONDS: Final = 10  # for requests in flight; those that wait for a job are answered at once
+KEEP_ALIVE_SECONDS: Final = 75  # above the 60 s after which most clients and balancers close
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1; what can't be parsed is answered with a problem too."""
+    """HTTP/1.1; answers with a problem also where the request can't be parsed."""
 
     def send_400_response(self, msg: str) -> None:
-        problem = ProblemError("ValidationFailed", msg).response()
+        problem = problem_response(ProblemError("ValidationFailed", msg))
         head = (
             f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\n"
             f"content-length: {len(problem.body)}\r\nconnection: close\r\n\r\n"
@@ -31,7 +32,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Serves until it is told to stop: then no new requests, those in flight answered."""
+    """Serves until an event: then no new requests are taken, and those in flight are answered."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         super().__init__(
@@ -51,16 +52,17 @@ class Server(uvicorn.Server):
         )
 
     async def until(self, stop: asyncio.Event) -> None:
+        """Serve until *stop* is set, or raise what ended the server."""
         async with asyncio.TaskGroup() as tasks:
-            leaving = tasks.create_task(self._leave_on(stop))
+            stopper = tasks.create_task(self._exit_on(stop))
             await self.serve()
-            leaving.cancel()
+            stopper.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: uvicorn would raise them again, and nothing would be flushed."""
+        """Take no signals: uvicorn would raise them again after it stopped, before the flush."""
         yield
 
-    async def _leave_on(self, stop: asyncio.Event) -> None:
+    async def _exit_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.should_exit = True

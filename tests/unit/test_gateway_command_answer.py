@@ -6,37 +6,34 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gateway.adapters.read_store import DatabaseUnavailable
-from gateway.app.command_acceptance import CommandAcceptance
+from gateway.app.command_answer import CommandAnswer
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
-from order_runtime.auth.job_ids import JobIdSecrets
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Finds every job stored."""
+    """A waiter that finds every job stored."""
 
     async def stored(self, job_id: str, seconds: float) -> dict[str, Any]:
         del seconds
         return {"_id": job_id}
 
 
-class Away:
-    """Loses the database once the job was found."""
+class Unavailable:
+    """A reader that loses the database once the job was found."""
 
-    async def stored(self, document: object) -> None:
+    async def of_document(self, document: object) -> None:
         del document
         raise DatabaseUnavailable
 
 
 async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back() -> None:
-    nothing = cast("Any", None)
-    links, secrets = Urls("http://127.0.0.1:1"), JobIdSecrets((b"s" * 32,))
-    acceptance = CommandAcceptance(
-        nothing, nothing, links, secrets, cast("Any", Stored()), cast("Any", Away())
+    answers = CommandAnswer(
+        Urls("http://127.0.0.1:1"), cast("Any", Stored()), cast("Any", Unavailable())
     )
 
-    answer = await acceptance.answer("job-1", "o-1", RequestTerms(wait=5))
+    answer = await answers.answer("job-1", "o-1", RequestTerms(wait=5))
 
     assert answer.status_code == 202
     assert answer.headers["location"].endswith("/orders/jobs/job-1")

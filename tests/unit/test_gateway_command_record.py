@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,11 +30,9 @@ def registration(body: Json, now: datetime = AT) -> RegisterOrder:
     return command_of(RegisterOrder, parsed(body), now)
 
 
-def decoded(
-    command: Command, terms: RequestTerms = FULL, *, suppress: bool = False
-) -> DecodedCommand:
+def decoded(command: Command, terms: RequestTerms = FULL) -> DecodedCommand:
     """Return what the order-writer makes of a command that the gateway sends."""
-    sent = Submission("job-1", command, NOW, terms, suppress_actions=suppress).record()
+    sent = Submission("job-1", command, NOW, terms).record()
     partition = partition_of(sent.key or b"", PARTITIONS)
     record = Record(sent.topic, partition, 0, NOW, sent.key, sent.value, sent.headers)
     item = decode(record, TOPIC_INFO)
@@ -68,7 +67,7 @@ def test_the_writer_decodes_what_the_gateway_sends(order: Json) -> None:
 @pytest.mark.parametrize("suppress", [True, False])
 @pytest.mark.parametrize("terms", [FULL, RequestTerms()])
 def test_the_terms_arrive(terms: RequestTerms, *, suppress: bool) -> None:
-    item = decoded(registration(order_body("o-1")), terms, suppress=suppress)
+    item = decoded(registration(order_body("o-1")), replace(terms, suppress_actions=suppress))
     assert (item.if_match, item.idempotency_key) == (terms.if_match, terms.idempotency_key)
     assert item.suppress_actions == suppress
 

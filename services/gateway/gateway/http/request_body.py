@@ -1,0 +1,53 @@
+"""Reading the body of a request: its type, its encoding and a bound on its size."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from gateway.domain.problem_error import ProblemError
+from order_contracts.decoding import parse
+
+MAX_BODY: Final = 512 * 1024
+JSON: Final = "application/json"
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
+    """Return the parsed body; raises ProblemError or Invalid."""
+    if media_type(request) != JSON:
+        raise ProblemError("UnsupportedMediaType", "Send the body as application/json.")
+    return parse(await read_body(request, limit))
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body; raises ProblemError where it is compressed, not UTF-8 or too large."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
+    if _charset(request) not in _UTF8:
+        raise ProblemError("UnsupportedMediaType", "Send the body as UTF-8.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit:
+        raise body_too_large(limit)
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit:  # a chunked body has no Content-Length
+            raise body_too_large(limit)
+    return bytes(content)
+
+
+def body_too_large(limit: int) -> ProblemError:
+    return ProblemError("TooLarge", f"The body is larger than {limit // 1024} KB.")
+
+
+def _charset(request: Request) -> str:
+    found = _CHARSET.search(request.headers.get("content-type", ""))
+    return found[1].lower() if found else "utf-8"
