@@ -18,15 +18,15 @@ class Settings(ServiceSettings):
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
     public_url: str
-    """The base of all links; https, or http where the host is loopback. Never the Host header."""
+    """The base of all links, since the Host header is not trusted; https, or http for loopback."""
     keys_file: Path
-    """API keys, hashed; read again when it changes."""
+    """The file of hashed API keys; it is read again when it changes."""
     job_secrets: str = Field(repr=False)
-    """Secrets of job ids, comma-separated, the newest first; all gateways share them."""
+    """Secrets that sign job ids, comma-separated, the newest first; the same in all gateways."""
 
     @field_validator("public_url")
     @classmethod
-    def _public(cls, value: str) -> str:
+    def _check_public_url(cls, value: str) -> str:
         url = urlsplit(value)
         if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
             raise ValueError("must begin with https:// (http:// only for a loopback address)")
@@ -36,7 +36,7 @@ class Settings(ServiceSettings):
 
     @field_validator("job_secrets")
     @classmethod
-    def _long(cls, value: str) -> str:
+    def _check_job_secrets(cls, value: str) -> str:
         secrets = secret_list(value)
         if not secrets or any(len(secret) < MIN_SECRET for secret in secrets):
             raise ValueError("must hold at least one secret, each of at least 32 characters")

@@ -12,7 +12,7 @@ _LIMITS: Final = (
     ("minItems", "maxItems", " items"),
     ("minimum", "maximum", ""),
 )
-MANY: Final = 20  # values of an enumeration, beyond which they are only counted
+MAX_VALUES: Final = 20  # of an enumeration that are listed; of more only their number is shown
 
 
 def models(schemas: Mapping[str, Any]) -> str:
@@ -23,19 +23,19 @@ def models(schemas: Mapping[str, Any]) -> str:
 def reference(schema: Mapping[str, Any]) -> str:
     """Return a link to the model of a body."""
     name = _name(schema)
-    many = schema.get("items")
-    if many:
-        return f"array of {reference(many)}"
+    items = schema.get("items")
+    if items:
+        return f"array of {reference(items)}"
     return f"<a href=#{name}>{text(name)}</a>" if name else ""
 
 
 def type_of(schema: Mapping[str, Any]) -> str:
-    """Return the type of a value in words, its limits included."""
+    """Return the type of a value in words, with its limits."""
     if name := _name(schema):
         return f"<a href=#{name}>{text(name)}</a>"
     if "anyOf" in schema:
-        told = [type_of(one) for one in schema["anyOf"] if one.get("type") != "null"]
-        return " or ".join(dict.fromkeys(told))
+        types = [type_of(option) for option in schema["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(types))
     if "enum" in schema:
         return _values(schema["enum"])
     if "const" in schema:
@@ -51,19 +51,19 @@ def _name(schema: Mapping[str, Any]) -> str:
 
 
 def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
-    for least, most, of in _LIMITS:
+    for least, most, unit in _LIMITS:
         if least in schema and most in schema:
-            yield f"{schema[least]} to {schema[most]}{of}"
+            yield f"{schema[least]} to {schema[most]}{unit}"
         elif least in schema:
-            yield f"at least {schema[least]}{of}"
+            yield f"at least {schema[least]}{unit}"
         elif most in schema:
-            yield f"at most {schema[most]}{of}"
+            yield f"at most {schema[most]}{unit}"
     if "exclusiveMinimum" in schema:
         yield f"above {schema['exclusiveMinimum']}"
 
 
 def _values(values: list[str]) -> str:
-    if len(values) > MANY:
+    if len(values) > MAX_VALUES:
         return f"one of {len(values)} codes, such as <code>{text(values[0])}</code>"
     return ", ".join(f"<code>{text(value)}</code>" for value in values)
 
@@ -72,16 +72,16 @@ def _model(name: str, schema: Mapping[str, Any]) -> str:
     required = schema.get("required", ())
     rows = [
         (
-            f"<code>{text(field)}</code>",
-            type_of(of),
-            ", ".join(_marks(of, required=field in required)),
-            text(of.get("description", "")),
+            f"<code>{text(field_name)}</code>",
+            type_of(field),
+            ", ".join(_marks(field, required=field_name in required)),
+            text(field.get("description", "")),
         )
-        for field, of in schema.get("properties", {}).items()
+        for field_name, field in schema.get("properties", {}).items()
     ]
-    told = text(schema.get("description", ""))
+    description = text(schema.get("description", ""))
     fields = table(("Field", "Type", "", "Means"), rows) or f"<p>{type_of(schema)}</p>"
-    return f"<section><h2 id={name}>{text(name)}</h2><p>{told}</p>{fields}</section>"
+    return f"<section><h2 id={name}>{text(name)}</h2><p>{description}</p>{fields}</section>"
 
 
 def _marks(schema: Mapping[str, Any], *, required: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""The reference page: the OpenAPI document as people read it; loads nothing from outside."""
+"""The reference page: the OpenAPI document as HTML that loads no other resource."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def _calls(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 
 def _contents(calls: list[tuple[str, str, Mapping[str, Any]]], schemas: Mapping[str, Any]) -> str:
-    named = "".join(
+    call_links = "".join(
         f"<a href=#{call['operationId']}>{_method(method)}{text(call['operationId'])}</a>"
         for _, method, call in calls
     )
-    modelled = "".join(f"<a href=#{name}>{text(name)}</a>" for name in schemas)
-    return f"<b>Calls</b>{named}<b>Models</b>{modelled}"
+    model_links = "".join(f"<a href=#{name}>{text(name)}</a>" for name in schemas)
+    return f"<b>Calls</b>{call_links}<b>Models</b>{model_links}"
 
 
 def _method(method: str) -> str:
@@ -51,19 +51,19 @@ def _method(method: str) -> str:
 
 def _call(path: str, method: str, call: Mapping[str, Any]) -> str:
     head = f"<h2 id={call['operationId']}>{_method(method)}<code>{text(path)}</code></h2>"
-    told = f"<p>{text(call['summary'])}</p><p class=s>{text(call['description'])}</p>"
-    return f"<section>{head}{told}{_parameters(call)}{_body(call)}{_answers(call)}</section>"
+    summary = f"<p>{text(call['summary'])}</p><p class=s>{text(call['description'])}</p>"
+    return f"<section>{head}{summary}{_parameters(call)}{_body(call)}{_answers(call)}</section>"
 
 
 def _parameters(call: Mapping[str, Any]) -> str:
     rows = [
         (
-            f"<code>{text(one['name'])}</code>",
-            f"{one['in']}{', required' if one['required'] else ''}",
-            type_of(one["schema"]),
-            text(one.get("description", "")),
+            f"<code>{text(parameter['name'])}</code>",
+            f"{parameter['in']}{', required' if parameter['required'] else ''}",
+            type_of(parameter["schema"]),
+            text(parameter.get("description", "")),
         )
-        for one in call["parameters"]
+        for parameter in call["parameters"]
     ]
     return table(("Parameter", "In", "Type", "Means"), rows)
 
@@ -79,22 +79,22 @@ def _body(call: Mapping[str, Any]) -> str:
 
 def _answers(call: Mapping[str, Any]) -> str:
     rows = [
-        (f"<b>{status}</b>", text(one["description"]) + _content(one))
-        for status, one in call["responses"].items()
+        (f"<b>{status}</b>", text(response["description"]) + _content(response))
+        for status, response in call["responses"].items()
     ]
     return f"<h3>Answers</h3>{table(('Status', 'Means'), rows)}"
 
 
 def _content(response: Mapping[str, Any]) -> str:
-    """Return what an answer holds: its headers, its model and its examples."""
-    headers = ", ".join(f"<code>{text(name)}</code>" for name in response.get("headers", ()))
-    told = f"<div class=s>Headers: {headers}</div>" if headers else ""
+    """Return the headers of an answer, the name of its model and its examples."""
+    names = ", ".join(f"<code>{text(name)}</code>" for name in response.get("headers", ()))
+    shown = f"<div class=s>Headers: {names}</div>" if names else ""
     for content in response.get("content", {}).values():
-        given = [content["example"]] if "example" in content else []
-        named = [one["value"] for one in content.get("examples", {}).values()]
-        shown = "".join(map(example, given + named))
-        told += details(f"Example {reference(content['schema'])}", shown)
-    return told
+        values = [content["example"]] if "example" in content else []
+        values += [named["value"] for named in content.get("examples", {}).values()]
+        examples = "".join(map(example, values))
+        shown += details(f"Example {reference(content['schema'])}", examples)
+    return shown
 
 
 PAGE: Final = page(json.loads(document()))

@@ -1,4 +1,4 @@
-"""The pieces of HTML that the reference page is made of. Pure."""
+"""HTML fragments of the reference page. Pure."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _CODE: Final = re.compile(r"`([^`]*)`")
 
 
 def text(value: str) -> str:
-    """Return *value* as HTML; what stands in backticks is code."""
+    """Return *value* as HTML, with text in backticks as code."""
     return _CODE.sub(r"<code>\1</code>", html.escape(value))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are HTML, or nothing where there is no row."""
+    """Return a table whose cells are HTML, or nothing where there is no row."""
     if not rows:
         return ""
-    head = "".join(f"<th>{one}" for one in heads)
+    head = "".join(f"<th>{title}" for title in heads)
     return f"<table><tr>{head}{''.join('<tr>' + _cells(row) for row in rows)}</table>"
 
 
@@ -52,11 +52,11 @@ def _cells(row: Sequence[str]) -> str:
 
 
 def details(summary: str, content: str) -> str:
-    """Return *content* behind its *summary*, or nothing."""
+    """Return *content* folded under its *summary*, or nothing where there is none."""
     return f"<details><summary>{summary}</summary>{content}</details>" if content else ""
 
 
 def example(value: object) -> str:
-    """Return JSON, or text as it is."""
+    """Return *value* as preformatted JSON, or text as it is."""
     shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return f"<pre>{html.escape(shown)}</pre>"

@@ -1,0 +1,124 @@
+"""What a write asks by its headers: each limit, and each field of what is returned."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from gateway.domain.request_terms import RequestTerms, request_terms
+from order_contracts.decoding import Invalid
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+HEADERS = {
+    "if-match": ' "tag" ',
+    "idempotency-key": "key-1",
+    "prefer": "wait=5",
+    "traceparent": TRACE,
+}
+
+
+def hashed(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def wait_of(prefer: str) -> int:
+    return request_terms({"prefer": prefer}, "shop").wait
+
+
+def messages(**headers: str) -> list[tuple[str, str, str]]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with pytest.raises(Invalid) as refused:
+        request_terms(named, "shop")
+    return [(error.pointer, error.code, error.message) for error in refused.value.errors]
+
+
+def test_all_headers_are_read() -> None:
+    assert request_terms(HEADERS, "shop") == RequestTerms(
+        if_match='"tag"',
+        idempotency_key=hashed("shop/key-1"),
+        wait=5,
+        traceparent=TRACE,
+        suppress_actions=False,
+    )
+
+
+def test_without_headers_nothing_is_asked() -> None:
+    assert request_terms({}, "shop") == RequestTerms(None, None, 0, None, suppress_actions=False)
+
+
+def test_a_call_without_preconditions_ignores_if_match() -> None:
+    terms = request_terms(HEADERS | {"if-match": "malformed"}, "shop", preconditions=False)
+    assert terms.if_match is None
+    assert terms.idempotency_key == hashed("shop/key-1")
+
+
+@pytest.mark.parametrize("header", ["*", '"a"', 'W/"a"', '"a", "b"', '""'])
+def test_if_match_is_kept_as_it_is_sent(header: str) -> None:
+    assert request_terms({"if-match": header}, "shop").if_match == header
+
+
+@pytest.mark.parametrize("header", ["", "tag", '"a', '"a" "b"', "**", '"é"'])
+def test_if_match_that_is_no_entity_tag_is_refused(header: str) -> None:
+    assert messages(if_match=header) == [
+        ("", "Invalid", 'If-Match: Must be "<versionTag>" in quotes, or *')
+    ]
+
+
+@pytest.mark.parametrize("length", [1, 255])
+def test_an_idempotency_key_has_from_1_to_255_characters(length: int) -> None:
+    key = "k" * length
+    assert request_terms({"idempotency-key": key}, "shop").idempotency_key == hashed(f"shop/{key}")
+
+
+@pytest.mark.parametrize("length", [0, 256])
+def test_an_idempotency_key_of_another_length_is_refused(length: int) -> None:
+    assert messages(idempotency_key="k" * length) == [
+        ("", "Invalid", "Idempotency-Key: Must have 1 to 255 characters")
+    ]
+
+
+def test_the_same_key_of_two_clients_is_two_keys() -> None:
+    keys = {request_terms(HEADERS, client).idempotency_key for client in ("shop", "till")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=0", 0),
+        ("wait=1", 1),
+        ("wait=29", 29),
+        ("wait=30", 30),
+        ("wait=31", 30),
+        ("wait=9999", 30),
+        ('wait="7"', 7),
+        ("wait = 7", 7),
+        ("respond-async, wait=7", 7),
+        ("respond-async;wait=7", 7),
+        ("wait=7, respond-async", 7),
+    ],
+)
+def test_a_client_may_wait_for_at_most_30_seconds(header: str, seconds: int) -> None:
+    assert wait_of(header) == seconds
+
+
+@pytest.mark.parametrize("header", ["", "wait", "wait=", "wait=x", "wait=-1", "await=5", "wait=5s"])
+def test_a_preference_that_is_not_understood_is_ignored(header: str) -> None:
+    assert wait_of(header) == 0
+
+
+@pytest.mark.parametrize("header", ["", "x", TRACE.upper(), f"{TRACE}-00", f" {TRACE}", TRACE[:-1]])
+def test_a_malformed_traceparent_is_ignored(header: str) -> None:
+    assert request_terms({"traceparent": header}, "shop").traceparent is None
+
+
+def test_a_row_of_a_bulk_has_a_key_of_its_own_and_neither_waits_nor_has_a_precondition() -> None:
+    terms = RequestTerms('"tag"', "hash", 5, TRACE, suppress_actions=True)
+    row = terms.of_row(7)
+    assert row == RequestTerms(None, hashed("hash/7"), 0, TRACE, suppress_actions=True)
+    assert terms.of_row(8).idempotency_key != row.idempotency_key
+
+
+def test_a_row_of_a_bulk_without_a_key_has_none() -> None:
+    assert RequestTerms().of_row(0).idempotency_key is None
