@@ -10,6 +10,7 @@ from uuid import uuid4
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import log_events
 from gateway.http.problems import internal_error
 from order_runtime.process.logs import error_fields, log
 
@@ -30,39 +31,51 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, request_id = time.perf_counter(), _request_id(scope)
-        state: dict[str, Any] = scope.setdefault("state", {})
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                added = {"x-request-id": request_id, **state.get("headers", {})}
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.lower().encode(), value.encode()) for name, value in added.items()),
-                ]
-            await send(message)
-
+        exchange = Exchange(scope, send)
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
             pass  # there is no connection left to answer on
         except Exception as error:  # noqa: BLE001  every failure is logged and answered
-            log().error("request failed", request_id=request_id, **error_fields(error))
-            if not status:
-                await internal_error()(scope, receive, send_with_headers)
+            request_id = exchange.request_id
+            log().error(log_events.REQUEST_FAILED, request_id=request_id, **error_fields(error))
+            if not exchange.status:
+                await internal_error()(scope, receive, exchange.send)
         finally:
-            log().info(
-                "request",
-                method=scope["method"],
-                route=state.get("route"),
-                status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                request_id=request_id,
-                client=state.get("client"),
-            )
+            exchange.log()
+
+
+class Exchange:
+    """One request and its response."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._started, self._method, self._send = time.perf_counter(), scope["method"], send
+        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self.request_id = _request_id(scope)
+        self.status = 0
+        """Of the response; 0 until it has started."""
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, with the request's id and rate limit among the response's headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            added = {"x-request-id": self.request_id, **self._state.get("headers", {})}
+            message["headers"] = [
+                *message["headers"],
+                *((name.lower().encode(), value.encode()) for name, value in added.items()),
+            ]
+        await self._send(message)
+
+    def log(self) -> None:
+        log().info(
+            log_events.REQUEST,
+            method=self._method,
+            route=self._state.get("route"),
+            status=self.status,
+            milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
+            request_id=self.request_id,
+            client=self._state.get("client"),
+        )
 
 
 def _request_id(scope: Scope) -> str:
