@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.pagination import Cursor, Page, PageRequest, page_request
 from order_contracts.decoding import Invalid
-from support.builders.properties import text
+from support.builders.order_strategies import text
 
 AT = datetime(2025, 11, 28, 10, 0, 0, 123_000, UTC)
 URL = "https://orders.example.com/api/v3/orders"
