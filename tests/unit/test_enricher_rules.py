@@ -288,7 +288,7 @@ def test_what_changed_nothing_connects_nothing(kind: EventType) -> None:
     assert decide(event, None, None, FACTS, WINDOW) == NO_EFFECT
 
 
-def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
+def test_a_commitment_to_hold_is_kept_whatever_the_facts_are_by_now() -> None:
     """Who looks after held actions may have fired or dropped it already."""
     written = WriterFixture("o-1").register(body(), CONFIRM)
     event = replace(read(written), commitment=Commitment(Action.HELD))
@@ -302,7 +302,7 @@ def test_what_was_agreed_to_be_held_is_held_whatever_is_known_by_now() -> None:
         assert ("ActionDropped", "") not in logged(decision)
 
 
-def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed() -> None:
+def test_a_commitment_to_hold_the_action_of_a_change_is_of_the_order_that_it_changed() -> None:
     writer = WriterFixture("o-1")
     first, change = writer.register(body()), writer.change(CONFIRM)
     link, later = seen(first).link, seen(writer.replace(body())).link
@@ -318,7 +318,7 @@ def test_what_was_agreed_to_be_held_of_a_change_is_of_the_order_that_it_changed(
 
 
 @pytest.mark.parametrize("facts", [FACTS, NOBODY])
-def test_what_was_agreed_to_be_dropped_is_dropped(facts: ReferenceFacts) -> None:
+def test_a_commitment_to_drop_is_kept(facts: ReferenceFacts) -> None:
     written = WriterFixture("o-1").register(body(), CONFIRM)
     event = replace(read(written), commitment=Commitment(Action.DROPPED))
 
@@ -328,7 +328,7 @@ def test_what_was_agreed_to_be_dropped_is_dropped(facts: ReferenceFacts) -> None
     assert ("ActionDropped", "") in logged(decision)
 
 
-def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -> None:
+def test_a_requested_action_with_a_commitment_to_drop_lacked_its_contact() -> None:
     writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
     triggered = writer.ask(CONFIRM)
@@ -341,7 +341,7 @@ def test_a_triggered_action_that_was_agreed_to_be_dropped_lacked_its_contact() -
 
 
 @pytest.mark.parametrize("kind", ["embedded", "triggered"])
-def test_what_was_agreed_to_be_fired_is_fired_for_that_contact(kind: str) -> None:
+def test_a_commitment_to_fire_is_kept_for_its_contact(kind: str) -> None:
     """Its key may mean nobody by now, and its order may have been replaced."""
     writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
