@@ -49,17 +49,17 @@ def test_everything_has_a_name_and_is_ready(cluster: RunningStack) -> None:
 def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, group: str) -> None:
     """It leads partitions too; its group must find another one, and go on as it was."""
     broker = cluster.coordinator_of(group)
-    with OrderStream(cluster) as posting:
-        until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
+    with OrderStream(cluster) as stream:
+        until(lambda: len(stream.accepted) > SOME, seconds=SECONDS)
         killed = time.monotonic()
         cluster.kill(broker)
         try:
-            _show_recovery(cluster, posting, f"{broker}, coordinator of {group}, killed", killed)
+            _show_recovery(cluster, stream, f"{broker}, coordinator of {group}, killed", killed)
         finally:  # two dead of three would be another test
             cluster.start(broker)
     assert all(service["pid"] for service in cluster.status()["services"])
     until(lambda: _in_sync(cluster), seconds=SECONDS, of="three replicas of each partition")
-    _all_stored(cluster, posting)
+    _assert_all_stored(cluster, stream)
 
 
 def _in_sync(cluster: RunningStack) -> bool:
@@ -70,14 +70,14 @@ def _in_sync(cluster: RunningStack) -> bool:
 
 def test_posts_go_on_when_the_primary_is_killed(cluster: RunningStack) -> None:
     primary = cluster.primary()
-    with OrderStream(cluster) as posting:
-        until(lambda: len(posting.accepted) > SOME, seconds=SECONDS)
+    with OrderStream(cluster) as stream:
+        until(lambda: len(stream.accepted) > SOME, seconds=SECONDS)
         killed = time.monotonic()
         cluster.kill(primary)
         until(lambda: cluster.primary() != primary, seconds=SECONDS)
-        _show_recovery(cluster, posting, f"{primary}, the primary, killed", killed)
+        _show_recovery(cluster, stream, f"{primary}, the primary, killed", killed)
     cluster.start(primary)
-    _all_stored(cluster, posting)
+    _assert_all_stored(cluster, stream)
 
 
 def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStack) -> None:
@@ -90,47 +90,47 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
             ORDERMILL_KAFKA=kafka.rewritten(cluster.kafka),
             ORDERMILL_MONGO=mongo.rewritten(cluster.mongo),
         )
-        with OrderStream(cluster) as posting:
+        with OrderStream(cluster) as stream:
             for proxy, name in ((kafka, "Kafka"), (mongo, "MongoDB")):
                 broken = time.monotonic()
                 proxy.reset_connections()
-                _show_recovery(cluster, posting, f"{name}: reset", broken)
+                _show_recovery(cluster, stream, f"{name}: reset", broken)
                 proxy.block()
-                _more(posting)
+                _await_posts(stream)
                 assert (
-                    ApiClient(cluster).job(posting.accepted[-1].job_id).json()["status"]
+                    ApiClient(cluster).job(stream.accepted[-1].job_id).json()["status"]
                     == "Accepted"
                 )
                 broken = time.monotonic()
                 proxy.unblock()
-                _show_recovery(cluster, posting, f"{name}: black hole, since its end", broken)
-        _all_stored(cluster, posting)
+                _show_recovery(cluster, stream, f"{name}: black hole, since its end", broken)
+        _assert_all_stored(cluster, stream)
         cluster.kill("order-writer-1")
     cluster.start("order-writer-1")
     cluster.start("order-writer-2")
 
 
-def _show_recovery(cluster: RunningStack, posting: OrderStream, what: str, since: float) -> None:
+def _show_recovery(cluster: RunningStack, stream: OrderStream, what: str, since: float) -> None:
     """Wait for some posts, and for the last of them to be stored; print what it took."""
-    _more(posting)
-    ApiClient(cluster).stored(posting.accepted[-1].job_id, seconds=SECONDS)
-    longest = max(it.seconds for it in posting.since(since))
+    _await_posts(stream)
+    ApiClient(cluster).stored(stream.accepted[-1].job_id, seconds=SECONDS)
+    longest = max(it.seconds for it in stream.since(since))
     print(
         f"{what}: slowest post {longest:.1f} s, stored again after {time.monotonic() - since:.1f}"
     )
 
 
-def _more(posting: OrderStream) -> None:
+def _await_posts(stream: OrderStream) -> None:
     now = time.monotonic()
-    until(lambda: len(posting.since(now)) >= SOME, seconds=SECONDS, of="posts")
+    until(lambda: len(stream.since(now)) >= SOME, seconds=SECONDS, of="posts")
 
 
-def _all_stored(cluster: RunningStack, posting: OrderStream) -> None:
+def _assert_all_stored(cluster: RunningStack, stream: OrderStream) -> None:
     api = ApiClient(cluster)
-    for it in posting.accepted:
+    for it in stream.accepted:
         job = api.stored(it.job_id, seconds=SECONDS)
         assert job["status"] != "Failed", job
-    assert len({it.order_id for it in posting.accepted}) == len(posting.accepted)
+    assert len({it.order_id for it in stream.accepted}) == len(stream.accepted)
 
 
 def test_a_clusters_data_outlives_it_and_belongs_to_its_numbers(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +30,27 @@ READ = {WRITER: [COMMANDS], ENRICHER: [EVENTS, CONTACTS], TRIGGER: [ACTIONS]}
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack of its own, since its offsets are set back."""
     with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
 
 @pytest.fixture
-def database(own: RunningStack) -> Iterator[Database[Any]]:
-    with MongoClient[dict[str, Any]](own.mongo) as client:
-        yield client[own.database]
+def database(own_stack: RunningStack) -> Iterator[Database[Any]]:
+    with MongoClient[dict[str, Any]](own_stack.mongo) as client:
+        yield client[own_stack.database]
 
 
 def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
-    own: RunningStack, database: Database[Any], tmp_path: Path
+    own_stack: RunningStack, database: Database[Any], tmp_path: Path
 ) -> None:
     ann, bob = person(), person()
-    load(own, tmp_path, ann, bob)
+    load(own_stack, tmp_path, ann, bob)
     linked, waiting, gone, reused, late = (unique("order") for _ in range(5))
     of_type = {**matching(ann, "Email"), "contactType": "B2B"}
     publish_records(
-        own.kafka,
+        own_stack.kafka,
         [
             order(linked, matching(ann, "Email"), ann),
             order(waiting, of_type, ann),
@@ -64,75 +65,80 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
             ),
         ],
     )
-    idle(own)
-    known = exported(own, ann["contactId"])
+    wait_until_idle(own_stack)
+    known = exported(own_stack, ann["contactId"])
     assert {it["_id"] for it in known["orders"]} == {linked, waiting}
     assert {it["orderId"] for it in known["deliveries"]} >= {linked}
-    own.kill("action-trigger", "TERM")
-    publish_records(own.kafka, [order(late, matching(ann), ann)])
-    until(lambda: lag(own.kafka, ENRICHER, EVENTS.name) == 0, seconds=SECONDS)
-    until(lambda: lag(own.kafka, TRIGGER, ACTIONS.name) > 0, seconds=SECONDS)
-    own.kill("enricher", "TERM")
+    own_stack.kill("action-trigger", "TERM")
+    publish_records(own_stack.kafka, [order(late, matching(ann), ann)])
+    until(lambda: lag(own_stack.kafka, ENRICHER, EVENTS.name) == 0, seconds=SECONDS)
+    until(lambda: lag(own_stack.kafka, TRIGGER, ACTIONS.name) > 0, seconds=SECONDS)
+    own_stack.kill("enricher", "TERM")
 
-    erasing = erase(own, ann["contactId"])
-    until(lambda: lag(own.kafka, ENRICHER, CONTACTS.name) > 0, seconds=SECONDS)
-    own.start("enricher")
+    erasing = erase(own_stack, ann["contactId"])
+    until(lambda: lag(own_stack.kafka, ENRICHER, CONTACTS.name) > 0, seconds=SECONDS)
+    own_stack.start("enricher")
     until(
         lambda: "deletedAt" in (database["orders"].find_one({"_id": late}) or {}), seconds=SECONDS
     )
-    own.start("action-trigger")
+    own_stack.start("action-trigger")
 
-    report = ended(erasing)
+    report = report_of(erasing)
     assert report["left"] == []
     assert [it.split("/")[0] for it in report["letters"]] == ["orders.commands.dlq"]
-    assert not [it for it in received_webhooks(own.receiver) if late in json.dumps(it)]
+    assert not [it for it in received_webhooks(own_stack.receiver) if late in json.dumps(it)]
     assert "order" in (database["orders"].find_one({"_id": reused}) or {})
-    read_again(own)
+    reset_all_groups(own_stack)
     assert list(leaks(database, pattern(identifiers(ann)))) == []
     assert "order" in (database["orders"].find_one({"_id": reused}) or {})
 
 
-def test_a_leak_is_found(own: RunningStack, database: Database[Any], tmp_path: Path) -> None:
+def test_a_leak_is_found(own_stack: RunningStack, database: Database[Any], tmp_path: Path) -> None:
     ann = person()
-    load(own, tmp_path, ann)
-    publish_records(own.kafka, [order(unique("order"), matching(ann), ann)])
-    idle(own)
+    load(own_stack, tmp_path, ann)
+    publish_records(own_stack.kafka, [order(unique("order"), matching(ann), ann)])
+    wait_until_idle(own_stack)
     database["jobs"].insert_one({"_id": "planted", "deep": [{"note": f"to {ann['email']}!"}]})
 
-    found = erase(own, ann["contactId"])
+    found = erase(own_stack, ann["contactId"])
 
-    assert ended(found, status=1)["left"] == ["jobs planted"]
+    assert report_of(found, status=1)["left"] == ["jobs planted"]
     database["jobs"].delete_one({"_id": "planted"})
 
 
 def test_an_order_on_its_way_to_another_contact_stays(
-    own: RunningStack, database: Database[Any], tmp_path: Path
+    own_stack: RunningStack, database: Database[Any], tmp_path: Path
 ) -> None:
     """The replacement is accepted, and not applied, when the contact it leaves is erased."""
     ann, bob = person(), person()
-    load(own, tmp_path, ann, bob)
+    load(own_stack, tmp_path, ann, bob)
     moving = unique("order")
-    publish_records(own.kafka, [order(moving, matching(ann), ann)])
-    idle(own)
-    own.kill("order-writer", "TERM")
-    before = end_of(own, COMMANDS.name)
+    publish_records(own_stack.kafka, [order(moving, matching(ann), ann)])
+    wait_until_idle(own_stack)
+    own_stack.kill("order-writer", "TERM")
+    before = record_count(own_stack, COMMANDS.name)
     publish_records(
-        own.kafka, [order(moving, matching(bob), bob).with_headers({"ce_type": "ReplaceOrder.v1"})]
+        own_stack.kafka,
+        [order(moving, matching(bob), bob).with_headers({"ce_type": "ReplaceOrder.v1"})],
     )
 
-    erasing = erase(own, ann["contactId"])
-    until(lambda: end_of(own, COMMANDS.name) == before + 2, seconds=SECONDS, of="a deletion")
-    own.start("order-writer")
+    erasing = erase(own_stack, ann["contactId"])
+    until(
+        lambda: record_count(own_stack, COMMANDS.name) == before + 2,
+        seconds=SECONDS,
+        of="a deletion",
+    )
+    own_stack.start("order-writer")
 
-    assert ended(erasing)["left"] == []
+    assert report_of(erasing)["left"] == []
     found = database["orders"].find_one({"_id": moving}) or {}
     assert found["order"]["contact"]["matchKey"] == bob["contactId"]
     assert (database["links"].find_one({"_id": moving}) or {})["contactId"] == bob["contactId"]
 
 
-def end_of(own: RunningStack, topic: str) -> int:
+def record_count(own_stack: RunningStack, topic: str) -> int:
     """Return how many records there ever were."""
-    return sum(end_offsets(own, topic).values())
+    return sum(end_offsets(own_stack, topic).values())
 
 
 def person() -> Json:
@@ -152,65 +158,71 @@ def order(order_id: str, contact: Json, of: Json) -> RawRecord:
     return register_record(body)
 
 
-def load(own: RunningStack, folder: Path, *contacts: Json) -> None:
+def load(own_stack: RunningStack, folder: Path, *contacts: Json) -> None:
     file = folder / "contacts.ndjson"
     file.write_text("\n".join(map(json.dumps, contacts)))
-    own.orders("reference", "load", str(file))
+    own_stack.orders("reference", "load", str(file))
 
 
-def exported(own: RunningStack, contact_id: str) -> Json:
-    found: Json = json.loads(own.orders("privacy", "export", contact_id).stdout)
+def exported(own_stack: RunningStack, contact_id: str) -> Json:
+    found: Json = json.loads(own_stack.orders("privacy", "export", contact_id).stdout)
     return found
 
 
-def erase(own: RunningStack, contact_id: str) -> subprocess.Popen[str]:
+def erase(own_stack: RunningStack, contact_id: str) -> subprocess.Popen[str]:
     """Begin to erase; whom, the command reads from its standard input."""
-    argv = own.command.argv("privacy", "erase", "-", "--json", "--timeout", str(SECONDS))
+    argv = own_stack.command.argv("privacy", "erase", "-", "--json", "--timeout", str(SECONDS))
     pipe = subprocess.PIPE
-    asked = subprocess.Popen(
-        argv, env=own.command.environ(), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    command = subprocess.Popen(
+        argv, env=own_stack.command.environ(), stdin=pipe, stdout=pipe, stderr=pipe, text=True
     )
-    assert asked.stdin is not None
-    asked.stdin.write(f"{contact_id}\n")
-    asked.stdin.flush()
-    return asked
+    assert command.stdin is not None
+    command.stdin.write(f"{contact_id}\n")
+    command.stdin.flush()
+    return command
 
 
-def ended(asked: subprocess.Popen[str], status: int = 0) -> Json:
-    said, problem = asked.communicate(timeout=2 * SECONDS)
-    assert asked.returncode == status, problem
-    report: Json = json.loads(said)
+def report_of(command: subprocess.Popen[str], status: int = 0) -> Json:
+    output, problem = command.communicate(timeout=2 * SECONDS)
+    assert command.returncode == status, problem
+    report: Json = json.loads(output)
     return report
 
 
-def idle(own: RunningStack) -> None:
+def wait_until_idle(own_stack: RunningStack) -> None:
     """Wait until everything that was published has been handled, and what came of it too."""
     for _ in range(2):
         for group, topics in READ.items():
             for topic in topics:
-                until(lambda: lag(own.kafka, group, topic.name) == 0, seconds=SECONDS, of=group)  # noqa: B023
-    with MongoClient[dict[str, Any]](own.mongo) as client:
+                read = partial(is_read, own_stack, group, topic.name)
+                until(read, seconds=SECONDS, of=group)
+    with MongoClient[dict[str, Any]](own_stack.mongo) as client:
         pending = {"state": "pending"}
-        deliveries = client[own.database]["deliveries"]
+        deliveries = client[own_stack.database]["deliveries"]
         until(lambda: deliveries.count_documents(pending) == 0, seconds=SECONDS, of="deliveries")
 
 
-def read_again(own: RunningStack) -> None:
+def is_read(own_stack: RunningStack, group: str, topic: str) -> bool:
+    return lag(own_stack.kafka, group, topic) == 0
+
+
+def reset_all_groups(own_stack: RunningStack) -> None:
     """Set all groups back to the start of their topics, and let them read it all once more."""
     for service in READ:
-        own.kill(service, "TERM")
+        own_stack.kill(service, "TERM")
     for group, topics in READ.items():
         for topic in topics:
-            until(lambda: started_over(own, group, topic.name), seconds=SECONDS, of=group)  # noqa: B023
+            reset = partial(offsets_reset, own_stack, group, topic.name)
+            until(reset, seconds=SECONDS, of=group)
     for service in READ:
-        own.start(service)
-    idle(own)
+        own_stack.start(service)
+    wait_until_idle(own_stack)
 
 
-def started_over(own: RunningStack, group: str, topic: str) -> bool:
+def offsets_reset(own_stack: RunningStack, group: str, topic: str) -> bool:
     """Set a group back; False while Kafka still counts members of it."""
     try:
-        set_offsets(own, group, topic, dict.fromkeys(end_offsets(own, topic), 0))
+        set_offsets(own_stack, group, topic, dict.fromkeys(end_offsets(own_stack, topic), 0))
     except KafkaException:
         return False
     return True

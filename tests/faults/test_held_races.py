@@ -29,30 +29,30 @@ CALLS = 40  # more than any handler makes
 Meanwhile = Callable[[], Awaitable[None]]
 
 
-class Pauses:
+class Interruption:
     """Does *meanwhile* before the call numbered *at*; `met` says whether it came to that."""
 
     def __init__(self, at: int, meanwhile: Meanwhile) -> None:
         self._left = at
         self._meanwhile = meanwhile
-        self.met = False
+        self.reached = False
 
     async def before(self, _: str) -> None:
         self._left -= 1
-        if self._left < 0 and not self.met:
-            self.met = True
+        if self._left < 0 and not self.reached:
+            self.reached = True
             await self._meanwhile()
 
 
-class PausingTopics(MemoryPublisher):
+class InterruptedPublisher(MemoryPublisher):
     """Pauses before it publishes."""
 
-    def __init__(self, publisher: MemoryPublisher, pauses: Pauses) -> None:
+    def __init__(self, publisher: MemoryPublisher, interruption: Interruption) -> None:
         super().__init__(publisher.records)
-        self._pauses = pauses
+        self._interruption = interruption
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None:
-        await self._pauses.before("publish_all")
+        await self._interruption.before("publish_all")
         await super().publish_all(records)
 
 
@@ -76,22 +76,22 @@ class Race:
     def event(self) -> Record:
         return read_back(self.later.event)
 
-    async def outdated(self) -> None:
-        await self.stored()
+    async def outdate_and_handle(self) -> None:
+        await self.store_later()
         await self.harness.handle_events([self.event])
 
-    async def stored(self) -> None:
+    async def store_later(self) -> None:
         await self.harness.store([self.later])
 
-    async def arrived(self) -> None:
+    async def contact_arrives(self) -> None:
         await self.harness.add_references(contact_record(self.key))
 
-    def paused(self, pauses: Pauses) -> tuple[EnricherHarness, Any]:
-        publisher = PausingTopics(self.harness.publisher, pauses)
+    def interrupted(self, interruption: Interruption) -> tuple[EnricherHarness, Any]:
+        publisher = InterruptedPublisher(self.harness.publisher, interruption)
         slow = EnricherHarness(self.harness.database, publisher)
-        return slow, InterceptedDatabase(self.harness.database, pauses.before)
+        return slow, InterceptedDatabase(self.harness.database, interruption.before)
 
-    async def ended_once(self) -> None:
+    async def assert_one_end(self) -> None:
         """Check that the action was either fired or dropped, and that everything says the same."""
         held = await self.harness.database[HELD].find_one({"jobId": self.order.job_id})
         fired = {it["jobId"] for it in self.harness.publisher.on(ACTIONS.name)}
@@ -104,15 +104,15 @@ class Race:
             assert (held["state"], "untoldSince" in held) == (action, False)
 
 
-OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
+OUTDATE: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
     "replaced": lambda writer: writer.replace(order_of_contact("nobody-else")),
     "cancelled": lambda writer: writer.cancel(),
-    "asked-again": lambda writer: writer.change(CONFIRM),
+    "asked-again": lambda writer: writer.change_status(CONFIRM),
 }
 
 
-@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+@pytest.mark.parametrize("outdate", OUTDATE.values(), ids=OUTDATE)
 async def test_a_contact_arrives_while_its_order_moves_on(
     harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
@@ -121,16 +121,16 @@ async def test_a_contact_arrives_while_its_order_moves_on(
     for at in range(CALLS):
         race = Race(harness, outdate)
         await harness.handle(race.order)
-        pauses = Pauses(at, race.outdated)
-        slow, database = race.paused(pauses)
+        interruption = Interruption(at, race.outdate_and_handle)
+        slow, database = race.interrupted(interruption)
         await slow.add_references(contact_record(race.key), database=database)
-        if not pauses.met:
+        if not interruption.reached:
             break
-        await race.ended_once()
+        await race.assert_one_end()
     assert 8 < at < CALLS - 1
 
 
-@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+@pytest.mark.parametrize("outdate", OUTDATE.values(), ids=OUTDATE)
 async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
     harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
@@ -138,17 +138,17 @@ async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
     for at in range(CALLS):
         race = Race(harness, outdate)
         await harness.handle(race.order)
-        pauses = Pauses(at, race.stored)
-        slow, database = race.paused(pauses)
+        interruption = Interruption(at, race.store_later)
+        slow, database = race.interrupted(interruption)
         await slow.add_references(contact_record(race.key), database=database)
-        if not pauses.met:
+        if not interruption.reached:
             break
         await harness.handle_events([race.event])
-        await race.ended_once()
+        await race.assert_one_end()
     assert 8 < at < CALLS - 1
 
 
-@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+@pytest.mark.parametrize("outdate", OUTDATE.values(), ids=OUTDATE)
 async def test_an_order_moves_on_while_its_contact_arrives(
     harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
@@ -157,25 +157,25 @@ async def test_an_order_moves_on_while_its_contact_arrives(
     for at in range(CALLS):
         race = Race(harness, outdate)
         await harness.handle(race.order)
-        await race.stored()
-        pauses = Pauses(at, race.arrived)
-        slow, database = race.paused(pauses)
+        await race.store_later()
+        interruption = Interruption(at, race.contact_arrives)
+        slow, database = race.interrupted(interruption)
         await slow.event_handler(database)([race.event], NOW)
-        if not pauses.met:
+        if not interruption.reached:
             break
-        await race.ended_once()
+        await race.assert_one_end()
     assert 5 < at < CALLS - 1
 
 
-ARRIVING: dict[str, Callable[[Race], Awaitable[None]]] = {
-    "known": lambda race: race.arrived(),
+ARRIVALS: dict[str, Callable[[Race], Awaitable[None]]] = {
+    "known": lambda race: race.contact_arrives(),
     "unknown": lambda race: race.harness.store_references_only(),
 }
 
 
-@pytest.mark.parametrize("before", ARRIVING.values(), ids=ARRIVING)
-@pytest.mark.parametrize("after", ARRIVING.values(), ids=ARRIVING)
-@pytest.mark.parametrize("outdate", OUTDATING.values(), ids=OUTDATING)
+@pytest.mark.parametrize("before", ARRIVALS.values(), ids=ARRIVALS)
+@pytest.mark.parametrize("after", ARRIVALS.values(), ids=ARRIVALS)
+@pytest.mark.parametrize("outdate", OUTDATE.values(), ids=OUTDATE)
 async def test_a_worker_wakes_when_another_one_has_done_its_work(
     harness: EnricherHarness,
     outdate: Callable[[WriterFixture], WrittenCommand],
@@ -190,18 +190,18 @@ async def test_a_worker_wakes_when_another_one_has_done_its_work(
         await harness.store([race.order])
 
         async def meanwhile(race: Race = race) -> None:
-            await race.stored()
+            await race.store_later()
             await harness.handle_events([race.first])
             await after(race)
             await harness.handle_events([race.event])
 
-        pauses = Pauses(at, meanwhile)
-        slow, database = race.paused(pauses)
+        interruption = Interruption(at, meanwhile)
+        slow, database = race.interrupted(interruption)
         await slow.event_handler(database)([race.first], NOW)
-        if not pauses.met:
+        if not interruption.reached:
             break
-        await race.arrived()
-        await race.ended_once()
+        await race.contact_arrives()
+        await race.assert_one_end()
     assert 5 < at < CALLS - 1
 
 
@@ -221,14 +221,16 @@ async def test_a_contact_and_its_order_come_together(harness: EnricherHarness, f
         async def comes(record: Record = record) -> None:
             await harness.handle_events([record])
 
-        pauses = Pauses(at, arrives if first == "order" else comes)
-        slow = EnricherHarness(harness.database, PausingTopics(harness.publisher, pauses))
-        database = InterceptedDatabase(harness.database, pauses.before)
+        interruption = Interruption(at, arrives if first == "order" else comes)
+        slow = EnricherHarness(
+            harness.database, InterruptedPublisher(harness.publisher, interruption)
+        )
+        database = InterceptedDatabase(harness.database, interruption.before)
         if first == "order":
             await slow.event_handler(database)([record], NOW)
         else:
             await slow.add_references(contact_record(key), database=database)
-        if not pauses.met:
+        if not interruption.reached:
             break
         assert await harness.stages(order) == ("done", "fired")
         assert {it["jobId"] for it in harness.publisher.on(ACTIONS.name)} >= {order.job_id}

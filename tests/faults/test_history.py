@@ -54,18 +54,18 @@ def test_a_day_that_is_done_twice_changes_nothing(
     """
     journal = Journal()
     with background_load(stack, profile, journal):
-        until(enough(journal), seconds=120)
-    once = at_rest(stack, profile, journal)
+        until(many_more_calls(journal), seconds=120)
+    first = checked_history(stack, profile, journal)
 
     for service in CONSUMER_GROUPS:
         stack.kill(service)
     reset_to_beginning(stack, CONSUMED_TOPICS)
     for service in CONSUMER_GROUPS:
         stack.start(service)
-    again = at_rest(stack, profile, journal)
+    again = checked_history(stack, profile, journal)
 
-    assert digest(dump_documents(again.documents)) == digest(dump_documents(once.documents))
-    assert len(again.webhooks) == len(once.webhooks)
+    assert digest(dump_documents(again.documents)) == digest(dump_documents(first.documents))
+    assert len(again.webhooks) == len(first.webhooks)
 
 
 def test_a_day_on_which_every_service_is_killed_breaks_no_law(
@@ -74,20 +74,20 @@ def test_a_day_on_which_every_service_is_killed_breaks_no_law(
     journal = Journal()
     with background_load(stack, profile, journal):
         for service in ("gateway", *CONSUMER_GROUPS):
-            until(enough(journal), seconds=120)
+            until(many_more_calls(journal), seconds=120)
             with journal.fault(f"{service} is killed"):
                 stack.kill(service)
                 stack.start(service)
-    at_rest(stack, profile, journal)
+    checked_history(stack, profile, journal)
 
 
-def enough(journal: Journal) -> Callable[[], bool]:
+def many_more_calls(journal: Journal) -> Callable[[], bool]:
     """Return whether there were many more calls than now."""
     wanted = len(journal.calls) + CALLS
     return lambda: len(journal.calls) > wanted
 
 
-def at_rest(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
+def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
     """Return the history of the load; every law of it holds."""
     wait_until_quiet(stack, all_order_ids(profile))
     history = collect(stack, journal).of(all_order_ids(profile))

@@ -41,7 +41,7 @@ STORE, HANDLE, MEET = "store", "handle", "meet"
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Interleaving:
     """Commands of one order, and the steps in which they and its contact are met."""
 
     commands: list[AppliedCommand]
@@ -50,15 +50,15 @@ class Course:
 
 
 @st.composite
-def courses(draw: st.DrawFn) -> Course:
+def interleavings(draw: st.DrawFn) -> Interleaving:
     commands: list[AppliedCommand] = []
     for _ in range(draw(st.integers(1, 6))):
-        lives = bool(commands) and commands[-1].kind != DELETE
-        kinds = [REPLACE, CANCEL, REOPEN, CHANGE, DELETE] if lives else [REGISTER]
+        plays = bool(commands) and commands[-1].kind != DELETE
+        kinds = [REPLACE, CANCEL, REOPEN, CHANGE, DELETE] if plays else [REGISTER]
         kind = draw(st.sampled_from(kinds))
         action = draw(st.sampled_from([None, "ConfirmOrder", "ConfirmOrder", "Custom"]))
         commands.append(AppliedCommand(kind, None if kind == DELETE else action))
-    return Course(commands, _steps(draw, len(commands)), draw(st.booleans()))
+    return Interleaving(commands, _steps(draw, len(commands)), draw(st.booleans()))
 
 
 def _steps(draw: st.DrawFn, commands: int) -> list[str]:
@@ -74,7 +74,7 @@ def _steps(draw: st.DrawFn, commands: int) -> list[str]:
     return steps
 
 
-def written(writer: WriterFixture, command: AppliedCommand, key: str) -> WrittenCommand:
+def apply_command(writer: WriterFixture, command: AppliedCommand, key: str) -> WrittenCommand:
     action = {"action": command.action} if command.action else None
     match command.kind:
         case "register":
@@ -86,33 +86,33 @@ def written(writer: WriterFixture, command: AppliedCommand, key: str) -> Written
         case "reopen":
             return writer.reopen(action)
         case "change":
-            return writer.change(action)
+            return writer.change_status(action)
         case _:
             return writer.delete()
 
 
-async def lived(harness: EnricherHarness, course: Course) -> None:
+async def play(harness: EnricherHarness, interleaving: Interleaving) -> None:
     """Live through *course* on the real database, and compare it with the model."""
     key, writer = unique("contact"), WriterFixture(unique("order"))
-    order, jobs = HeldOrderModel(course.window_is_open), list[WrittenCommand]()
+    order, jobs = HeldOrderModel(interleaving.window_is_open), list[WrittenCommand]()
     harness.publisher.records.clear()
     # The window is over for whoever looks when the contact comes, and for nobody before.
-    late = NOW if course.window_is_open else NOW + DAY
-    for step in course.steps:
+    late = NOW if interleaving.window_is_open else NOW + DAY
+    for step in interleaving.steps:
         if step == STORE:
-            jobs.append(written(writer, course.commands[len(jobs)], key))
+            jobs.append(apply_command(writer, interleaving.commands[len(jobs)], key))
             await harness.store([jobs[-1]])
-            order.store(course.commands[len(jobs) - 1])
+            order.store(interleaving.commands[len(jobs) - 1])
         elif step == HANDLE:
             await harness.handle_events([read_back(jobs[order.handled].event)])
             order.handle()
         else:
             await harness.add_references(contact_record(key), now=late)
             order.see_contact()
-    await agrees(harness, order, jobs)
+    await assert_matches_model(harness, order, jobs)
 
 
-async def agrees(
+async def assert_matches_model(
     harness: EnricherHarness, order: HeldOrderModel, jobs: list[WrittenCommand]
 ) -> None:
     ends = {jobs[version - 1].job_id: end for version, end in order.ends.items()}
@@ -140,11 +140,11 @@ def test_any_interleaving_ends_as_the_contract_says(stack: RunningStack) -> None
         harness = loop.run(begin())
 
         @settings(max_examples=300, deadline=None)
-        @given(courses())
-        def lives(course: Course) -> None:
-            loop.run(lived(harness, course))
+        @given(interleavings())
+        def plays(interleaving: Interleaving) -> None:
+            loop.run(play(harness, interleaving))
 
         try:
-            lives()
+            plays()
         finally:
             loop.run(end(made))

@@ -156,9 +156,9 @@ def each_once(pair: RunningStack, order_ids: list[str]) -> None:
 def actions_of(pair: RunningStack, order_ids: set[str]) -> set[tuple[str, str]]:
     """Return the orders that the receiver heard of, each with its action's id."""
     hooks = httpx.get(f"{pair.receiver}/received", timeout=60).json()
-    told = [webhook_body(hook)["data"] for hook in hooks if hook["verified"]]
+    webhook_data = [webhook_body(hook)["data"] for hook in hooks if hook["verified"]]
     return {
         (it["order"]["orderId"], it["actionId"])
-        for it in told
+        for it in webhook_data
         if it["order"]["orderId"] in order_ids
     }

@@ -116,7 +116,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     """
     stack, folder = cluster.stack, EVIDENCE / f"seed-{seed}"
     probe = RecoveryProbe(stack, cluster.journal, cluster.profile.contacts[0])
-    nemesis = Nemesis(cluster, probe, every=EVERY if minutes else 0.0)
+    nemesis = Nemesis(cluster, probe, interval=EVERY if minutes else 0.0)
     print(f"\nseed {seed}")
     with keep_failure_artifacts(folder, cluster):
         try:

@@ -90,11 +90,11 @@ def test_a_writer_that_dies_at_any_step_breaks_no_law(
     """
     slot.stop()
     journal, order_ids = Journal(), [unique("dying") for _ in range(6)]
-    publishing = ExternalPublisher(stack.kafka, journal)
-    shop = CommandGenerator(Random(step), order_ids, [known])
+    publisher = ExternalPublisher(stack.kafka, journal)
+    generator = CommandGenerator(Random(step), order_ids, [known])
     for _ in range(150):
-        publishing.send(shop.next_record())
-    assert publishing.flush() == 0
+        publisher.send(generator.next_record())
+    assert publisher.flush() == 0
 
     with journal.fault(f"the order-writer dies: {step}"):
         slot.run("faults.planted.crash_at_step", "order_writer", step, str(tmp_path / "dead"))
@@ -115,14 +115,14 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
     """
     slot.run("order_writer")
     journal, order_ids = Journal(), [unique("dying") for _ in range(20)]
-    publishing = ExternalPublisher(stack.kafka, journal)
-    shop = CommandGenerator(Random(step), order_ids, [known])
+    publisher = ExternalPublisher(stack.kafka, journal)
+    generator = CommandGenerator(Random(step), order_ids, [known])
     with process_slot(stack, "enricher") as enricher:
         for order_id in order_ids:
-            publishing.send(
-                raw_record_of(replace(shop.command(order_id, REGISTER), job_id=order_id))
+            publisher.send(
+                raw_record_of(replace(generator.command(order_id, REGISTER), job_id=order_id))
             )
-        assert publishing.flush() == 0
+        assert publisher.flush() == 0
         until(
             lambda: lagging_group(stack, ["order-writer"]) is None,
             seconds=60,
@@ -132,8 +132,8 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
             enricher.run("faults.planted.crash_at_step", "enricher", step, str(tmp_path / "dead"))
             enricher.wait_for_sigkill()
             for _ in range(60):
-                publishing.send(shop.next_record())
-            assert publishing.flush() == 0
+                publisher.send(generator.next_record())
+            assert publisher.flush() == 0
             until(
                 lambda: lagging_group(stack, ["order-writer"]) is None, seconds=60, of="the writer"
             )
@@ -150,126 +150,126 @@ def test_an_action_that_was_fired_is_not_called_dropped(
     """
     The enricher dies once the action is on its way; before it is back the order is deleted.
     """
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.run("order_writer")
     with process_slot(stack, "enricher") as enricher:
-        story.publish(story.registration())
+        scenario.publish(scenario.registration())
         dead = str(tmp_path / "dead")
         enricher.run("faults.planted.crash_at_step", "enricher", "before update jobs", dead)
         enricher.wait_for_sigkill()
-        story.publish(replace(story.registration(), kind=DELETE, body={}))
+        scenario.publish(replace(scenario.registration(), kind=DELETE, body={}))
         until(
             lambda: lagging_group(stack, ["order-writer"]) is None,
             seconds=60,
             of="the order-writer",
         )
         enricher.run("enricher")
-        assert story.broken() == set()
+        assert scenario.broken_laws() == set()
 
 
 def test_committing_before_the_effects_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.stop()
-    story.publish(story.registration())
+    scenario.publish(scenario.registration())
     slot.run("faults.planted.buggy_writer", "commits-first")
     slot.wait_for_sigkill()
     slot.run("order_writer")
 
-    assert story.broken() == {"every_command_has_one_job"}
+    assert scenario.broken_laws() == {"every_command_has_one_job"}
 
 
 def test_applying_a_known_command_again_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
-    change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
+    scenario = Scenario(stack, known, slot)
+    change = replace(scenario.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
     slot.run("faults.planted.buggy_writer", "forgets-the-ledger")
-    story.publish(story.registration(), change)
-    story.caught_up()
-    story.publish(change)
+    scenario.publish(scenario.registration(), change)
+    scenario.wait_until_caught_up()
+    scenario.publish(change)
 
-    assert story.broken() == {"every_command_is_applied_once"}
+    assert scenario.broken_laws() == {"every_command_is_applied_once"}
 
 
 def test_not_announcing_a_repeat_again_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path
 ) -> None:
     """The crash falls between storing and announcing; whoever comes after skips what is stored."""
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.stop()
-    story.publish(story.registration())
+    scenario.publish(scenario.registration())
     dead = str(tmp_path / "dead")
     slot.run("faults.planted.crash_at_step", "order_writer", "commitTransaction", dead)
     slot.wait_for_sigkill()
     slot.run("faults.planted.buggy_writer", "skips-what-it-knows")
 
-    assert story.broken() == {"every_outcome_is_announced"}
+    assert scenario.broken_laws() == {"every_outcome_is_announced"}
 
 
 def test_overwriting_an_order_that_exists_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.run("faults.planted.buggy_writer", "overwrites")
-    story.publish(story.registration())
-    story.caught_up()
-    story.publish(story.registration())
+    scenario.publish(scenario.registration())
+    scenario.wait_until_caught_up()
+    scenario.publish(scenario.registration())
 
-    assert story.broken() == {"only_one_order_is_ever_created"}
+    assert scenario.broken_laws() == {"only_one_order_is_ever_created"}
 
 
 def test_versions_that_begin_anew_are_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.run("faults.planted.buggy_writer", "begins-anew")
-    deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
-    story.publish(story.registration(), deletion)
-    story.caught_up()
-    story.publish(story.registration())
+    deletion = replace(scenario.registration(), kind=DELETE, job_id=str(uuid4()), body={})
+    scenario.publish(scenario.registration(), deletion)
+    scenario.wait_until_caught_up()
+    scenario.publish(scenario.registration())
 
-    assert story.broken() == {"versions_only_grow"}
+    assert scenario.broken_laws() == {"versions_only_grow"}
 
 
 def test_acknowledging_an_action_before_it_is_recorded_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.run("order_writer")
     with process_slot(stack, "action-trigger") as trigger:
         trigger.run("faults.planted.buggy_trigger")
-        story.publish(story.registration())
-        story.caught_up()
+        scenario.publish(scenario.registration())
+        scenario.wait_until_caught_up()
 
-    assert story.broken() == {"every_due_action_was_delivered"}
+    assert scenario.broken_laws() == {"every_due_action_was_delivered"}
 
 
 def test_the_same_stories_without_a_bug_break_no_law(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
-    story = Story(stack, known, slot)
+    scenario = Scenario(stack, known, slot)
     slot.run("order_writer")
-    deletion = replace(story.registration(), kind=DELETE, job_id=str(uuid4()), body={})
-    change = replace(story.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
-    story.publish(story.registration(), change, story.registration())
-    story.caught_up()
-    story.publish(change, deletion, story.registration())
+    deletion = replace(scenario.registration(), kind=DELETE, job_id=str(uuid4()), body={})
+    change = replace(scenario.registration(), kind=STATUS, job_id=str(uuid4()), body=COMPLETED)
+    scenario.publish(scenario.registration(), change, scenario.registration())
+    scenario.wait_until_caught_up()
+    scenario.publish(change, deletion, scenario.registration())
 
-    assert story.broken() == set()
+    assert scenario.broken_laws() == set()
 
 
 COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 
 
-class Story:
+class Scenario:
     """One order, from its registration with an action on, and which laws its history breaks."""
 
     def __init__(self, stack: RunningStack, known: Json, slot: ProcessSlot) -> None:
         self._stack, self._seat = stack, slot
         self._journal = Journal()
-        self._publishing = ExternalPublisher(stack.kafka, self._journal)
+        self._publisher = ExternalPublisher(stack.kafka, self._journal)
         self._order_id = unique("planted")
         self._contact = known
 
@@ -280,16 +280,16 @@ class Story:
 
     def publish(self, *commands: ModelCommand) -> None:
         for command in commands:
-            self._publishing.send(raw_record_of(command))
-        assert self._publishing.flush() == 0
+            self._publisher.send(raw_record_of(command))
+        assert self._publisher.flush() == 0
 
-    def caught_up(self) -> None:
+    def wait_until_caught_up(self) -> None:
         """Wait until every group has committed what there is."""
         until(lambda: lagging_group(self._stack) is None, seconds=60, of=self._seat.tail())
 
-    def broken(self) -> set[str]:
+    def broken_laws(self) -> set[str]:
         """Return the names of the broken laws, once all that will be sent was sent."""
-        self.caught_up()
+        self.wait_until_caught_up()
         own = self._order_id
         until(lambda: open_work(self._stack, [own], ["deliveries"]) is None, of="deliveries")
         violations = check(collect(self._stack, self._journal).of([self._order_id]))

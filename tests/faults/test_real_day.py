@@ -36,7 +36,7 @@ def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:
         until(lambda: sum(real_day.enrichments().values()) > 10, of="the first of the orders")
         killed_and_started(real_day.stack)
         summary = submitting.result()
-    real_day.is_as_expected_before_the_late_contacts(summary)
+    real_day.assert_expected_before_late_contacts(summary)
 
     with ThreadPoolExecutor(1) as pool:
         for enricher in ENRICHERS:
@@ -44,7 +44,7 @@ def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:
         loading = pool.submit(real_day.load, "contacts-late")
         killed_and_started(real_day.stack)
         loading.result()
-    real_day.is_as_expected_after_them()
+    real_day.assert_expected_after_late_contacts()
 
 
 def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: DayRun) -> None:
@@ -57,7 +57,7 @@ def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: DayRun
         summary = submitting.result()
 
     assert summary["accepted"] == real_day.expected["orders"]
-    real_day.is_as_expected_after_them()
+    real_day.assert_expected_after_late_contacts()
 
 
 def killed_and_started(stack: RunningStack) -> None:

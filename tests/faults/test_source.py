@@ -56,36 +56,36 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     stack.kill(WRITER, "TERM")
     with (
         TcpProxy(stack.kafka) as kafka,
-        capture_logs() as told,
+        capture_logs() as logs,
         closing(KafkaCommandSource(kafka.rewritten(stack.kafka), "first")) as first,
     ):
         kafka.delay = 0.3
         until(lambda: _all_committed(stack, first), seconds=SECONDS)
         for _ in range(REBALANCES):
             with closing(KafkaCommandSource(stack.kafka, "second")) as second:
-                _load(stack, first, second, told)
-                if _refused(told):
+                _settle_commands(stack, first, second, logs)
+                if _refused(logs):
                     until(lambda: _all_committed(stack, first, second), seconds=SECONDS)
                     break
     stack.start(WRITER)
-    assert _refused(told), "no commit was refused"
+    assert _refused(logs), "no commit was refused"
 
 
-def _load(
+def _settle_commands(
     stack: RunningStack,
     first: KafkaCommandSource,
     second: KafkaCommandSource,
-    told: list[EventDict],
+    logs: list[EventDict],
 ) -> None:
     """Have one command of each partition settled, again and again, until both have their share."""
-    while not (_refused(told) or (first.assigned and second.assigned)):
+    while not (_refused(logs) or (first.assigned and second.assigned)):
         for partition in range(COMMANDS.partitions):
             publish_records(stack.kafka, [register_record(order_body())], partition=partition)
-        until(lambda: _refused(told) or _all_committed(stack, first, second), seconds=SECONDS)
+        until(lambda: _refused(logs) or _all_committed(stack, first, second), seconds=SECONDS)
 
 
-def _refused(told: list[EventDict]) -> bool:
-    return any(it["event"] == "offsets not committed" for it in told)
+def _refused(logs: list[EventDict]) -> bool:
+    return any(it["event"] == "offsets not committed" for it in logs)
 
 
 def _all_committed(stack: RunningStack, *sources: KafkaCommandSource) -> bool:

@@ -48,7 +48,7 @@ async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
 
     async with harness.run_dispatcher(config=config, clock=lambda: now() + offset) as dispatcher:
 
-        async def asked(times: int) -> bool:
+        async def posted_at_least(times: int) -> bool:
             nonlocal offset
             offset += timedelta(seconds=15)
             dispatcher.wake()
@@ -61,7 +61,7 @@ async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
             come = items[minute * A_MINUTE : (minute + 1) * A_MINUTE]
             await harness.record(*come, at=now() + offset)
             offset += timedelta(seconds=45)
-            await eventually(lambda: asked(minute + 1))  # noqa: B023
+            await eventually(lambda: posted_at_least(minute + 1))  # noqa: B023
         assert await harness.states() == {"pending": len(items)}
         assert offset >= timedelta(hours=1)
         assert (

@@ -158,7 +158,7 @@ async def test_an_event_that_is_twice_in_a_batch_is_decided_once(harness: Enrich
     """First its order was replaced already, then the replacement's link is there to be used."""
     writer = WriterFixture("o-1")
     await harness.handle(writer.register(order_of_contact("c-2")))
-    changed, replaced = writer.change(CONFIRM), writer.replace(order_of_contact("c-2"))
+    changed, replaced = writer.change_status(CONFIRM), writer.replace(order_of_contact("c-2"))
     await harness.store([changed, replaced])
 
     await harness.handle_events([read_back(it.event) for it in (changed, replaced, changed)])
@@ -297,7 +297,7 @@ async def test_the_late_deletion_of_a_former_life_drops_nothing_of_the_present_o
 async def test_an_action_follows_the_link_that_its_own_batch_made(harness: EnricherHarness) -> None:
     await harness.add_references(contact_record(), article_record())
     writer = WriterFixture("o-1")
-    registered, asked = writer.register(order_of_contact()), writer.ask(CONFIRM)
+    registered, asked = writer.register(order_of_contact()), writer.trigger_action(CONFIRM)
 
     await harness.handle(registered, asked)
 
@@ -348,12 +348,12 @@ class Day:
             deleted.register(missing, CONFIRM),
         ]
         second = [
-            acted.change(CONFIRM),
-            acted.ask(CONFIRM),
+            acted.change_status(CONFIRM),
+            acted.trigger_action(CONFIRM),
             replaced.replace(order_of_contact(), CONFIRM),
             deleted.delete(),
             late.register(missing, CONFIRM),
-            late.change(CONFIRM),
+            late.change_status(CONFIRM),
         ]
         day = cls(first, second)
         day.records = [read_back(it.event) for it in (*first, *second)]

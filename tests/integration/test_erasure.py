@@ -319,7 +319,7 @@ async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(
     await harness.handle(moved)
 
     await harness.add_references(tombstone("c-1"))
-    await harness.handle_events([read_back(writer.again(it)) for it in (first, moved)])
+    await harness.handle_events([read_back(writer.event_again(it)) for it in (first, moved)])
 
     assert deletions(harness) == []
     assert await harness.link("o-1") is not None

@@ -96,7 +96,10 @@ async def test_all_jobs_that_lacked_the_contact_are_completed_but_a_triggered_ac
     """It was answered: failed, and whoever asked may ask again."""
     writer, order = waiting()
     await harness.handle(order)
-    changed, asked = writer.change({"action": "ConfirmShipment"}), writer.ask(CONFIRM)
+    changed, asked = (
+        writer.change_status({"action": "ConfirmShipment"}),
+        writer.trigger_action(CONFIRM),
+    )
     await harness.handle(changed, asked)
 
     await harness.add_references(contact_record(email="ann@x.se"))
@@ -113,7 +116,7 @@ OUTDATING: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
     "deleted": lambda writer: writer.delete(),
     "replaced": lambda writer: writer.replace(order_of_contact("ann@x.se", "Email")),
     "cancelled": lambda writer: writer.cancel(),
-    "asked-again": lambda writer: writer.change(CONFIRM),
+    "asked-again": lambda writer: writer.change_status(CONFIRM),
 }
 
 
@@ -167,7 +170,7 @@ async def test_custom_actions_are_the_same_only_with_the_same_data(
     harness: EnricherHarness,
 ) -> None:
     writer, order = waiting(action={"action": "Custom", "data": {"step": 1}})
-    other = writer.change({"action": "Custom", "data": {"step": 2}})
+    other = writer.change_status({"action": "Custom", "data": {"step": 2}})
     await harness.handle(order, other)
 
     await harness.add_references(contact_record(email="ann@x.se"))
@@ -356,7 +359,7 @@ async def test_the_sweep_finds_nothing_in_a_healthy_system(harness: EnricherHarn
     linked, gone = WriterFixture("o-2"), WriterFixture("o-3")
     await harness.add_references(contact_record())
     await harness.handle(held, linked.register(order_of_contact(lines=[line(sku="cup")]), CONFIRM))
-    await harness.handle(gone.register(order_of_contact()), gone.delete(), linked.change())
+    await harness.handle(gone.register(order_of_contact()), gone.delete(), linked.change_status())
     before = await harness.dump()
 
     assert await twice(sweep_of(harness)) == 0
@@ -367,7 +370,7 @@ async def test_the_sweep_finds_nothing_in_a_healthy_system(harness: EnricherHarn
 async def test_the_sweep_does_what_a_lost_event_would_have_done(harness: EnricherHarness) -> None:
     await harness.add_references(contact_record(), article_record())
     writer = WriterFixture("o-1")
-    order, changed = writer.register(order_of_contact(), CONFIRM), writer.change(CONFIRM)
+    order, changed = writer.register(order_of_contact(), CONFIRM), writer.change_status(CONFIRM)
     await harness.store([order, changed])
 
     assert await twice(sweep_of(harness)) == 2

@@ -43,13 +43,13 @@ def test_any_sequence_ends_as_the_model_says(
     """
     Over HTTP and directly, waited for or not: orders, jobs, versions and webhooks are the model's.
     """
-    players = asyncio.run(played(stack, contact, lanes))
+    runners = asyncio.run(played(stack, contact, lanes))
 
-    versions, hooks = versions_of(stack, players), hooks_of(stack)
-    for player in players:
-        for order_id in player.order_ids:
-            assert versions.get(order_id, 0) == player.model.version(order_id), told(player)
-            assert hooks[order_id] == delivered(player, order_id), told(player)
+    versions, hooks = versions_of(stack, runners), hooks_of(stack)
+    for runner in runners:
+        for order_id in runner.order_ids:
+            assert versions.get(order_id, 0) == runner.model.version(order_id), told(runner)
+            assert hooks[order_id] == delivered(runner, order_id), told(runner)
 
 
 async def played(
@@ -59,68 +59,68 @@ async def played(
     producer = Producer({"bootstrap.servers": stack.kafka, "partitioner": "murmur2_random"})
     key = contact["matchKeyType"], contact["matchKey"]
     async with AsyncApiClient(stack) as calls:
-        players = [SequenceRunner(calls, producer, {key}, contact) for _ in lanes]
-        together = zip(players, lanes, strict=True)
+        runners = [SequenceRunner(calls, producer, {key}, contact) for _ in lanes]
+        together = zip(runners, lanes, strict=True)
         await asyncio.gather(
-            *[player.play(command_sequences) for player, command_sequences in together]
+            *[runner.play(command_sequences) for runner, command_sequences in together]
         )
-        await asyncio.gather(*[compare(player) for player in players])
-    return players
+        await asyncio.gather(*[compare(runner) for runner in runners])
+    return runners
 
 
-async def compare(player: SequenceRunner) -> None:
-    player.jobs = await player.calls.settled(player.model.jobs)
-    for job_id, job in player.jobs.items():
-        check_job(player, job_id, job)
-    for order_id in player.order_ids:
-        check_order(player, order_id, await player.calls.order(order_id))
-        await check_list(player, order_id)
+async def compare(runner: SequenceRunner) -> None:
+    runner.jobs = await runner.calls.settled(runner.model.jobs)
+    for job_id, job in runner.jobs.items():
+        check_job(runner, job_id, job)
+    for order_id in runner.order_ids:
+        check_order(runner, order_id, await runner.calls.order(order_id))
+        await check_list(runner, order_id)
 
 
-def check_job(player: SequenceRunner, job_id: str, job: Json) -> None:
+def check_job(runner: SequenceRunner, job_id: str, job: Json) -> None:
     """A job is where its fate allows; an alias shows the content of the job it repeats."""
-    alias_of = player.model.jobs[job_id].result.alias_of
-    shown = player.model.jobs[alias_of or job_id]
-    result, allowed = shown.result, expected_outcome(player.model, player.contacts, job_id)
+    alias_of = runner.model.jobs[job_id].result.alias_of
+    shown = runner.model.jobs[alias_of or job_id]
+    result, allowed = shown.result, expected_outcome(runner.model, runner.contacts, job_id)
     lacking = result.code is None and job["status"] in {"Failed", "CompletedWithErrors"}
     codes = ["ContactMissing"] if lacking else [result.code] if result.code else []
-    assert job["status"] in allowed.statuses, told(player, job)
-    assert job["stages"]["action"] in allowed.actions, told(player, job)
-    assert [error["code"] for error in job["errors"]] == codes, told(player, job)
+    assert job["status"] in allowed.statuses, told(runner, job)
+    assert job["stages"]["action"] in allowed.actions, told(runner, job)
+    assert [error["code"] for error in job["errors"]] == codes, told(runner, job)
     assert tuple(warning["code"] for warning in job["warnings"]) == result.warnings, told(
-        player, job
+        runner, job
     )
     version_tag = tag_of(shown.command.job_id) if result.version is not None else None
-    said = job["operation"], job.get("versionTag"), job.get("aliasOf")
-    assert said == (shown.command.kind, version_tag, alias_of), told(player, job)
+    transcript = job["operation"], job.get("versionTag"), job.get("aliasOf")
+    assert transcript == (shown.command.kind, version_tag, alias_of), told(runner, job)
 
 
-def check_order(player: SequenceRunner, order_id: str, found: Json | None) -> None:
-    order = player.model.order(order_id)
+def check_order(runner: SequenceRunner, order_id: str, found: Json | None) -> None:
+    order = runner.model.order(order_id)
     if order is None or found is None:
-        assert (order, found) == (None, None), told(player)
+        assert (order, found) == (None, None), told(runner)
         return
     content = {name: value for name, value in found.items() if name not in READ_ONLY}
-    known = contact_key(order.content) in player.contacts
-    assert content == order.content, told(player)
-    assert found["versionTag"] == order.version_tag, told(player)
+    known = contact_key(order.content) in runner.contacts
+    assert content == order.content, told(runner)
+    assert found["versionTag"] == order.version_tag, told(runner)
     assert found["orderType"] == "Purchase"
-    assert found.get("contactId") == (player.contact["matchKey"] if known else None), told(player)
+    assert found.get("contactId") == (runner.contact["matchKey"] if known else None), told(runner)
 
 
-async def check_list(player: SequenceRunner, order_id: str) -> None:
+async def check_list(runner: SequenceRunner, order_id: str) -> None:
     """The list has a job for every command, also for those under the id of another one."""
-    listed = await player.calls("GET", f"/orders/jobs?orderId={order_id}&count=100")
-    others = [job for job in listed.body["items"] if job["jobId"] not in player.model.jobs]
-    ids = {step.command.job_id for step in player.model.history.get(order_id, ())}
-    assert ids <= {job["jobId"] for job in listed.body["items"]}, told(player)
+    listed = await runner.calls("GET", f"/orders/jobs?orderId={order_id}&count=100")
+    others = [job for job in listed.body["items"] if job["jobId"] not in runner.model.jobs]
+    ids = {step.command.job_id for step in runner.model.history.get(order_id, ())}
+    assert ids <= {job["jobId"] for job in listed.body["items"]}, told(runner)
     codes = [job["errors"][0]["code"] for job in others]
-    assert codes == ["IdReused"] * player.reused.get(order_id, 0), told(player)
+    assert codes == ["IdReused"] * runner.reused_ids.get(order_id, 0), told(runner)
 
 
-def versions_of(stack: RunningStack, players: Sequence[SequenceRunner]) -> dict[str, int]:
+def versions_of(stack: RunningStack, runners: Sequence[SequenceRunner]) -> dict[str, int]:
     """Return the version of each order, or of the tombstone that it left."""
-    ids = [order_id for player in players for order_id in player.order_ids]
+    ids = [order_id for runner in runners for order_id in runner.order_ids]
     with MongoClient[Json](stack.mongo) as client:
         found = client[stack.database]["orders"].find({"_id": {"$in": ids}}, {"version": 1})
         return {document["_id"]: document["version"] for document in found}
@@ -133,12 +133,12 @@ def hooks_of(stack: RunningStack) -> Counter[str]:
     return Counter(orders.values())
 
 
-def delivered(player: SequenceRunner, order_id: str) -> int:
-    steps = player.model.history.get(order_id, ())
+def delivered(runner: SequenceRunner, order_id: str) -> int:
+    steps = runner.model.history.get(order_id, ())
     ids = [step.command.job_id for step in steps if step.result.alias_of is None]
-    return sum(player.jobs[job_id]["stages"]["action"] == "delivered" for job_id in ids)
+    return sum(runner.jobs[job_id]["stages"]["action"] == "delivered" for job_id in ids)
 
 
-def told(player: SequenceRunner, job: Json | None = None) -> str:
+def told(runner: SequenceRunner, job: Json | None = None) -> str:
     """Return what a failure has to show: what was sent, and how it was answered."""
-    return "\n".join([*player.said, json.dumps(job)])
+    return "\n".join([*runner.transcript, json.dumps(job)])

@@ -21,7 +21,7 @@ def test_a_generated_day_ends_as_its_generator_says(stack: RunningStack, tmp_pat
     """
     write_files(generate_day(SEED), tmp_path)
 
-    live_through(DayRun(stack, tmp_path))
+    run_day(DayRun(stack, tmp_path))
 
 
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the real day lies beside the repository in CI")
@@ -29,15 +29,15 @@ def test_the_real_day_ends_as_expected(stack: RunningStack) -> None:
     """
     143 invoices, 3,108 lines of a UK shop on 1 December 2010.
     """
-    live_through(DayRun(stack, REAL_DAY))
+    run_day(DayRun(stack, REAL_DAY))
 
 
-def live_through(day: DayRun) -> None:
+def run_day(day: DayRun) -> None:
     """Load the references, submit the orders, compare; then the contacts that were late."""
     day.load("contacts", "articles", "stores")
 
     summary = day.submit()
 
-    day.is_as_expected_before_the_late_contacts(summary)
+    day.assert_expected_before_late_contacts(summary)
     day.load("contacts-late")
-    day.is_as_expected_after_them()
+    day.assert_expected_after_late_contacts()

@@ -237,7 +237,7 @@ def test_a_replacement_is_linked_anew() -> None:
 def test_an_action_on_a_linked_order_fires(asked: bool) -> None:
     writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
-    written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
+    written = writer.trigger_action(CONFIRM) if asked else writer.change_status(CONFIRM)
 
     decision = seen(written, link=link)
 
@@ -254,7 +254,7 @@ def test_without_a_contact_a_change_holds_its_action_and_a_request_fails(
     """Even if the contact has come by now: what waits is healed, not judged anew."""
     writer = WriterFixture("o-1")
     link = alone(writer.register(body())).link
-    written = writer.ask(CONFIRM) if asked else writer.change(CONFIRM)
+    written = writer.trigger_action(CONFIRM) if asked else writer.change_status(CONFIRM)
 
     decision = seen(written, link=link)
 
@@ -267,7 +267,7 @@ def test_an_action_on_an_order_whose_replacement_is_still_to_come_fires_by_its_o
 ):
     writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
-    changed = writer.change(CONFIRM)
+    changed = writer.change_status(CONFIRM)
 
     decision = seen(changed, now=writer.replace(body()), link=link)
 
@@ -278,7 +278,7 @@ def test_a_change_without_an_action_connects_nothing() -> None:
     writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
 
-    assert seen(writer.change(), link=link) == NO_EFFECT
+    assert seen(writer.change_status(), link=link) == NO_EFFECT
 
 
 @pytest.mark.parametrize("kind", [EventType.UNCHANGED, EventType.REJECTED])
@@ -304,7 +304,7 @@ def test_a_commitment_to_hold_is_kept_whatever_the_facts_are_by_now() -> None:
 
 def test_a_commitment_to_hold_the_action_of_a_change_is_of_the_order_that_it_changed() -> None:
     writer = WriterFixture("o-1")
-    first, change = writer.register(body()), writer.change(CONFIRM)
+    first, change = writer.register(body()), writer.change_status(CONFIRM)
     link, later = seen(first).link, seen(writer.replace(body())).link
     event = replace(read(change), commitment=Commitment(Action.HELD))
 
@@ -331,7 +331,7 @@ def test_a_commitment_to_drop_is_kept(facts: ReferenceFacts) -> None:
 def test_a_requested_action_with_a_commitment_to_drop_lacked_its_contact() -> None:
     writer = WriterFixture("o-1")
     link = seen(writer.register(body())).link
-    triggered = writer.ask(CONFIRM)
+    triggered = writer.trigger_action(CONFIRM)
     event = replace(read(triggered), commitment=Commitment(Action.DROPPED))
 
     decision = apply_commitment(event, seen(triggered, link=link), link, FACTS, WINDOW)
@@ -345,7 +345,7 @@ def test_a_commitment_to_fire_is_kept_for_its_contact(kind: str) -> None:
     """Its key may mean nobody by now, and its order may have been replaced."""
     writer = WriterFixture("o-1")
     first = writer.register(body(), CONFIRM)
-    asked = first if kind == "embedded" else writer.ask(CONFIRM)
+    asked = first if kind == "embedded" else writer.trigger_action(CONFIRM)
     later = writer.replace(body())
     event = replace(read(asked), commitment=Commitment(Action.FIRED, "c-7"))
 

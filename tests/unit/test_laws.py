@@ -51,19 +51,19 @@ def the_log() -> list[LogRecord]:
         ModelCommand(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
         ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=1),
     ]
-    return [logged(command, offset) for offset, command in enumerate(commands)]
+    return [log_record(command, offset) for offset, command in enumerate(commands)]
 
 
-def logged(command: ModelCommand, offset: int) -> LogRecord:
+def log_record(command: ModelCommand, offset: int) -> LogRecord:
     """Return the command at its place; the first two came over HTTP, the others were published."""
     raw = raw_record_of(command)
-    said = {name: str(value).encode() for name, value in raw.pairs}
+    headers = {name: str(value).encode() for name, value in raw.pairs}
     if offset < 2:
-        said |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
+        headers |= {"ce_source": b"/gateway", "traceparent": TRACE.format(offset).encode()}
     elif command.registration is not None:
-        said |= {"ce_source": b"/enricher"}
+        headers |= {"ce_source": b"/enricher"}
     else:
-        said |= {PUBLICATION_ID_HEADER: f"m-{offset}".encode()}
+        headers |= {PUBLICATION_ID_HEADER: f"m-{offset}".encode()}
     return LogRecord(
         COMMANDS_TOPIC,
         0,
@@ -71,22 +71,24 @@ def logged(command: ModelCommand, offset: int) -> LogRecord:
         NOW + offset,
         str(raw.key).encode(),
         raw.value,
-        tuple(said.items()),
+        tuple(headers.items()),
     )
 
 
-def posted(number: int, status: int | None, response: Json, kind: str = REGISTER) -> RecordedCall:
+def post_call(
+    number: int, status: int | None, response: Json, kind: str = REGISTER
+) -> RecordedCall:
     trace = TRACE.format(number)
     return RecordedCall(trace, kind, ("o-1",), 0.0, "POST", "/orders", {}, None, status, response)
 
 
-def good() -> History:
+def faultless() -> History:
     log = the_log()
     calls = [
-        posted(0, 202, {"jobId": "j-1", "status": "Accepted"}),
-        posted(1, 409, {"code": "OrderExists", "job": {"jobId": "j-2", "errors": EXISTS}}),
-        posted(98, 409, {"code": "OrderExists", "jobId": "j-1"}),
-        posted(99, None, {}),
+        post_call(0, 202, {"jobId": "j-1", "status": "Accepted"}),
+        post_call(1, 409, {"code": "OrderExists", "job": {"jobId": "j-2", "errors": EXISTS}}),
+        post_call(98, 409, {"code": "OrderExists", "jobId": "j-1"}),
+        post_call(99, None, {}),
     ]
     publications = [
         Publication(f"m-{it.offset}", COMMANDS_TOPIC, it.key, it.value, (), 0.0, (0, it.offset))
@@ -102,32 +104,32 @@ EXISTS = [{"code": "OrderExists"}]
 
 
 def test_a_good_history_breaks_no_law() -> None:
-    violations = check(good())
+    violations = check(faultless())
     assert not violations, report(violations)
 
 
 def test_a_contact_may_come_when_its_orders_are_there_already() -> None:
-    late = [replace(it, at=NOW + 5_000) for it in good().records[CONTACTS]]
-    violations = check(with_records(good(), CONTACTS, late))
+    late = [replace(it, at=NOW + 5_000) for it in faultless().records[CONTACTS]]
+    violations = check(with_records(faultless(), CONTACTS, late))
     assert not violations, report(violations)
 
 
-Spoil = Callable[[History], History]
-SPOILT: dict[str, list[Spoil]] = {}
+Change = Callable[[History], History]
+BREAKING: dict[str, list[Change]] = {}
 
 
-def breaks(law: str) -> Callable[[Spoil], Spoil]:
-    def noted(spoil: Spoil) -> Spoil:
-        SPOILT.setdefault(law, []).append(spoil)
-        return spoil
+def breaks(law: str) -> Callable[[Change], Change]:
+    def noted(change: Change) -> Change:
+        BREAKING.setdefault(law, []).append(change)
+        return change
 
     return noted
 
 
-def altered(collection: str, where: str, **fields: Any) -> Spoil:
+def with_document_changed(collection: str, where: str, **fields: Any) -> Change:
     """Change fields of the document with that id; None removes a field."""
 
-    def spoil(history: History) -> History:
+    def change(history: History) -> History:
         documents = [
             {name: it for name, it in (found | fields).items() if it is not None}
             if found["_id"] == where
@@ -137,27 +139,27 @@ def altered(collection: str, where: str, **fields: Any) -> Spoil:
         assert documents != history.documents[collection]
         return replace(history, documents={**history.documents, collection: documents})
 
-    return spoil
+    return change
 
 
-def without(collection: str, where: str) -> Spoil:
-    def spoil(history: History) -> History:
+def without_document(collection: str, where: str) -> Change:
+    def change(history: History) -> History:
         found = history.documents[collection]
         left = [it for it in found if where not in {it.get("_id"), it.get("jobId")}]
         assert len(left) < len(found)
         return replace(history, documents={**history.documents, collection: left})
 
-    return spoil
+    return change
 
 
-def unsaid(topic: str, job_id: str) -> Spoil:
+def without_record_of(topic: str, job_id: str) -> Change:
     """Remove what a topic says of a job."""
 
-    def spoil(history: History) -> History:
+    def change(history: History) -> History:
         left = [it for it in history.records[topic] if it.json().get("jobId") != job_id]
         return with_records(history, topic, left)
 
-    return spoil
+    return change
 
 
 def with_records(history: History, topic: str, records: list[LogRecord]) -> History:
@@ -165,10 +167,10 @@ def with_records(history: History, topic: str, records: list[LogRecord]) -> Hist
     return replace(history, records={**history.records, topic: records})
 
 
-def resaid(job_id: str, **fields: Any) -> Spoil:
+def with_event_changed(job_id: str, **fields: Any) -> Change:
     """Change what the event of a job says."""
 
-    def spoil(history: History) -> History:
+    def change(history: History) -> History:
         records = [
             replace(it, value=json.dumps(it.json() | fields).encode())
             if it.json()["jobId"] == job_id
@@ -177,18 +179,18 @@ def resaid(job_id: str, **fields: Any) -> Spoil:
         ]
         return with_records(history, "orders.events", records)
 
-    return spoil
+    return change
 
 
-def retold(number: int, **fields: Any) -> Spoil:
+def with_call_changed(number: int, **fields: Any) -> Change:
     """Change what a call was answered."""
 
-    def spoil(history: History) -> History:
+    def change(history: History) -> History:
         calls = list(history.calls)
         calls[number] = replace(calls[number], **fields)
         return replace(history, calls=calls)
 
-    return spoil
+    return change
 
 
 @breaks("what_kafka_acknowledged_is_in_the_log")
@@ -213,7 +215,7 @@ def events_in_another_order(history: History) -> History:
 @breaks("an_event_carries_the_order_as_it_was")
 def an_event_with_another_order(history: History) -> History:
     first = history.records["orders.events"][0].json()
-    return resaid("j-1", order=first["order"] | {"currencyCode": "SEK"})(history)
+    return with_event_changed("j-1", order=first["order"] | {"currencyCode": "SEK"})(history)
 
 
 @breaks("what_is_no_command_is_a_dead_letter_and_nothing_else")
@@ -283,88 +285,96 @@ def a_webhook_twice(history: History) -> History:
 
 
 def test_a_webhook_may_come_twice_after_a_kill() -> None:
-    assert not check(twice(good(), InjectedFault("the action-trigger is killed", 5.0, 6.0)))
+    assert not check(twice(faultless(), InjectedFault("the action-trigger is killed", 5.0, 6.0)))
 
 
-for law_broken, spoils in {
+for law_broken, changes in {
     "what_was_accepted_is_in_the_log": [
-        retold(0, response={"jobId": "j-77"}),
-        retold(0, kind=DELETE),
+        with_call_changed(0, response={"jobId": "j-77"}),
+        with_call_changed(0, kind=DELETE),
     ],
     "what_was_refused_is_not_in_the_log": [
-        retold(0, status=400, response={"code": "ValidationFailed"}),
-        retold(0, status=503, response={"code": "NotAccepted"}),
+        with_call_changed(0, status=400, response={"code": "ValidationFailed"}),
+        with_call_changed(0, status=503, response={"code": "NotAccepted"}),
     ],
     "every_command_has_one_job": [
-        without("jobs", "j-1"),
-        altered("jobs", "j-9", _id="j-77"),
+        without_document("jobs", "j-1"),
+        with_document_changed("jobs", "j-9", _id="j-77"),
     ],
-    "only_one_order_is_ever_created": [altered("jobs", "j-2", failure=None, version=2)],
-    "versions_only_grow": [altered("jobs", "j-6", version=1)],
+    "only_one_order_is_ever_created": [
+        with_document_changed("jobs", "j-2", failure=None, version=2)
+    ],
+    "versions_only_grow": [with_document_changed("jobs", "j-6", version=1)],
     "every_command_is_applied_once": [
-        altered("jobs", "j-6", version=9),
-        altered("orders", "o-2", version=2),
+        with_document_changed("jobs", "j-6", version=9),
+        with_document_changed("orders", "o-2", version=2),
     ],
     "a_rejected_duplicate_names_its_owner": [
-        altered("jobs", "j-2", failure={"code": "OrderExists", "status": 409, "detail": "exists"}),
-        retold(2, response={"code": "OrderExists", "jobId": "j-3"}),
+        with_document_changed(
+            "jobs", "j-2", failure={"code": "OrderExists", "status": 409, "detail": "exists"}
+        ),
+        with_call_changed(2, response={"code": "OrderExists", "jobId": "j-3"}),
     ],
     "every_job_ends_as_the_model_says": [
-        altered("jobs", "j-3", warnings=[{"code": "StaleChange"}]),
-        altered("jobs", "j-4", aliasOf=None),
-        altered("jobs", "j-9", undecoded=None),
-        altered("jobs", "j-7", action=None),
+        with_document_changed("jobs", "j-3", warnings=[{"code": "StaleChange"}]),
+        with_document_changed("jobs", "j-4", aliasOf=None),
+        with_document_changed("jobs", "j-9", undecoded=None),
+        with_document_changed("jobs", "j-7", action=None),
     ],
     "an_idempotency_key_belongs_to_its_first_command": [
-        altered("idempotency", "k", jobId="j-4"),
-        without("idempotency", "k"),
+        with_document_changed("idempotency", "k", jobId="j-4"),
+        without_document("idempotency", "k"),
     ],
     "what_was_answered_stays_true": [
-        retold(1, response={"job": {"jobId": "j-2", "errors": [{"code": "VersionMismatch"}]}}),
+        with_call_changed(
+            1, response={"job": {"jobId": "j-2", "errors": [{"code": "VersionMismatch"}]}}
+        ),
     ],
     "the_stored_orders_are_the_models": [
-        altered("orders", "o-2", jobId="j-1"),
-        altered("orders", "o-2", order={}),
+        with_document_changed("orders", "o-2", jobId="j-1"),
+        with_document_changed("orders", "o-2", order={}),
     ],
-    "every_outcome_is_announced": [unsaid("orders.events", "j-2")],
+    "every_outcome_is_announced": [without_record_of("orders.events", "j-2")],
     "an_event_keeps_its_meaning": [
-        resaid("j-3", version=7),
-        resaid("j-2", error={"code": "OrderNotFound"}),
+        with_event_changed("j-3", version=7),
+        with_event_changed("j-2", error={"code": "OrderNotFound"}),
     ],
     "nothing_says_who_was_erased": [
-        altered("jobs", "j-10", deep=[{"note": f"for {BOB['email']}!"}]),
-        altered("orders", "o-4", contactId="bob"),
+        with_document_changed("jobs", "j-10", deep=[{"note": f"for {BOB['email']}!"}]),
+        with_document_changed("orders", "o-4", contactId="bob"),
     ],
-    "every_order_is_looked_at": [altered("jobs", "j-8", enrichment=None)],
+    "every_order_is_looked_at": [with_document_changed("jobs", "j-8", enrichment=None)],
     "the_links_are_the_models": [
-        altered("links", "o-1", contactId="carol"),
-        altered("links", "o-1", contactVersion=1),
-        without("links", "o-2"),
+        with_document_changed("links", "o-1", contactId="carol"),
+        with_document_changed("links", "o-1", contactVersion=1),
+        without_document("links", "o-2"),
     ],
     "a_missing_contact_shows_in_the_job": [
-        altered("jobs", "j-8", enrichment={"state": "done", "action": "held"})
+        with_document_changed("jobs", "j-8", enrichment={"state": "done", "action": "held"})
     ],
-    "every_enrichment_is_announced": [unsaid("orders.enriched", "j-1")],
+    "every_enrichment_is_announced": [without_record_of("orders.enriched", "j-1")],
     "the_job_tells_what_became_of_its_action": [
-        altered("jobs", "j-8", enrichment={"state": "contactMissing", "action": "fired"})
+        with_document_changed(
+            "jobs", "j-8", enrichment={"state": "contactMissing", "action": "fired"}
+        )
     ],
     "every_delivery_is_announced": [
-        unsaid("orders.deliveries", "j-1"),
-        unsaid("orders.actions", "j-1"),
+        without_record_of("orders.deliveries", "j-1"),
+        without_record_of("orders.actions", "j-1"),
     ],
     "the_integration_log_says_what_is_due": [
-        without("integration_log", "j-8"),
-        without("integration_log", "j-9"),
+        without_document("integration_log", "j-8"),
+        without_document("integration_log", "j-9"),
     ],
 }.items():
-    for spoilt in spoils:
-        breaks(law_broken)(spoilt)
+    for breaking in changes:
+        breaks(law_broken)(breaking)
 
 
 @breaks("what_got_no_answer_is_one_command_at_most")
 def one_call_makes_two_commands(history: History) -> History:
     """Its connection broke, and somebody between has sent it again."""
-    calls = [posted(0, None, {})]
+    calls = [post_call(0, None, {})]
     log = [
         replace(it, headers=(*it.headers[:3], ("ce_source", b"/gateway"), TRACED))
         if it.offset == 1
@@ -379,7 +389,7 @@ TRACED = ("traceparent", TRACE.format(0).encode())
 
 @pytest.mark.parametrize("law", [law.__name__ for law in LAWS])
 def test_what_breaks_a_law_is_found_under_its_name(law: str) -> None:
-    assert SPOILT[law], "a law that was never seen to fail"
-    for spoil in SPOILT[law]:
-        violations = check(spoil(good()))
+    assert BREAKING[law], "a law that was never seen to fail"
+    for change in BREAKING[law]:
+        violations = check(change(faultless()))
         assert {it.law for it in violations} == {law}, report(violations)

@@ -83,7 +83,7 @@ def raw_record(
     """Return a record of any content, on the partition of its key."""
     key_bytes = key.encode() if isinstance(key, str) else key
     envelope = Envelope(job_id or "", "/test", kind, at, "")
-    written = tuple(pair for pair in envelope.headers() if pair[0] != "ce_id" or job_id)
+    envelope_headers = tuple(pair for pair in envelope.headers() if pair[0] != "ce_id" or job_id)
     return Record(
         TOPIC.name,
         partition_of(key_bytes or b"", PARTITIONS) if partition is None else partition,
@@ -91,7 +91,7 @@ def raw_record(
         at,
         key_bytes,
         value,
-        written + headers,
+        envelope_headers + headers,
     )
 
 

@@ -73,8 +73,8 @@ def after_registering(change: Callable[[Json], RawRecord], **deviations: Any) ->
 
 
 def status_change(body: Json, at: str, **headers: str) -> RawRecord:
-    told = {"orderId": body["orderId"], "status": "Completed", "lastChangedAt": at}
-    return command_of_type("ChangeOrderStatus", told, **headers)
+    body_of_change = {"orderId": body["orderId"], "status": "Completed", "lastChangedAt": at}
+    return command_of_type("ChangeOrderStatus", body_of_change, **headers)
 
 
 def delete_of(body: Json, **headers: str) -> RawRecord:

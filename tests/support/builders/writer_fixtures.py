@@ -51,32 +51,32 @@ class WriterFixture:
     _state: LiveOrder | Tombstone | None = field(default=None, repr=False)
 
     def register(self, body: Json, action: Json | None = None) -> WrittenCommand:
-        return self._put(Operation.REGISTER, body, action)
+        return self._write_order(Operation.REGISTER, body, action)
 
-    def again(self, written: WrittenCommand) -> Outgoing:
+    def event_again(self, written: WrittenCommand) -> Outgoing:
         """Return its event as it is announced once more: with the order as it is now."""
         assert self._state is not None
         return _event(entry_of(written.job), self._state)
 
     def replace(self, body: Json, action: Json | None = None) -> WrittenCommand:
-        return self._put(Operation.REPLACE, body, action)
+        return self._write_order(Operation.REPLACE, body, action)
 
-    def change(self, action: Json | None = None) -> WrittenCommand:
+    def change_status(self, action: Json | None = None) -> WrittenCommand:
         """Change the status, which leaves the contact alone."""
         assert isinstance(self._state, LiveOrder)
         self.version += 1
         state = replace(self._state, version=self.version, job_id=unique("job"))
-        return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
+        return self._write(Operation.CHANGE_STATUS, state, state.job_id, action)
 
     def cancel(self, action: Json | None = None) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
         since = self._state.cancelled_since or self.version + 1
-        return self._status(OrderStatus.CANCELLED, since, action)
+        return self._change_status(OrderStatus.CANCELLED, since, action)
 
     def reopen(self, action: Json | None = None) -> WrittenCommand:
-        return self._status(OrderStatus.IN_PROGRESS, None, action)
+        return self._change_status(OrderStatus.IN_PROGRESS, None, action)
 
-    def _status(
+    def _change_status(
         self, status: OrderStatus, since: int | None, action: Json | None
     ) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
@@ -88,17 +88,17 @@ class WriterFixture:
             job_id=unique("job"),
             cancelled_since=since,
         )
-        return self._wrote(Operation.CHANGE_STATUS, state, state.job_id, action)
+        return self._write(Operation.CHANGE_STATUS, state, state.job_id, action)
 
-    def ask(self, action: Json) -> WrittenCommand:
+    def trigger_action(self, action: Json) -> WrittenCommand:
         assert isinstance(self._state, LiveOrder)
-        return self._wrote(Operation.ACTION, self._state, unique("job"), action, versioned=False)
+        return self._write(Operation.ACTION, self._state, unique("job"), action, versioned=False)
 
     def delete(self) -> WrittenCommand:
         self.version += 1
-        return self._wrote(Operation.DELETE, Tombstone(self.version, self.at), unique("job"), None)
+        return self._write(Operation.DELETE, Tombstone(self.version, self.at), unique("job"), None)
 
-    def _put(self, operation: Operation, body: Json, action: Json | None) -> WrittenCommand:
+    def _write_order(self, operation: Operation, body: Json, action: Json | None) -> WrittenCommand:
         self.version += 1
         job_id = unique("job")
         old = self._state if operation is Operation.REPLACE else None
@@ -119,9 +119,9 @@ class WriterFixture:
             updated_at=self.at,
             cancelled_since=self.version if order.status is OrderStatus.CANCELLED else None,
         )
-        return self._wrote(operation, state, job_id, action)
+        return self._write(operation, state, job_id, action)
 
-    def _wrote(
+    def _write(
         self,
         operation: Operation,
         state: LiveOrder | Tombstone,
@@ -130,7 +130,7 @@ class WriterFixture:
         *,
         versioned: bool = True,
     ) -> WrittenCommand:
-        met = state if isinstance(state, LiveOrder) else self._state
+        order_then = state if isinstance(state, LiveOrder) else self._state
         self._state = state
         entry = LedgerEntry(
             job_id=job_id,
@@ -139,7 +139,7 @@ class WriterFixture:
             fingerprint=job_id,
             at=self.at,
             version=self.version if versioned else None,
-            registration=met.registered_by if isinstance(met, LiveOrder) else None,
+            registration=order_then.registered_by if isinstance(order_then, LiveOrder) else None,
             action=read(ActionRequest, parse(json.dumps(action).encode())) if action else None,
         )
         return WrittenCommand(

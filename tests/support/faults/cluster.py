@@ -65,7 +65,7 @@ class FaultCluster:
         seen = self.stack.status()
         return [*seen["services"], *seen["parts"]]
 
-    def hold(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Let a fault last."""
         threading.Event().wait(seconds)
 

@@ -16,7 +16,7 @@ class NotInjected(Exception):
 @dataclass(frozen=True, slots=True)
 class Fault:
     name: str
-    on: Callable[[FaultCluster], AbstractContextManager[None]]
+    inject: Callable[[FaultCluster], AbstractContextManager[None]]
     """Breaks when it is entered, mends when it is left; may raise NotInjected before it breaks."""
     seconds: float = 0.0
     """How long it lasts."""

@@ -57,8 +57,8 @@ def promise_lines(evidence: Evidence, violations: Sequence[Violation]) -> Iterat
     broken = Counter(_promise(it.law) for it in violations)
     yield from (f"{name:<44}{broken[name]:>6}" for name in (*PROMISES, OTHERS))
     twice = [webhooks for webhooks in evidence.webhooks.values() if len(webhooks) > 1]
-    owing = sum(spans_a_fault(webhooks, evidence.history.faults) for webhooks in twice)
-    yield f"{'webhooks more than once':<44}{len(twice):>6}, {owing} of them across a fault"
+    explained = sum(spans_a_fault(webhooks, evidence.history.faults) for webhooks in twice)
+    yield f"{'webhooks more than once':<44}{len(twice):>6}, {explained} of them across a fault"
 
 
 def load_counts(evidence: Evidence) -> dict[str, int]:
@@ -75,7 +75,7 @@ def load_counts(evidence: Evidence) -> dict[str, int]:
         "records in orders.commands": len(history.records[COMMANDS_TOPIC]),
         "jobs": len(evidence.jobs),
         "webhooks received": len(history.webhooks),
-        "contacts that came late": sum(it.since > began for it in evidence.contact_histories),
+        "contacts that came late": sum(it.first_seen > began for it in evidence.contact_histories),
         "contacts erased": sum(it.erased_at is not None for it in evidence.contact_histories),
         "orders deleted with them": sum(
             it.source.record.header("ce_source") == ENRICHER_SOURCE

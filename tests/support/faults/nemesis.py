@@ -21,7 +21,7 @@ class FaultResult:
     """A fault that was injected; `after` is when, in seconds since the first."""
 
     name: str
-    after: float
+    started_after: float
     recovery_seconds: float
     """Seconds from its end, or from its beginning where it is outlived, until all was well."""
 
@@ -30,23 +30,23 @@ class FaultResult:
 class Nemesis:
     cluster: FaultCluster
     probe: RecoveryProbe
-    every: float
+    interval: float
     """Seconds between the beginnings of two faults, at least."""
     results: list[FaultResult] = field(default_factory=list)
     not_injected: dict[str, str] = field(default_factory=dict)
     """Faults that could not be injected, and why."""
-    began: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
     def run(self, matrix: Sequence[Fault], seconds: float) -> None:
         """Break things for *seconds*; what is broken then is still seen to recover."""
         self.not_injected = {fault.name: "no time was left" for fault in matrix}
         for fault in fault_order(matrix, self.cluster.rng):
-            began = time.monotonic()
-            if began - self.began > seconds:
+            started = time.monotonic()
+            if started - self.started > seconds:
                 return
             self._inject(fault)
             self.cluster.wait_until_restored(fault.name)
-            self.cluster.hold(self.every - (time.monotonic() - began))
+            self.cluster.wait(self.interval - (time.monotonic() - started))
 
     def _inject(self, fault: Fault) -> None:
         print(f"{self._now():6.0f} s  {fault.name}", end="", flush=True)
@@ -61,10 +61,10 @@ class Nemesis:
         print(f"  recovered after {recovery_seconds:.1f} s", flush=True)
 
     def _recovered(self, fault: Fault) -> float:
-        with self.cluster.journal.fault(fault.name), fault.on(self.cluster):
+        with self.cluster.journal.fault(fault.name), fault.inject(self.cluster):
             if fault.recovers_during:
                 return self._settled(fault, time.monotonic())
-            self.cluster.hold(fault.seconds)
+            self.cluster.wait(fault.seconds)
             mending = time.monotonic()
         return self._settled(fault, mending)
 
@@ -73,7 +73,7 @@ class Nemesis:
         return time.monotonic() - since
 
     def _now(self) -> float:
-        return time.monotonic() - self.began
+        return time.monotonic() - self.started
 
 
 def fault_order(matrix: Sequence[Fault], rng: Random) -> Iterator[Fault]:

@@ -28,10 +28,10 @@ LARGE_LINES = 100  # of about 5 KB each
 
 def publish_backlog(cluster: FaultCluster) -> None:
     """Publish more at once than is settled in a moment."""
-    shop = CommandGenerator(
+    generator = CommandGenerator(
         Random(cluster.rng.random()), cluster.profile.order_ids, cluster.profile.contacts
     )
-    publish_recorded(cluster, (shop.next_record() for _ in range(BACKLOG)))
+    publish_recorded(cluster, (generator.next_record() for _ in range(BACKLOG)))
 
 
 @contextmanager
@@ -51,11 +51,14 @@ def skewed_clocks(cluster: FaultCluster) -> Iterator[None]:
     """Publishers whose clock is an hour late, or early."""
     for hours in (-1, 1):
         at = datetime.now(UTC) + timedelta(hours=hours)
-        told = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        claimed_time = at.strftime("%Y-%m-%dT%H:%M:%SZ")
         orders = [
-            order_body(contact=cluster.profile.contacts[0], lastChangedAt=told) for _ in range(50)
+            order_body(contact=cluster.profile.contacts[0], lastChangedAt=claimed_time)
+            for _ in range(50)
         ]
-        publish_recorded(cluster, [register_record(it, ce_time=told) for it in orders], at=at)
+        publish_recorded(
+            cluster, [register_record(it, ce_time=claimed_time) for it in orders], at=at
+        )
     yield
 
 
@@ -97,10 +100,10 @@ def publish_recorded(
     cluster: FaultCluster, records: Iterable[RawRecord], at: datetime | None = None
 ) -> None:
     """Publish, and wait for what Kafka says to it."""
-    publishing = ExternalPublisher(cluster.stack.kafka, cluster.journal)
+    publisher = ExternalPublisher(cluster.stack.kafka, cluster.journal)
     for record in records:
-        publishing.send(record, at=at)
-    publishing.flush()
+        publisher.send(record, at=at)
+    publisher.flush()
 
 
 PUBLISHER_FAULTS = (

@@ -114,8 +114,8 @@ class DispatchHarness:
     ) -> AsyncIterator[Dispatcher]:
         """Run a dispatcher as the process does, until the body is done."""
         text = config or self.config(owner=owner)
-        parsed, stop = parse_endpoints(text), asyncio.Event()
-        leases = PartitionLeases(self.mongo, self.database, owner, parsed.longest_timeout)
+        endpoints, stop = parse_endpoints(text), asyncio.Event()
+        leases = PartitionLeases(self.mongo, self.database, owner, endpoints.longest_timeout)
         endpoint_states = EndpointStates(self.mongo, self.database)
         async with AsyncExitStack() as clean_up:
             http = await clean_up.enter_async_context(session(allow_private_addresses=True))
@@ -129,14 +129,14 @@ class DispatchHarness:
                 self.deliveries, leases, endpoint_states, queues, wrapped(attempt_runner)
             )
             leases.assign(partitions)
-            await endpoint_reload.use(parsed)
-            works = [
+            await endpoint_reload.use(endpoints)
+            coroutines = [
                 leases.keep(attempt_runner.busy, dispatcher.wake, stop),
                 endpoint_states.watch(dispatcher.endpoints_changed, stop),
                 dispatcher.run(stop),
                 *([endpoint_reload.follow(file, text, stop)] if file else []),
             ]
-            tasks = [asyncio.create_task(work) for work in works]
+            tasks = [asyncio.create_task(work) for work in coroutines]
             self.dispatchers.append(dispatcher)
             try:
                 yield dispatcher

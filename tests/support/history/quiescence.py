@@ -31,8 +31,8 @@ def wait_until_quiet(
 ) -> None:
     """Wait until nothing more will happen by itself; fails with what still moves."""
     end = time.monotonic() + seconds
-    while what := unfinished_work(stack, order_ids):
-        assert time.monotonic() < end, f"not quiet within {seconds} s: {what}"
+    while unfinished := unfinished_work(stack, order_ids):
+        assert time.monotonic() < end, f"not quiet within {seconds} s: {unfinished}"
         time.sleep(0.2)
 
 

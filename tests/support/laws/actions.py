@@ -22,8 +22,8 @@ def every_due_action_was_delivered(evidence: Evidence) -> Iterator[Finding]:
         due = evidence.outcome_of(job).actions == {"delivered"}
         if action_stage_of(document) == "failed":
             continue
-        told = action_stage_of(document) == "delivered"
-        if (due or told) and evidence.action_id(job) not in evidence.webhooks:
+        action_ids = action_stage_of(document) == "delivered"
+        if (due or action_ids) and evidence.action_id(job) not in evidence.webhooks:
             message = f"no webhook, and the job says {action_stage_of(document)}"
             yield Finding(message, job.order_id, job.job_id)
 
@@ -81,14 +81,14 @@ def stages_of_sent_action(evidence: Evidence, job: ExpectedJob, document: Json) 
 
 def every_delivery_is_announced(evidence: Evidence) -> Iterator[Finding]:
     """On `orders.deliveries`; and what was sent came by way of `orders.actions`."""
-    ways = {
+    published = {
         topic: {it.data["actionId"] for it in evidence.events_on(topic)}
         for topic in ("orders.actions", "orders.deliveries")
     }
     for job, document in jobs_with_action(evidence):
         if action_stage_of(document) in {"delivered", "failed"}:
-            for topic, told in ways.items():
-                if evidence.action_id(job) not in told:
+            for topic, action_ids in published.items():
+                if evidence.action_id(job) not in action_ids:
                     yield Finding(f"not on {topic}", job.order_id, job.job_id)
 
 
@@ -101,8 +101,8 @@ def jobs_with_action(evidence: Evidence) -> Iterator[tuple[ExpectedJob, Json]]:
 
 def is_requested_action(webhook: ReceivedWebhook, job: ExpectedJob) -> bool:
     data, action = webhook.body["data"], job.result.action or {}
-    asked = (action["action"], canonical(action.get("data")), job.order_id)
-    return (data["action"], canonical(data.get("data")), webhook.order_id) == asked
+    requested = (action["action"], canonical(action.get("data")), job.order_id)
+    return (data["action"], canonical(data.get("data")), webhook.order_id) == requested
 
 
 def spans_a_fault(webhooks: Sequence[ReceivedWebhook], faults: Sequence[InjectedFault]) -> bool:

@@ -45,8 +45,8 @@ def what_was_accepted_is_in_the_log(evidence: Evidence) -> Iterator[Finding]:
     for call in evidence.history.calls:
         for order_id, job_id in accepted_commands(call):
             found = by_job.get(job_id, [])
-            asked = [it for it in found if it.header("ce_type") == f"{call.kind}.v1"]
-            if not found or found != asked or {it.name for it in asked} != {order_id}:
+            of_kind = [it for it in found if it.header("ce_type") == f"{call.kind}.v1"]
+            if not found or found != of_kind or {it.name for it in of_kind} != {order_id}:
                 places = [it.position for it in found]
                 yield Finding(f"answered {call.status}, found at {places}", order_id, job_id)
 

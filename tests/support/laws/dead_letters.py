@@ -12,39 +12,42 @@ DLQ_PREFIX = "__connect.errors."
 
 def what_is_no_command_is_a_dead_letter_and_nothing_else(evidence: Evidence) -> Iterator[Finding]:
     """As it came, with the reason and the origin; a failed delivery's action is one too."""
-    letters: dict[str, list[LogRecord]] = {}
+    dead_letters: dict[str, list[LogRecord]] = {}
     for topic, found in evidence.history.records.items():
         if topic.endswith(".dlq"):
-            for letter in found:
-                letters.setdefault(origin(letter), []).append(letter)
+            for dead_letter in found:
+                dead_letters.setdefault(origin(dead_letter), []).append(dead_letter)
     for item, job in evidence.replay.jobs_by_record:
-        here = letters.pop(item.record.position, [])
-        if (item.command is None) != bool(here):
+        copies = dead_letters.pop(item.record.position, [])
+        if (item.command is None) != bool(copies):
             yield Finding(
-                f"{len(here)} letters for {item.record.position}", job.order_id, job.job_id
+                f"{len(copies)} letters for {item.record.position}", job.order_id, job.job_id
             )
-        if any(not is_faithful_copy(letter, item.record) for letter in here):
+        if any(not is_faithful_copy(dead_letter, item.record) for dead_letter in copies):
             yield Finding(f"a letter differs from {item.record.position}", job.order_id, job.job_id)
     failed = {
         f"orders.actions/{it['partition']}@{it['offset']}"
         for it in evidence.deliveries.values()
         if it["state"] == "failed"
     }
-    for place in letters.keys() - failed:
-        yield Finding(f"a dead letter of {place}", letters[place][0].name)
+    for position in dead_letters.keys() - failed:
+        yield Finding(f"a dead letter of {position}", dead_letters[position][0].name)
 
 
-def origin(letter: LogRecord) -> str:
-    where = [letter.header(DLQ_PREFIX + name) for name in ("topic", "partition", "offset")]
-    return f"{where[0]}/{where[1]}@{where[2]}"
+def origin(dead_letter: LogRecord) -> str:
+    position = [dead_letter.header(DLQ_PREFIX + name) for name in ("topic", "partition", "offset")]
+    return f"{position[0]}/{position[1]}@{position[2]}"
 
 
-def is_faithful_copy(letter: LogRecord, record: LogRecord) -> bool:
-    reasons = (letter.header(DLQ_PREFIX + "exception.class.name"), letter.header(DLQ_REASON))
-    kept = tuple(it for it in letter.headers if not it[0].startswith(DLQ_PREFIX))
+def is_faithful_copy(dead_letter: LogRecord, record: LogRecord) -> bool:
+    reasons = (
+        dead_letter.header(DLQ_PREFIX + "exception.class.name"),
+        dead_letter.header(DLQ_REASON),
+    )
+    kept = tuple(it for it in dead_letter.headers if not it[0].startswith(DLQ_PREFIX))
     sent = tuple(it for it in record.headers if not it[0].startswith(DLQ_PREFIX))
-    same = (letter.key, letter.value, kept) == (record.key, record.value, sent)
-    return same and letter.topic == f"{COMMANDS_TOPIC}.dlq" and all(reasons)
+    same = (dead_letter.key, dead_letter.value, kept) == (record.key, record.value, sent)
+    return same and dead_letter.topic == f"{COMMANDS_TOPIC}.dlq" and all(reasons)
 
 
 DLQ_REASON = DLQ_PREFIX + "exception.message"

@@ -34,15 +34,15 @@ def the_links_are_the_models(evidence: Evidence) -> Iterator[Finding]:
     for order_id in (model.history.keys() | evidence.links.keys()) - evidence.replay.unordered:
         order, link = model.order(order_id), evidence.links.get(order_id)
         key = contact_key(order.content) if order else None
-        right = (
+        expected = (
             (order.contact_version, evidence.existing_contacts.get(key)) if order and key else None
         )
         found = (link["contactVersion"], link["contactId"]) if link else None
         gone = evidence.erased_contacts.get(key) if key else None
-        if found != right and not (
+        if found != expected and not (
             order and gone and found == (order.contact_version, gone.contact_id)
         ):
-            yield Finding(f"version and contact {found}, not {right}", order_id)
+            yield Finding(f"version and contact {found}, not {expected}", order_id)
 
 
 def a_missing_contact_shows_in_the_job(evidence: Evidence) -> Iterator[Finding]:
@@ -63,9 +63,9 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
 
     One that came later is told of again, if the order still waited for it.
     """
-    told: dict[str, list[Json]] = {}
+    announced: dict[str, list[Json]] = {}
     for event in evidence.events_on("orders.enriched"):
-        told.setdefault(event.job_id or "", []).append(event.data)
+        announced.setdefault(event.job_id or "", []).append(event.data)
     for job, document in evidence.jobs_with_documents():
         if not job_sets_contact(job) or enrichment_state(document) not in {
             "done",
@@ -74,14 +74,14 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
             continue
         order = job.step.after if job.step else None
         key = contact_key(order.content) if order else None
-        right = {evidence.existing_contacts.get(key) if key else None}
+        expected = {evidence.existing_contacts.get(key) if key else None}
         if key in evidence.erased_contacts:
-            right |= {evidence.erased_contacts[key].contact_id}
+            expected |= {evidence.erased_contacts[key].contact_id}
         elif key in evidence.late_contacts(job) and not _is_current(evidence, job):
-            right |= {None}
-        found = {it.get("contactId") for it in told.get(job.job_id, ())}
-        if not found & right:
-            yield Finding(f"contacts {found}, none of {right}", job.order_id, job.job_id)
+            expected |= {None}
+        found = {it.get("contactId") for it in announced.get(job.job_id, ())}
+        if not found & expected:
+            yield Finding(f"contacts {found}, none of {expected}", job.order_id, job.job_id)
 
 
 def _is_current(evidence: Evidence, job: ExpectedJob) -> bool:
@@ -95,11 +95,11 @@ def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding
     for job, document in evidence.jobs_with_documents():
         entries = evidence.integration_log.get(job.job_id, [])
         found = {entry_of(job, it) for it in entries if "resolvedAt" not in it}
-        mended = {entry_of(job, it) for it in entries if "resolvedAt" in it}
-        right = expected_entries(evidence, job, document)
-        if found - right - tolerated_entries(evidence, job) or right - found - mended:
+        resolved = {entry_of(job, it) for it in entries if "resolvedAt" in it}
+        expected = expected_entries(evidence, job, document)
+        if found - expected - tolerated_entries(evidence, job) or expected - found - resolved:
             yield Finding(
-                f"{sorted(map(str, found))}, not {sorted(map(str, right))}",
+                f"{sorted(map(str, found))}, not {sorted(map(str, expected))}",
                 job.order_id,
                 job.job_id,
             )
@@ -185,8 +185,8 @@ def action_stage_of(document: Json) -> str:
     """Return the job's action stage as the contract names it."""
     if "delivery" in document:
         return str(document["delivery"]["state"])
-    asked = "pending" if "action" in document else "none"
-    return str(document.get("enrichment", {}).get("action", asked))
+    default = "pending" if "action" in document else "none"
+    return str(document.get("enrichment", {}).get("action", default))
 
 
 def status_of(document: Json) -> str:

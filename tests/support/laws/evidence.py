@@ -60,7 +60,7 @@ class ContactHistory:
     contact_id: str
     body: Json
     """As it was last."""
-    since: int
+    first_seen: int
     erased_at: int | None
 
     @property
@@ -71,9 +71,9 @@ class ContactHistory:
                 yield kind, self.body[name]
 
 
-def contact_history(contact_id: str, told: Sequence[LogRecord]) -> ContactHistory | None:
+def contact_history(contact_id: str, messages: Sequence[LogRecord]) -> ContactHistory | None:
     """Return the contact that these messages tell of; None where they only delete it."""
-    known, last = [it for it in told if it.value is not None], told[-1]
+    known, last = [it for it in messages if it.value is not None], messages[-1]
     if not known:
         return None
     erased_at = last.at if last.value is None else None
@@ -142,22 +142,24 @@ class Evidence:
     @cached_property
     def contact_histories(self) -> list[ContactHistory]:
         """All contacts that there ever were; one that is erased doesn't come again."""
-        told = group_by(self.history.records.get("reference.contacts", ()), lambda it: it.name)
+        messages = group_by(self.history.records.get("reference.contacts", ()), lambda it: it.name)
         return [
-            it for name, found in told.items() if (it := contact_history(name, found)) is not None
+            it
+            for name, found in messages.items()
+            if (it := contact_history(name, found)) is not None
         ]
 
     @cached_property
     def existing_contacts(self) -> dict[ContactKey, str]:
         """The contacts that exist in the end: their ids by (matchKeyType, matchKey)."""
-        there = (it for it in self.contact_histories if it.erased_at is None)
-        return {key: it.contact_id for it in there for key in it.keys}
+        existing = (it for it in self.contact_histories if it.erased_at is None)
+        return {key: it.contact_id for it in existing for key in it.keys}
 
     @cached_property
     def erased_contacts(self) -> dict[ContactKey, ContactHistory]:
         """The contacts that were erased."""
-        gone = (it for it in self.contact_histories if it.erased_at is not None)
-        return {key: it for it in gone for key in it.keys}
+        erased = (it for it in self.contact_histories if it.erased_at is not None)
+        return {key: it for it in erased for key in it.keys}
 
     def late_contacts(self, job: ExpectedJob) -> set[ContactKey]:
         """
@@ -166,8 +168,12 @@ class Evidence:
         Those that were there before the first command are known to every job.
         """
         first = min((it.at for it in self.history.records.get(COMMANDS_TOPIC, ())), default=0)
-        since = max(self._shown(job).source.record.at - ENRICHED_WITHIN, first)
-        coming = (it for it in self.contact_histories if it.erased_at is None and it.since > since)
+        first_seen = max(self._shown(job).source.record.at - ENRICHED_WITHIN, first)
+        coming = (
+            it
+            for it in self.contact_histories
+            if it.erased_at is None and it.first_seen > first_seen
+        )
         return {key for it in coming for key in it.keys}
 
     @cached_property

@@ -52,8 +52,10 @@ class FaultlessHistory:
     ) -> History:
         jobs = list(self._replay.jobs.values())
         sent = [it for it in jobs if self._action(it) == "delivered"]
-        actions = [(str(it.order_id), "OrderAction.v1", self._told(it)) for it in sent]
-        told = [(str(it.order_id), "ActionDelivered.v1", self._told(it)) for it in sent]
+        actions = [(str(it.order_id), "OrderAction.v1", self._action_event(it)) for it in sent]
+        deliveries = [
+            (str(it.order_id), "ActionDelivered.v1", self._action_event(it)) for it in sent
+        ]
         reference = {
             topic: _records(topic, [(key, "", it) for key, it in found])
             for topic, found in self._reference.items()
@@ -67,8 +69,8 @@ class FaultlessHistory:
                 "orders.events": _records("orders.events", self._events(jobs)),
                 "orders.enriched": _records("orders.enriched", self._enriched(jobs)),
                 "orders.actions": _records("orders.actions", actions),
-                "orders.deliveries": _records("orders.deliveries", told),
-                "orders.commands.dlq": list(self._letters()),
+                "orders.deliveries": _records("orders.deliveries", deliveries),
+                "orders.commands.dlq": list(self._dead_letters()),
                 **reference,
             },
             documents={
@@ -76,13 +78,13 @@ class FaultlessHistory:
                 "orders": list(self._orders()),
                 "links": list(self._links()),
                 "deliveries": [self._delivery(it) for it in sent],
-                "integration_log": list(self._log(jobs)),
+                "integration_log": list(self._integration_log(jobs)),
                 "idempotency": [
                     {"_id": key, "jobId": it.job_id} for key, it in self._replay.model.keys.items()
                 ],
             },
             webhooks=[
-                ReceivedWebhook(derived_id("action", it.job_id), 0.0, True, self._hook(it))
+                ReceivedWebhook(derived_id("action", it.job_id), 0.0, True, self._webhook(it))
                 for it in sent
             ],
             calls=calls,
@@ -116,19 +118,19 @@ class FaultlessHistory:
         }
         return {name: it for name, it in document.items() if it is not None}
 
-    def _known(self, job: ExpectedJob) -> str | None:
+    def _contact_id(self, job: ExpectedJob) -> str | None:
         order = job.step.after if job.step else None
         return self._contacts.get(contact_key(order.content)) if order else None
 
     def _action(self, job: ExpectedJob) -> str | None:
         if job.result.action is None:
             return None
-        return "delivered" if self._known(job) else "held"
+        return "delivered" if self._contact_id(job) else "held"
 
     def _enrichment(self, job: ExpectedJob) -> Json | None:
         if not _connects(job) and job.result.action is None:
             return None
-        state = {"state": "done" if self._known(job) else "contactMissing"}
+        state = {"state": "done" if self._contact_id(job) else "contactMissing"}
         fired = {"delivered": "fired", "held": "held"}.get(self._action(job) or "")
         return state | ({"action": fired} if fired else {})
 
@@ -183,13 +185,13 @@ class FaultlessHistory:
     def _enriched(self, jobs: Sequence[ExpectedJob]) -> Iterator[tuple[str, str, Json]]:
         for job in jobs:
             if _connects(job):
-                data = self._told(job) | {"contactId": self._known(job)}
+                data = self._action_event(job) | {"contactId": self._contact_id(job)}
                 yield str(job.order_id), "OrderEnriched.v1", data
 
-    def _told(self, job: ExpectedJob) -> Json:
+    def _action_event(self, job: ExpectedJob) -> Json:
         return {"jobId": job.job_id, "actionId": derived_id("action", job.job_id)}
 
-    def _hook(self, job: ExpectedJob) -> Json:
+    def _webhook(self, job: ExpectedJob) -> Json:
         action = job.result.action or {}
         order = {"orderId": job.order_id}
         return {"data": {"action": action["action"], "data": action.get("data"), "order": order}}
@@ -198,27 +200,27 @@ class FaultlessHistory:
         found = {"_id": derived_id("action", job.job_id), "state": "delivered", "attempts": [{}]}
         return found | {"orderId": job.order_id, "partition": 0, "offset": 0}
 
-    def _log(self, jobs: Sequence[ExpectedJob]) -> Iterator[Json]:
+    def _integration_log(self, jobs: Sequence[ExpectedJob]) -> Iterator[Json]:
         for job in jobs:
             entry = {"jobId": job.job_id, "orderId": job.order_id}
             if job.source.command is None:
                 yield entry | {"code": "CommandRejected"}
-            elif _connects(job) and not self._known(job):
+            elif _connects(job) and not self._contact_id(job):
                 yield entry | {"code": "ContactMissing", "reference": "ContactId"}
 
-    def _letters(self) -> Iterator[LogRecord]:
+    def _dead_letters(self) -> Iterator[LogRecord]:
         for item, _ in self._replay.jobs_by_record:
             if item.command is None:
                 it = item.record
-                why = {
+                reasons = {
                     f"{DLQ_PREFIX}topic": it.topic,
                     f"{DLQ_PREFIX}partition": str(it.partition),
                     f"{DLQ_PREFIX}offset": str(it.offset),
                     f"{DLQ_PREFIX}exception.class.name": "ValidationFailed",
                     DLQ_REASON: "It is no command.",
                 }
-                told = tuple((name, text.encode()) for name, text in why.items())
-                headers = it.headers + told
+                deliveries = tuple((name, text.encode()) for name, text in reasons.items())
+                headers = it.headers + deliveries
                 yield LogRecord(f"{it.topic}.dlq", 0, it.offset, it.at, it.key, it.value, headers)
 
 

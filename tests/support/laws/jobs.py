@@ -109,12 +109,20 @@ def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
     """A caller that waited was told the end that the job still has."""
     for call in evidence.history.calls:
         for order_id, response in responses_by_order(call):
-            told = response.get("job") or (response if response["status"] == 200 else None)
-            if told is None or order_id in evidence.replay.unordered or "rows" in call.response:
+            answered_job = response.get("job") or (response if response["status"] == 200 else None)
+            if (
+                answered_job is None
+                or order_id in evidence.replay.unordered
+                or "rows" in call.response
+            ):
                 continue
-            job = evidence.replay.jobs.get(told["jobId"])
-            if job is not None and _answered_failure(told) != _expected_failure(evidence, job):
-                yield Finding(f"told {_answered_failure(told)}", order_id, told["jobId"])
+            job = evidence.replay.jobs.get(answered_job["jobId"])
+            if job is not None and _answered_failure(answered_job) != _expected_failure(
+                evidence, job
+            ):
+                yield Finding(
+                    f"told {_answered_failure(answered_job)}", order_id, answered_job["jobId"]
+                )
         for order_id, job_id in accepted_commands(call):
             job = evidence.replay.jobs.get(job_id)
             if job is not None and job.operation != call.kind:

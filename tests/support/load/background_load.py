@@ -66,28 +66,28 @@ class LoadClient:
 
     gateways: Sequence[str]
     apikey: str
-    shop: CommandGenerator
+    generator: CommandGenerator
     rng: Random
     journal: Journal
-    _turn: cycle[str] = field(init=False)
+    _next_gateway: cycle[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._turn = cycle(self.gateways)
+        self._next_gateway = cycle(self.gateways)
 
-    async def ask(self, session: aiohttp.ClientSession) -> None:
+    async def send_call(self, session: aiohttp.ClientSession) -> None:
         """Send one call; again, under its Idempotency-Key, where nobody knows what became of it."""
         if self.rng.random() < 0.08:
-            rows = self.shop.registrations(5)
-            asked = HttpRequest("POST", "/orders/bulk", {}, [row.body for row in rows])
+            rows = self.generator.registrations(5)
+            request = HttpRequest("POST", "/orders/bulk", {}, [row.body for row in rows])
             kind, order_ids = REGISTER, tuple(row.order_id for row in rows)
         else:
-            command = self.shop.command()
-            asked = http_request(command, wait=5 if self.rng.random() < 0.1 else None)
+            command = self.generator.command()
+            request = http_request(command, wait=5 if self.rng.random() < 0.1 else None)
             kind, order_ids = command.kind, (command.order_id,)
-        for _ in range(TRIES if "idempotency-key" in asked.headers else 1):
-            call = await self._send(session, asked, kind, order_ids)
+        for _ in range(TRIES if "idempotency-key" in request.headers else 1):
+            call = await self._send(session, request, kind, order_ids)
             for order_id, job_id in accepted_commands(call):
-                self.shop.note_job(order_id, job_id)
+                self.generator.note_job(order_id, job_id)
             if call.status is not None and call.status < 500:
                 return
             await asyncio.sleep(0.5)
@@ -95,23 +95,23 @@ class LoadClient:
     async def _send(
         self,
         session: aiohttp.ClientSession,
-        asked: HttpRequest,
+        request: HttpRequest,
         kind: str,
         order_ids: tuple[str, ...],
     ) -> RecordedCall:
         trace = f"00-{self.rng.getrandbits(128):032x}-{self.rng.getrandbits(64):016x}-01"
-        headers = {**asked.headers, "traceparent": trace}
+        headers = {**request.headers, "traceparent": trace}
         began = time.time()
         call = RecordedCall(
-            trace, kind, order_ids, began, asked.method, asked.path, headers, asked.body
+            trace, kind, order_ids, began, request.method, request.path, headers, request.body
         )
         self.journal.calls.append(call)
         own = {"apikey": self.apikey, "content-type": "application/json"}
-        data = None if asked.body is None else json.dumps(asked.body).encode()
-        url = URL(f"{next(self._turn)}/api/v3{asked.path}", encoded=True)
+        data = None if request.body is None else json.dumps(request.body).encode()
+        url = URL(f"{next(self._next_gateway)}/api/v3{request.path}", encoded=True)
         with suppress(aiohttp.ClientError, TimeoutError, OSError, ValueError):
             async with session.request(
-                asked.method, url, data=data, headers=headers | own, allow_redirects=False
+                request.method, url, data=data, headers=headers | own, allow_redirects=False
             ) as answer:
                 call.response = await answer.json(content_type=None)
                 call.status = answer.status
@@ -140,7 +140,7 @@ async def run_load(
     seeds = [
         profile.seed * 1_000 + number for number in range(profile.clients + profile.publishers)
     ]
-    shops = [
+    generators = [
         (
             Random(seed),
             CommandGenerator(
@@ -161,12 +161,12 @@ async def run_load(
         aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
         asyncio.TaskGroup() as tasks,
     ):
-        for rng, shop in shops[: profile.clients]:
-            client = LoadClient(stack.gateways, stack.apikey, shop, rng, journal)
+        for rng, generator in generators[: profile.clients]:
+            client = LoadClient(stack.gateways, stack.apikey, generator, rng, journal)
             tasks.create_task(_client(client, session, profile.pause, stop))
-        for _, shop in shops[profile.clients :]:
-            publishing = ExternalPublisher(stack.kafka, journal)
-            tasks.create_task(_publisher(publishing, shop, profile.pause, stop))
+        for _, generator in generators[profile.clients :]:
+            publisher = ExternalPublisher(stack.kafka, journal)
+            tasks.create_task(_publisher(publisher, generator, profile.pause, stop))
         tasks.create_task(_change_contacts(ExternalPublisher(stack.kafka, journal), profile, stop))
 
 
@@ -174,35 +174,35 @@ async def _client(
     client: LoadClient, session: aiohttp.ClientSession, pause: float, stop: asyncio.Event
 ) -> None:
     while not stop.is_set():
-        await client.ask(session)
+        await client.send_call(session)
         await asyncio.sleep(pause)
 
 
 async def _publisher(
-    publishing: ExternalPublisher, shop: CommandGenerator, pause: float, stop: asyncio.Event
+    publisher: ExternalPublisher, generator: CommandGenerator, pause: float, stop: asyncio.Event
 ) -> None:
     while not stop.is_set():
-        publishing.send(shop.next_record())
+        publisher.send(generator.next_record())
         await asyncio.sleep(pause)
-    await asyncio.to_thread(publishing.flush)
+    await asyncio.to_thread(publisher.flush)
 
 
 async def _change_contacts(
-    publishing: ExternalPublisher, profile: LoadProfile, stop: asyncio.Event
+    publisher: ExternalPublisher, profile: LoadProfile, stop: asyncio.Event
 ) -> None:
     """Let one contact after the other come or be erased, in an order of chance."""
-    told: list[tuple[Json, bytes | None]] = [
+    changes: list[tuple[Json, bytes | None]] = [
         *((it, json.dumps(it).encode()) for it in profile.arriving_contacts),
         *((it, None) for it in profile.erased_contacts),
     ]
-    for contact, value in Random(profile.seed).sample(told, len(told)):
+    for contact, value in Random(profile.seed).sample(changes, len(changes)):
         with suppress(TimeoutError):
             async with asyncio.timeout(profile.contact_interval):
                 await stop.wait()
         if stop.is_set():
             break
-        publishing.send(RawRecord(contact["contactId"], value, {}), CONTACTS_TOPIC)
-    await asyncio.to_thread(publishing.flush)
+        publisher.send(RawRecord(contact["contactId"], value, {}), CONTACTS_TOPIC)
+    await asyncio.to_thread(publisher.flush)
 
 
 def transient_contacts(profile: LoadProfile) -> list[Json]:

@@ -36,19 +36,19 @@ class Repetition(Enum):
 class PlannedCommand:
     kind: str
     order: int
-    again: Repetition = Repetition.NO
-    direct: bool = False
+    repetition: Repetition = Repetition.NO
+    published: bool = False
     """Published to Kafka rather than posted."""
     version_tag: TagChoice | None = None
-    keyed: bool = False
+    with_key: bool = False
     minute: int | None = None
     """Of lastChangedAt."""
-    known_contact: bool = True
-    acts: bool = False
+    contact_exists: bool = True
+    with_action: bool = False
     suppressed: bool = False
-    odd: bool = False
+    unusual: bool = False
     """Totals that don't add up, an externalStatus, a delivery that is cleared."""
-    waits: bool = False
+    wait_until_stored: bool = False
     """Whether the next move comes after this one is stored."""
 
 
@@ -59,8 +59,8 @@ def command_sequences() -> st.SearchStrategy[list[PlannedCommand]]:
     return st.tuples(st.tuples(*births), rest).map(lambda parts: [*parts[0], *parts[1]])
 
 
-def _registration(order: int, move: PlannedCommand) -> PlannedCommand:
-    return replace(move, kind=REGISTER, order=order, again=Repetition.NO)
+def _registration(order: int, planned: PlannedCommand) -> PlannedCommand:
+    return replace(planned, kind=REGISTER, order=order, repetition=Repetition.NO)
 
 
 def _planned_command() -> st.SearchStrategy[PlannedCommand]:
@@ -69,14 +69,16 @@ def _planned_command() -> st.SearchStrategy[PlannedCommand]:
         PlannedCommand,
         kind=st.sampled_from(kinds),
         order=st.integers(0, ORDERS - 1),
-        again=st.sampled_from([Repetition.NO] * 5 + [Repetition.SAME, Repetition.OTHER_CONTENT]),
-        direct=st.booleans(),
+        repetition=st.sampled_from(
+            [Repetition.NO] * 5 + [Repetition.SAME, Repetition.OTHER_CONTENT]
+        ),
+        published=st.booleans(),
         version_tag=st.sampled_from([None, None, TagChoice.CURRENT, TagChoice.CURRENT, *TagChoice]),
-        keyed=st.booleans(),
+        with_key=st.booleans(),
         minute=st.none() | st.integers(0, 3),
-        known_contact=st.sampled_from([True, True, False]),
-        acts=st.booleans(),
+        contact_exists=st.sampled_from([True, True, False]),
+        with_action=st.booleans(),
         suppressed=st.sampled_from([False, False, False, True]),
-        odd=st.booleans(),
-        waits=st.booleans(),
+        unusual=st.booleans(),
+        wait_until_stored=st.booleans(),
     )

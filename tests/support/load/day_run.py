@@ -36,7 +36,7 @@ class DayRun:
         return found
 
     @property
-    def ids(self) -> list[str]:
+    def order_ids(self) -> list[str]:
         rows = (self.folder / "orders.ndjson").read_text().splitlines()
         return [json.loads(row)["orderId"] for row in rows]
 
@@ -59,7 +59,9 @@ class DayRun:
 
     def stored(self) -> Json:
         with self.database() as database:
-            found = [it["order"] for it in database["orders"].find({"_id": {"$in": self.ids}})]
+            found = [
+                it["order"] for it in database["orders"].find({"_id": {"$in": self.order_ids}})
+            ]
         prices = [order["totalPrice"] for order in found]
         assert all(isinstance(price, Decimal128) for price in prices)
         return {
@@ -70,23 +72,23 @@ class DayRun:
 
     def log(self, **where: Any) -> Json:
         with self.database() as database:
-            found = database["integration_log"].find({"orderId": {"$in": self.ids}, **where})
+            found = database["integration_log"].find({"orderId": {"$in": self.order_ids}, **where})
             return dict(Counter(row["code"] for row in found))
 
     def enrichments(self) -> Json:
         with self.database() as database:
             found = database["jobs"].find(
-                {"orderId": {"$in": self.ids}, "enrichment": {"$ne": None}}
+                {"orderId": {"$in": self.order_ids}, "enrichment": {"$ne": None}}
             )
             return dict(Counter(row["enrichment"]["state"] for row in found))
 
     def delivered(self) -> Json:
         """Return how many webhooks of each action arrived, every one verified and counted once."""
-        ids = set(self.ids)
+        order_ids = set(self.order_ids)
         ours = [
             hook
             for hook in httpx.get(f"{self.stack.receiver}/received", timeout=30).json()
-            if webhook_body(hook)["data"]["order"]["orderId"] in ids
+            if webhook_body(hook)["data"]["order"]["orderId"] in order_ids
         ]
         assert all(hook["verified"] for hook in ours)
         once = {
@@ -94,7 +96,7 @@ class DayRun:
         }
         return dict(Counter(once.values()))
 
-    def is_as_expected_before_the_late_contacts(self, summary: Json) -> None:
+    def assert_expected_before_late_contacts(self, summary: Json) -> None:
         expected = self.expected
         assert summary["accepted"] == expected["orders"]
         assert summary["jobs"] == {
@@ -106,14 +108,14 @@ class DayRun:
             "lines": expected["lines"],
             "sum": Decimal(expected["sumOfTotalPriceGBP"]),
         }
-        assert self.log() == self.logged
+        assert self.log() == self.expected_log
         assert self.delivered() == expected["actionsDelivered"]
 
     @property
-    def logged(self) -> Json:
+    def expected_log(self) -> Json:
         return {name.split()[0]: count for name, count in self.expected["integrationLog"].items()}
 
-    def is_as_expected_after_them(self) -> None:
+    def assert_expected_after_late_contacts(self) -> None:
         """Wait for the webhooks, which come last; everything else must be so by then."""
         expected = self.expected
         all_of = expected["actionsDeliveredAfterLateContacts"]
@@ -123,5 +125,8 @@ class DayRun:
             "done": expected["jobsCompleted"] + healed,
             "contactMissing": expected["jobsCompletedWithErrors"] - healed,
         }
-        still = {**self.logged, "ContactMissing": self.logged["ContactMissing"] - healed}
+        still = {
+            **self.expected_log,
+            "ContactMissing": self.expected_log["ContactMissing"] - healed,
+        }
         assert self.log(resolvedAt={"$exists": False}) == still

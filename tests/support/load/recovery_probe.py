@@ -30,7 +30,7 @@ class RecoveryProbe:
         self._client = httpx.Client(headers={"apikey": stack.apikey}, timeout=RESPONSE_TIMEOUT)
         self._gateways = cycle(f"{gateway}/api/v3" for gateway in stack.gateways)
         self._journal = journal
-        self._publishing = ExternalPublisher(stack.kafka, journal)
+        self._publisher = ExternalPublisher(stack.kafka, journal)
         self._contact = contact
 
     def settle(self, seconds: float) -> None:
@@ -53,7 +53,7 @@ class RecoveryProbe:
         left = set(range(PARTITIONS))
         while left:
             sent = {partition: self._publish(order_id_for(partition)) for partition in left}
-            self._publishing.flush()
+            self._publisher.flush()
             arrived = {
                 partition for partition in left if sent[partition][1].partition_offset is not None
             }
@@ -76,7 +76,7 @@ class RecoveryProbe:
 
     def _publish(self, order_id: str) -> tuple[str, Publication]:
         job_id = str(uuid4())
-        return job_id, self._publishing.send(register_record(self._order(order_id), job_id))
+        return job_id, self._publisher.send(register_record(self._order(order_id), job_id))
 
     def _order(self, order_id: str) -> Json:
         return order_body(order_id, contact=self._contact, orderAction={"action": "ConfirmOrder"})

@@ -45,88 +45,97 @@ class SequenceRunner:
     order_ids: Sequence[str] = field(
         default_factory=lambda: [unique("model") for _ in range(ORDERS)]
     )
-    seen: dict[str, list[ModelOrder | None]] = field(default_factory=dict)
+    visible_states: dict[str, list[ModelOrder | None]] = field(default_factory=dict)
     sent: list[tuple[PlannedCommand, ModelCommand]] = field(default_factory=list)
-    reused: dict[str, int] = field(default_factory=dict)
+    reused_ids: dict[str, int] = field(default_factory=dict)
     """How many commands of an order came under the id of another one."""
-    said: list[str] = field(default_factory=list)
+    transcript: list[str] = field(default_factory=list)
     """What was sent and how it was answered, for whoever has to find out why."""
     jobs: dict[str, Json] = field(default_factory=dict)
     """The jobs as they are at rest."""
 
     async def play(self, moves: Sequence[PlannedCommand]) -> None:
-        for number, move in enumerate(moves):
-            way, command = self._command(move, number)
-            self.sent.append((way, command))
-            if way.direct:
-                await self._publish(way, command)
+        for number, planned in enumerate(moves):
+            planned_way, command = self._command(planned, number)
+            self.sent.append((planned_way, command))
+            if planned_way.published:
+                await self._publish(planned_way, command)
             else:
-                await self._ask(way, command)
+                await self._post(planned_way, command)
 
-    def _command(self, move: PlannedCommand, number: int) -> tuple[PlannedCommand, ModelCommand]:
+    def _command(self, planned: PlannedCommand, number: int) -> tuple[PlannedCommand, ModelCommand]:
         """Return the command of a move, and the way it goes: a repeat goes that of the first."""
         before = [
-            it for it in self.sent if move.again is Repetition.SAME or it[1].key or it[0].direct
+            it
+            for it in self.sent
+            if planned.repetition is Repetition.SAME or it[1].key or it[0].published
         ]
-        if move.again is Repetition.NO or not before:
-            return move, self._new(move, number)
-        way, first = before[number % len(before)]
-        way = replace(way, waits=move.waits)
+        if planned.repetition is Repetition.NO or not before:
+            return planned, self._new_command(planned, number)
+        planned_way, first = before[number % len(before)]
+        planned_way = replace(planned_way, wait_until_stored=planned.wait_until_stored)
         # A direct publisher may repeat itself by the job id, or by its Idempotency-Key.
-        by_key = way.direct and first.key is not None and move.keyed
+        by_key = planned_way.published and first.key is not None and planned.with_key
         job_id = str(uuid4()) if by_key else first.job_id
-        if move.again is Repetition.SAME:
-            return way, replace(first, job_id=job_id)
-        other = self._new(replace(move, direct=way.direct), number)
-        key = first.key if by_key or not way.direct else None
-        return way, replace(other, job_id=job_id, key=key)
+        if planned.repetition is Repetition.SAME:
+            return planned_way, replace(first, job_id=job_id)
+        other = self._new_command(replace(planned, published=planned_way.published), number)
+        key = first.key if by_key or not planned_way.published else None
+        return planned_way, replace(other, job_id=job_id, key=key)
 
-    def _new(self, move: PlannedCommand, number: int) -> ModelCommand:
-        order_id = self.order_ids[move.order]
-        key = f"{'kafka' if move.direct else 'http'}/{order_id}/{number}"
+    def _new_command(self, planned: PlannedCommand, number: int) -> ModelCommand:
+        order_id = self.order_ids[planned.order]
+        key = f"{'kafka' if planned.published else 'http'}/{order_id}/{number}"
         return ModelCommand(
-            kind=move.kind,
+            kind=planned.kind,
             order_id=order_id,
-            job_id=str(uuid4()) if move.direct else "",
-            body=self._body(move, order_id),
-            if_match=self._if_match(move, order_id),
-            key=key if move.keyed else None,
-            suppressed=move.suppressed and move.direct,
+            job_id=str(uuid4()) if planned.published else "",
+            body=self._body(planned, order_id),
+            if_match=self._if_match(planned, order_id),
+            key=key if planned.with_key else None,
+            suppressed=planned.suppressed and planned.published,
         )
 
-    def _body(self, move: PlannedCommand, order_id: str) -> Json:
-        if move.kind == DELETE:
+    def _body(self, planned: PlannedCommand, order_id: str) -> Json:
+        if planned.kind == DELETE:
             return {}
-        if move.kind == ACTION:
-            return {"action": "ConfirmOrder", "versionTag": self._tag(move.version_tag, order_id)}
-        partial = move.kind in {STATUS, DELIVERY}
-        minute = 1 if partial and move.minute is None else move.minute
-        body = self._change(move) if partial else self._whole(move, order_id)
+        if planned.kind == ACTION:
+            return {
+                "action": "ConfirmOrder",
+                "versionTag": self._tag(planned.version_tag, order_id),
+            }
+        partial = planned.kind in {STATUS, DELIVERY}
+        minute = 1 if partial and planned.minute is None else planned.minute
+        body = self._changed_fields(planned) if partial else self._order_body(planned, order_id)
         body |= {} if minute is None else {"lastChangedAt": f"2025-11-28T10:0{minute}:00Z"}
         return body | (
-            {"orderAction": {"action": "Custom", "data": {"n": 1.5}}} if move.acts else {}
+            {"orderAction": {"action": "Custom", "data": {"n": 1.5}}} if planned.with_action else {}
         )
 
-    def _change(self, move: PlannedCommand) -> Json:
-        if move.kind == STATUS:
-            return {"status": "Completed"} | ({"externalStatus": "packed"} if move.odd else {})
-        given = {"method": None} if move.odd else {"method": "Post", "trackingNumber": "1"}
+    def _changed_fields(self, planned: PlannedCommand) -> Json:
+        if planned.kind == STATUS:
+            return {"status": "Completed"} | (
+                {"externalStatus": "packed"} if planned.unusual else {}
+            )
+        given = {"method": None} if planned.unusual else {"method": "Post", "trackingNumber": "1"}
         return {"delivery": given}
 
-    def _whole(self, move: PlannedCommand, order_id: str) -> Json:
-        contact = self.contact if move.known_contact else _unknown(order_id)
-        return order_body(order_id, contact=contact) | ({"totalPrice": 77} if move.odd else {})
+    def _order_body(self, planned: PlannedCommand, order_id: str) -> Json:
+        contact = self.contact if planned.contact_exists else _unknown(order_id)
+        return order_body(order_id, contact=contact) | (
+            {"totalPrice": 77} if planned.unusual else {}
+        )
 
-    def _if_match(self, move: PlannedCommand, order_id: str) -> str | None:
-        version_tag = self._tag(move.version_tag, order_id)
-        if move.version_tag is None or move.kind in {REGISTER, ACTION}:
+    def _if_match(self, planned: PlannedCommand, order_id: str) -> str | None:
+        version_tag = self._tag(planned.version_tag, order_id)
+        if planned.version_tag is None or planned.kind in {REGISTER, ACTION}:
             return None
         forms = {
             TagChoice.LISTED: f'"x", "{version_tag}"',
             TagChoice.WEAK: f'W/"{version_tag}"',
             TagChoice.ANY: "*",
         }
-        return forms.get(move.version_tag, f'"{version_tag}"')
+        return forms.get(planned.version_tag, f'"{version_tag}"')
 
     def _tag(self, version_tag: TagChoice | None, order_id: str) -> str:
         order, steps = self.model.order(order_id), self.model.history.get(order_id)
@@ -134,22 +143,22 @@ class SequenceRunner:
             return tag_of(steps[0].command.job_id if steps else "nothing")
         return order.version_tag
 
-    async def _publish(self, way: PlannedCommand, command: ModelCommand) -> None:
+    async def _publish(self, planned_way: PlannedCommand, command: ModelCommand) -> None:
         record = raw_record_of(command)
         self.producer.produce(
             COMMANDS_TOPIC, key=record.key, value=record.value, headers=list(record.pairs)
         )
-        self.said.append(f"Kafka {command}")
+        self.transcript.append(f"Kafka {command}")
         assert await asyncio.to_thread(self.producer.flush, 30) == 0
         self._apply(command)
-        if way.waits:
+        if planned_way.wait_until_stored:
             await self.calls.settled([command.job_id])
             self._stored(command.order_id)
 
-    async def _ask(self, way: PlannedCommand, command: ModelCommand) -> None:
-        asked = http_request(command, wait=30 if way.waits else None)
-        answer = await self.calls(asked.method, asked.path, asked.body, asked.headers)
-        self.said.append(f"HTTP {command} {answer.status} {answer.body.get('jobId')}")
+    async def _post(self, planned_way: PlannedCommand, command: ModelCommand) -> None:
+        request = http_request(command, wait=30 if planned_way.wait_until_stored else None)
+        answer = await self.calls(request.method, request.path, request.body, request.headers)
+        self.transcript.append(f"HTTP {command} {answer.status} {answer.body.get('jobId')}")
         job = answer.body.get("job") or (answer.body if answer.status in {200, 202} else None)
         if job is None:
             self._refused(answer, command)
@@ -162,12 +171,12 @@ class SequenceRunner:
             assert first is not None
             assert (first.job_id, first.fingerprint) == (job_id, command.fingerprint)
             return
-        seen = self._seen(command.order_id)
+        visible_states = self._visible_states(command.order_id)
         if command.kind == REGISTER:
-            assert first is not None or None in seen, "accepted although the order exists"
+            assert first is not None or None in visible_states, "accepted although the order exists"
         if command.kind == ACTION and first is None:
             version_tag = command.body["versionTag"]
-            assert any(it is not None and it.version_tag == version_tag for it in seen), (
+            assert any(it is not None and it.version_tag == version_tag for it in visible_states), (
                 "accepted a wrong tag"
             )
         self._apply(replace(command, job_id=job_id))
@@ -176,35 +185,40 @@ class SequenceRunner:
 
     def _refused(self, answer: ApiResponse, command: ModelCommand) -> None:
         """Check that what was refused at once could be refused, by what the gateway may see."""
-        seen = self._seen(command.order_id)
+        visible_states = self._visible_states(command.order_id)
         first = self.model.keys.get(command.key or "")
         match (command.kind, answer.code, answer.status):
             case (_, "IdempotencyKeyReused", 422):
                 fits = first is not None and first.fingerprint != command.fingerprint
             case ("RegisterOrder", "OrderExists", 409):
-                fits = any(it and it.registered_by == answer.job_id for it in seen)
+                fits = any(it and it.registered_by == answer.job_id for it in visible_states)
             case ("TriggerOrderAction", "OrderNotFound", 404):
-                fits = None in seen
+                fits = None in visible_states
             case ("TriggerOrderAction", "VersionMismatch", 404):
-                fits = any(it and it.version_tag != command.body["versionTag"] for it in seen)
+                fits = any(
+                    it and it.version_tag != command.body["versionTag"] for it in visible_states
+                )
             case ("TriggerOrderAction", "ContactMissing", 422):
-                fits = any(it and lacks_contact(it, self.contacts) for it in seen)
+                fits = any(it and lacks_contact(it, self.contacts) for it in visible_states)
             case _:
                 fits = False
-        assert fits, (answer, command, seen)
+        assert fits, (answer, command, visible_states)
 
     def _apply(self, command: ModelCommand) -> None:
         result = self.model.apply(command)
         order_id = command.order_id
         if result.code == "IdReused":
-            self.reused[order_id] = self.reused.get(order_id, 0) + 1
-        self.seen[order_id] = [*self._seen(order_id), self.model.order(order_id)]
+            self.reused_ids[order_id] = self.reused_ids.get(order_id, 0) + 1
+        self.visible_states[order_id] = [
+            *self._visible_states(order_id),
+            self.model.order(order_id),
+        ]
 
-    def _seen(self, order_id: str) -> list[ModelOrder | None]:
-        return self.seen.get(order_id, [None])
+    def _visible_states(self, order_id: str) -> list[ModelOrder | None]:
+        return self.visible_states.get(order_id, [None])
 
     def _stored(self, order_id: str) -> None:
-        self.seen[order_id] = [self.model.order(order_id)]
+        self.visible_states[order_id] = [self.model.order(order_id)]
 
 
 def _unknown(order_id: str) -> Json:

@@ -27,12 +27,12 @@ class ExpectedOutcome:
 class OrderAfterCommand:
     """What the order of a job looked like from its command on, until it was deleted."""
 
-    known: frozenset[bool]
+    contact_known: frozenset[bool]
     """Whether its contact existed; both, where a replacement named another one."""
-    moved: bool
+    replaced_or_deleted: bool
     """Whether it was replaced or deleted."""
-    gone: bool
-    touched: bool
+    deleted: bool
+    changed_again: bool
     """Whether anything at all came after."""
 
 
@@ -47,14 +47,14 @@ def expected_outcome(
         return ExpectedOutcome(frozenset({"Failed"}), frozenset({"none"}))
     if step.result.action is None and not sets_contact(step):
         return ExpectedOutcome(frozenset({"Completed"}), frozenset({"none"}))
-    outlook = order_after_command(model, contacts, step)
+    final = order_after_command(model, contacts, step)
     healed = order_after_command(model, {*contacts, *late}, step)
     before = order_after_command(model, {*contacts, *late, *erased}, step)
     if before != healed:
-        return outcome_when_erased(step, before, outlook)
-    if healed != outlook:
-        return outcome_when_healed(step, outlook, healed)
-    return ExpectedOutcome(statuses(step, outlook), actions(step, outlook))
+        return outcome_when_erased(step, before, final)
+    if healed != final:
+        return outcome_when_healed(step, final, healed)
+    return ExpectedOutcome(statuses(step, final), actions(step, final))
 
 
 def outcome_when_healed(
@@ -68,9 +68,11 @@ def outcome_when_healed(
     """
     triggered = step.command.kind == ACTION
     ends = statuses(step, after)
-    if before.moved or triggered:
+    if before.replaced_or_deleted or triggered:
         ends |= statuses(step, before)
-    acted = frozenset({"delivered", "dropped"} if before.touched or triggered else {"delivered"})
+    acted = frozenset(
+        {"delivered", "dropped"} if before.changed_again or triggered else {"delivered"}
+    )
     return ExpectedOutcome(ends, frozenset({"none"}) if step.result.action is None else acted)
 
 
@@ -87,24 +89,24 @@ def outcome_when_erased(
     return ExpectedOutcome(statuses(step, before) | statuses(step, after), acted | dropped)
 
 
-def statuses(step: Transition, outlook: OrderAfterCommand) -> frozenset[str]:
-    if False not in outlook.known:
+def statuses(step: Transition, final: OrderAfterCommand) -> frozenset[str]:
+    if False not in final.contact_known:
         return frozenset({"Completed"})
     lacking = "Failed" if step.command.kind == ACTION else "CompletedWithErrors"
-    return frozenset({lacking, "Completed"} if outlook.moved else {lacking})
+    return frozenset({lacking, "Completed"} if final.replaced_or_deleted else {lacking})
 
 
-def actions(step: Transition, outlook: OrderAfterCommand) -> frozenset[str]:
+def actions(step: Transition, final: OrderAfterCommand) -> frozenset[str]:
     """An action of a contact that exists is delivered, unless the order was deleted meanwhile."""
     if step.result.action is None:
         return frozenset({"none"})
-    if False not in outlook.known:
-        return frozenset({"delivered", "dropped"} if outlook.gone else {"delivered"})
-    if True in outlook.known:
+    if False not in final.contact_known:
+        return frozenset({"delivered", "dropped"} if final.deleted else {"delivered"})
+    if True in final.contact_known:
         return frozenset({"delivered", "dropped"})
-    if outlook.moved or step.command.kind == ACTION:
+    if final.replaced_or_deleted or step.command.kind == ACTION:
         return frozenset({"dropped"})
-    return frozenset({"held", "dropped"} if outlook.touched else {"held"})
+    return frozenset({"held", "dropped"} if final.changed_again else {"held"})
 
 
 def order_after_command(
@@ -112,14 +114,14 @@ def order_after_command(
 ) -> OrderAfterCommand:
     steps = model.history[step.command.order_id]
     later = [it.after for it in steps[steps.index(step) + 1 :]]
-    gone = None in later
-    life = later[: later.index(None)] if gone else later
-    states = [it for it in (step.after, *life) if it is not None]
+    deleted = None in later
+    until_deleted = later[: later.index(None)] if deleted else later
+    states = [it for it in (step.after, *until_deleted) if it is not None]
     return OrderAfterCommand(
-        known=frozenset(contact_key(it.content) in contacts for it in states),
-        moved=gone or len({it.contact_version for it in states}) > 1,
-        gone=gone,
-        touched=bool(later),
+        contact_known=frozenset(contact_key(it.content) in contacts for it in states),
+        replaced_or_deleted=deleted or len({it.contact_version for it in states}) > 1,
+        deleted=deleted,
+        changed_again=bool(later),
     )
 
 

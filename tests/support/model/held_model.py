@@ -116,5 +116,5 @@ class HeldOrderModel:
             return True
         if now.cancelled_since is not None and now.cancelled_since > version:
             return True
-        mine = dict(self.requested_actions)[version]
-        return any(it > version and action == mine for it, action in self.requested_actions)
+        own_action = dict(self.requested_actions)[version]
+        return any(it > version and action == own_action for it, action in self.requested_actions)

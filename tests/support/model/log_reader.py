@@ -79,15 +79,15 @@ def action_id(job_id: str) -> str:
 
 def read_record(record: LogRecord, topic_id: str) -> ReadRecord:
     """Read one record; *topic_id* is the id that the broker gave the topic."""
-    spare = derived_id("record", topic_id, record.partition, record.offset, record.at)
+    fallback = derived_id("record", topic_id, record.partition, record.offset, record.at)
     said = [(name.lower(), value) for name, value in record.headers if _counts(name.lower())]
     content = repr((sorted(said, key=repr), record.key, record.value))
-    job_id = _job_id(record) or spare
+    job_id = _job_id(record) or fallback
     try:
         command = _command(record, headers_of(record), job_id)
     except InvalidCommand:
-        return ReadRecord(record, job_id, spare, content, None, content)
-    return ReadRecord(record, job_id, spare, command.fingerprint, command, content)
+        return ReadRecord(record, job_id, fallback, content, None, content)
+    return ReadRecord(record, job_id, fallback, command.fingerprint, command, content)
 
 
 def _counts(name: str) -> bool:

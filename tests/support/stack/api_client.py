@@ -43,15 +43,15 @@ class ApiClient:
 
     def stored(self, job_id: str, *, seconds: float = 30) -> Json:
         """Return the job once its storage stage has ended."""
-        return until(lambda: self._seen(job_id, is_stored), seconds=seconds, of=job_id)
+        return until(lambda: self._job_if(job_id, is_stored), seconds=seconds, of=job_id)
 
     def settled(self, job_id: str, *, seconds: float = 60) -> Json:
         """Return the job once nothing more will happen to it by itself."""
-        return until(lambda: self._seen(job_id, is_settled), seconds=seconds, of=job_id)
+        return until(lambda: self._job_if(job_id, is_settled), seconds=seconds, of=job_id)
 
-    def _seen(self, job_id: str, enough: Any) -> Json | None:
+    def _job_if(self, job_id: str, condition: Any) -> Json | None:
         job = job_of_response(self.job(job_id))
-        return job if job is not None and enough(job) else None
+        return job if job is not None and condition(job) else None
 
 
 def job_of_response(answer: httpx.Response) -> Json | None:

@@ -47,7 +47,7 @@ def log_codes_by_job(stack: RunningStack) -> dict[str, set[str]]:
     return codes
 
 
-def dead_letters(stack: RunningStack, topic: str, places: set[tuple[int, int]]) -> list[Message]:
+def dead_letters(stack: RunningStack, topic: str, positions: set[tuple[int, int]]) -> list[Message]:
     """Return the dead letters of the records at *places* of *topic*."""
     return [
         message
@@ -56,5 +56,5 @@ def dead_letters(stack: RunningStack, topic: str, places: set[tuple[int, int]]) 
             int(header(message, "__connect.errors.partition") or -1),
             int(header(message, "__connect.errors.offset") or -1),
         )
-        in places
+        in positions
     ]
