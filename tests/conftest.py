@@ -1,4 +1,4 @@
-"""One real stack for all tests that ask for it, started once and always torn down."""
+"""The session's real stack, started on first use and always torn down; options of the nemesis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.harness.enricher_harness import EnricherHarness, MakeHarness, enric
 from support.stack.running_stack import RunningStack, running_stack
 
 SUMMARY = pytest.StashKey[list[str]]()
-MINUTES_BESIDES = 45  # for putting up a cluster, and for what is left to do at the end
+MINUTES_BESIDES = 45  # to start the cluster, and to finish all open work at the end
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,14 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show what the nemesis did, also where all went well."""
+    """Print the summary of the nemesis, also when the test passed."""
     if lines := config.stash.get(SUMMARY, []):
         terminalreporter.section("the nemesis")
         terminalreporter.write("\n".join([*lines, ""]))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whoever uses the stack is marked so, and the nemesis has the time that it was given."""
+    """Mark tests that use the stack, and give the nemesis a timeout that fits `--minutes`."""
     for item in items:
         if item.get_closest_marker("nemesis"):
             minutes = (config.getoption("minutes") or 0) + MINUTES_BESIDES
@@ -48,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture
 async def make_harness(stack: RunningStack) -> AsyncIterator[MakeHarness]:
-    """Make places, and remove them after the test."""
+    """Return a factory of harnesses; their databases are dropped after the test."""
     async with enricher_harnesses(stack.mongo) as made:
         yield made
 
@@ -60,5 +60,5 @@ async def harness(make_harness: MakeHarness) -> EnricherHarness:
 
 @pytest.fixture
 def summary(request: pytest.FixtureRequest) -> list[str]:
-    """Lines that are shown at the very end, whatever becomes of the test."""
+    """Lines that are printed at the end of the run, whether the test passes or fails."""
     return request.config.stash.setdefault(SUMMARY, [])

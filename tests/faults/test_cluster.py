@@ -1,4 +1,4 @@
-"""A cluster on one machine: whoever leads may die, and posts go on."""
+"""A cluster on one machine: posts continue when a leader, coordinator or primary is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
-SECONDS = 120.0  # for what takes about ten on a machine that does nothing else
+SECONDS = 120.0  # for what takes about ten on an idle machine
 SOME = 50  # posts
 
 
@@ -47,7 +47,7 @@ def test_everything_has_a_name_and_is_ready(cluster: RunningStack) -> None:
 
 @pytest.mark.parametrize("group", ["order-writer", "enricher", "action-trigger"])
 def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, group: str) -> None:
-    """It leads partitions too; its group must find another one, and go on as it was."""
+    """It leads partitions too; its group must find the new coordinator and continue."""
     broker = cluster.coordinator_of(group)
     with OrderStream(cluster) as stream:
         until(lambda: len(stream.accepted) > SOME, seconds=SECONDS)
@@ -55,7 +55,7 @@ def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, 
         cluster.kill(broker)
         try:
             _show_recovery(cluster, stream, f"{broker}, coordinator of {group}, killed", killed)
-        finally:  # two dead of three would be another test
+        finally:  # with two of three brokers down nothing could be acknowledged
             cluster.start(broker)
     assert all(service["pid"] for service in cluster.status()["services"])
     until(lambda: _in_sync(cluster), seconds=SECONDS, of="three replicas of each partition")
@@ -81,7 +81,7 @@ def test_posts_go_on_when_the_primary_is_killed(cluster: RunningStack) -> None:
 
 
 def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStack) -> None:
-    """The only writer has Kafka and MongoDB behind a detour: it is late, and loses nothing."""
+    """The only writer reaches Kafka and MongoDB through a proxy: it is late, and loses nothing."""
     cluster.kill("order-writer-2")
     cluster.kill("order-writer-1")
     with TcpProxy(cluster.kafka) as kafka, TcpProxy(cluster.mongo) as mongo:
@@ -111,7 +111,7 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
 
 
 def _show_recovery(cluster: RunningStack, stream: OrderStream, what: str, since: float) -> None:
-    """Wait for some posts, and for the last of them to be stored; print what it took."""
+    """Wait for some posts, and until the last of them is stored; print how long that took."""
     _await_posts(stream)
     ApiClient(cluster).stored(stream.accepted[-1].job_id, seconds=SECONDS)
     longest = max(it.seconds for it in stream.since(since))

@@ -1,4 +1,4 @@
-"""A contact is erased on the real system: at rest, under way, read again, and what can't be."""
+"""A contact is erased on the real system: stored data, records in flight, and a full replay."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ READ = {WRITER: [COMMANDS], ENRICHER: [EVENTS, CONTACTS], TRIGGER: [ACTIONS]}
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """A stack of its own, since its offsets are set back."""
+    """A stack of its own, since the offsets of its groups are reset."""
     with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
@@ -59,7 +59,7 @@ def test_nothing_is_left_of_an_erased_contact_nor_comes_back(
             order(reused, matching(ann), ann),
             delete_record(reused),
             order(reused, matching(bob), bob),
-            # A person's own words in what can't be read end in a dead letter.
+            # Personal data in a record that can't be decoded ends up in a dead letter.
             RawRecord(
                 unique("order"), json.dumps({"mail": ann["email"]}).encode(), {"ce_type": "?"}
             ),
@@ -109,7 +109,7 @@ def test_a_leak_is_found(own_stack: RunningStack, database: Database[Any], tmp_p
 def test_an_order_on_its_way_to_another_contact_stays(
     own_stack: RunningStack, database: Database[Any], tmp_path: Path
 ) -> None:
-    """The replacement is accepted, and not applied, when the contact it leaves is erased."""
+    """The replacement is in the log but not applied when the order's old contact is erased."""
     ann, bob = person(), person()
     load(own_stack, tmp_path, ann, bob)
     moving = unique("order")
@@ -137,7 +137,7 @@ def test_an_order_on_its_way_to_another_contact_stays(
 
 
 def record_count(own_stack: RunningStack, topic: str) -> int:
-    """Return how many records there ever were."""
+    """Return the sum of the partitions' end offsets."""
     return sum(end_offsets(own_stack, topic).values())
 
 
@@ -151,7 +151,7 @@ def identifiers(contact: Json) -> set[str]:
 
 
 def order(order_id: str, contact: Json, of: Json) -> RawRecord:
-    """Return a registration whose action says in its data whom it is for."""
+    """Return a registration whose action and address contain personal data of the contact."""
     action = {"action": "Custom", "data": {"to": of["email"], "member": of["memberNumber"]}}
     address = {"street": of["email"]}
     body = order_body(order_id, contact=contact, orderAction=action, billingAddress=address)
@@ -170,7 +170,7 @@ def exported(own_stack: RunningStack, contact_id: str) -> Json:
 
 
 def erase(own_stack: RunningStack, contact_id: str) -> subprocess.Popen[str]:
-    """Begin to erase; whom, the command reads from its standard input."""
+    """Start the erasure; the command reads the contact's id from its standard input."""
     argv = own_stack.command.argv("privacy", "erase", "-", "--json", "--timeout", str(SECONDS))
     pipe = subprocess.PIPE
     command = subprocess.Popen(
@@ -190,7 +190,7 @@ def report_of(command: subprocess.Popen[str], status: int = 0) -> Json:
 
 
 def wait_until_idle(own_stack: RunningStack) -> None:
-    """Wait until everything that was published has been handled, and what came of it too."""
+    """Wait until all groups have no lag and no delivery is pending."""
     for _ in range(2):
         for group, topics in READ.items():
             for topic in topics:
@@ -207,7 +207,7 @@ def is_read(own_stack: RunningStack, group: str, topic: str) -> bool:
 
 
 def reset_all_groups(own_stack: RunningStack) -> None:
-    """Set all groups back to the start of their topics, and let them read it all once more."""
+    """Reset all groups to the beginning of their topics, and wait until they have read them."""
     for service in READ:
         own_stack.kill(service, "TERM")
     for group, topics in READ.items():
@@ -220,7 +220,7 @@ def reset_all_groups(own_stack: RunningStack) -> None:
 
 
 def offsets_reset(own_stack: RunningStack, group: str, topic: str) -> bool:
-    """Set a group back; False while Kafka still counts members of it."""
+    """Reset a group's offsets; False while it still has members."""
     try:
         set_offsets(own_stack, group, topic, dict.fromkeys(end_offsets(own_stack, topic), 0))
     except KafkaException:

@@ -1,4 +1,4 @@
-"""Two workers on one order at once: each pauses before each of its calls while the other works."""
+"""Two workers on one order: one is interrupted before each of its calls while the other works."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Meanwhile = Callable[[], Awaitable[None]]
 
 
 class Interruption:
-    """Does *meanwhile* before the call numbered *at*; `met` says whether it came to that."""
+    """Awaits *meanwhile* before the call numbered *at*; `reached` says whether there was one."""
 
     def __init__(self, at: int, meanwhile: Meanwhile) -> None:
         self._left = at
@@ -45,7 +45,7 @@ class Interruption:
 
 
 class InterruptedPublisher(MemoryPublisher):
-    """Pauses before it publishes."""
+    """Is interrupted before it publishes."""
 
     def __init__(self, publisher: MemoryPublisher, interruption: Interruption) -> None:
         super().__init__(publisher.records)
@@ -57,7 +57,7 @@ class InterruptedPublisher(MemoryPublisher):
 
 
 class Race:
-    """One order that waits for its contact, and something that happens to it at the same time."""
+    """One order that waits for its contact, and a later command that outdates its action."""
 
     def __init__(
         self, harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
@@ -92,7 +92,7 @@ class Race:
         return slow, InterceptedDatabase(self.harness.database, interruption.before)
 
     async def assert_one_end(self) -> None:
-        """Check that the action was either fired or dropped, and that everything says the same."""
+        """Check that the action was either fired or dropped, and that all documents agree."""
         held = await self.harness.database[HELD].find_one({"jobId": self.order.job_id})
         fired = {it["jobId"] for it in self.harness.publisher.on(ACTIONS.name)}
         log = {"jobId": self.order.job_id, "code": "ActionDropped"}
@@ -116,7 +116,7 @@ OUTDATE: dict[str, Callable[[WriterFixture], WrittenCommand]] = {
 async def test_a_contact_arrives_while_its_order_moves_on(
     harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
-    """The order moves on, and its event is handled, before each call of the arrival."""
+    """The later event is handled before each call of the contact's arrival."""
     await harness.add_references(article_record())
     for at in range(CALLS):
         race = Race(harness, outdate)
@@ -152,7 +152,7 @@ async def test_an_order_moves_on_in_the_store_before_its_event_is_handled(
 async def test_an_order_moves_on_while_its_contact_arrives(
     harness: EnricherHarness, outdate: Callable[[WriterFixture], WrittenCommand]
 ) -> None:
-    """The contact arrives, and is handled, before each call of the later event."""
+    """The contact's arrival is handled before each call of the later event."""
     await harness.add_references(article_record())
     for at in range(CALLS):
         race = Race(harness, outdate)
@@ -182,7 +182,7 @@ async def test_a_worker_wakes_when_another_one_has_done_its_work(
     before: Callable[[Race], Awaitable[None]],
     after: Callable[[Race], Awaitable[None]],
 ) -> None:
-    """It slept before one of its calls; the order moved on, and perhaps its contact came."""
+    """It was suspended before one call; the order has changed, perhaps its contact has come."""
     await harness.add_references(article_record())
     for at in range(CALLS):
         race = Race(harness, outdate)
@@ -207,7 +207,7 @@ async def test_a_worker_wakes_when_another_one_has_done_its_work(
 
 @pytest.mark.parametrize("first", ["order", "contact"])
 async def test_a_contact_and_its_order_come_together(harness: EnricherHarness, first: str) -> None:
-    """Whichever comes second sees the first: the order is linked, and its action fires once."""
+    """Whichever is handled second sees the first: the order is linked, its action fires once."""
     await harness.add_references(article_record())
     for at in range(CALLS):
         writer, key = WriterFixture(unique("order")), unique("contact")

@@ -50,7 +50,7 @@ def test_a_day_that_is_done_twice_changes_nothing(
     stack: RunningStack, profile: LoadProfile
 ) -> None:
     """
-    All calls, repeats and bad records at once; then every group begins again at offset 0.
+    All calls, repeats and bad records at once; then every group is reset to offset 0.
     """
     journal = Journal()
     with background_load(stack, profile, journal):
@@ -82,13 +82,13 @@ def test_a_day_on_which_every_service_is_killed_breaks_no_law(
 
 
 def many_more_calls(journal: Journal) -> Callable[[], bool]:
-    """Return whether there were many more calls than now."""
+    """Return a condition: CALLS more calls than now were made."""
     wanted = len(journal.calls) + CALLS
     return lambda: len(journal.calls) > wanted
 
 
 def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
-    """Return the history of the load; every law of it holds."""
+    """Return the history of the load once the system is quiet; fails if it breaks a law."""
     wait_until_quiet(stack, all_order_ids(profile))
     history = collect(stack, journal).of(all_order_ids(profile))
     violations = check(history)

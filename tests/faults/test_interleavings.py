@@ -1,4 +1,4 @@
-"""Orders, events and contacts in any order: the same end, and an action exactly when it is due."""
+"""Commands, events and contacts in any order end alike, and an action is fired exactly when due."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STORE, HANDLE, MEET = "store", "handle", "meet"
 
 @dataclass(frozen=True, slots=True)
 class Interleaving:
-    """Commands of one order, and the steps in which they and its contact are met."""
+    """Commands of one order, and the order in which they and its contact are processed."""
 
     commands: list[AppliedCommand]
     steps: list[str]
@@ -62,13 +62,13 @@ def interleavings(draw: st.DrawFn) -> Interleaving:
 
 
 def _steps(draw: st.DrawFn, commands: int) -> list[str]:
-    """Return an interleaving: each event after its command, the contact at any time."""
+    """Return steps: an event is handled after its command is stored, the contact any time."""
     steps: list[str] = []
     while len(steps) < 2 * commands:
         stored, handled = steps.count(STORE), steps.count(HANDLE)
         possible = [STORE] * (stored < commands) + [HANDLE] * (handled < stored)
         steps.append(draw(st.sampled_from(possible)))
-    # Rather late than early: what comes before the first order is soon told.
+    # Late rather than early: a contact that precedes the first order tests little.
     early = draw(st.integers(0, len(steps)))
     steps.insert(max(early, draw(st.integers(0, len(steps)))), MEET)
     return steps
@@ -92,11 +92,11 @@ def apply_command(writer: WriterFixture, command: AppliedCommand, key: str) -> W
 
 
 async def play(harness: EnricherHarness, interleaving: Interleaving) -> None:
-    """Live through *course* on the real database, and compare it with the model."""
+    """Process *interleaving* on the real database, and compare the result with the model."""
     key, writer = unique("contact"), WriterFixture(unique("order"))
     order, jobs = HeldOrderModel(interleaving.window_is_open), list[WrittenCommand]()
     harness.publisher.records.clear()
-    # The window is over for whoever looks when the contact comes, and for nobody before.
+    # With a closed window, only the contact's arrival happens after it has ended.
     late = NOW if interleaving.window_is_open else NOW + DAY
     for step in interleaving.steps:
         if step == STORE:

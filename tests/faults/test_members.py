@@ -1,4 +1,4 @@
-"""Two workers of each service: one dies, or sleeps and wakes; MongoDB goes away for long."""
+"""Two workers of each service: one is killed or suspended; MongoDB is down for long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.stack.webhook_receiver import webhook_body
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
-SECONDS = 120.0  # for what takes ten to twenty on a machine that does nothing else
+SECONDS = 120.0  # for what takes ten to twenty on an idle machine
 AWAY = 90.0
 ORDERS = 300
 TOPICS = {WRITER: COMMANDS, ENRICHER: EVENTS, TRIGGER: ACTIONS}
@@ -51,7 +51,7 @@ def test_a_killed_workers_partitions_are_taken_over(
     pair: RunningStack, contact: Json, service: str
 ) -> None:
     """
-    What it had is settled by the other alone, and everything has one effect.
+    The other worker settles its records alone, and every command has one effect.
     """
     both_have_partitions(pair, service)
     pair.kill(f"{service}-1")
@@ -69,8 +69,8 @@ def test_a_worker_that_sleeps_and_wakes_changes_nothing(
     pair: RunningStack, contact: Json, service: str
 ) -> None:
     """
-    It is stopped in the middle of its work until the other has everything, wakes among new work,
-    and joins again, the same process.
+    It is suspended in the middle of its work until the other has taken over all partitions, is
+    resumed under new load, and joins the group again as the same process.
     """
     both_have_partitions(pair, service)
     zombie = psutil.Process(pair.part(f"{service}-1")["pid"])
@@ -92,7 +92,7 @@ def test_a_worker_that_sleeps_and_wakes_changes_nothing(
 
 def test_mongodb_away_for_long_costs_no_partition(pair: RunningStack, contact: Json) -> None:
     """
-    Ninety seconds, nine times the session: no group shares out its partitions anew.
+    Ninety seconds, nine times the session timeout: no group rebalances.
     """
     for service in TOPICS:
         both_have_partitions(pair, service)
@@ -128,13 +128,13 @@ def registered(pair: RunningStack, contact: Json) -> list[str]:
 
 
 def caught_up(pair: RunningStack, service: str) -> bool:
-    """Return whether a service and all before it have read everything."""
+    """Return whether a service and all upstream of it have no lag."""
     before = list(TOPICS)[: list(TOPICS).index(service) + 1]
     return all(lag(pair.kafka, it, TOPICS[it].name) == 0 for it in before)
 
 
 def each_once(pair: RunningStack, order_ids: list[str]) -> None:
-    """Wait until each order's action is delivered; fails where anything has two effects."""
+    """Wait until each order's action is delivered; fails if anything was applied twice."""
     ours = {"orderId": {"$in": order_ids}}
     with MongoClient[dict[str, Any]](pair.mongo) as client:
         database = client[pair.database]
@@ -154,7 +154,7 @@ def each_once(pair: RunningStack, order_ids: list[str]) -> None:
 
 
 def actions_of(pair: RunningStack, order_ids: set[str]) -> set[tuple[str, str]]:
-    """Return the orders that the receiver heard of, each with its action's id."""
+    """Return orderId and action id of the webhooks that were received for these orders."""
     hooks = httpx.get(f"{pair.receiver}/received", timeout=60).json()
     webhook_data = [webhook_body(hook)["data"] for hook in hooks if hook["verified"]]
     return {

@@ -1,4 +1,4 @@
-"""Everything breaks in turn under a steady load, on a cluster; then everything is read again."""
+"""All faults in turn under a steady load on a cluster, then all topics again from offset 0."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_s
 
 pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
 
-EVERY = 20.0  # seconds from one fault to the next where the length was chosen; else without a pause
-SHORT = 8.0  # minutes
-QUIET = 900.0  # seconds in which all that is left is done
+EVERY = 20.0  # seconds between faults when --minutes is given; otherwise there is no pause
+SHORT = 8.0  # minutes, without --minutes
+QUIET = 900.0  # seconds for the system to finish all open work
 EVIDENCE = Path("build") / "faults"
 
 
@@ -100,7 +100,7 @@ def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProf
 
 
 def passing_in(minutes: float) -> int:
-    """Return how many contacts come, and as many are erased: each while some orders name it."""
+    """Return how many contacts arrive during the load; as many are erased."""
     return max(10, round(1.5 * minutes))
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     summary: list[str],
 ) -> None:
     """
-    And when all consumers read everything again, nothing changes and nobody is told anything.
+    When all groups are reset to offset 0 afterwards, no document changes and no webhook is sent.
     """
     stack, folder = cluster.stack, EVIDENCE / f"seed-{seed}"
     probe = RecoveryProbe(stack, cluster.journal, cluster.profile.contacts[0])

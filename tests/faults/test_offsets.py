@@ -1,4 +1,4 @@
-"""Records that were deleted unread, or a topic made anew: a consumer stops and says so."""
+"""Records deleted before they were read, or a topic recreated: the consumer stops with a reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
-SECONDS = 120.0  # for what takes some seconds on a machine that does nothing else
+SECONDS = 120.0  # for what takes some seconds on an idle machine
 TOPICS = {TRIGGER: ACTIONS, ENRICHER: EVENTS, WRITER: COMMANDS}
 each_service = pytest.mark.parametrize(("service", "topic"), TOPICS.items(), ids=TOPICS)
 
@@ -50,7 +50,7 @@ def test_a_consumer_whose_records_were_deleted_unread_stops_with_a_sentence(
     own_stack: RunningStack, contact: Json, service: str, topic: Topic
 ) -> None:
     """
-    It says so at each start, until an operator sets its offsets as docs/operating.md tells.
+    It fails at each start until an operator sets its offsets as docs/operating.md describes.
     """
     wait_until_read(own_stack, service, topic, register_orders(own_stack, contact))
     own_stack.kill(service, "TERM")

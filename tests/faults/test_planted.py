@@ -1,8 +1,7 @@
 """
-Bugs that the system must not have, planted one at a time: the history checker names each.
+Planted bugs, one at a time: the check of the history names the law that each breaks.
 
-Each of them stands in for one bug of the real thing: what is done to a system without it, a writer
-that dies at any step among that, breaks no law.
+The counterparts show that the same scenarios without a bug, and crashes at any step, break none.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ ENRICHER_STEPS = (
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """One of its own: what the bugs leave behind, reading everything again would mend."""
+    """A stack of its own: the bugs leave wrong data behind."""
     with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
         yield started
 
@@ -76,7 +75,7 @@ def known(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json
 
 @pytest.fixture(scope="module")
 def slot(stack: RunningStack) -> Iterator[ProcessSlot]:
-    """The order-writer's; it is empty when a test begins."""
+    """The order-writer's slot; no order-writer runs when a test begins."""
     with process_slot(stack, "order-writer", BATCH_COMMANDS="20") as found:
         yield found
 
@@ -86,7 +85,7 @@ def test_a_writer_that_dies_at_any_step_breaks_no_law(
     stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
-    A backlog of all commands, repeats and bad records; the writer dies at one step of its batch.
+    The backlog has all kinds of commands, repeats and bad records.
     """
     slot.stop()
     journal, order_ids = Journal(), [unique("dying") for _ in range(6)]
@@ -111,7 +110,7 @@ def test_an_enricher_that_dies_at_any_step_breaks_no_law(
     stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path, step: str
 ) -> None:
     """
-    It dies with what the orders were in hand; until it is back they are replaced and deleted.
+    While it is down, the orders that it had read are replaced and deleted.
     """
     slot.run("order_writer")
     journal, order_ids = Journal(), [unique("dying") for _ in range(20)]
@@ -148,7 +147,7 @@ def test_an_action_that_was_fired_is_not_called_dropped(
     stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path
 ) -> None:
     """
-    The enricher dies once the action is on its way; before it is back the order is deleted.
+    The enricher dies after it published the action; the order is deleted before it restarts.
     """
     scenario = Scenario(stack, known, slot)
     slot.run("order_writer")
@@ -196,7 +195,7 @@ def test_applying_a_known_command_again_is_found(
 def test_not_announcing_a_repeat_again_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot, tmp_path: Path
 ) -> None:
-    """The crash falls between storing and announcing; whoever comes after skips what is stored."""
+    """After a crash between storing and announcing, the next writer skips what is stored."""
     scenario = Scenario(stack, known, slot)
     slot.stop()
     scenario.publish(scenario.registration())
@@ -264,7 +263,7 @@ COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 
 
 class Scenario:
-    """One order, from its registration with an action on, and which laws its history breaks."""
+    """One order with an action, and the laws that its history breaks."""
 
     def __init__(self, stack: RunningStack, known: Json, slot: ProcessSlot) -> None:
         self._stack, self._seat = stack, slot
@@ -284,11 +283,11 @@ class Scenario:
         assert self._publisher.flush() == 0
 
     def wait_until_caught_up(self) -> None:
-        """Wait until every group has committed what there is."""
+        """Wait until no group has any lag."""
         until(lambda: lagging_group(self._stack) is None, seconds=60, of=self._seat.tail())
 
     def broken_laws(self) -> set[str]:
-        """Return the names of the broken laws, once all that will be sent was sent."""
+        """Return the names of the broken laws, once no delivery is open."""
         self.wait_until_caught_up()
         own = self._order_id
         until(lambda: open_work(self._stack, [own], ["deliveries"]) is None, of="deliveries")

@@ -1,4 +1,4 @@
-"""A command at which the order-writer fails is refused, and settled once that is repaired."""
+"""A command that crashes the order-writer is a dead letter, and is applied when replayed later."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ CONSUMERS: Final = ("order-writer", "enricher", "action-trigger")
 
 def test_a_repaired_writer_settles_the_job_of_a_dead_letter(stack: RunningStack) -> None:
     """
-    Refused amid good ones by a writer that fails at it; sent again when that is repaired: the job
-    completes, there is one order, and reading everything once more changes nothing.
+    The command is one of a batch of good ones. After the replay its job completes, there is one
+    order, and a reset of all groups to offset 0 changes nothing.
     """
     api, poison = ApiClient(stack), str(uuid4())
     bodies = [order_body() for _ in range(5)]
@@ -78,7 +78,7 @@ def events(stack: RunningStack, order_id: str) -> list[Any]:
 
 @contextmanager
 def poisoned(stack: RunningStack, job_id: str) -> Iterator[None]:
-    """Put a writer that fails at one command in the place of the real one, for the body."""
+    """Run a writer that fails at one command instead of the real one, for the body."""
     stop(stack, "order-writer")
     state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
     [part] = [part for part in state["parts"] if part["name"] == "order-writer"]
@@ -101,7 +101,7 @@ def stop(stack: RunningStack, service: str) -> None:
 
 
 def unchanged_when_read_again(stack: RunningStack) -> None:
-    """Set every group back to the beginning of what it reads; the database stays as it is."""
+    """Check that a reset of every group to offset 0 leaves the database unchanged."""
     for service in CONSUMERS:
         stop(stack, service)
     before = database_dump(stack)
@@ -121,7 +121,7 @@ def caught_up(stack: RunningStack, service: str) -> bool:
 
 
 def begin_again(kafka: str, group: str) -> None:
-    """Set a group's offsets to 0, once its members are gone from it."""
+    """Set a group's offsets to 0, once it has no members."""
     places = [TopicPartition(topic, it, 0) for topic in topics_of(group) for it in range(12)]
     client = AdminClient({"bootstrap.servers": kafka})
 

@@ -1,4 +1,4 @@
-"""The real day with enrichers that die in the middle, and with contacts that come in the middle."""
+"""The real day while enrichers are killed, and while late contacts come."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def real_day(tmp_path: Path) -> Iterator[DayRun]:
 
 
 def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:
-    """Twice: while the orders are submitted, and while the late contacts come in."""
+    """Twice: while the orders are submitted, and while the late contacts are loaded."""
     real_day.load("contacts", "articles", "stores")
     with ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(real_day.submit)
@@ -48,7 +48,7 @@ def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:
 
 
 def test_late_contacts_that_come_while_the_orders_are_submitted(real_day: DayRun) -> None:
-    """Whichever comes first, everything ends as if the contacts had come afterwards."""
+    """Everything ends as if the contacts had come afterwards."""
     real_day.load("contacts", "articles", "stores")
     with ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(real_day.submit)

@@ -24,6 +24,6 @@ def test_made_up_requests_are_answered_as_documented(
     stack: RunningStack, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """
-    Values at every limit of the document, random ones, and calls that use what others answered.
+    Values at every limit of the document, random values, and sequences of dependent calls.
     """
     run_schemathesis(stack, tmp_path, "--mode=all", *options, seconds=1_100)

@@ -1,4 +1,4 @@
-"""Where the writer reads from, and up to where, while members and the network come and go."""
+"""The writer's consumer keeps position and commits through rebalances and network failures."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
-SECONDS = 120.0  # for what takes a session of ten
-REBALANCES = 40  # of which one in some falls between a commit and its being heard
+SECONDS = 120.0  # for what takes one session timeout, which is ten
+REBALANCES = 40  # some of which fall between a commit request and its response
 
 
 def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: RunningStack) -> None:
     """
-    It polls with all partitions paused, as it does while a batch can't be announced, and Kafka
-    is silent for longer than a session. The client keeps a partition paused that it gives up.
+    It polls with all partitions paused, as it does while a batch can't be announced, and the
+    network is down for longer than a session. The client keeps a revoked partition paused.
     """
     stack.kill(WRITER, "TERM")
     with TcpProxy(stack.kafka) as kafka:
@@ -49,8 +49,8 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     stack: RunningStack,
 ) -> None:
     """
-    Members come and go until a commit is refused: news travel slowly, so it names a generation
-    that is over. From then on nothing is published.
+    Members come and go until a commit is refused: the network is slow, so the commit carries the
+    previous generation. From then on nothing is published.
     """
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
     stack.kill(WRITER, "TERM")
@@ -77,7 +77,7 @@ def _settle_commands(
     second: KafkaCommandSource,
     logs: list[EventDict],
 ) -> None:
-    """Have one command of each partition settled, again and again, until both have their share."""
+    """Settle one command of each partition, repeatedly, until both members have partitions."""
     while not (_refused(logs) or (first.assigned and second.assigned)):
         for partition in range(COMMANDS.partitions):
             publish_records(stack.kafka, [register_record(order_body())], partition=partition)
@@ -97,7 +97,7 @@ def _all_committed(stack: RunningStack, *sources: KafkaCommandSource) -> bool:
 
 
 def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) -> None:
-    """A marker at its end has an offset and is no record; what was aborted is none either."""
+    """Transaction markers take offsets but aren't records; aborted records aren't delivered."""
     for end in (Producer.commit_transaction, Producer.abort_transaction):
         settings = {"transactional.id": unique("import"), "partitioner": "murmur2_random"}
         producer = Producer({"bootstrap.servers": stack.kafka, **settings})

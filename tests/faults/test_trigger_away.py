@@ -1,4 +1,4 @@
-"""The automation trigger is away, or half of it: nothing is lost, and nobody else is slowed."""
+"""The webhook endpoint is down for long: no action is lost, the other services aren't slowed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(600)]
 
 RATE = 100
 MINUTES = 60
-A_MINUTE = 20  # actions that come in
+A_MINUTE = 20  # actions
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def harness(stack: RunningStack) -> AsyncIterator[DispatchHarness]:
 async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
     harness: DispatchHarness,
 ) -> None:
-    """The clock is ours, the receiver real; an hour at least, in which it is asked each minute."""
+    """At least an hour by a simulated clock, against a real endpoint that is probed each minute."""
     harness.webhook_endpoint.status, offset = 503, timedelta()
     items = received_actions(MINUTES * A_MINUTE)
     config = harness.config().replace("[default]", f"[default]\nrate = {RATE}")
@@ -81,7 +81,7 @@ async def test_an_hour_of_503_loses_nothing_and_the_queue_drains_at_the_rate(
 def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
     stack: RunningStack, tmp_path: Path
 ) -> None:
-    """Every job is complete before a single webhook was taken; afterwards all are delivered."""
+    """Every job completes while the receiver is down; afterwards all webhooks are delivered."""
     api, known = ApiClient(stack), contact_body()
     file = tmp_path / "contacts.ndjson"
     file.write_text(json.dumps(known))

@@ -1,4 +1,4 @@
-"""What many tests on the stack begin with: a client, and a contact that exists."""
+"""Fixtures for tests on the stack: a client of the API, and a contact that exists."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-An action-trigger that acknowledges actions before they are recorded; it means to send them later.
+An action-trigger that commits the offsets of actions which it keeps in memory only.
 
     python -m faults.planted.buggy_trigger
 """
@@ -17,7 +17,7 @@ from order_runtime.process.settings import load
 
 
 class UnrecordedActions:
-    """Records nothing; what it holds dies with it."""
+    """Stores no delivery: the actions are lost when the process ends."""
 
     def __init__(self) -> None:
         self.held: list[Record] = []
@@ -35,7 +35,7 @@ async def main() -> None:
         settings.kafka,
         settings.instance,
         assignment,
-        recorder,  # type: ignore[arg-type]  # it only looks like one: that is the bug
+        recorder,  # type: ignore[arg-type]  # has the method of a recorder, and records nothing
         asyncio.Event(),
     )
 

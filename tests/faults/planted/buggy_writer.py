@@ -1,8 +1,8 @@
 """
-An order-writer with a bug that it must not have: python -m faults.planted.buggy_writer BUG
+An order-writer with one planted bug: python -m faults.planted.buggy_writer BUG
 
-Put together as the real one, but for one part that a bug was planted in. Whoever checks the
-system's history has to find each of them.
+It is composed like the real one, except for one part with the bug. The check of the history must
+find each of them.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from order_writer.settings import Settings
 
 
 class CommitsFirst(KafkaCommandSource):
-    """Commits what it hands out before anything is done with it, and dies then."""
+    """Commits the offsets of a batch before the batch is processed, then kills the process."""
 
     def take(self, limit: int, wait: float) -> list[Record]:
         records = super().take(limit, wait)
         if records:
             self.commit(records)
-            self.close()  # the commit has left
+            self.close()  # waits until the commit was sent
             os.kill(os.getpid(), signal.SIGKILL)
         return records
 
 
 class ForgetsTheLedger(MongoLedger):
-    """Takes every command for a new one."""
+    """Finds no job in the ledger, so that every command counts as new."""
 
     def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
         del items, session
@@ -66,7 +66,7 @@ class ForgetsTheLedger(MongoLedger):
 
 
 class SkipsWhatItKnows(MongoLedger):
-    """Says nothing of a command that was applied before."""
+    """Announces no outcome for a command that was applied before."""
 
     def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
         folded = super().apply(items)
@@ -76,7 +76,7 @@ class SkipsWhatItKnows(MongoLedger):
 
 
 class Overwrites(MongoLedger):
-    """Registers an order that exists, over the one that is there."""
+    """Registers an order that exists, and overwrites it."""
 
     def _orders(
         self, items: Sequence[BatchItem], session: ClientSession
@@ -91,7 +91,7 @@ class Overwrites(MongoLedger):
 
 
 class BeginsAnew(MongoLedger):
-    """Counts the versions of an order that was deleted from the beginning."""
+    """Restarts the versions of a deleted order at 1."""
 
     def _orders(
         self, items: Sequence[BatchItem], session: ClientSession

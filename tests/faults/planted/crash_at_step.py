@@ -1,17 +1,17 @@
 """
-A service, unchanged, that kills itself with SIGKILL at one step of its work, once.
+Runs an unchanged service that kills itself with SIGKILL at one step, once.
 
     python -m faults.planted.crash_at_step MODULE STEP MARKER
 
-The steps are those of the client libraries under it, so that no service knows of them. MARKER is a
-file that is made at death: where it is there, the service lives on as it is.
+The steps are calls of the client libraries, so services need no hooks for them. MARKER is a file
+that is created at the crash: when it exists, the service runs normally.
 
-* `find jobs`, `update orders`, `insert jobs`, …: once MongoDB has answered that command;
-* `before commitTransaction`: when that command is about to be sent;
-* `taken`: with the first records in hand;
-* `produce 3`: when the third record is handed over, and those before it are acknowledged;
-* `flush`: with all records acknowledged;
-* `before commit`: when offsets are about to be committed, `commit`: when that was asked for.
+* `find jobs`, `update orders`, `insert jobs`, …: MongoDB has answered that command;
+* `before commitTransaction`: that command is about to be sent;
+* `taken`: the first records were consumed;
+* `produce 3`: the third record is about to be produced, and those before it are acknowledged;
+* `flush`: all records are acknowledged;
+* `before commit`: offsets are about to be committed; `commit`: commit() has returned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pymongo import monitoring
 
 
 class CrashPoint:
-    """Comes at its step, unless it came before."""
+    """Kills the process at its step, unless the marker shows that it already has."""
 
     def __init__(self, step: str, marker: Path) -> None:
         self._step, self._marker = step, marker
@@ -43,7 +43,7 @@ class CrashPoint:
 
 
 class MongoCrashListener(monitoring.CommandListener):
-    """Dies around a command of MongoDB, which is named with its collection where it has one."""
+    """Reports MongoDB commands as steps, named with their collection if they have one."""
 
     def __init__(self, death: CrashPoint) -> None:
         self._death = death
@@ -63,7 +63,7 @@ class MongoCrashListener(monitoring.CommandListener):
 
 
 def crashing_clients(death: CrashPoint) -> tuple[type[Any], type[Any]]:
-    """Return confluent-kafka's producer and consumer, which die at their steps."""
+    """Return subclasses of confluent-kafka's producer and consumer that report their steps."""
 
     class Producer(confluent_kafka.Producer):  # type: ignore[misc]
         handed = 0

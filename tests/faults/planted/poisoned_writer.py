@@ -1,7 +1,7 @@
 """
-An order-writer that fails at one command for a reason nobody knows: run by tests as a process.
+An order-writer that raises an unexpected error at one command; tests run it as a process.
 
-The real one in all else. POISON names the command by its `ce_id`.
+It is the real one in all else. The environment's POISON is the `ce_id` of that command.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from order_writer.settings import Settings
 
 
 def issued(job_id: str) -> bool:
-    """Fail where the real one asks whether a gateway issued the poison's id: amid decoding."""
+    """Raise, during decoding, for the poisoned id; no other id was issued by a gateway."""
     if job_id == os.environ["POISON"]:
         raise RuntimeError("planted")
     return False

@@ -1,4 +1,4 @@
-"""Actions as the enricher would publish them, and what the action-trigger makes of them."""
+"""Actions as the enricher publishes them, with the jobs that belong to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASKED_AT = datetime(2025, 11, 28, 10, 0, 1, tzinfo=UTC)
 def order_action(
     order_id: str | None = None, action: ActionName = ActionName.CONFIRM_ORDER, **deviations: Any
 ) -> OrderAction:
-    """Give an action of a new job; its order is valid and linked to a contact."""
+    """Return an action of a new job; its order is valid and linked to a contact."""
     job_id = unique("job")
     order = read(Order, parse(json.dumps(order_body(order_id, **deviations)).encode()))
     live = LiveOrder(
@@ -63,7 +63,7 @@ def action_record(action: OrderAction) -> Outgoing:
 
 
 def job_document(action: OrderAction) -> Document:
-    """Give the ledger's entry that the order-writer would have made."""
+    """Return the job document that the order-writer would have inserted."""
     request = ActionRequest(action=action.action)
     entry = LedgerEntry(
         job_id=action.job_id,
@@ -74,7 +74,7 @@ def job_document(action: OrderAction) -> Document:
         version=1,
         action=request,
     )
-    now = datetime.now(UTC)  # the real one expires from the collection
+    now = datetime.now(UTC)  # by ASKED_AT the TTL index would remove it
     return entry_document(entry) | {"expireAt": now.replace(year=now.year + 1)}
 
 

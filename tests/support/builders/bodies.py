@@ -1,4 +1,4 @@
-"""Valid bodies, so that a test names only what is different about its own."""
+"""Valid bodies of orders and reference data; a test names only its deviations."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -9,7 +9,7 @@ from uuid import uuid4
 Json = dict[str, Any]
 
 ABSENT = object()
-"""As a deviation: the field is left out."""
+"""As a deviation: removes the field."""
 
 _RUN = uuid4().hex[:8]
 _NUMBERS = count(1)
@@ -25,16 +25,16 @@ _KEYS = {
 
 
 def unique(kind: str) -> str:
-    """Give an id that no other call gives, in this run or another on the same stack."""
+    """Return an id that no other call returns, in this or another run on the same stack."""
     return f"{kind}-{_RUN}-{next(_NUMBERS)}"
 
 
 def order_body(
     order_id: str | None = None, *, lines: Sequence[Json] | None = None, **deviations: Any
 ) -> Json:
-    """Give a new order of a contact nobody knows; its total is that of its lines.
+    """Return a new order of a contact that doesn't exist; its total is the sum of *lines*.
 
-    Lines that are wrong on purpose go in as `lineItems`, where nothing is added up.
+    Pass lines that are invalid on purpose as the deviation `lineItems`, which isn't summed up.
     """
     items = [line()] if lines is None else list(lines)
     body = {
@@ -67,7 +67,7 @@ def contact_body(contact_id: str | None = None, **deviations: Any) -> Json:
 
 
 def matching(contact: Json, by: str = "ContactId") -> Json:
-    """Give the `contact` of an order that belongs to this contact."""
+    """Return the `contact` of an order that belongs to this contact."""
     return {"matchKey": contact[_KEYS[by]], "matchKeyType": by}
 
 
@@ -86,7 +86,7 @@ def _deviating(body: Json, deviations: Json) -> Json:
 
 
 def _total(items: Sequence[Json]) -> float:
-    """Purchases less returns, added as decimals; the float is only how JSON writes it."""
+    """Return purchases minus returns, summed as decimals; the float is for JSON only."""
     return float(sum((_worth(item) for item in items), Decimal(0)))
 
 

@@ -1,4 +1,4 @@
-"""The table of every call in every state of an order, with what the contract answers."""
+"""Every API call in every state of an order, with the response that the contract promises."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ CHANGING_CALLS = ("replace", "delete", "change-status", "change-delivery")
 
 @dataclass(frozen=True, slots=True)
 class CallCase:
-    """A call to an order in a state, and what comes of it."""
+    """A call to an order in one state, and its expected result."""
 
     call: str
     state: str
     status: int
     code: str | None = None
-    """Of the problem that is answered, or of the row of a bulk request."""
+    """The code of the problem, or of the error in a row of a bulk request."""
     end: str | None = None
-    """What the job ends in: Completed, or the code of its failure."""
+    """The job's result: Completed, or the code of its failure."""
     if_match: str | None = None
     shows: Any = None
-    """What the answer says of the order, where the call is a reading one."""
+    """What the response of a reading call shows of the order."""
 
     def __str__(self) -> str:
         name = f"{self.call}-{self.state}"
@@ -33,7 +33,7 @@ class CallCase:
 
     @property
     def exists(self) -> bool:
-        """Whether there is an order afterwards."""
+        """Whether the order exists afterwards."""
         if self.end != "Completed":
             return self.state in ALIVE
         return self.call != "delete"
@@ -58,7 +58,7 @@ def _registrations(state: str, *, alive: bool) -> Iterator[CallCase]:
 
 
 def _changes(state: str, *, alive: bool) -> Iterator[CallCase]:
-    """A change doesn't ask whether the order exists: its job tells."""
+    """Changes are accepted without a check that the order exists; the job fails instead."""
     for call in CHANGING_CALLS:
         yield CallCase(call, state, 202, end="Completed" if alive else NOT_FOUND)
     yield CallCase("replace-another", state, 400, code="ValidationFailed")

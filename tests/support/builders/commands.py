@@ -1,4 +1,4 @@
-"""Commands as records of `orders.commands`, and as what `decide` is asked."""
+"""Commands, and records of `orders.commands` that carry them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def trigger_action(tag: str, order_id: str = ORDER_ID) -> TriggerOrderAction:
 
 
 def command_record(command: Command, job_id: str | None = None, **place: Any) -> Record:
-    """Return a command as its publisher would write it; without a job id, as kcat would."""
+    """Return the record of a command; without a job id it has no `ce_id`, as from kcat."""
     return raw_record(command.to_json(), command.order_id, type_of(type(command)), job_id, **place)
 
 
@@ -80,7 +80,7 @@ def raw_record(
     offset: int | None = None,
     at: datetime = AT,
 ) -> Record:
-    """Return a record of any content, on the partition of its key."""
+    """Return a record of any content, by default on the partition of its key."""
     key_bytes = key.encode() if isinstance(key, str) else key
     envelope = Envelope(job_id or "", "/test", kind, at, "")
     envelope_headers = tuple(pair for pair in envelope.headers() if pair[0] != "ce_id" or job_id)

@@ -1,4 +1,4 @@
-"""A made-up day of a shop, shaped like a real one, and what the system must report of it."""
+"""A generated day of a shop, shaped like the real one, with the figures that it must end in."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GeneratedDay:
-    """What is loaded and submitted; `expected` holds before the late contacts, and says after."""
+    """Input files of a day; `expected` has the figures before and after the late contacts."""
 
     orders: list[Json]
     contacts: list[Json]
@@ -59,7 +59,7 @@ def generate_day(seed: int, invoices: int = 143) -> GeneratedDay:
 
 
 def write_files(day: GeneratedDay, folder: Path) -> None:
-    """Write the day as the files that `orders reference load` and `orders submit` read."""
+    """Write the files that `orders reference load` and `orders submit` read."""
     write_lines(folder / "orders.ndjson", day.orders)
     write_lines(folder / "contacts.ndjson", day.contacts)
     write_lines(folder / "contacts-late.ndjson", day.late_contacts)
@@ -102,7 +102,7 @@ def line_row(kind: str, article: Article, quantity: int) -> Json:
 
 
 def pounds(pence: int) -> float:
-    """Give the number that JSON shows with the exact pence; nothing is computed with it."""
+    """Return a number that JSON shows with the exact pence; don't compute with it."""
     return pence / 100
 
 
@@ -116,7 +116,7 @@ def contact_row(customer: Customer) -> Json:
 
 
 def expected_figures(invoices: Sequence[Invoice]) -> Json:
-    """Count what must be reported, from what was decided and not from the orders as written."""
+    """Count the expected figures from the plan, not from the orders that were made of it."""
     known = Counter(invoice.customer.known for invoice in invoices)
     missing = known["late"] + known["never"]
     return {

@@ -1,4 +1,4 @@
-"""Generated input: orders of every shape the contract allows, the same ones in every run."""
+"""Hypothesis strategies for orders of every shape that the contract allows; derandomized."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ settings.register_profile(
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-"""The time at which generated orders are judged."""
+"""The time at which generated orders are validated."""
 
 _LARGEST = 10**15 - 1
 _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
@@ -51,7 +51,7 @@ def times() -> st.SearchStrategy[str]:
 
 
 def free_objects() -> st.SearchStrategy[Json]:
-    """Any object of up to five levels; its numbers of up to 15 digits, however large."""
+    """Any object of up to five levels; its numbers have up to 15 digits and any magnitude."""
     large = st.builds(
         lambda digits, power: float(f"{digits}e{power}"),
         st.integers(-_LARGEST, _LARGEST),
@@ -65,7 +65,7 @@ def free_objects() -> st.SearchStrategy[Json]:
 
 
 def order_bodies() -> st.SearchStrategy[Json]:
-    """Bodies that are valid."""
+    """Valid bodies."""
     return _fields(
         {
             "orderId": order_ids(),

@@ -1,4 +1,4 @@
-"""Every kind of record that a publisher may send, by the words of the document's table."""
+"""Each kind of record in the tables of docs/publishing-directly.md, by the text of its row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STRUCTURED = "application/cloudevents+json"
 
 @dataclass(frozen=True, slots=True)
 class RecordCase:
-    """A record, what comes before it, and how its job is found: by `job_id`, else by its order."""
+    """A record and the records published before it; `ce_id` is None if it names no single job."""
 
     record: RawRecord
     before: tuple[RawRecord, ...] = ()
@@ -39,7 +39,7 @@ def header_pairs(record: RawRecord) -> Headers:
 def with_headers(
     record: RawRecord, *more: tuple[str, str | bytes | None], without: str = ""
 ) -> RawRecord:
-    """Return *record* with more headers, some of them again, and without those named."""
+    """Return *record* with more headers, also repeated ones, and without those named."""
     kept = [pair for pair in header_pairs(record) if pair[0] not in without.split()]
     return replace(record, headers=kept + list(more))
 
@@ -49,13 +49,13 @@ def valid_record(**deviations: Any) -> RawRecord:
 
 
 def case_with_value(change: Callable[[bytes], bytes | None]) -> RecordCase:
-    """Return a good command whose value went through *change*."""
+    """Return a valid command whose value is changed by *change*."""
     record = valid_record()
     return RecordCase(replace(record, value=change(record.value or b"")))
 
 
 def case_with_headers(*more: tuple[str, str | bytes | None], without: str = "") -> RecordCase:
-    """Return a good command with headers replaced, or added."""
+    """Return a valid command with headers replaced or added."""
     return RecordCase(with_headers(valid_record(), *more, without=without))
 
 
@@ -82,7 +82,7 @@ def delete_of(body: Json, **headers: str) -> RawRecord:
 
 
 def home_partition(record: RawRecord) -> int:
-    """Return the partition that a record's key names."""
+    """Return the partition of a record's key."""
     return partition_of(str(record.key).encode(), COMMANDS.partitions)
 
 
@@ -92,7 +92,7 @@ def misrouted() -> RecordCase:
 
 
 def after_another_order(first: RawRecord, record: RawRecord) -> RecordCase:
-    """Return *record* right behind one of another order, which has to be on its partition."""
+    """Return *record* preceded by a command of another order on the same partition."""
     return RecordCase(record, before=(replace(first, partition=home_partition(record)),))
 
 
@@ -121,7 +121,7 @@ def too_large_order() -> RecordCase:
 
 
 def structured_mode() -> RecordCase:
-    """Return an order wrapped in its event, as structured mode has it."""
+    """Return an order wrapped in a CloudEvent, as in structured mode."""
     body = order_body()
     event = {"specversion": "1.0", "type": "RegisterOrder.v1", "id": "1", "data": body}
     raw = replace(register_record(body), value=json.dumps(event).encode())

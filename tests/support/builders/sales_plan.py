@@ -1,4 +1,4 @@
-"""What a made-up shop sells in a day, decided by a seed before anything is written as an order."""
+"""The sales of a generated day: invoices, customers and articles, derived from a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """Everything that is decided about an order before it is written as one."""
+    """All data of an order, before it is written as JSON."""
 
     number: str
     at: datetime
@@ -71,7 +71,7 @@ def customers(rng: Random, seed: int, invoices: int) -> tuple[list[Customer], li
 
 
 def scaled(invoices: int, of_143: int) -> int:
-    """Scale a count of the real day to this one, leaving one at least."""
+    """Scale a count of the real day, which has 143 invoices; return at least 1."""
     return max(1, round(invoices * of_143 / 143))
 
 
@@ -102,7 +102,7 @@ def plan_invoices(
 def plan_sales(
     rng: Random, seed: int, known: Sequence[Customer], late: Sequence[Customer], invoices: int
 ) -> list[Sale]:
-    """Say who buys how much, in the order of the day; every late contact buys at least once."""
+    """Return the day's sales in order of time; every late contact buys at least once."""
     guests = [Customer(f"guest-{n}-{seed}", "never") for n in range(scaled(invoices, 16))]
     latecomers = [late[n % len(late)] for n in range(scaled(invoices, 7))]
     cancelled = [
@@ -122,7 +122,7 @@ def large_sizes(rng: Random, count: int) -> list[int]:
 
 
 def usual_size(rng: Random) -> int:
-    """Half the invoices have eight lines or fewer, a few have dozens."""
+    """Return a number of lines: half of them are eight or fewer, a few are dozens."""
     return min(USUAL, 1 + int(rng.lognormvariate(1.8, 1.3)))
 
 
@@ -137,7 +137,7 @@ def store_names(rng: Random, invoices: int) -> list[str]:
 def basket(
     rng: Random, articles: Sequence[Article], size: int, *, charged: bool
 ) -> tuple[tuple[Article, int], ...]:
-    """Fill lines; a charge is booked twice where there is room, and is one missing article."""
+    """Return an invoice's lines; a charge has up to two lines, and counts as one missing article."""
     charge = Article(rng.choice(SERVICE_CODES), rng.randrange(100, 5000), None)
     charges = [(charge, 1)] * (min(size, 2) if charged else 0)
     goods = rng.choices(articles, k=size - len(charges))

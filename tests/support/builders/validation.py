@@ -1,4 +1,4 @@
-"""What the door says of a body: the errors as `(pointer, code)`, or none."""
+"""Validation of bodies as the gateway does it, with the errors as `(pointer, code)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Errors = list[tuple[str, str]]
 
 
 def parsed(body: Any) -> Any:
-    """Return *body* as it arrives: parsed from bytes."""
+    """Return *body* serialized and parsed again, as the gateway gets it."""
     return parse(json.dumps(body, ensure_ascii=False).encode())
 
 
@@ -25,7 +25,7 @@ def valid_order(**deviations: Any) -> Order:
 
 
 def validation_errors(body: Any, model: type[Message] = Order) -> Errors:
-    """Return what is wrong with a body, in the order it is told."""
+    """Return the errors of a body, in the order in which they are reported."""
     try:
         read(model, body if isinstance(body, Mapping) else parsed(body), strict=True, now=NOW)
     except Invalid as refused:
@@ -34,17 +34,17 @@ def validation_errors(body: Any, model: type[Message] = Order) -> Errors:
 
 
 def order_errors(**deviations: Any) -> Errors:
-    """Return what is wrong with an order that is valid but for *deviations*."""
+    """Return the errors of an order that is valid except for *deviations*."""
     return validation_errors(parsed(order_body(**deviations)))
 
 
 def order_with_literal(field: str, text: str) -> Any:
-    """Return an order in which *field* has the JSON *text*, exactly as it is spelt."""
+    """Return a parsed order in which *field* was given as the JSON literal *text*."""
     return parse(json.dumps(order_body() | {field: "?"}).replace('"?"', text).encode())
 
 
 def syntax_error(raw: bytes) -> str | None:
-    """Return the sentence that tells why *raw* is refused before any model sees it."""
+    """Return the message for *raw* if it isn't acceptable JSON; None if it is."""
     try:
         parse(raw)
     except Invalid as refused:

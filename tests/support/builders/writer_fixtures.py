@@ -1,4 +1,4 @@
-"""What the order-writer stores and announces, for tests of those who come after it."""
+"""Documents and events as the order-writer makes them, for tests of the services downstream."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class WrittenCommand:
-    """One command's traces: the order's document, its job's, and its event."""
+    """The result of one command: the order's document, the job's, and the event."""
 
     job_id: str
     order: Json
@@ -43,7 +43,7 @@ class WrittenCommand:
 
 @dataclass
 class WriterFixture:
-    """Plays the order-writer for one order; each call is one command that was applied."""
+    """Stands in for the order-writer for one order; each call applies one command."""
 
     order_id: str
     at: datetime = AT
@@ -54,7 +54,7 @@ class WriterFixture:
         return self._write_order(Operation.REGISTER, body, action)
 
     def event_again(self, written: WrittenCommand) -> Outgoing:
-        """Return its event as it is announced once more: with the order as it is now."""
+        """Return the event as it is announced again: with the order's present state."""
         assert self._state is not None
         return _event(entry_of(written.job), self._state)
 
@@ -62,7 +62,7 @@ class WriterFixture:
         return self._write_order(Operation.REPLACE, body, action)
 
     def change_status(self, action: Json | None = None) -> WrittenCommand:
-        """Change the status, which leaves the contact alone."""
+        """Apply a status change; the contact stays."""
         assert isinstance(self._state, LiveOrder)
         self.version += 1
         state = replace(self._state, version=self.version, job_id=unique("job"))
@@ -112,7 +112,7 @@ class WriterFixture:
             contact_since_at=same.contact_since_at if same else self.at,
             job_id=job_id,
             registered_by=old.registered_by if isinstance(old, LiveOrder) else job_id,
-            # Each life of an orderId begins at a time of its own.
+            # Each registration of an orderId has a time of its own.
             registered_at=old.registered_at
             if isinstance(old, LiveOrder)
             else self.at.replace(microsecond=self.version * 1000),
@@ -172,7 +172,7 @@ def _event(entry: LedgerEntry, state: LiveOrder | Tombstone) -> Outgoing:
 
 
 def read_back(outgoing: Outgoing, *, partition: int = 0, at: datetime = AT) -> Record:
-    """Return a record as it is read back, at the next offset."""
+    """Return *outgoing* as a consumed record, at the next offset."""
     return Record(
         outgoing.topic,
         partition,
@@ -185,5 +185,5 @@ def read_back(outgoing: Outgoing, *, partition: int = 0, at: datetime = AT) -> R
 
 
 def reference_record(topic: str, key: str, value: bytes | None, **place: Any) -> Record:
-    """Return a record of a reference topic; without a value it deletes."""
+    """Return a record of a reference topic; without a value it is a tombstone."""
     return read_back(Outgoing(topic, key.encode(), value), **place)

@@ -1,7 +1,8 @@
 """
-A cluster under test, and what may be done to its processes.
+The cluster under test: kill, start and restore its processes.
 
-The first of each service has Kafka and MongoDB behind detours, so that its network can fail.
+The first instance of each service reaches Kafka and MongoDB through TCP proxies, so that its
+network can fail.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ KAFKA: Final = "Kafka"
 MONGODB: Final = "MongoDB"
 BROKERS: Final = ("broker-1", "broker-2", "broker-3")
 MONGODS: Final = ("mongod-1", "mongod-2", "mongod-3")
-SECONDS: Final = 240.0  # for what takes seconds on a machine that does nothing else
+SECONDS: Final = 240.0  # for what takes some on an idle machine
 
 
 @dataclass
@@ -38,11 +39,11 @@ class FaultCluster:
     profile: LoadProfile
     rng: Random
     disk: Path | None = None
-    """A small file system of its own under `broker-3`; None where mounting isn't permitted."""
+    """The small file system of `broker-3`; None if mounting isn't permitted."""
     journal: Journal = field(default_factory=Journal)
     proxies: dict[tuple[str, str], TcpProxy] = field(default_factory=dict)
     unexpected_exits: list[str] = field(default_factory=list)
-    """Parts that ended although nobody killed them, each with what was broken then."""
+    """Processes that ended without being killed, each with the fault at that time."""
 
     def one_of(self, service: str) -> str:
         return f"{service}-{self.rng.choice((1, 2))}"
@@ -51,11 +52,11 @@ class FaultCluster:
         self._each(names, lambda name: self.stack.kill(name, signal))
 
     def start(self, *names: str) -> None:
-        """Start them side by side: of several brokers none is ready alone."""
+        """Start them in parallel: several brokers only get ready together."""
         self._each(names, lambda name: self.stack.start(name, wait=True, **self._settings(name)))
 
     def wait_until_restored(self, broken: str) -> None:
-        """Wait until all is as it was; what ended by itself is noted, and started."""
+        """Wait until all processes are ready; start, and record, those that ended unexpectedly."""
         if gone := [part["name"] for part in self.parts() if part["pid"] is None]:
             self.unexpected_exits += [f"{name}: {broken}" for name in gone]
             self.start(*gone)
@@ -66,7 +67,7 @@ class FaultCluster:
         return [*seen["services"], *seen["parts"]]
 
     def wait(self, seconds: float) -> None:
-        """Let a fault last."""
+        """Sleep, while a fault lasts or between two."""
         threading.Event().wait(seconds)
 
     def _is_whole(self) -> bool:
@@ -92,7 +93,7 @@ class FaultCluster:
 
 @contextmanager
 def through_proxies(cluster: FaultCluster) -> Iterator[FaultCluster]:
-    """Lead the first of each service over detours; they are killed before these end."""
+    """Restart the first instance of each service behind proxies; kill it before they close."""
     first = tuple(f"{service}-1" for service in SERVICES)
     with ExitStack() as proxies:
         for service in SERVICES:
@@ -106,7 +107,7 @@ def through_proxies(cluster: FaultCluster) -> Iterator[FaultCluster]:
 
 
 def all_replicas_in_sync(kafka: str) -> bool:
-    """Tell whether every partition has all its replicas."""
+    """Return whether all replicas of every partition are in sync."""
     seen = AdminClient({"bootstrap.servers": kafka, "log_level": 0}).list_topics(timeout=30)
     partitions = (it for topic in RECORDED_TOPICS for it in seen.topics[topic].partitions.values())
     return all(len(it.isrs) == len(it.replicas) for it in partitions)

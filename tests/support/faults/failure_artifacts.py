@@ -1,4 +1,4 @@
-"""What a failed run leaves for whoever has to find out why: its history as files, and all logs."""
+"""Artifacts of a failed run: its history as NDJSON files, and all logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.history.database_dump import differing_lines
 
 @contextmanager
 def keep_failure_artifacts(folder: Path, cluster: FaultCluster) -> Iterator[None]:
-    """Write all there is to *folder* if the body fails."""
+    """Write everything known to *folder* if the body fails."""
     try:
         yield
     except BaseException as error:
@@ -40,7 +40,7 @@ def _keep(folder: Path, cluster: FaultCluster) -> None:
         ("faults", journal.faults),
     ):
         write_ndjson(folder / f"{name}.ndjson", (asdict(it) for it in found))
-    with suppress(Exception):  # Kafka or MongoDB may be what is broken: the rest is kept anyway
+    with suppress(Exception):  # Kafka or MongoDB may be down; the rest is kept anyway
         _keep_stored(folder, cluster)
 
 
@@ -59,7 +59,7 @@ def write_ndjson(path: Path, items: Iterable[Any]) -> None:
 
 
 def save_differences(before: str, after: str, folder: Path) -> Sequence[str]:
-    """Return the lines that only one of two dumps has; both dumps are kept if there are any."""
+    """Return the lines that only one of two dumps has; write them to *folder* if there are any."""
     if found := differing_lines(before, after):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "differences.txt").write_text("\n".join(found))

@@ -1,4 +1,4 @@
-"""A fault as a value: its name, how it begins and ends, and when one waits for recovery."""
+"""A fault as a value: name, injection, duration, and when recovery is expected."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from support.faults.cluster import FaultCluster
 
 
 class NotInjected(Exception):
-    """The machine doesn't permit this fault; the message says why."""
+    """The machine doesn't permit this fault; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     name: str
     inject: Callable[[FaultCluster], AbstractContextManager[None]]
-    """Breaks when it is entered, mends when it is left; may raise NotInjected before it breaks."""
+    """Injects on entry, ends the fault on exit; may raise NotInjected on entry."""
     seconds: float = 0.0
-    """How long it lasts."""
+    """Duration."""
     recovers_during: bool = False
-    """Whether the system recovers while it lasts: of several, one was killed. Else from its end."""
+    """Whether the system must recover while the fault lasts, because other instances are left."""
     recovery: float = 300.0
-    """Seconds until all is well again, at most."""
+    """Seconds in which the system must recover."""
     once: bool = False
-    """Whether once in a run is enough: what it leaves is read and compared whole at the end."""
+    """Whether it is injected once per run, because it leaves a lot of data to check at the end."""

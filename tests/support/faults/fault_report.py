@@ -1,4 +1,4 @@
-"""What a run of faults showed: each fault with what it took, and each promise with its breaches."""
+"""The report of a nemesis run: recovery time by fault, and violations by promise."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PROMISES: Final[Mapping[str, frozenset[str]]] = {
     "webhooks lost": frozenset({"every_due_action_was_delivered"}),
     "webhooks twice, unexplained": frozenset({"an_action_comes_twice_only_after_a_fault"}),
 }
-"""The laws that a promise stands for; all the others are counted together."""
+"""The laws behind each promise; violations of all other laws are counted together."""
 OTHERS: Final = "other laws broken"
 
 
 def fault_lines(results: Sequence[FaultResult], not_injected: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines about the faults: how often, and seconds to recover."""
+    """Yield the table of faults: how often each was injected, and seconds to recover."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for it in results:
         times[it.name].append(it.recovery_seconds)
@@ -52,7 +52,7 @@ def fault_lines(results: Sequence[FaultResult], not_injected: Mapping[str, str])
 
 
 def promise_lines(evidence: Evidence, violations: Sequence[Violation]) -> Iterator[str]:
-    """Give the lines about what was promised."""
+    """Yield the amount of load, and the number of violations of each promise."""
     yield from (f"{name:<44}{count:>6}" for name, count in load_counts(evidence).items())
     broken = Counter(_promise(it.law) for it in violations)
     yield from (f"{name:<44}{broken[name]:>6}" for name in (*PROMISES, OTHERS))

@@ -1,4 +1,4 @@
-"""Everything that is broken on purpose, by name."""
+"""All faults that the nemesis injects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.faults.publisher_faults import PUBLISHER_FAULTS
 
 @contextmanager
 def nothing(_: FaultCluster) -> Iterator[None]:
-    """What recovery takes where there is nothing to recover from."""
+    """Inject nothing: the baseline for the recovery times."""
     yield
 
 

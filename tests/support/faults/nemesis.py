@@ -1,7 +1,7 @@
 """
-Breaks one thing after the other, in an order that chance picks by a seed, and sees all recover.
+Injects one fault after the other, in random order by seed, and waits for recovery after each.
 
-The whole matrix is gone through before a fault comes again.
+No fault is repeated before all others had their turn.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from support.load.recovery_probe import RecoveryProbe
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """A fault that was injected; `after` is when, in seconds since the first."""
+    """A fault that was injected, `started_after` seconds into the run."""
 
     name: str
     started_after: float
     recovery_seconds: float
-    """Seconds from its end, or from its beginning where it is outlived, until all was well."""
+    """Seconds until recovery, from the fault's end, or its start if it `recovers_during_fault`."""
 
 
 @dataclass
@@ -31,14 +31,14 @@ class Nemesis:
     cluster: FaultCluster
     probe: RecoveryProbe
     interval: float
-    """Seconds between the beginnings of two faults, at least."""
+    """Minimum seconds between the starts of two faults."""
     results: list[FaultResult] = field(default_factory=list)
     not_injected: dict[str, str] = field(default_factory=dict)
-    """Faults that could not be injected, and why."""
+    """Faults that weren't injected, with the reason."""
     started: float = field(default_factory=time.monotonic)
 
     def run(self, matrix: Sequence[Fault], seconds: float) -> None:
-        """Break things for *seconds*; what is broken then is still seen to recover."""
+        """Inject faults for *seconds*; wait for recovery from the last one too."""
         self.not_injected = {fault.name: "no time was left" for fault in matrix}
         for fault in fault_order(matrix, self.cluster.rng):
             started = time.monotonic()
@@ -77,7 +77,7 @@ class Nemesis:
 
 
 def fault_order(matrix: Sequence[Fault], rng: Random) -> Iterator[Fault]:
-    """Give all faults in an order of chance, and then all that may repeat in another."""
+    """Yield all faults in random order, then those that may repeat in another order, and so on."""
     left = list(matrix)
     while left:
         yield from rng.sample(left, len(left))

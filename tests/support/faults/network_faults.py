@@ -15,13 +15,13 @@ from support.faults.tcp_proxy import TcpProxy
 from support.stack.wait import until
 
 DISK = "broker-3"
-DISK_SIZE = "4g"  # of memory, as far as it is used
+DISK_SIZE = "4g"  # tmpfs: takes memory only for what is used
 LONGER_THAN_SESSION = 15.0
 LATENCY = 0.2
 
 
 def proxy_of_random_service(cluster: FaultCluster, backend: str) -> TcpProxy:
-    """Return the way to a backend of a service that chance picks."""
+    """Return the proxy between a random service and *backend*."""
     return cluster.proxies[cluster.rng.choice(SERVICES), backend]
 
 
@@ -49,7 +49,7 @@ def black_hole(cluster: FaultCluster, backend: str) -> Iterator[None]:
 
 @contextmanager
 def full_disk(cluster: FaultCluster) -> Iterator[None]:
-    """The broker ends as soon as it can't write; it is started again when there is room."""
+    """Fill a broker's disk, so that it ends; start it again when there is space."""
     if cluster.disk is None:
         raise NotInjected("mounting a file system isn't permitted here")
     _resize(cluster.disk, str(_used(cluster.disk)))
@@ -61,7 +61,7 @@ def full_disk(cluster: FaultCluster) -> Iterator[None]:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path | None]:
-    """Mount a file system of its own on a folder; None where that isn't permitted."""
+    """Mount a tmpfs on a folder; yield None if that isn't permitted."""
     folder.mkdir(parents=True)
     how = ("mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", str(folder))
     if subprocess.run(how, capture_output=True, check=False).returncode:
@@ -74,7 +74,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 
 
 def _used(folder: Path) -> int:
-    """Return the bytes in use, in whole blocks."""
+    """Return the bytes in use, rounded up to whole blocks."""
     seen = os.statvfs(folder)
     return (seen.f_blocks - seen.f_bfree) * seen.f_frsize
 

@@ -1,4 +1,4 @@
-"""All consumer groups reset to offset 0: what was handled is handled again."""
+"""A reset of all consumer groups to offset 0: all records are handled again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONSUMERS: Final = tuple(f"{service}-{number}" for service in SERVICES[1:] for n
 
 @contextmanager
 def all_groups_reset(cluster: FaultCluster) -> Iterator[None]:
-    """Stop all consumers, and set their groups to the beginning; start them in the end."""
+    """Stop all consumers and reset their groups to offset 0 on entry; start them on exit."""
     cluster.kill(*CONSUMERS, signal="TERM")
     reset_to_beginning(cluster.stack, CONSUMED_TOPICS)
     yield

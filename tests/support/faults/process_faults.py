@@ -1,4 +1,4 @@
-"""Faults of processes: services, brokers and mongods that are killed, asked to stop, or sleep."""
+"""Faults of processes: services, brokers and mongods get SIGKILL, SIGTERM or SIGSTOP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.faults.fault import Fault
 from support.faults.publisher_faults import publish_backlog
 from support.history.log_record import COMMANDS_TOPIC
 
-SESSION_TIMEOUT = 10.0  # seconds after which a consumer that is silent is taken for dead
+SESSION_TIMEOUT = 10.0  # session.timeout.ms of the consumers, in seconds
 MINUTE = 60.0
 
 
@@ -35,7 +35,7 @@ def stopped_one(cluster: FaultCluster, service: str, signal: str) -> Iterator[No
 
 @contextmanager
 def paused_one(cluster: FaultCluster, service: str) -> Iterator[None]:
-    """It believes that nothing happened when it wakes, and others have its partitions."""
+    """Suspend a process for longer than its session: when it resumes, it has lost its partitions."""
     name = cluster.one_of(service)
     publish_backlog(cluster)
     cluster.kill(name, signal="STOP")
@@ -70,8 +70,8 @@ def stopped_brokers(cluster: FaultCluster) -> Iterator[None]:
 
 @contextmanager
 def primary_step_down(cluster: FaultCluster) -> Iterator[None]:
-    """The primary steps down, and isn't elected again meanwhile."""
-    # It may close all connections, this one too.
+    """Make the primary step down for ten seconds."""
+    # Stepping down may close this connection too.
     with MongoClient[Json](cluster.stack.mongo) as client, suppress(AutoReconnect):
         client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
     yield

@@ -1,4 +1,4 @@
-"""Faults that publishers and operators make: repeats, wrong clocks, poison, sizes, replays."""
+"""Faults of publishers and operators: repeats, skewed clocks, poison, large records, resets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGE_LINES = 100  # of about 5 KB each
 
 
 def publish_backlog(cluster: FaultCluster) -> None:
-    """Publish more at once than is settled in a moment."""
+    """Publish a batch of random commands that takes a while to process."""
     generator = CommandGenerator(
         Random(cluster.rng.random()), cluster.profile.order_ids, cluster.profile.contacts
     )
@@ -36,7 +36,7 @@ def publish_backlog(cluster: FaultCluster) -> None:
 
 @contextmanager
 def same_file_twice(cluster: FaultCluster) -> Iterator[None]:
-    """Two systems publish the same orders under the same ids, at once."""
+    """Two publishers send the same orders under the same ids at the same time."""
     file = [
         register_record(order_body(contact=cluster.profile.contacts[0])) for _ in range(FILE_SIZE)
     ]
@@ -48,7 +48,7 @@ def same_file_twice(cluster: FaultCluster) -> Iterator[None]:
 
 @contextmanager
 def skewed_clocks(cluster: FaultCluster) -> Iterator[None]:
-    """Publishers whose clock is an hour late, or early."""
+    """Publishers whose clocks are an hour slow, or fast."""
     for hours in (-1, 1):
         at = datetime.now(UTC) + timedelta(hours=hours)
         claimed_time = at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -64,7 +64,7 @@ def skewed_clocks(cluster: FaultCluster) -> Iterator[None]:
 
 @contextmanager
 def poisoned_records(cluster: FaultCluster) -> Iterator[None]:
-    """Among good commands, again and again one that is none."""
+    """Publish valid commands with an invalid record in every ten."""
     publish_recorded(
         cluster,
         (_poisoned_or_good(n, register_record(order_body())) for n in range(POISONED_RECORDS)),
@@ -99,7 +99,7 @@ def _long_line() -> Json:
 def publish_recorded(
     cluster: FaultCluster, records: Iterable[RawRecord], at: datetime | None = None
 ) -> None:
-    """Publish, and wait for what Kafka says to it."""
+    """Publish, recorded in the journal, and wait for the acknowledgements."""
     publisher = ExternalPublisher(cluster.stack.kafka, cluster.journal)
     for record in records:
         publisher.send(record, at=at)
@@ -111,6 +111,6 @@ PUBLISHER_FAULTS = (
     Fault("publishers an hour off", skewed_clocks),
     Fault("poison in each batch", poisoned_records),
     Fault("1,000 commands of 500 KB", large_commands, once=True),
-    # Everything that was ever said is read again, so it takes the longer the longer a run is.
+    # All topics are read again, so recovery takes longer the later in a run it comes.
     Fault("all groups reset to offset 0", all_groups_reset, recovery=900),
 )

@@ -1,18 +1,17 @@
 """
 A TCP proxy between a service and Kafka or MongoDB: latency, resets and black holes.
 
-    with Detour(stack.kafka) as kafka:
+    with TcpProxy(stack.kafka) as kafka:
         stack.kill("order-writer-1")
-        stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.instead_of(stack.kafka))
-        kafka.block()        # nothing passes, and nobody is told
-        kafka.unblock()        # what was held back passes
-        kafka.delay = 0.2   # seconds for each piece, in both directions
-        kafka.reset_connections()       # every connection breaks; new ones may be made
+        stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.rewritten(stack.kafka))
+        kafka.block()              # black hole: bytes are held back, connections stay open
+        kafka.unblock()            # what was held back passes
+        kafka.delay = 0.2          # seconds for each chunk, in both directions
+        kafka.reset_connections()  # RST on every connection; new ones are possible
 
-Kafka's brokers and MongoDB's members tell their clients where all the others are; on the way to
-the client the detour replaces these addresses by its own, which have the same length, so that no
-client finds the straight way. While it lasts the service goes on to use it: start the service
-again without it before it ends.
+Kafka and MongoDB send their clients the addresses of all brokers or members. The proxy replaces
+these addresses by its own, which have the same length, so that clients never connect directly.
+Restart the service without the proxy before the proxy is closed.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from typing import Final, Self
 
 ADDRESS: Final = re.compile(r"127\.0\.0\.1:(\d{5})")
 CHUNK_SIZE: Final = 64 * 1024
-PARTIAL_ADDRESS_WAIT: Final = 0.05  # seconds in which the rest of a name must come, if it was one
-LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # linger: closing breaks the connection
+PARTIAL_ADDRESS_WAIT: Final = 0.05  # seconds to wait for the rest of a possible address
+LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
 class TcpProxy:
-    """A port of its own for each address in the texts it is given."""
+    """Listens on one port for each address in *where*."""
 
     def __init__(self, *where: str) -> None:
         self.delay = 0.0
@@ -68,7 +67,7 @@ class TcpProxy:
         self.reset_connections()
 
     def rewritten(self, text: str) -> str:
-        """Return bootstrap servers or a URI with the detour's addresses."""
+        """Return bootstrap servers or a MongoDB URI with the proxy's addresses."""
         return ADDRESS.sub(lambda found: f"127.0.0.1:{self._ports[int(found[1])]}", text)
 
     def block(self) -> None:
@@ -98,7 +97,7 @@ class TcpProxy:
         self._open.add(client)
         try:
             server = socket.create_connection(("127.0.0.1", port), timeout=10)
-        except OSError:  # nobody there: the client is to see that
+        except OSError:  # the server is down: the client must see that too
             self._break(client)
             return
         server.settimeout(None)
@@ -124,7 +123,7 @@ class TcpProxy:
 
 
 def address_replacements(ports: Mapping[int, int]) -> dict[bytes, bytes]:
-    """Return what stands for each address on the wire, as Kafka writes it and as MongoDB does."""
+    """Return the replacement of each address in the encodings of Kafka and of MongoDB."""
     return {
         write(port): write(other)
         for port, other in ports.items()
@@ -141,7 +140,7 @@ def _as_mongodb_writes(port: int) -> bytes:
 
 
 def replace_addresses(data: bytes, replaced: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Return *data* with all names replaced, and its end apart where a name may have begun."""
+    """Return *data* with addresses replaced, and apart its end if an address may begin there."""
     for name, other in replaced.items():
         data = data.replace(name, other)
     longest = min(len(data), max(map(len, replaced), default=1) - 1)

@@ -1,4 +1,4 @@
-"""A dispatcher on a real MongoDB, which sends to an HTTP server that a test controls."""
+"""The action-trigger's dispatcher on a real MongoDB, with a real endpoint that can misbehave."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def now() -> datetime:
 
 
 def gauge(name: str, endpoint: str) -> float | None:
-    """Return the value of an endpoint's metric."""
+    """Return the value of an endpoint's gauge of the action-trigger."""
     return REGISTRY.get_sample_value(f"ordermill_action_trigger_{name}", {"endpoint": endpoint})
 
 
 @dataclass(frozen=True)
 class DispatchHarness:
-    """A database and a webhook endpoint for one test."""
+    """A database and a webhook endpoint of its own; dispatchers are started on demand."""
 
     mongo: AsyncMongoClient[Document]
     database: str
@@ -93,7 +93,7 @@ class DispatchHarness:
         await eventually(look, seconds)
 
     async def set_endpoint_state(self, name: str, state: str) -> None:
-        """Change the state of an endpoint as an operator does."""
+        """Set an endpoint's state as an operator does."""
         await self.mongo[self.database][ENDPOINTS].update_one(
             {"_id": name}, {"$set": {"state": state, "since": now(), "by": "operator"}}, upsert=True
         )
@@ -112,7 +112,7 @@ class DispatchHarness:
         file: Path | None = None,
         wrapped: Callable[[AttemptRunner], AttemptRunner] = lambda it: it,
     ) -> AsyncIterator[Dispatcher]:
-        """Run a dispatcher as the process does, until the body is done."""
+        """Run a dispatcher with its background tasks, as the process does, for the body."""
         text = config or self.config(owner=owner)
         endpoints, stop = parse_endpoints(text), asyncio.Event()
         leases = PartitionLeases(self.mongo, self.database, owner, endpoints.longest_timeout)

@@ -1,4 +1,4 @@
-"""The enricher's parts on a database of their own, without Kafka: what they write and publish."""
+"""The enricher's handlers on a real MongoDB, with a publisher in memory instead of Kafka."""
 
 from __future__ import annotations
 
@@ -44,8 +44,29 @@ TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS,
 
 
 @dataclass
+class MemoryPublisher:
+    """Keeps the published records; raises WorkerDied at the call numbered `dies_at`."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    dies_at: int | None = None
+    calls: int = 0
+
+    async def publish_all(self, records: Sequence[Outgoing]) -> None:
+        self.calls += 1
+        if self.calls == self.dies_at:
+            raise WorkerDied
+        self.records.extend(records)
+
+    def ids(self) -> list[bytes]:
+        return [dict(record.headers)["ce_id"] or b"" for record in self.records]
+
+    def on(self, topic: str) -> list[Any]:
+        return [json.loads(it.value or b"null") for it in self.records if it.topic == topic]
+
+
+@dataclass
 class EnricherHarness:
-    """A database of its own, and the enricher's parts on it."""
+    """A database of its own, and the enricher's handlers on it."""
 
     database: AsyncDatabase[Document]
     publisher: MemoryPublisher
@@ -67,18 +88,18 @@ class EnricherHarness:
         )(records, now)
 
     async def handle_references_until_death(self, records: Sequence[Record], writes: int) -> None:
-        """Handle them as a process does that dies before its next write after *writes*."""
+        """Handle them in a worker that dies after *writes* writes."""
         await self.handle_references(records, database=dying_database(self.database, writes))
 
     async def store_references_only(self, *records: Record) -> None:
-        """Only keep them, as a worker does that dies before it looks at what waits for them."""
+        """Store them as a worker does that dies before it reconciles the orders that wait."""
         for record in records:
             await reference_store.store_references(
                 self.database, [record], KEYS, TOPIC_IDS[record.topic]
             )
 
     async def store(self, written: Iterable[WrittenCommand]) -> None:
-        """Do to the database what the order-writer does."""
+        """Store orders and jobs as the order-writer does."""
         for it in written:
             await self.database["orders"].replace_one(
                 {"_id": it.order["_id"]}, it.order, upsert=True
@@ -117,14 +138,14 @@ class EnricherHarness:
         return records
 
     async def dump(self) -> dict[str, list[Document]]:
-        """Return all that the enricher writes, in an order that depends on nothing."""
+        """Return all documents that the enricher writes, sorted by id."""
         return {
             name: await self.database[name].find().sort("_id").to_list()
             for name in ENRICHER_COLLECTIONS
         }
 
     async def open_log_codes(self) -> list[tuple[str, str | None]]:
-        """Return the entries of the log that nobody resolved."""
+        """Return code and reference of the unresolved integration log entries."""
         still = {"resolvedAt": {"$exists": False}}
         entries = await self.database[INTEGRATION_LOG].find(still).sort("code").to_list()
         return [(it["code"], it.get("reference")) for it in entries]
@@ -164,7 +185,7 @@ MakeHarness = Callable[[], Awaitable[EnricherHarness]]
 
 @asynccontextmanager
 async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
-    """Give what makes places, and remove them afterwards."""
+    """Yield a factory of harnesses; drop their databases afterwards."""
     made: list[str] = []
     async with async_client(mongo, "test") as client:
 
@@ -172,7 +193,7 @@ async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
             made.append(unique("enricher"))
             database = client.get_database(made[-1], codec_options=CODEC)
             await ensure_indexes(database)
-            # The tests' day is long past: what it held would expire under their hands.
+            # The documents' times are in the past: TTL indexes would remove them during the test.
             for name in (HELD, "contacts", "erasures"):
                 await database[name].drop_index("expireAt_1")
             return EnricherHarness(database, MemoryPublisher())

@@ -11,7 +11,7 @@ from order_runtime.mongo.client import Document
 
 
 class WorkerDied(Exception):
-    """The process, at this point."""
+    """Stands for a crash of the worker process at this point."""
 
 
 class InterceptedDatabase:
@@ -56,7 +56,7 @@ class _InterceptedCursor:
 
 
 def dying_database(database: AsyncDatabase[Document], writes: int) -> InterceptedDatabase:
-    """Return a database on which the process dies before its next write after *writes*."""
+    """Return a database that raises WorkerDied at the first write after *writes*."""
     left = writes
 
     async def before(call: str) -> None:

@@ -12,26 +12,26 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-MAX_RANDOM_FAILURES = 6  # so that no action fails for good
+MAX_RANDOM_FAILURES = 6  # below the attempts after which an action fails for good
 
 
 @dataclass
 class WebhookEndpoint:
-    """Answers 204, or as it is told; hangs for ever where it is told to."""
+    """Answers 204 unless configured otherwise; with `hangs` it doesn't answer /slow."""
 
     hangs: bool = False
     released: asyncio.Event = field(default_factory=asyncio.Event)
-    """Ends what hangs."""
+    """When set, hanging requests are answered."""
     status: int = 204
     failure_rate: float = 0.0
-    """Which part of the posts is answered 500 at random; no action's more than LUCKLESS times."""
+    """Share of posts answered 500 at random; at most MAX_RANDOM_FAILURES per action."""
     posts: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
-    """Answered 2xx."""
+    """Posts that were answered 2xx, by action id."""
     senders: set[str] = field(default_factory=set)
     signatures: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
-    """When each post came, by the monotonic clock."""
+    """The monotonic time of each post."""
     in_flight: int = 0
     max_in_flight: int = 0
 
@@ -65,7 +65,7 @@ class WebhookEndpoint:
 
 @asynccontextmanager
 async def serving(webhook_endpoint: WebhookEndpoint) -> AsyncIterator[int]:
-    """Serve *trigger* on a port of its own, which is given."""
+    """Serve *webhook_endpoint* on a free port, which is yielded."""
     app = web.Application()
     app.router.add_post("/{path:.*}", webhook_endpoint.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -1,12 +1,11 @@
 """
-Everything that happened, collected when the system is quiet: what the load saw, what Kafka holds,
-what the receiver got, what MongoDB stores, and what was broken meanwhile.
+Collects the history of a run: the journal of load and faults, all records, documents and webhooks.
 
-    journal = Journal()                      # the load and the faults are written into it
+    journal = Journal()                      # load and faults are recorded in it
     ... load, faults ...
-    quiet(stack)                             # a bounded wait, fails with what still moves
+    wait_until_quiet(stack)                  # fails after a time limit with what is unfinished
     history = collect(stack, journal)        # or collect(...).of(order_ids) on a shared stack
-    violations = check(history)              # laws.py
+    violations = check(history)              # laws/all_laws.py
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ RECORDED_COLLECTIONS: Final = (
 
 
 def collect(stack: RunningStack, journal: Journal) -> History:
-    """Read all there is; asks for a quiet system, see `quiet`."""
+    """Read everything; call `wait_until_quiet` first."""
     described = described_topic(stack.kafka)
     with MongoClient[Json](stack.mongo, tz_aware=True) as client:
         database = client[stack.database]
-        # The bodies of deliveries are the receiver's to judge; large, and on Kafka as well.
+        # Deliveries without their bodies, which are large; the webhooks have them.
         found = {
             name: list(database[name].find({}, {"body": 0, "record": 0}))
             for name in RECORDED_COLLECTIONS
@@ -80,7 +79,7 @@ def received_by_stack(stack: RunningStack) -> list[ReceivedWebhook]:
 
 
 def read_log(kafka: str, topics: Collection[str]) -> dict[str, list[LogRecord]]:
-    """Return all records by topic, partition by partition in the order of their offsets."""
+    """Return all records by topic, sorted by partition and offset."""
     found: dict[str, list[LogRecord]] = {topic: [] for topic in topics}
     for message in read_all(kafka, *topics, seconds=300):
         found[message.topic()].append(_log_record(message))

@@ -1,4 +1,4 @@
-"""The whole database as text, to compare it before and after everything is read again."""
+"""The database as text, to compare it before and after a reset of all groups to offset 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.stack.running_stack import RunningStack
 
 
 def dump_documents(documents: Mapping[str, Iterable[Json]]) -> str:
-    """Return all documents as text, one a line: equal databases give equal texts."""
+    """Return all documents as sorted lines: equal databases have equal dumps."""
     lines = (
         f"{collection} {json_util.dumps(document, sort_keys=True)}"
         for collection, found in documents.items()
@@ -24,7 +24,7 @@ def dump_documents(documents: Mapping[str, Iterable[Json]]) -> str:
 
 
 def differing_lines(before: str, after: str) -> list[str]:
-    """Return the lines that only one of two dumps has: - of the first, + of the second."""
+    """Return the lines that only one dump has, with - for *before* and + for *after*."""
     first, second = set(before.splitlines()), set(after.splitlines())
     return [*(f"- {it}" for it in first - second), *(f"+ {it}" for it in second - first)]
 
@@ -34,7 +34,7 @@ def digest(text: str) -> str:
 
 
 def database_dump(stack: RunningStack) -> str:
-    """Return the canonical text of the database, which a replay from offset 0 leaves as it is."""
+    """Return the dump of all collections; a replay from offset 0 must not change it."""
     with MongoClient[Json](stack.mongo) as client:
         database = client[stack.database]
         return dump_documents({name: list(database[name].find()) for name in RECORDED_COLLECTIONS})

@@ -1,4 +1,4 @@
-"""A history as values: what the load did, what the system stored, announced and sent. Pure."""
+"""The history of a run as values: calls, publications, faults, records, documents. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.history.log_record import LogRecord
 
 @dataclass(frozen=True, slots=True)
 class ReceivedWebhook:
-    """A webhook as the automation trigger received it; `at` in seconds since 1970."""
+    """A webhook as the receiver got it; `at` in seconds since 1970."""
 
     id: str
     at: float
@@ -29,10 +29,10 @@ class ReceivedWebhook:
 @dataclass(frozen=True, slots=True)
 class History:
     topic_id: str
-    """The id that the broker gave `orders.commands`: ids of positions are derived from it."""
+    """The broker's id of `orders.commands`, from which fallback job ids are derived."""
     partitions: int
     records: Mapping[str, Sequence[LogRecord]]
-    """By topic, partition by partition in the order of their offsets."""
+    """By topic, sorted by partition and offset."""
     documents: Mapping[str, Sequence[Json]] = field(default_factory=dict)
     """By collection."""
     webhooks: Sequence[ReceivedWebhook] = ()
@@ -41,7 +41,7 @@ class History:
     faults: Sequence[InjectedFault] = ()
 
     def of(self, order_ids: Collection[str]) -> History:
-        """Return what concerns these orders alone; reference data stays whole."""
+        """Return the history of these orders only, with all reference data."""
         wanted = set(order_ids)
         keys = {order_id.encode() for order_id in wanted}
         documents = {

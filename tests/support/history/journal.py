@@ -1,8 +1,8 @@
 """
-What the load did, as it saw it itself: each call with its answer, each publication, each fault.
+The client's side of a run: each call with its response, each publication, each fault.
 
-Load generators and whoever injects faults write here; `history.collect` adds what the system made
-of it. Times are seconds since 1970, by this machine's clock.
+Load generators and fault injection write the journal; `collect` adds what the system stored and
+sent. Times are seconds since 1970, by this machine's clock.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import Any
 from support.builders.bodies import Json
 
 PUBLICATION_ID_HEADER = "test-publication"
-"""A header by which a publication is found in the log, acknowledged or not; no service reads it."""
+"""A header that identifies a publication in the log, acknowledged or not; services ignore it."""
 
 
 @dataclass(slots=True)
 class RecordedCall:
-    """One write over HTTP. The gateway hands its trace on to the commands that it publishes."""
+    """One write over HTTP; its commands carry the same trace id."""
 
     trace: str
     kind: str
     order_ids: tuple[str, ...]
-    """The order, or those of a bulk request: each once."""
+    """The order, or the distinct orders of a bulk request."""
     sent_at: float
     method: str
     path: str
     headers: dict[str, str]
     body: Any
     status: int | None = None
-    """None: the connection broke, or nobody answered in time."""
+    """None: the connection broke, or the request timed out."""
     response: Json = field(default_factory=dict)
 
 
@@ -52,12 +52,12 @@ class Publication:
 
 @dataclass(slots=True)
 class InjectedFault:
-    """Something that was broken on purpose, from when to when."""
+    """A fault that was injected, with start and end."""
 
     name: str
     began: float
     ended: float | None = None
-    """None: not mended yet. Of a kill: when the part was there again."""
+    """None while it lasts. The end of a kill is the restart."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Journal:
 
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:
-        """Note a fault that lasts as long as the body."""
+        """Record a fault that lasts as long as the body."""
         it = InjectedFault(name, time.time())
         self.faults.append(it)
         try:
@@ -78,7 +78,7 @@ class Journal:
 
 
 def responses_by_order(call: RecordedCall) -> Iterator[tuple[str, Json]]:
-    """Give the answer for each order of the call, with its `status`."""
+    """Yield orderId and response of each order of the call, with the HTTP `status`."""
     if "rows" in call.response:
         for row in call.response["rows"]:
             if row.get("orderId") is not None:
@@ -86,12 +86,12 @@ def responses_by_order(call: RecordedCall) -> Iterator[tuple[str, Json]]:
                 yield row["orderId"], row | {"code": codes[0] if codes else None}
     elif call.status is not None:
         for order_id in call.order_ids:
-            # A job has a `status` of its own, in words.
+            # A job's own `status` is a word.
             yield order_id, call.response | {"status": call.status}
 
 
 def accepted_commands(call: RecordedCall) -> Iterator[tuple[str, str]]:
-    """Give orderId and job id of each command that was accepted, waited for or not."""
+    """Yield orderId and job id of each accepted command, also of those that were waited for."""
     for order_id, response in responses_by_order(call):
         if response["status"] in {200, 202}:
             yield order_id, response["jobId"]
@@ -100,7 +100,7 @@ def accepted_commands(call: RecordedCall) -> Iterator[tuple[str, str]]:
 
 
 def is_refusal(response: Json) -> bool:
-    """Whether the answer says that there is no command: refused at the door, or not accepted."""
+    """Whether the response guarantees that no command was published."""
     if response["status"] in {200, 202} or "job" in response:
         return False
     return response["status"] < 500 or response.get("code") == "NotAccepted"

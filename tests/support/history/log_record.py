@@ -1,4 +1,4 @@
-"""What Kafka holds, as plain values: every record of a topic, in its place."""
+"""Records of a topic as plain values. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A record as it stands in the log; `at` is its append time in milliseconds."""
+    """A record of the log; `at` is its append time in milliseconds since 1970."""
 
     topic: str
     partition: int
@@ -29,7 +29,7 @@ class LogRecord:
 
     @property
     def name(self) -> str | None:
-        """Return the key as text; what is none names nothing."""
+        """The key as text; None without a key."""
         return None if self.key is None else self.key.decode(errors="replace")
 
     def header(self, name: str) -> str | None:

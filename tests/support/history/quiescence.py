@@ -20,7 +20,7 @@ CONSUMED_TOPICS: Final = (
     *(("enricher", topic) for topic in ("reference.stores", "orders.events")),
     ("action-trigger", "orders.actions"),
 )
-"""Each group with what it reads, from the first to the last that a command meets."""
+"""Consumer groups and topics, in the order in which a command passes them."""
 
 
 CONSUMER_GROUPS: Final = ("order-writer", "enricher", "action-trigger")
@@ -29,7 +29,7 @@ CONSUMER_GROUPS: Final = ("order-writer", "enricher", "action-trigger")
 def wait_until_quiet(
     stack: RunningStack, order_ids: Collection[str] | None = None, *, seconds: float = 120
 ) -> None:
-    """Wait until nothing more will happen by itself; fails with what still moves."""
+    """Wait until nothing is unfinished; fails with what is after *seconds*."""
     end = time.monotonic() + seconds
     while unfinished := unfinished_work(stack, order_ids):
         assert time.monotonic() < end, f"not quiet within {seconds} s: {unfinished}"
@@ -38,15 +38,15 @@ def wait_until_quiet(
 
 def unfinished_work(stack: RunningStack, order_ids: Collection[str] | None = None) -> str | None:
     """
-    Return what still moves: a group that is behind, else jobs and deliveries that are open.
+    Return what is unfinished: a group's lag, else open jobs and deliveries.
 
-    Looked at downstream, so that nothing slips from what was looked at to what was passed.
+    It looks in the order of the data flow, so that no record is missed between two looks.
     """
     return lagging_group(stack) or open_work(stack, order_ids)
 
 
 def lagging_group(stack: RunningStack, groups: Collection[str] = CONSUMER_GROUPS) -> str | None:
-    """Return a group that has not committed all there is to read, and by how much."""
+    """Return the first group with a lag, and how much; None if all have caught up."""
     for group, topic in CONSUMED_TOPICS:
         if group in groups and (left := lag(stack.kafka, group, topic)):
             return f"{group} is {left} behind on {topic}"
@@ -58,7 +58,7 @@ def open_work(
     order_ids: Collection[str] | None = None,
     kinds: Collection[str] = ("jobs", "deliveries"),
 ) -> str | None:
-    """Return the jobs and deliveries, of these orders or of all, that are still to end."""
+    """Return the number of open jobs and deliveries, of these orders or of all."""
     with MongoClient[Json](stack.mongo) as client:
         database = client[stack.database]
         only: Json = {} if order_ids is None else {"orderId": {"$in": list(order_ids)}}
