@@ -38,7 +38,7 @@ class GeneratedDay:
 
 
 def generate_day(seed: int, invoices: int = 143) -> GeneratedDay:
-    """Make the same day for the same seed; days of different seeds share no order or contact.
+    """Return the same day for the same seed; days of different seeds share no order or contact.
 
     Raises ValueError for fewer than five invoices: there is one of each kind at least.
     """

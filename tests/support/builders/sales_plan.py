@@ -137,7 +137,7 @@ def store_names(rng: Random, invoices: int) -> list[str]:
 def basket(
     rng: Random, articles: Sequence[Article], size: int, *, charged: bool
 ) -> tuple[tuple[Article, int], ...]:
-    """Return an invoice's lines; a charge has up to two lines, and counts as one missing article."""
+    """Return an invoice's lines; a charge has up to two lines, and is one missing article."""
     charge = Article(rng.choice(SERVICE_CODES), rng.randrange(100, 5000), None)
     charges = [(charge, 1)] * (min(size, 2) if charged else 0)
     goods = rng.choices(articles, k=size - len(charges))

@@ -35,7 +35,7 @@ def stopped_one(cluster: FaultCluster, service: str, signal: str) -> Iterator[No
 
 @contextmanager
 def paused_one(cluster: FaultCluster, service: str) -> Iterator[None]:
-    """Suspend a process for longer than its session: when it resumes, it has lost its partitions."""
+    """Suspend a process; when it resumes after its session, others have its partitions."""
     name = cluster.one_of(service)
     publish_backlog(cluster)
     cluster.kill(name, signal="STOP")

@@ -1,4 +1,4 @@
-"""Actions: what was due against what the automation trigger received. Pure."""
+"""Laws of actions: those that were due against the webhooks that were received. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from support.laws.evidence import Evidence, Finding
 from support.model.expected_outcomes import contact_key
 from support.model.replay import ExpectedJob
 
-SLACK = 90.0  # seconds after a fault's end in which what it left half done may be done again
+SLACK = 90.0  # seconds after a fault's end in which interrupted attempts may be repeated
 
 
 def every_due_action_was_delivered(evidence: Evidence) -> Iterator[Finding]:
-    """Under the id that is derived from its job; also what the job calls delivered."""
+    """Every action that was due, or that its job shows as delivered, has a webhook under its id."""
     for job, document in jobs_with_action(evidence):
         due = evidence.outcome_of(job).actions == {"delivered"}
         if action_stage_of(document) == "failed":
@@ -29,7 +29,7 @@ def every_due_action_was_delivered(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_action_was_sent_that_was_not_due(evidence: Evidence) -> Iterator[Finding]:
-    """Each webhook is signed, and is the action of a job that has one to send, as it asked."""
+    """Each webhook has a valid signature, and is the action that a job requested."""
     for webhook in evidence.history.webhooks:
         if not webhook.verified:
             yield Finding(f"the signature of {webhook.id} is wrong", webhook.order_id)
@@ -46,9 +46,9 @@ def no_action_was_sent_that_was_not_due(evidence: Evidence) -> Iterator[Finding]
 
 def an_action_comes_twice_only_after_a_fault(evidence: Evidence) -> Iterator[Finding]:
     """
-    More webhooks than recorded attempts: a crash fell between sending and recording one.
+    An action has more webhooks than recorded attempts only if a crash fell between send and record.
 
-    An attempt that was recorded and was tried again got an answer that asked for it.
+    Recorded attempts that were repeated got a response that asks for a retry.
     """
     for action_id, webhooks in evidence.webhooks.items():
         recorded = len(evidence.deliveries.get(action_id, {}).get("attempts", ()))
@@ -72,15 +72,15 @@ def the_job_tells_what_became_of_its_action(evidence: Evidence) -> Iterator[Find
 
 
 def stages_of_sent_action(evidence: Evidence, job: ExpectedJob, document: Json) -> set[str]:
-    """Return what may be told of a webhook that came; in flight, its contact may be erased."""
+    """Return the possible stages of an action whose webhook was received."""
     order = job.step.after if job.step else None
     erased = order is not None and contact_key(order.content) in evidence.erased_contacts
-    in_flight = erased and "delivery" in document  # the enricher has not dropped it
+    in_flight = erased and "delivery" in document  # its contact was erased while it was delivered
     return {"delivered", "failed", *(["dropped"] if in_flight else [])}
 
 
 def every_delivery_is_announced(evidence: Evidence) -> Iterator[Finding]:
-    """On `orders.deliveries`; and what was sent came by way of `orders.actions`."""
+    """Every ended delivery is on `orders.deliveries`, and its action on `orders.actions`."""
     published = {
         topic: {it.data["actionId"] for it in evidence.events_on(topic)}
         for topic in ("orders.actions", "orders.deliveries")
@@ -93,7 +93,7 @@ def every_delivery_is_announced(evidence: Evidence) -> Iterator[Finding]:
 
 
 def jobs_with_action(evidence: Evidence) -> Iterator[tuple[ExpectedJob, Json]]:
-    """Give the jobs whose command asked for an action, and was the first to."""
+    """Yield the jobs, without aliases, whose command requests an action."""
     for job, document in evidence.jobs_with_documents():
         if job.result.action is not None and job.result.alias_of is None:
             yield job, document
@@ -106,7 +106,7 @@ def is_requested_action(webhook: ReceivedWebhook, job: ExpectedJob) -> bool:
 
 
 def spans_a_fault(webhooks: Sequence[ReceivedWebhook], faults: Sequence[InjectedFault]) -> bool:
-    """Whether a fault lies between the first of these webhooks and the last."""
+    """Whether a fault lies between the first and the last of these webhooks."""
     return any(_between(it, webhooks[0].at, webhooks[-1].at) for it in faults)
 
 

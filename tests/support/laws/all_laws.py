@@ -1,8 +1,8 @@
 """
-Everything that must be true of a history, whatever was broken while it was made. Pure.
+All laws that a history must keep, whatever faults were injected. Pure.
 
-`check(history)` returns the violations. The laws are asked in the order of cause and effect, and an
-order that broke one isn't asked about by the next: what follows from a lost command is no news.
+`check(history)` returns the violations. Laws run in the order of cause and effect; an order that
+broke one is left out by the later ones, so that a lost command is reported once.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ LAWS: Final[Sequence[Law]] = (
 
 
 def check(history: History) -> list[Violation]:
-    """Return every violation, the cause before what follows from it."""
+    """Return all violations; of one order only those of the first law that it broke."""
     evidence, broken = Evidence(history), set[str]()
     violations: list[Violation] = []
     for law in LAWS:
@@ -64,6 +64,6 @@ def check(history: History) -> list[Violation]:
 
 
 def report(violations: Sequence[Violation], limit: int = 20) -> str:
-    """Return what a failing test shows."""
+    """Return the number of violations and the first of them, for a failing test."""
     shown = "\n".join(str(it) for it in violations[:limit])
     return f"{len(violations)} violations\n{shown}"

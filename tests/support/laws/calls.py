@@ -1,8 +1,8 @@
 """
-What the caller was told, against what is in the log. Pure.
+Laws of calls and publications: their responses against the log. Pure.
 
-A record may stand in the log twice: a client that no longer waited for an answer has left what was
-under way, and begins anew. It is one command all the same; that it is applied once, other laws say.
+A record may be in the log twice, when a producer was replaced while records were in flight. That
+is still one command; other laws check that it is applied once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from support.model.log_reader import GATEWAY_SOURCE
 
 
 def what_kafka_acknowledged_is_in_the_log(evidence: Evidence) -> Iterator[Finding]:
-    """A publication that was acknowledged is there as it was sent, at its place."""
+    """An acknowledged publication is in the log unchanged, at the acknowledged offset."""
     records = [it for found in evidence.history.records.values() for it in found]
     marked = group_by(records, lambda it: it.header(PUBLICATION_ID_HEADER) or "")
     for sent in evidence.history.publications:
@@ -35,7 +35,7 @@ def what_kafka_acknowledged_is_in_the_log(evidence: Evidence) -> Iterator[Findin
 
 
 def what_was_accepted_is_in_the_log(evidence: Evidence) -> Iterator[Finding]:
-    """A job id that was given out is that of one command of the gateway, of this kind and order."""
+    """A returned job id belongs to commands of the gateway, all of this type and order."""
     ours = [
         it
         for it in evidence.history.records.get(COMMANDS_TOPIC, ())
@@ -61,7 +61,7 @@ def what_was_refused_is_not_in_the_log(evidence: Evidence) -> Iterator[Finding]:
 
 
 def what_got_no_answer_is_one_command_at_most(evidence: Evidence) -> Iterator[Finding]:
-    """Also what was accepted: one call never makes two commands of one order."""
+    """One call, accepted or not, never makes two commands of one order."""
     for call in evidence.history.calls:
         for order_id in call.order_ids:
             found = _from(evidence, call, order_id)

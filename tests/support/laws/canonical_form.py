@@ -1,8 +1,8 @@
 """
-One spelling for what is stored and for what the model holds, so that they can be compared. Pure.
+The canonical form of orders, to compare stored documents with the model. Pure.
 
-Numbers are written without trailing zeros, times as the contract spells them, names in lower camel
-case, free objects as the objects that they are.
+Numbers have no trailing zeros, times have the format of the contract, names are in lower camel
+case, and free objects that are stored as text are parsed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, Final
 from bson import Decimal128
 
 FREE_LISTS: Final = frozenset({"items", "discounts"})
-"""Members that may hold free objects, at rest as text."""
+"""Members that may hold free objects, which are stored as text."""
 
 
 def canonical(value: Any) -> Any:
-    """Return an order, stored or sent, in its one spelling; what is null is absent."""
+    """Return the canonical form of an order, stored or sent; null members are left out."""
     match value:
         case Mapping():
             return {
@@ -50,7 +50,7 @@ def _member(name: str, value: Any) -> Any:
 
 
 def _free(value: Any) -> Any:
-    """A free object's members are anybody's names: they stay as they are."""
+    """Return a free object; the names of its members aren't changed."""
     if isinstance(value, str) and value.startswith("{"):
         value = json.loads(value, parse_float=Decimal)
         return {name: _plain(item) for name, item in value.items()}

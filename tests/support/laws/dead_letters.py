@@ -1,4 +1,4 @@
-"""The dead letters against the log. Pure."""
+"""The law of dead letters, against the log. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DLQ_PREFIX = "__connect.errors."
 
 
 def what_is_no_command_is_a_dead_letter_and_nothing_else(evidence: Evidence) -> Iterator[Finding]:
-    """As it came, with the reason and the origin; a failed delivery's action is one too."""
+    """Invalid records, and actions that failed, are dead letters, unchanged and with a reason."""
     dead_letters: dict[str, list[LogRecord]] = {}
     for topic, found in evidence.history.records.items():
         if topic.endswith(".dlq"):

@@ -1,4 +1,4 @@
-"""Links, jobs and the integration log against the contacts, articles and stores. Pure."""
+"""Laws of enrichment: links, jobs and the integration log against reference data. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from support.model.model import ACTION, REGISTER, REPLACE
 from support.model.replay import ExpectedJob
 
 Entry = tuple[str, str | None]
-"""A code of the integration log, and what it refers to."""
+"""The code and the reference of an integration log entry."""
 
 
 def every_order_is_looked_at(evidence: Evidence) -> Iterator[Finding]:
-    """What connects an order to a contact, or asks for an action, has its enrichment's end."""
+    """The enrichment of every job that sets a contact or requests an action has ended."""
     for job, document in evidence.jobs_with_documents():
         due = job_sets_contact(job) or job.result.action is not None
         if due and "enrichment" not in document:
@@ -26,9 +26,9 @@ def every_order_is_looked_at(evidence: Evidence) -> Iterator[Finding]:
 
 def the_links_are_the_models(evidence: Evidence) -> Iterator[Finding]:
     """
-    Every live order has the link of its contact, or of none; a deleted one has no link.
+    Every live order has the link that the model expects; a deleted one has no link.
 
-    Who comes again after having been erased may still have been known when the order was linked.
+    A link to an erased contact is allowed for an order that was written when it still existed.
     """
     model = evidence.replay.model
     for order_id in (model.history.keys() | evidence.links.keys()) - evidence.replay.unordered:
@@ -59,9 +59,9 @@ def a_missing_contact_shows_in_the_job(evidence: Evidence) -> Iterator[Finding]:
 
 def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
     """
-    On `orders.enriched`, with the contact that the order was linked to.
+    Every ended enrichment is on `orders.enriched`, with the contact that the order was linked to.
 
-    One that came later is told of again, if the order still waited for it.
+    A contact that came late is announced too, unless the order was changed before it came.
     """
     announced: dict[str, list[Json]] = {}
     for event in evidence.events_on("orders.enriched"):
@@ -85,13 +85,13 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_current(evidence: Evidence, job: ExpectedJob) -> bool:
-    """Whether the order lives, and is as this job connected it."""
+    """Whether the order exists and has the contact that this job set."""
     order = evidence.replay.model.order(str(job.order_id))
     return order is not None and order.contact_version == job.result.version
 
 
 def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding]:
-    """Neither more nor less; what was mended since may stay, marked as resolved."""
+    """The log has exactly the expected entries; further ones must be resolved."""
     for job, document in evidence.jobs_with_documents():
         entries = evidence.integration_log.get(job.job_id, [])
         found = {entry_of(job, it) for it in entries if "resolvedAt" not in it}
@@ -107,27 +107,27 @@ def the_integration_log_says_what_is_due(evidence: Evidence) -> Iterator[Finding
 
 def tolerated_entries(evidence: Evidence, job: ExpectedJob) -> set[Entry]:
     """
-    Return what a worker may have found missing before it died, although it wasn't to count.
+    Return entries that are possible but not required: a worker logged them before it crashed.
 
-    By the time that another one looked, the order had been replaced or deleted.
+    The order was replaced or deleted before the next worker handled the event.
     """
     order = job.step.after if job.step and job_sets_contact(job) else None
     if order is None:
         return set()
     missing = set(_missing(evidence, job))
     if _is_current(evidence, job) and evidence.links.get(str(job.order_id), {}).get("contactId"):
-        return missing  # it has its contact: nobody may say that it hasn't
+        return missing  # it has its contact, so ContactMissing would be wrong
     return missing | {("ContactMissing", contact_key(order.content)[0])}
 
 
 def entry_of(job: ExpectedJob, document: Json) -> Entry:
-    """Return an entry; what an action lacked may be the contact of a later replacement."""
+    """Return an entry's code and reference; an action's missing contact has no fixed reference."""
     code, reference = document["code"], document.get("reference")
     return code, None if code == "ContactMissing" and not job_sets_contact(job) else reference
 
 
 def expected_entries(evidence: Evidence, job: ExpectedJob, document: Json) -> set[Entry]:
-    """Return the entries that a job must have, given how far its enrichment and action came."""
+    """Return the entries that a job must have, given its enrichment and action stages."""
     due = set(_stored_entries(evidence, job))
     stage, action = enrichment_state(document), action_stage_of(document)
     if stage == "contactMissing":
@@ -135,7 +135,7 @@ def expected_entries(evidence: Evidence, job: ExpectedJob, document: Json) -> se
         due.add(("ContactMissing", contact_key(known.content)[0] if known else None))
     if job_sets_contact(job) and stage in {"done", "contactMissing"}:
         due |= set(_missing(evidence, job))
-    erased = "delivery" in document  # an action that was on its way: only an erasure drops it
+    erased = "delivery" in document  # a delivery is only dropped by an erasure, which logs nothing
     if action == "dropped" and not (
         erased or (job.operation == ACTION and stage == "contactMissing")
     ):
@@ -182,7 +182,7 @@ def enrichment_state(document: Json) -> str | None:
 
 
 def action_stage_of(document: Json) -> str:
-    """Return the job's action stage as the contract names it."""
+    """Return the job's action stage, as in the contract."""
     if "delivery" in document:
         return str(document["delivery"]["state"])
     default = "pending" if "action" in document else "none"
@@ -190,7 +190,7 @@ def action_stage_of(document: Json) -> str:
 
 
 def status_of(document: Json) -> str:
-    """Return the job's status, by the contract's rule."""
+    """Return the job's status, as in the contract."""
     if "failure" in document:
         return "Failed"
     if enrichment_state(document) == "contactMissing":

@@ -1,4 +1,4 @@
-"""Erased contacts: what was theirs is gone and stays so, and nobody else's is. Pure."""
+"""Laws of erasure: all data of an erased contact is gone, and no other contact's. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from support.model.expected_outcomes import contact_key, sets_contact
 from support.model.log_reader import ENRICHER_SOURCE
 from support.model.model import ModelOrder
 
-SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may be on its way
+SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may still be delivered
 
 
 def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Finding]:
-    """None that was registered, and came to mean it, before it was erased."""
+    """No order exists that belonged to the contact before it was erased."""
     for order_id in evidence.replay.model.history.keys() - evidence.replay.unordered:
         order = evidence.replay.model.order(order_id)
         person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
@@ -25,7 +25,7 @@ def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Findin
 
 
 def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[Finding]:
-    """Whatever the enricher deleted was of an erased contact since before it was erased."""
+    """Every order that the enricher deleted belonged to a contact before its erasure."""
     for job in evidence.ordered_jobs():
         deleted = (
             job.source.record.header("ce_source") == ENRICHER_SOURCE
@@ -45,7 +45,7 @@ def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[F
 
 
 def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
-    """No document holds a key of an erased contact, but of orders that came to mean it later."""
+    """No document has a key of an erased contact, except of orders written after the erasure."""
     spelt = {text: person for (_, text), person in evidence.erased_contacts.items()}
     if not spelt:
         return
@@ -61,7 +61,7 @@ def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator[Finding]:
-    """What orders from before the erasure asked for is sent soon after it, or never."""
+    """Actions of orders from before the erasure are sent soon after it, or never."""
     for job, _ in jobs_with_action(evidence):
         order = job.step.after if job.step else None
         person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
@@ -82,7 +82,7 @@ def erased_at(person: ContactHistory) -> int:
 
 
 def _is_older(evidence: Evidence, order_id: str, order: ModelOrder, person: ContactHistory) -> bool:
-    """Whether the order came to mean this contact before it was erased."""
+    """Whether the order belonged to this contact before it was erased."""
     steps = evidence.replay.model.history[order_id]
     contact_since = next(
         _at(evidence, it.command.job_id) for it in steps if it.result.version == order.contact_since
@@ -95,7 +95,7 @@ def _at(evidence: Evidence, job_id: str) -> int:
 
 
 def _came_again(evidence: Evidence) -> set[tuple[str, str]]:
-    """Return the orders and erased contacts of commands that came after the erasure."""
+    """Return orderId and contactId of commands that name a contact after its erasure."""
     found = set[tuple[str, str]]()
     for order_id, steps in evidence.replay.model.history.items():
         for step in steps:

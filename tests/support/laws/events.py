@@ -1,4 +1,4 @@
-"""What was announced on `orders.events`, against the log of commands. Pure."""
+"""Laws of `orders.events`, against the log of commands. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENT_TYPES = {
 
 
 def every_outcome_is_announced(evidence: Evidence) -> Iterator[Finding]:
-    """At least once, whatever became of the command."""
+    """Every command has at least one event."""
     for job in evidence.replay.jobs.values():
         if job.job_id not in evidence.events:
             message = f"nobody was told of {job.source.record.position}"
@@ -29,7 +29,7 @@ def every_outcome_is_announced(evidence: Evidence) -> Iterator[Finding]:
 
 
 def an_event_keeps_its_meaning(evidence: Evidence) -> Iterator[Finding]:
-    """One ce_id a command, and under it always the same outcome, which is the command's."""
+    """All events of a command have one ce_id, and its outcome."""
     owners: dict[str | None, str] = {}
     for job_id, events in evidence.events.items():
         job = evidence.replay.jobs.get(job_id)
@@ -47,7 +47,7 @@ def an_event_keeps_its_meaning(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_order_goes_back_in_version(evidence: Evidence) -> Iterator[Finding]:
-    """For a reader who drops the ids that it has seen."""
+    """Versions never decrease for a consumer that deduplicates by ce_id."""
     seen: set[str | None] = set()
     made: dict[str, int] = {}
     shown: dict[str, int] = {}
@@ -68,7 +68,7 @@ def no_order_goes_back_in_version(evidence: Evidence) -> Iterator[Finding]:
 
 
 def an_event_carries_the_order_as_it_was(evidence: Evidence) -> Iterator[Finding]:
-    """At the version that it names, or none where that is a deletion."""
+    """An event has the order as of its orderVersion; none if that was a deletion."""
     for job_id, events in evidence.events.items():
         for event in events:
             order_id, version = event.data.get("orderId") or "", event.data.get("orderVersion")

@@ -1,4 +1,4 @@
-"""A history, looked at from where each law needs it; worked out once. Pure."""
+"""Indexes and derived views of a history, computed once for all laws. Pure."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MATCH_KEYS: Final[Mapping[str, str]] = {
 ContactKey = tuple[str, str]
 """A matchKeyType and a matchKey."""
 ENRICHED_WITHIN: Final = 300_000
-"""Milliseconds after which a contact and an order that came before are certainly looked at."""
+"""Milliseconds after which an order's enrichment has certainly been attempted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A law that was broken, and what shows it."""
+    """A law that was broken, and how."""
 
     law: str
     message: str
@@ -46,7 +46,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A violation before it is known which law found it."""
+    """A violation without the name of its law."""
 
     message: str
     order_id: str | None = None
@@ -55,24 +55,24 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ContactHistory:
-    """A contact, from its first message on; times in milliseconds since 1970, by the log."""
+    """A contact over time; times are the log's, in milliseconds since 1970."""
 
     contact_id: str
     body: Json
-    """As it was last."""
+    """The last version."""
     first_seen: int
     erased_at: int | None
 
     @property
     def keys(self) -> Iterator[ContactKey]:
-        """Give every (matchKeyType, matchKey) that means it."""
+        """Every (matchKeyType, matchKey) that identifies it."""
         for kind, name in MATCH_KEYS.items():
             if self.body.get(name):
                 yield kind, self.body[name]
 
 
 def contact_history(contact_id: str, messages: Sequence[LogRecord]) -> ContactHistory | None:
-    """Return the contact that these messages tell of; None where they only delete it."""
+    """Return the contact of these records; None if all are tombstones."""
     known, last = [it for it in messages if it.value is not None], messages[-1]
     if not known:
         return None
@@ -118,12 +118,12 @@ class Evidence:
 
     @cached_property
     def events(self) -> dict[str, list[AnnouncedEvent]]:
-        """The announced outcomes by job, in the order of the log."""
+        """The events of `orders.events` by job, in the order of the log."""
         return group_by(self.events_on("orders.events"), lambda it: it.job_id or "")
 
     @cached_property
     def webhooks(self) -> dict[str, list[ReceivedWebhook]]:
-        """The webhooks whose signature was right, by action, in the order they came."""
+        """The webhooks with a valid signature, by action, in the order of their arrival."""
         webhooks = sorted(self.history.webhooks, key=lambda it: it.at)
         return group_by((it for it in webhooks if it.verified), lambda it: it.id)
 
@@ -134,14 +134,14 @@ class Evidence:
 
     @cached_property
     def gateway_records(self) -> dict[str, list[LogRecord]]:
-        """The records of our gateway by the trace of the call that they come from."""
+        """The commands of the gateway, by the trace of their call."""
         ours = self.history.records.get(COMMANDS_TOPIC, ())
         issued = (it for it in ours if it.header("ce_source") == GATEWAY_SOURCE)
         return group_by(issued, lambda it: it.header("traceparent") or "")
 
     @cached_property
     def contact_histories(self) -> list[ContactHistory]:
-        """All contacts that there ever were; one that is erased doesn't come again."""
+        """All contacts that ever existed; an erased one isn't created again."""
         messages = group_by(self.history.records.get("reference.contacts", ()), lambda it: it.name)
         return [
             it
@@ -151,21 +151,21 @@ class Evidence:
 
     @cached_property
     def existing_contacts(self) -> dict[ContactKey, str]:
-        """The contacts that exist in the end: their ids by (matchKeyType, matchKey)."""
+        """The ids of contacts that exist at the end, by (matchKeyType, matchKey)."""
         existing = (it for it in self.contact_histories if it.erased_at is None)
         return {key: it.contact_id for it in existing for key in it.keys}
 
     @cached_property
     def erased_contacts(self) -> dict[ContactKey, ContactHistory]:
-        """The contacts that were erased."""
+        """The contacts that were erased, by (matchKeyType, matchKey)."""
         erased = (it for it in self.contact_histories if it.erased_at is not None)
         return {key: it for it in erased for key in it.keys}
 
     def late_contacts(self, job: ExpectedJob) -> set[ContactKey]:
         """
-        Return the keys of contacts that may have come after this job was looked at.
+        Return the keys of contacts that may have come after this job's enrichment.
 
-        Those that were there before the first command are known to every job.
+        Contacts from before the first command existed for every job.
         """
         first = min((it.at for it in self.history.records.get(COMMANDS_TOPIC, ())), default=0)
         first_seen = max(self._shown(job).source.record.at - ENRICHED_WITHIN, first)
@@ -185,7 +185,7 @@ class Evidence:
         return self.latest_by_key("reference.stores")
 
     def latest_by_key(self, topic: str) -> dict[str, Json]:
-        """Return what a compacted topic says last, by key."""
+        """Return the last value of each key of a compacted topic, without deleted keys."""
         last = {it.name or "": it for it in self.history.records.get(topic, ())}
         return {key: it.json() for key, it in last.items() if it.value is not None}
 
@@ -196,13 +196,13 @@ class Evidence:
             )
 
     def ordered_jobs(self) -> Iterator[ExpectedJob]:
-        """Give every job that there must be whose end the model knows, in the order of the log."""
+        """Yield the expected jobs in the order of the log, without those of unordered orders."""
         for job in self.replay.jobs.values():
             if job.order_id not in self.replay.unordered:
                 yield job
 
     def jobs_with_documents(self) -> Iterator[tuple[ExpectedJob, Json]]:
-        """Give these jobs together with their documents; a missing one is another law's affair."""
+        """Yield these jobs with their documents; another law reports missing ones."""
         for job in self.ordered_jobs():
             if job.job_id in self.jobs:
                 yield job, self.jobs[job.job_id]
@@ -218,7 +218,7 @@ class Evidence:
         return self._outcomes[job.job_id]
 
     def _shown(self, job: ExpectedJob) -> ExpectedJob:
-        """Return the job that this one shows: its own, or the one that it repeats."""
+        """Return the job itself, or the one that it is an alias of."""
         return self.replay.jobs.get(job.result.alias_of or "", job)
 
     @cached_property
@@ -227,7 +227,7 @@ class Evidence:
 
     @cached_property
     def versions(self) -> dict[str, dict[int, ModelOrder | None]]:
-        """What each order was at each of its versions, None where it was deleted."""
+        """Each order at each of its versions; None for a deletion."""
         return {
             order_id: {it.result.version: it.after for it in steps if it.result.version is not None}
             for order_id, steps in self.replay.model.history.items()

@@ -1,4 +1,4 @@
-"""The ledger against the log: one job a command, ended as the model says. Pure."""
+"""Laws of jobs: one per command, with the result that the model expects. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.model.replay import ExpectedJob
 
 
 def every_command_has_one_job(evidence: Evidence) -> Iterator[Finding]:
-    """Whoever sent it and whatever it holds; and there is no job without a command."""
+    """Every record of the log has one job, valid or not; no job is without a command."""
     for job in evidence.replay.jobs.values():
         if job.job_id not in evidence.jobs:
             yield Finding(f"no job for {job.source.record.position}", job.order_id, job.job_id)
@@ -22,7 +22,7 @@ def every_command_has_one_job(evidence: Evidence) -> Iterator[Finding]:
 
 
 def only_one_order_is_ever_created(evidence: Evidence) -> Iterator[Finding]:
-    """Between two deletions one registration of an orderId succeeds."""
+    """Between two deletions of an orderId exactly one registration succeeds."""
     alive: dict[str, str] = {}
     for job, _ in _effective_jobs(evidence):
         order_id = str(job.order_id)
@@ -38,7 +38,7 @@ def only_one_order_is_ever_created(evidence: Evidence) -> Iterator[Finding]:
 
 
 def versions_only_grow(evidence: Evidence) -> Iterator[Finding]:
-    """In the order of the log, over deletion and the next registration."""
+    """Versions increase in the order of the log, also across deletions."""
     last: dict[str, int] = {}
     for job, document in _effective_jobs(evidence):
         version = document.get("version")
@@ -52,7 +52,7 @@ def versions_only_grow(evidence: Evidence) -> Iterator[Finding]:
 
 
 def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
-    """The version that a job made is the model's, and the order stands at the last one."""
+    """Each job made the model's version, and the stored order has the last one."""
     for job, document in evidence.jobs_with_documents():
         if document.get("version") != job.result.version:
             message = f"version {document.get('version')}, not {job.result.version}"
@@ -64,7 +64,7 @@ def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
 
 
 def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding]:
-    """A 409 names the job that registered the order, in its job as at the door."""
+    """A 409 names the job that registered the order, in the response and in the job."""
     owners: dict[str, set[str]] = {}
     for job, _ in _effective_jobs(evidence):
         if job.operation == REGISTER:
@@ -106,7 +106,7 @@ def an_idempotency_key_belongs_to_its_first_command(evidence: Evidence) -> Itera
 
 
 def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
-    """A caller that waited was told the end that the job still has."""
+    """A caller that waited got the result that its job still has."""
     for call in evidence.history.calls:
         for order_id, response in responses_by_order(call):
             answered_job = response.get("job") or (response if response["status"] == 200 else None)
@@ -130,7 +130,7 @@ def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
 
 
 def stored_result(document: Json) -> Json:
-    """Return what a job document says of its end, in the model's words."""
+    """Return the result of a job document, comparable with `expected_result`."""
     failure, action = document.get("failure"), document.get("action")
     return {
         "operation": document["operation"],
@@ -157,7 +157,7 @@ def expected_result(job: ExpectedJob) -> Json:
 
 
 def _effective_jobs(evidence: Evidence) -> Iterator[tuple[ExpectedJob, Json]]:
-    """Give the jobs that did something, as their documents say, in the order of the log."""
+    """Yield the jobs that succeeded and are no aliases, in the order of the log."""
     for job, document in evidence.jobs_with_documents():
         if "failure" not in document and "aliasOf" not in document and job.order_id is not None:
             yield job, document
@@ -169,12 +169,12 @@ def _ordered_orders(evidence: Evidence) -> set[str]:
 
 
 def _answered_failure(job: Json) -> str | None:
-    """Return the code of the storage failure; a missing contact is none, it comes later."""
+    """Return the code of the storage failure; ContactMissing is none, as it comes later."""
     codes = [error["code"] for error in job.get("errors") or ()]
     return next((code for code in codes if code != "ContactMissing"), None)
 
 
 def _expected_failure(evidence: Evidence, job: ExpectedJob) -> str | None:
-    """Return the code that the job shows: an alias shows what it repeats."""
+    """Return the expected code of the job, or of the one that it is an alias of."""
     shown = evidence.replay.jobs.get(job.result.alias_of or "", job)
     return shown.result.code

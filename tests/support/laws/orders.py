@@ -1,4 +1,4 @@
-"""The orders in MongoDB against those that the model gets from the log. Pure."""
+"""The law of stored orders: they are those of the model. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.model.model import ModelOrder, OrderModel, tag_of
 
 
 def the_stored_orders_are_the_models(evidence: Evidence) -> Iterator[Finding]:
-    """At most one live order an orderId, the model's; a deleted one has left its version alone."""
+    """Every stored order is the model's; a deleted one has kept its version only."""
     model = evidence.replay.model
     known = evidence.orders.keys() | model.history.keys()
     for order_id in known - evidence.replay.unordered:
@@ -26,7 +26,7 @@ def the_stored_orders_are_the_models(evidence: Evidence) -> Iterator[Finding]:
 
 
 def stored_order(document: Json | None) -> Json:
-    """Return an order's document in its canonical form; nothing where there is no order."""
+    """Return an order's document in canonical form; empty without a document."""
     if document is None:
         return {}
     if "deletedAt" in document:
@@ -41,7 +41,7 @@ def stored_order(document: Json | None) -> Json:
 
 
 def model_order(model: OrderModel, order_id: str) -> Json:
-    """Return the model's order in the same form."""
+    """Return the model's order in canonical form."""
     version, order = model.version(order_id), model.order(order_id)
     if order is None:
         return {"version": version, "deleted": True} if version else {}
@@ -60,5 +60,5 @@ def canonical_content(order: ModelOrder) -> Json:
 
 
 def all_model_orders(model: OrderModel) -> Mapping[str, Json]:
-    """Return all orders of the model: what the database is to hold."""
+    """Return all orders of the model in canonical form."""
     return {order_id: model_order(model, order_id) for order_id in model.history}

@@ -1,13 +1,13 @@
 """
-A steady mixed load on a running system, over HTTP and from publishers, written into a journal.
+A steady mixed load on a running system, over HTTP and on Kafka, recorded in a journal.
 
-    mix = Mix(order_ids=..., contacts=[matching(known), ...], astray=[...], seed=7)
-    with loading(stack, mix, journal):              # from a thread of its own
-        ...                                         # faults, noted with journal.fault("what")
+    profile = LoadProfile(order_ids=..., contacts=[matching(known), ...], misrouted=[...], seed=7)
+    with background_load(stack, profile, journal):  # runs in a thread of its own
+        ...                                         # faults, recorded with journal.fault("name")
 
-Tolerates whatever breaks: a call without an answer is noted as such, one with an Idempotency-Key is
-sent again. Astray orders must be as few as the topic has partitions, and such as
-`astray_of(prefix)` gives: none on its own partition.
+The load tolerates all faults: a call without a response is recorded as such, and one with an
+Idempotency-Key is retried. `misrouted` has at most one order per partition, from
+`misrouted_order_ids`: none of them is on the partition of its key.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from support.model.model import REGISTER
 from support.stack.kafka_records import RawRecord
 from support.stack.running_stack import RunningStack
 
-TRIES = 4  # of a call that carries an Idempotency-Key
-RESPONSE_TIMEOUT = 20.0  # seconds for an answer
+TRIES = 4  # of a call with an Idempotency-Key
+RESPONSE_TIMEOUT = 20.0  # seconds
 MISROUTED_ORDERS = 4
 CONTACTS_TOPIC = "reference.contacts"
 
@@ -48,21 +48,21 @@ class LoadProfile:
     """The `contact` of orders whose contact exists."""
     misrouted: Sequence[str] = ()
     arriving_contacts: Sequence[Json] = ()
-    """Contacts that come while the load is on: what is published of each."""
+    """Bodies of contacts that are published during the load."""
     erased_contacts: Sequence[Json] = ()
-    """Contacts that are there, and are erased meanwhile."""
+    """Bodies of contacts that exist and are erased during the load."""
     contact_interval: float = 10.0
-    """Seconds from one who comes or leaves to the next."""
+    """Seconds between two contacts that arrive or are erased."""
     seed: int = 0
     clients: int = 4
     publishers: int = 2
     pause: float = 0.1
-    """Seconds between what one client or publisher does and its next."""
+    """Seconds between two calls of a client, or two records of a publisher."""
 
 
 @dataclass
 class LoadClient:
-    """One caller after another gateway each time; it waits for its answer before it goes on."""
+    """A client that sends its calls one by one, to all gateways in turn."""
 
     gateways: Sequence[str]
     apikey: str
@@ -75,7 +75,7 @@ class LoadClient:
         self._next_gateway = cycle(self.gateways)
 
     async def send_call(self, session: aiohttp.ClientSession) -> None:
-        """Send one call; again, under its Idempotency-Key, where nobody knows what became of it."""
+        """Send one call; retry it if it has an Idempotency-Key and its result is unknown."""
         if self.rng.random() < 0.08:
             rows = self.generator.registrations(5)
             request = HttpRequest("POST", "/orders/bulk", {}, [row.body for row in rows])
@@ -120,7 +120,7 @@ class LoadClient:
 
 @contextmanager
 def background_load(stack: RunningStack, profile: LoadProfile, journal: Journal) -> Iterator[None]:
-    """Put the load on all gateways and on Kafka for the body; fails where the load itself did."""
+    """Run the load for the body; an error of the load itself is raised at the end."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     with ThreadPoolExecutor(1) as pool:
@@ -136,7 +136,7 @@ def background_load(stack: RunningStack, profile: LoadProfile, journal: Journal)
 async def run_load(
     stack: RunningStack, profile: LoadProfile, journal: Journal, stop: asyncio.Event
 ) -> None:
-    """Load until *stop*; what is in flight then is still answered, or noted as not."""
+    """Run the load until *stop* is set; requests in flight are finished first."""
     seeds = [
         profile.seed * 1_000 + number for number in range(profile.clients + profile.publishers)
     ]
@@ -153,8 +153,8 @@ async def run_load(
         )
         for seed in seeds
     ]
-    # A connection of its own for each call: on one that was used before, aiohttp repeats a PUT or
-    # a DELETE that broke, and the journal would know of one call where there were two.
+    # A new connection for each call: on a reused one aiohttp repeats a PUT or DELETE that broke,
+    # and the journal would have one call for two requests.
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT)
     async with (
@@ -190,7 +190,7 @@ async def _publisher(
 async def _change_contacts(
     publisher: ExternalPublisher, profile: LoadProfile, stop: asyncio.Event
 ) -> None:
-    """Let one contact after the other come or be erased, in an order of chance."""
+    """Publish one contact or tombstone after the other, in random order."""
     changes: list[tuple[Json, bytes | None]] = [
         *((it, json.dumps(it).encode()) for it in profile.arriving_contacts),
         *((it, None) for it in profile.erased_contacts),
@@ -206,7 +206,7 @@ async def _change_contacts(
 
 
 def transient_contacts(profile: LoadProfile) -> list[Json]:
-    """Return how orders name the contacts that come or leave: by one key or another."""
+    """Return the `contact` of orders whose contact arrives or is erased, by varying keys."""
     keys = cycle(("ContactId", "Email", "MemberNumber"))
     return [
         matching(it, next(keys)) for it in (*profile.arriving_contacts, *profile.erased_contacts)
@@ -214,7 +214,7 @@ def transient_contacts(profile: LoadProfile) -> list[Json]:
 
 
 def misrouted_order_ids(prefix: str, partitions: int, wanted: int = MISROUTED_ORDERS) -> list[str]:
-    """Return orders for the partitions 0, 1, …, none of which is that of its key."""
+    """Return orderIds for the partitions 0, 1, …; none belongs to its partition by its key."""
     found: list[str] = []
     for number in count():
         if len(found) == wanted:
@@ -230,5 +230,5 @@ def numbered_order_ids(prefix: str, wanted: int) -> list[str]:
 
 
 def all_order_ids(profile: LoadProfile) -> list[str]:
-    """Return every order that the load touches, for `History.of`."""
+    """Return all orders of the load, for `History.of`."""
     return [*profile.order_ids, *profile.misrouted]

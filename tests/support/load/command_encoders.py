@@ -1,4 +1,4 @@
-"""A command as its caller says it: as a request of the Orders API, or as a record. Pure."""
+"""Encodes a command of the model as a request of the Orders API, or as a record. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-What shops and publishers ask for all day: a mix of commands, right and wrong, made up by a seed.
+Generates random commands by seed, valid and invalid, as shops and publishers send them.
 
-Pure but for its own random numbers; it learns from answers which job an order was last changed by,
-so that it can name a versionTag.
+It only has its own random state, and the job ids that `note_job` tells it, of which it derives
+versionTags.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from support.model.model import (
 from support.stack.kafka_records import RawRecord
 
 KINDS: Final = {REGISTER: 6, REPLACE: 4, STATUS: 5, DELIVERY: 4, DELETE: 2, ACTION: 3}
-KNOWN_SHARE: Final = 0.8  # of the contacts that orders name
-TRANSIENT_SHARE: Final = 0.4  # of the known ones, where there are any that come or go
-ACTION_SHARE: Final = 0.4  # of the commands that may carry an action
+KNOWN_SHARE: Final = 0.8  # share of orders whose contact exists
+TRANSIENT_SHARE: Final = 0.4  # share of these with a contact that arrives or is erased
+ACTION_SHARE: Final = 0.4  # share of commands with an action, if they can have one
 REMEMBERED: Final = 50
 
 
 class CommandGenerator:
     """
-    Commands on a fixed set of orders.
+    Generates commands on a fixed set of orders.
 
-    `astray` are orders of their own, whose commands all go to one partition that isn't their key's.
-    `passing` are the contacts that come late or are erased, named before, meanwhile and after.
+    *misrouted* are further orders; all commands of one go to one partition, not that of its key.
+    *transient* are contacts that arrive or are erased during the load.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class CommandGenerator:
         self._sent: list[ModelCommand] = []
 
     def note_job(self, order_id: str, job_id: str) -> None:
-        """Take note that a job of the order was accepted."""
+        """Remember a job of the order that was accepted."""
         self._jobs.setdefault(order_id, []).append(job_id)
 
     def command(self, order_id: str | None = None, kind: str | None = None) -> ModelCommand:
-        """Return a new command as it is posted: without an id, perhaps with a key."""
+        """Return a new command for the API: without a job id, perhaps with an Idempotency-Key."""
         order_id = order_id or self._rng.choice(self._orders)
         kind = kind or self._rng.choices(list(KINDS), list(KINDS.values()))[0]
         conditional = kind not in {REGISTER, ACTION} and self._rng.random() < 0.2
@@ -83,7 +83,7 @@ class CommandGenerator:
         return [replace(self.command(it, REGISTER), key=None) for it in chosen]
 
     def next_record(self) -> RawRecord:
-        """Return a record as a publisher makes it: mostly right, sometimes repeated or wrong."""
+        """Return a publisher's record: mostly valid, sometimes repeated or invalid."""
         chance = self._rng.random()
         if chance < 0.06:
             return self._bad()
@@ -98,14 +98,14 @@ class CommandGenerator:
         return raw_record_of(command).with_headers(self._extra())
 
     def _own(self, order_id: str | None = None) -> ModelCommand:
-        """Return a publisher's own command; some leave the id to us, some suppress actions."""
+        """Return a publisher's new command, sometimes without an id or with actions suppressed."""
         command = self.command(order_id)
         job_id = "" if self._rng.random() < 0.05 else self._id()
         self.note_job(command.order_id, job_id or "unknown")
         return replace(command, job_id=job_id, suppressed=self._rng.random() < 0.15)
 
     def _again(self) -> ModelCommand:
-        """Return a command that was sent before: again, under another id, or with other content."""
+        """Return a previous command, repeated, under another id, or with other content."""
         first = self._rng.choice(self._sent)
         match self._rng.randrange(4):
             case 0:
@@ -119,7 +119,7 @@ class CommandGenerator:
         self._sent = [*self._sent[-REMEMBERED:], command]
 
     def _bad(self) -> RawRecord:
-        """Return a record that is no valid command, under the key of an order."""
+        """Return an invalid record with the key of an order."""
         good = raw_record_of(self._own())
         empty = {"orderId": good.key}
         values = [b"{not json", None, b"", b"[]", json.dumps({"orderId": "another"}).encode()]
@@ -140,7 +140,7 @@ class CommandGenerator:
         return good.with_headers(self._rng.choice(headers))
 
     def _extra(self) -> dict[str, str | bytes]:
-        """Return what changes nothing: a clock that is wrong by an hour, a header of others."""
+        """Return headers without effect: a wrong ce_time, an unknown header."""
         return self._rng.choice(
             [
                 {},
@@ -178,10 +178,10 @@ class CommandGenerator:
         return {"matchKey": f"nobody-{order_id}", "matchKeyType": "Email"}
 
     def _tag(self, order_id: str) -> str:
-        """Return the tag of a version that the order may have, most likely the last."""
+        """Return the versionTag of one of the order's versions, most likely the last."""
         jobs = self._jobs.get(order_id, ["nothing"])
         return tag_of(jobs[-1] if self._rng.random() < 0.8 else self._rng.choice(jobs))
 
     def _id(self) -> str:
-        """Return an id that this seed gives again for these orders, and for no others."""
+        """Return a new id; it is the same for the same seed and orders."""
         return str(uuid5(NAMESPACE_OID, f"{self._orders[0]}/{self._rng.getrandbits(128)}"))

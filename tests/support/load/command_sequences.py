@@ -1,4 +1,4 @@
-"""Sequences of commands on a few orders, described before any id or tag is known."""
+"""Hypothesis strategies for sequences of commands, planned before ids and tags are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORDERS = 2
 
 
 class TagChoice(Enum):
-    """Which version a command names, in If-Match or as an action's versionTag."""
+    """The version that a command names, in If-Match or as an action's versionTag."""
 
     CURRENT = auto()
     LISTED = auto()
@@ -24,12 +24,12 @@ class TagChoice(Enum):
 
 
 class Repetition(Enum):
-    """Whether a command that was sent before is sent again."""
+    """Whether the command repeats a previous one."""
 
     NO = auto()
     SAME = auto()
     OTHER_CONTENT = auto()
-    """Something else under the same id or the same Idempotency-Key."""
+    """Other content under the same id or Idempotency-Key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,22 @@ class PlannedCommand:
     order: int
     repetition: Repetition = Repetition.NO
     published: bool = False
-    """Published to Kafka rather than posted."""
+    """Published on Kafka instead of posted."""
     version_tag: TagChoice | None = None
     with_key: bool = False
     minute: int | None = None
-    """Of lastChangedAt."""
+    """The minute of lastChangedAt."""
     contact_exists: bool = True
     with_action: bool = False
     suppressed: bool = False
     unusual: bool = False
-    """Totals that don't add up, an externalStatus, a delivery that is cleared."""
+    """Has wrong totals, an externalStatus, or clears a delivery, depending on the kind."""
     wait_until_stored: bool = False
-    """Whether the next move comes after this one is stored."""
+    """Whether the next command is sent after this one is stored."""
 
 
 def command_sequences() -> st.SearchStrategy[list[PlannedCommand]]:
-    """Any moves, but each order is registered first: else most would meet no order."""
+    """Any sequence that starts with a registration of each order; others would mostly fail."""
     births = [_planned_command().map(partial(_registration, order)) for order in range(ORDERS)]
     rest = st.lists(_planned_command(), min_size=5, max_size=20)
     return st.tuples(st.tuples(*births), rest).map(lambda parts: [*parts[0], *parts[1]])

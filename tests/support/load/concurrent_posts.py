@@ -1,4 +1,4 @@
-"""Many requests at once, as many shops would send them."""
+"""Concurrent registrations over HTTP."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def post_all(
     stack: RunningStack, bodies: Sequence[Json], *, concurrency: int
 ) -> list[TimedResponse]:
     """
-    Register every body, *concurrency* at a time; return the answers in their order.
+    Register every body, *concurrency* at a time; return the responses in the order of *bodies*.
 
-    A post whose connection breaks is sent again, as a shop would, for at most a minute.
+    A post whose connection breaks is retried for at most a minute.
     """
     return asyncio.run(_post_all(stack, bodies, concurrency))
 

@@ -1,4 +1,4 @@
-"""A day lived through on a stack: submitted, and everything that came of it as figures."""
+"""The run of a day on a stack: its orders submitted, and the resulting figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REAL_DAY = Path(__file__).parents[4] / "shared" / "data" / "online-retail-2010-1
 
 @dataclass(frozen=True, slots=True)
 class DayRun:
-    """The files of a day, and the stack that it is lived through on."""
+    """The input files of a day, and the stack that processes them."""
 
     stack: RunningStack
     folder: Path
@@ -41,12 +41,12 @@ class DayRun:
         return [json.loads(row)["orderId"] for row in rows]
 
     def load(self, *names: str) -> None:
-        """Load reference data; returns when the enricher has read it, and mended what waited."""
+        """Load reference data; returns when the enricher has handled it, with waiting orders."""
         files = [str(self.folder / f"{name}.ndjson") for name in names]
         self.stack.orders("reference", "load", *files)
 
     def submit(self) -> Json:
-        """Register all orders, and wait for their jobs; returns what the command summed up."""
+        """Register all orders, wait for their jobs, and return the command's summary."""
         orders = str(self.folder / "orders.ndjson")
         done = self.stack.orders("submit", orders, "--wait", "--json")
         summary: Json = json.loads(done.stdout)
@@ -83,7 +83,7 @@ class DayRun:
             return dict(Counter(row["enrichment"]["state"] for row in found))
 
     def delivered(self) -> Json:
-        """Return how many webhooks of each action arrived, every one verified and counted once."""
+        """Return the number of distinct webhooks by action; fails if a signature is wrong."""
         order_ids = set(self.order_ids)
         ours = [
             hook
@@ -116,7 +116,7 @@ class DayRun:
         return {name.split()[0]: count for name, count in self.expected["integrationLog"].items()}
 
     def assert_expected_after_late_contacts(self) -> None:
-        """Wait for the webhooks, which come last; everything else must be so by then."""
+        """Wait for the webhooks, which come last; all other figures must be right by then."""
         expected = self.expected
         all_of = expected["actionsDeliveredAfterLateContacts"]
         until(lambda: self.delivered() == all_of, seconds=60, of="the held actions' webhooks")

@@ -1,4 +1,4 @@
-"""Another system that publishes on Kafka itself, and keeps a journal of what it was told."""
+"""A system that publishes on Kafka directly, and records the acknowledgements in a journal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from support.history.log_record import COMMANDS_TOPIC
 from support.stack.kafka_records import RawRecord
 
 DELIVERY_TIMEOUT = 600
-"""Longer than anything is broken: when a record's time is up, librdkafka takes a new epoch for its
-producer id, and sends what was under way with it again, though it may be in the log by then."""
+"""Longer than any fault: after a timeout librdkafka bumps its producer epoch and sends the records
+in flight again, although they may be in the log."""
 
 
 class ExternalPublisher:
-    """Publishes in order; what Kafka doesn't answer in time is noted as not acknowledged."""
+    """Publishes in order; records that time out are recorded as not acknowledged."""
 
     def __init__(self, kafka: str, journal: Journal) -> None:
         self._kafka = kafka
@@ -30,9 +30,9 @@ class ExternalPublisher:
         self, record: RawRecord, topic: str = COMMANDS_TOPIC, *, at: datetime | None = None
     ) -> Publication:
         """
-        Hand a record over; returns before it is acknowledged, see `flush`.
+        Produce a record; returns before it is acknowledged, see `flush`.
 
-        *at* is the time by the publisher's clock; by default that of this machine.
+        *at* is the record's timestamp, by default the current time.
         """
         publication_id = str(uuid4())
         headers = [(name, _bytes(value)) for name, value in record.pairs]
@@ -54,13 +54,16 @@ class ExternalPublisher:
                 timestamp=0 if at is None else int(at.timestamp() * 1000),
                 on_delivery=delivered,
             )
-        except (BufferError, KafkaException):  # full for long, or fenced for good: begin anew
+        except (
+            BufferError,
+            KafkaException,
+        ):  # the queue is full, or a fatal error: use a new producer
             self._producer = self._started()
         self._producer.poll(0)
         return sent
 
     def flush(self, seconds: float = DELIVERY_TIMEOUT + 5) -> int:
-        """Wait for all answers; return how many records have none."""
+        """Wait for all acknowledgements; return the number of records without one."""
         left: int = self._producer.flush(seconds)
         return left
 
@@ -72,7 +75,7 @@ class ExternalPublisher:
                 "enable.idempotence": True,
                 "message.timeout.ms": DELIVERY_TIMEOUT * 1000,
                 "linger.ms": 2,
-                "log_level": 0,  # what breaks is broken on purpose; the journal tells what came
+                "log_level": 0,  # faults are injected on purpose; the journal has the results
             }
         )
 

@@ -1,4 +1,4 @@
-"""A steady stream of orders to all gateways, as patient clients send it while things break."""
+"""A steady stream of orders to all gateways, with retries during faults."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import httpx
 from support.builders.bodies import order_body
 from support.stack.running_stack import RunningStack
 
-PAUSE = 0.1  # seconds before an order that got no answer, or 503, is sent again
+PAUSE = 0.1  # seconds before a retry, after no response or 503
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedOrder:
     job_id: str
     order_id: str
-    at: float  # monotonic, when it was accepted
-    seconds: float  # since it was sent first
+    at: float  # monotonic time of the 202
+    seconds: float  # since the first attempt
     tries: int
 
 
 class OrderStream:
-    """Posts one order after the other to each gateway, each until it is accepted."""
+    """Posts one order after the other to each gateway, and retries each until it is accepted."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.accepted: list[AcceptedOrder] = []
@@ -63,7 +63,7 @@ class OrderStream:
             with httpx.Client(headers={"apikey": stack.apikey}, timeout=30) as client:
                 while not self._enough.is_set():
                     self.accepted.append(_post(client, f"{gateway}/api/v3/orders"))
-        except BaseException as error:  # noqa: BLE001  told by whoever waits for this thread
+        except BaseException as error:  # noqa: BLE001  raised in __exit__
             self.failure = error
 
 

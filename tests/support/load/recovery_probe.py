@@ -1,4 +1,4 @@
-"""How one knows that the system is well: fresh orders, posted and published, come to their end."""
+"""A probe for recovery: new orders, posted and published, are processed to the end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from support.stack.kafka_records import register_record
 from support.stack.running_stack import RunningStack
 
 PARTITIONS = 12
-RESPONSE_TIMEOUT = 5.0  # seconds for one answer
+RESPONSE_TIMEOUT = 5.0  # seconds
 PAUSE = 0.1
 
 
 class RecoveryProbe:
-    """Two orders for each partition, one posted and one published; each asks for an action."""
+    """Sends two orders with an action for each partition, one over HTTP and one on Kafka."""
 
     def __init__(self, stack: RunningStack, journal: Journal, contact: Json) -> None:
         self._client = httpx.Client(headers={"apikey": stack.apikey}, timeout=RESPONSE_TIMEOUT)
@@ -34,7 +34,7 @@ class RecoveryProbe:
         self._contact = contact
 
     def settle(self, seconds: float) -> None:
-        """Return when all are settled and their actions delivered."""
+        """Send the orders, and wait until all their actions are delivered."""
         end = time.monotonic() + seconds
         waiting = [*self._published(end), *self._posted(end)]
         while waiting := [it for it in waiting if not self._is_delivered(it)]:
@@ -49,7 +49,7 @@ class RecoveryProbe:
             yield job_id
 
     def _published(self, end: float) -> Iterator[str]:
-        """Publish, and again under another id where Kafka didn't acknowledge it."""
+        """Publish an order per partition; retry with a new one if it isn't acknowledged."""
         left = set(range(PARTITIONS))
         while left:
             sent = {partition: self._publish(order_id_for(partition)) for partition in left}
@@ -90,7 +90,7 @@ class RecoveryProbe:
 
 
 def order_id_for(partition: int) -> str:
-    """Return a new orderId whose commands go to the partition."""
+    """Return a new orderId that belongs to the partition."""
     while True:
         order_id = unique("probe")
         if (murmur2(order_id.encode()) & 0x7FFFFFFF) % PARTITIONS == partition:

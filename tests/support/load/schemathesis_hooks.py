@@ -1,4 +1,4 @@
-"""What schemathesis has to be told to send every body that the API takes."""
+"""Hooks of schemathesis: a serializer for the media type that it doesn't know."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import schemathesis
 
 @schemathesis.serializer("application/x-ndjson")
 def lines(_: schemathesis.SerializationContext, value: object) -> bytes:
-    """Send text as it is: whether it is lines of JSON is for the gateway to say."""
+    """Send the value as text, also if it isn't valid NDJSON: the gateway has to check that."""
     return value if isinstance(value, bytes) else str(value).encode()

@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes up from the OpenAPI document that a gateway serves."""
+"""Runs schemathesis on the OpenAPI document that a gateway serves."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SEED = 4
 
 def run_schemathesis(stack: RunningStack, folder: Path, *options: str, seconds: float) -> str:
     """
-    Run schemathesis against the stack's gateway; return what it says, which fails the test
-    where an answer isn't one that the document promises.
+    Run schemathesis against the stack's gateway; return its output.
 
-    *folder* is where it keeps what it wants to remember: the same requests are made every time.
+    Fails if a response isn't one that the document describes. The requests are the same in every
+    run; *folder* is the working directory.
     """
     done = subprocess.run(
         [

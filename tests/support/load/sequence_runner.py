@@ -1,4 +1,4 @@
-"""Plays a sequence of moves on a real stack, and on the model beside it."""
+"""Runs a sequence of commands on a real stack and on the model."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from support.stack.async_api_client import ApiResponse, AsyncApiClient
 @dataclass
 class SequenceRunner:
     """
-    Sends its moves one after another, so that their order in the log is known.
+    Sends its commands one by one, so that their order in the log is known.
 
-    What the gateway answers at once depends on how much of it is stored by then: `seen` holds
-    every state that it may see of an order.
+    The gateway's response depends on how many of them are stored by then: `visible_states` has
+    every state of an order that it may read.
     """
 
     calls: AsyncApiClient
@@ -48,11 +48,11 @@ class SequenceRunner:
     visible_states: dict[str, list[ModelOrder | None]] = field(default_factory=dict)
     sent: list[tuple[PlannedCommand, ModelCommand]] = field(default_factory=list)
     reused_ids: dict[str, int] = field(default_factory=dict)
-    """How many commands of an order came under the id of another one."""
+    """Number of commands of an order with the id of another command."""
     transcript: list[str] = field(default_factory=list)
-    """What was sent and how it was answered, for whoever has to find out why."""
+    """All commands with their responses, for a failing test."""
     jobs: dict[str, Json] = field(default_factory=dict)
-    """The jobs as they are at rest."""
+    """The jobs, once they are settled."""
 
     async def play(self, moves: Sequence[PlannedCommand]) -> None:
         for number, planned in enumerate(moves):
@@ -64,7 +64,7 @@ class SequenceRunner:
                 await self._post(planned_way, command)
 
     def _command(self, planned: PlannedCommand, number: int) -> tuple[PlannedCommand, ModelCommand]:
-        """Return the command of a move, and the way it goes: a repeat goes that of the first."""
+        """Return a planned command, and the plan whose channel it uses: a repeat's first one."""
         before = [
             it
             for it in self.sent
@@ -74,7 +74,7 @@ class SequenceRunner:
             return planned, self._new_command(planned, number)
         planned_way, first = before[number % len(before)]
         planned_way = replace(planned_way, wait_until_stored=planned.wait_until_stored)
-        # A direct publisher may repeat itself by the job id, or by its Idempotency-Key.
+        # A publisher may repeat itself by job id, or by Idempotency-Key.
         by_key = planned_way.published and first.key is not None and planned.with_key
         job_id = str(uuid4()) if by_key else first.job_id
         if planned.repetition is Repetition.SAME:
@@ -184,7 +184,7 @@ class SequenceRunner:
             self._stored(command.order_id)
 
     def _refused(self, answer: ApiResponse, command: ModelCommand) -> None:
-        """Check that what was refused at once could be refused, by what the gateway may see."""
+        """Check that a refusal fits one of the states that the gateway may have read."""
         visible_states = self._visible_states(command.order_id)
         first = self.model.keys.get(command.key or "")
         match (command.kind, answer.code, answer.status):

@@ -1,7 +1,7 @@
 """
-How a job may end once the system is at rest: whether its contact exists, what its action came to.
+The possible outcomes of a job once the system is quiet: its status, and its action's stage.
 
-Pure, like the model it reads. Where services race with later commands more than one end is right.
+Pure, like the model. Where services race with later commands, several outcomes are possible.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from support.model.model import ACTION, REGISTER, REPLACE, Json, ModelOrder, OrderModel, Transition
 
 Contacts = Collection[tuple[str, str]]
-"""The match keys of the contacts that exist, each as (matchKeyType, matchKey)."""
+"""Keys of contacts, as (matchKeyType, matchKey)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutcome:
-    """The statuses a job may have in the end, and the ends its action may have."""
+    """The possible statuses of a job, and stages of its action."""
 
     statuses: frozenset[str]
     actions: frozenset[str]
@@ -25,21 +25,21 @@ class ExpectedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class OrderAfterCommand:
-    """What the order of a job looked like from its command on, until it was deleted."""
+    """The order of a job from its command on, until it was deleted."""
 
     contact_known: frozenset[bool]
-    """Whether its contact existed; both, where a replacement named another one."""
+    """Whether its contact existed; both, if a replacement named another one."""
     replaced_or_deleted: bool
     """Whether it was replaced or deleted."""
     deleted: bool
     changed_again: bool
-    """Whether anything at all came after."""
+    """Whether any command came after."""
 
 
 def expected_outcome(
     model: OrderModel, contacts: Contacts, job_id: str, late: Contacts = (), erased: Contacts = ()
 ) -> ExpectedOutcome:
-    """Return how the job may end; *late* are contacts that came, *erased* went, meanwhile."""
+    """Return the job's possible outcomes; *late* contacts came, *erased* ones went, meanwhile."""
     step = model.jobs[job_id]
     if step.result.alias_of is not None:
         return expected_outcome(model, contacts, step.result.alias_of, late, erased)
@@ -61,10 +61,10 @@ def outcome_when_healed(
     step: Transition, before: OrderAfterCommand, after: OrderAfterCommand
 ) -> ExpectedOutcome:
     """
-    Its contact came at some time: before the order was looked at, or later, which healed it.
+    Return the outcomes if the contact came before or after the order was enriched.
 
-    What was triggered in between has failed and stays so; what was held is dropped if the order
-    was deleted, replaced, cancelled or asked for the same again before the contact came.
+    An action that was triggered before stays failed. A held action is dropped if the order was
+    deleted, replaced, cancelled or requested the same action again before the contact came.
     """
     triggered = step.command.kind == ACTION
     ends = statuses(step, after)
@@ -80,9 +80,9 @@ def outcome_when_erased(
     step: Transition, before: OrderAfterCommand, after: OrderAfterCommand
 ) -> ExpectedOutcome:
     """
-    Its contact was erased at some time: before the order was looked at, or later.
+    Return the outcomes if the contact was erased before or after the order was enriched.
 
-    An order that came after that is a new relation, and waits for its contact.
+    An order that came after the erasure isn't deleted, and waits for its contact.
     """
     acted = actions(step, before) | actions(step, after)
     dropped = frozenset({"none"} if step.result.action is None else {"delivered", "dropped"})
@@ -97,7 +97,7 @@ def statuses(step: Transition, final: OrderAfterCommand) -> frozenset[str]:
 
 
 def actions(step: Transition, final: OrderAfterCommand) -> frozenset[str]:
-    """An action of a contact that exists is delivered, unless the order was deleted meanwhile."""
+    """Return an action's possible stages; delivered, if the contact exists and the order stays."""
     if step.result.action is None:
         return frozenset({"none"})
     if False not in final.contact_known:
@@ -126,7 +126,7 @@ def order_after_command(
 
 
 def sets_contact(step: Transition) -> bool:
-    """Whether it gave the order a contact."""
+    """Whether the command set the order's contact."""
     return step.command.kind in {REGISTER, REPLACE} and step.result.version is not None
 
 

@@ -1,9 +1,9 @@
 """
-What becomes of one order's link and actions while commands, events and contacts interleave.
+A model of one order's link and held actions while commands, events and its contact interleave.
 
-A model of the contract for one orderId and one contact, which imports no service. The order-writer
-stores, later the enricher handles the events in the same order, and the contact is seen at some
-time between any two of these.
+It models the contract for one orderId and one contact, and imports no service. The order-writer
+stores the commands, the enricher handles their events later in the same order, and the contact
+arrives between any two of these steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REGISTER, REPLACE, CANCEL, REOPEN, CHANGE, DELETE = (
 
 @dataclass(frozen=True, slots=True)
 class AppliedCommand:
-    """One command that was applied; `action` is the name of the one it embeds."""
+    """A command that was applied; `action` is the name of its embedded action."""
 
     kind: str
     action: str | None = None
@@ -26,7 +26,7 @@ class AppliedCommand:
 
 @dataclass(frozen=True, slots=True)
 class OrderSnapshot:
-    """The order as it is stored."""
+    """The stored order: versions of its registration, of its contact and of its cancellation."""
 
     registered_version: int
     contact_version: int
@@ -35,22 +35,22 @@ class OrderSnapshot:
 
 @dataclass
 class HeldOrderModel:
-    """What the enricher must come to; each step is told by one call."""
+    """The expected result of the enricher; call one method for each step."""
 
     window_is_open: bool = True
     stored_order: OrderSnapshot | None = None
     requested_actions: list[tuple[int, str]] = field(default_factory=list)
-    """The actions that were embedded in commands, by the version that these made."""
+    """Version and name of the actions that were embedded in commands."""
     contact_known: bool = False
     stored: list[tuple[AppliedCommand, OrderSnapshot | None]] = field(default_factory=list)
     handled: int = 0
     held: dict[int, OrderSnapshot] = field(default_factory=dict)
-    """Actions that wait, by version; each with the order that its command made."""
+    """Held actions by version, each with the order after its command."""
     ends: dict[int, str] = field(default_factory=dict)
 
     @property
     def linked(self) -> bool:
-        """Whether the order has its contact in the end; all events handled."""
+        """Whether the order is linked to its contact once all events are handled."""
         return self.stored_order is not None and self.contact_known
 
     def store(self, command: AppliedCommand) -> None:
@@ -85,7 +85,7 @@ class HeldOrderModel:
         self._drop_outdated()
 
     def see_contact(self) -> None:
-        """See the contact for the first time."""
+        """Handle the contact's first record."""
         self._drop_outdated()
         self.contact_known = True
         for version in self.held:

@@ -1,9 +1,8 @@
 """
-Commands as they stand in the log, read without any code of the services. Pure.
+Decodes the commands of the log without any code of the services. Pure.
 
-Knows what the contract says of headers, keys and ids, and of a value as much as tells a command
-from what is none: its required fields. It does not know every limit: a load that breaks one of
-those has to teach it here.
+It implements the contract's rules for headers, keys and ids, and checks required fields of values.
+It doesn't check every limit of the contract: extend it for a load that exceeds one.
 """
 
 from __future__ import annotations
@@ -39,32 +38,32 @@ _STATUSES: Final = frozenset({"inprogress", "completed", "cancelled"})
 
 
 class InvalidCommand(ValueError):
-    """The record is no valid command."""
+    """The record isn't a valid command."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """A record of `orders.commands`, and what it asks for."""
+    """A record of `orders.commands` with its decoded command."""
 
     record: LogRecord
     job_id: str
-    """The sender's, else the position's."""
+    """The sender's `ce_id`, else the fallback id."""
     fallback_id: str
-    """The position's: the job's where `job_id` is another command's."""
+    """Derived from the position; the job's id if `job_id` belongs to another command."""
     fingerprint: str
     command: ModelCommand | None
-    """None: it is no valid command."""
+    """None: the record is invalid."""
     content: str = ""
-    """The bytes and what the sender said of them."""
+    """Key, value and relevant headers."""
 
     @property
     def replayed_job(self) -> str | None:
-        """The job as which an operator sent it again."""
+        """The job id of a dead letter that an operator replayed."""
         return self.record.header("orders-replay")
 
     @property
     def from_gateway(self) -> bool:
-        """Whether it says that our gateway sent it."""
+        """Whether its source is the gateway."""
         return self.record.header("ce_source") == GATEWAY_SOURCE
 
 
@@ -78,7 +77,7 @@ def action_id(job_id: str) -> str:
 
 
 def read_record(record: LogRecord, topic_id: str) -> ReadRecord:
-    """Read one record; *topic_id* is the id that the broker gave the topic."""
+    """Decode one record; *topic_id* is the broker's id of the topic."""
     fallback = derived_id("record", topic_id, record.partition, record.offset, record.at)
     said = [(name.lower(), value) for name, value in record.headers if _counts(name.lower())]
     content = repr((sorted(said, key=repr), record.key, record.value))
@@ -95,14 +94,14 @@ def _counts(name: str) -> bool:
 
 
 def _job_id(record: LogRecord) -> str | None:
-    """Return the sender's id, whatever is wrong with the other headers."""
+    """Return the sender's id, also if other headers are invalid."""
     ids = [value for name, value in record.headers if name.lower() == "ce_id" and value is not None]
     text = ids[0].decode(errors="replace") if len(ids) == 1 else ""
     return text if _JOB_ID.fullmatch(text) else None
 
 
 def headers_of(record: LogRecord) -> Json:
-    """Return the headers that count, as text by lower-case name; none may be repeated."""
+    """Return the relevant headers as text, by lower-case name; none may be repeated."""
     found: Json = {}
     for spelt, value in record.headers:
         name = spelt.lower()
@@ -143,7 +142,7 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
     if not isinstance(order_id, str) or record.key != order_id.encode():
         raise InvalidCommand("key")
     _check(kind, body)
-    if headers.get("ce_source") != GATEWAY_SOURCE:  # which has looked at its own clock
+    if headers.get("ce_source") != GATEWAY_SOURCE:  # which has checked them by its own clock
         _check_times(body, datetime.fromtimestamp(record.at / 1000, UTC))
     return ModelCommand(
         kind=kind,

@@ -1,7 +1,7 @@
 """
-What the contract says becomes of commands; shares no code with the services. Pure.
+A model of the contract for commands; it shares no code with the services. Pure.
 
-`Model.apply` is given every command in the order of the log, and returns the end of its job.
+`OrderModel.apply` takes every command in the order of the log, and returns its result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registere
 
 @dataclass(frozen=True, slots=True)
 class ModelCommand:
-    """A command as it stands in the log; `body` is that of the HTTP call."""
+    """A command of the log; `body` is that of the HTTP call."""
 
     kind: str
     order_id: str
@@ -34,16 +34,16 @@ class ModelCommand:
     body: Json = field(default_factory=dict)
     if_match: str | None = None
     key: str | None = None
-    """The Idempotency-Key, together with whom it belongs to."""
+    """The Idempotency-Key, qualified by its owner."""
     suppressed: bool = False
     registration: str | None = None
-    """The job that registered the order which is meant; of another one nothing is changed."""
+    """A guard: the command has no effect unless this job registered the order."""
     contact_since: int | None = None
-    """The version at which it got its contact; of another contact's nothing is changed."""
+    """A guard: the command has no effect unless the order has its contact since this version."""
 
     @property
     def fingerprint(self) -> str:
-        """Give what makes two commands the same."""
+        """Equal for two commands with the same content."""
         only_if = (self.if_match, self.registration, self.contact_since)
         parts = (self.kind, self.order_id, self.body, only_if, self.suppressed)
         return json.dumps(parts, sort_keys=True, default=str)
@@ -51,7 +51,7 @@ class ModelCommand:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What storing a command ends in: a failure, a new version, or neither."""
+    """The result of storing a command: a failure, a new version, or neither."""
 
     code: str | None = None
     status: int | None = None
@@ -59,7 +59,7 @@ class CommandResult:
     version: int | None = None
     warnings: tuple[str, ...] = ()
     action: Json | None = None
-    """The action that it asks for, as it stands in the body."""
+    """The requested action, as in the body."""
     alias_of: str | None = None
 
 
@@ -68,7 +68,7 @@ class ModelOrder:
     """An order that exists."""
 
     content: Json
-    """As GET answers it, without its read-only fields."""
+    """As in the response to GET, without read-only fields."""
     version: int
     contact_version: int
     """The version at which it was last registered or replaced."""
@@ -83,7 +83,7 @@ class ModelOrder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transition:
-    """A command that was decided, and the order after it; equal to itself alone."""
+    """A decided command, its result, and the order after it; compared by identity."""
 
     command: ModelCommand
     result: CommandResult
@@ -95,7 +95,7 @@ class OrderModel:
     """All orders, jobs and Idempotency-Keys."""
 
     history: dict[str, list[Transition]] = field(default_factory=dict)
-    """What was decided, by orderId."""
+    """Decided commands by orderId."""
     jobs: dict[str, Transition] = field(default_factory=dict)
     keys: dict[str, ModelCommand] = field(default_factory=dict)
 
@@ -104,11 +104,11 @@ class OrderModel:
         return steps[-1].after if steps else None
 
     def version(self, order_id: str) -> int:
-        """Return the last version that was made, over all lives of the orderId."""
+        """Return the last version of the orderId, also across deletions."""
         return max((step.result.version or 0 for step in self.history.get(order_id, ())), default=0)
 
     def apply(self, command: ModelCommand) -> CommandResult:
-        """Decide the command that comes next in the log."""
+        """Decide the next command of the log."""
         known = self.jobs.get(command.job_id)
         if known is not None:
             same = known.command.fingerprint == command.fingerprint
@@ -123,7 +123,7 @@ class OrderModel:
         return result
 
     def _repeated(self, command: ModelCommand) -> CommandResult | None:
-        """Return the end of a command whose Idempotency-Key was used before."""
+        """Return the result of a command whose Idempotency-Key was used before."""
         if command.key is None:
             return None
         first = self.keys.setdefault(command.key, command)
@@ -137,7 +137,7 @@ class OrderModel:
 def decide(
     command: ModelCommand, order: ModelOrder | None, last: int
 ) -> tuple[CommandResult, ModelOrder | None]:
-    """Return the job's end and the order after it; *last* is the last version of the orderId."""
+    """Return the result and the order after it; *last* is the orderId's last version."""
     if command.kind == REGISTER and order is None:
         return register(command, last + 1)
     refused = precondition_failure(command, order)
@@ -155,7 +155,7 @@ def decide(
 
 
 def guarded_away(command: ModelCommand, order: ModelOrder | None) -> CommandResult | None:
-    """Return the end of a command on a former life of the order, or while it was another's."""
+    """Return the empty result of a command whose guards don't fit the order."""
     if command.registration is None and command.contact_since is None:
         return None
     if order is None or command.registration not in {None, order.registered_by}:
@@ -230,7 +230,7 @@ def requested_action(body: Json) -> Json:
 
 
 def is_stale_change(command: ModelCommand, order: ModelOrder) -> bool:
-    """Whether it is older than the last change of an aspect that it touches."""
+    """Whether the command is older than the last change of the fields that it changes."""
     touched = {STATUS: [order.status_at], DELIVERY: [order.delivery_at]}.get(
         command.kind, [order.status_at, order.delivery_at]
     )
@@ -265,7 +265,7 @@ FAILURE_STATUS: Final[Mapping[str, int]] = MappingProxyType(
 
 
 def order_content(body: Json, order_id: str) -> Json:
-    """Return an order as GET answers it, without its action and its read-only fields."""
+    """Return an order as in the response to GET, without action and read-only fields."""
     hidden = READ_ONLY | {"orderAction"}
     kept = {name: value for name, value in body.items() if name not in hidden}
     kept |= {"orderId": order_id, "contact": {"contactType": "Member"} | body["contact"]}

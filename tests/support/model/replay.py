@@ -1,4 +1,4 @@
-"""What the contract makes of a whole log: each record in its place, by the model. Pure."""
+"""Replays a whole log with the model: every record and its expected job. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ExpectedJob:
 
     job_id: str
     source: ReadRecord
-    """The first record that asked for it."""
+    """The first record of the command."""
     result: CommandResult
     step: Transition | None = None
-    """What it did in the model; None where it is no valid command, or came under another's id."""
+    """Its transition in the model; None if it is invalid, or has another command's id."""
 
     @property
     def order_id(self) -> str | None:
@@ -34,14 +34,14 @@ class ExpectedJob:
 
 @dataclass
 class Replay:
-    """Each partition is replayed in the order of its offsets, one after the other."""
+    """The state of a replay; partitions are replayed one after the other, by offset."""
 
     model: OrderModel = field(default_factory=OrderModel)
     jobs: dict[str, ExpectedJob] = field(default_factory=dict)
     jobs_by_record: list[tuple[ReadRecord, ExpectedJob]] = field(default_factory=list)
-    """Every record with its job; repeats have the job of the first."""
+    """Every record with its job; a repeat has the job of the first."""
     unordered: set[str] = field(default_factory=set)
-    """Orders with commands on several partitions: of their order nothing is promised."""
+    """Orders with commands on several partitions: the order of these is undefined."""
 
     def take(self, item: ReadRecord) -> None:
         job = self._known(item)

@@ -1,4 +1,4 @@
-"""The Orders API as a client of it sees it."""
+"""A client of the Orders API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTLED_ACTIONS = {"none", "held", "delivered", "failed", "dropped"}
 
 
 class ApiClient:
-    """A client with a key; bodies are sent as they are given."""
+    """A blocking client with an API key; bodies are sent unchanged."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.base = f"{stack.gateway}/api/v3"
@@ -35,18 +35,18 @@ class ApiClient:
         return self.client.get(f"{self.base}/orders/jobs/{job_id}", params=query)
 
     def registered(self, body: Json) -> str:
-        """Register an order that is accepted; return its job id."""
+        """Register a valid order; return its job id."""
         answer = self.post(body)
         assert answer.status_code == 202, answer.text
         job_id: str = answer.json()["jobId"]
         return job_id
 
     def stored(self, job_id: str, *, seconds: float = 30) -> Json:
-        """Return the job once its storage stage has ended."""
+        """Wait until the job is stored; return it."""
         return until(lambda: self._job_if(job_id, is_stored), seconds=seconds, of=job_id)
 
     def settled(self, job_id: str, *, seconds: float = 60) -> Json:
-        """Return the job once nothing more will happen to it by itself."""
+        """Wait until the job is settled; return it."""
         return until(lambda: self._job_if(job_id, is_settled), seconds=seconds, of=job_id)
 
     def _job_if(self, job_id: str, condition: Any) -> Json | None:
@@ -55,7 +55,7 @@ class ApiClient:
 
 
 def job_of_response(answer: httpx.Response) -> Json | None:
-    """Return the job of an answer: a failed one is a member of its problem."""
+    """Return the job of a response: a failed one is in the problem's `job`."""
     body: Json = answer.json()
     if answer.status_code == 200:
         return body

@@ -1,4 +1,4 @@
-"""Any call of the API, many at once, and the jobs that they leave."""
+"""An asynchronous client of the Orders API, for concurrent calls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ApiResponse:
 
 
 class AsyncApiClient:
-    """A client with the key of the stack, which asks as much at once as it is told to."""
+    """A client with the stack's API key and no limit of connections."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.base = f"{stack.gateway}/api/v3"
@@ -69,7 +69,7 @@ class AsyncApiClient:
     async def __call__(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> ApiResponse:
-        """Ask for *path*, written as it goes over the wire, or for a whole link."""
+        """Send a request to *path*, which is already encoded, or to an absolute URL."""
         assert self._session is not None
         url = path if path.startswith("http") else f"{self.base}{path}"
         typed = {} if body is None else {"content-type": "application/json"}
@@ -91,7 +91,7 @@ class AsyncApiClient:
         return answer.body if answer.status == 200 else None
 
     async def settled(self, job_ids: Collection[str], *, seconds: float = 60) -> dict[str, Json]:
-        """Return all jobs once nothing more will happen to any by itself."""
+        """Wait until all jobs are settled; return them."""
         found: dict[str, Json] = {}
         room, end = asyncio.Semaphore(IN_FLIGHT), time.monotonic() + seconds
         while open_ids := [job_id for job_id in job_ids if job_id not in found]:

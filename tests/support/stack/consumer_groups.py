@@ -1,4 +1,4 @@
-"""Consumer groups as the broker has them: who is in, who has what, and how often that changed."""
+"""Consumer groups by the admin API: members, assignments, rebalances, offsets and lag."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from support.stack.wait import until
 
 
 def members(stack: RunningStack, group: str) -> dict[str, int]:
-    """Return how many partitions each member of a stable group has; nothing while it changes."""
-    admin = _admin(stack)  # kept until the answer is here: a client that is gone never answers
+    """Return the number of partitions of each member; empty unless the group is stable."""
+    admin = _admin(
+        stack
+    )  # referenced until the result is here: a collected client never returns it
     found = admin.describe_consumer_groups([group])[group].result(30)
     if found.state.name != "STABLE":
         return {}
@@ -23,13 +25,13 @@ def members(stack: RunningStack, group: str) -> dict[str, int]:
 
 
 def all_have_partitions(stack: RunningStack, group: str, count: int) -> bool:
-    """Return whether *count* members have partitions, all of them together."""
+    """Return whether the group has *count* members, and each has partitions."""
     having = members(stack, group).values()
     return len(having) == count and all(having)
 
 
 def rebalance_count(stack: RunningStack, group: str) -> int:
-    """Return how often the coordinators began to share out a group's partitions."""
+    """Return the number of a group's rebalances, from the brokers' logs."""
     logs = (stack.command.home / stack.name / "logs").glob("broker*.log")
     return sum(_rebalances_logged(log, group) for log in logs)
 
@@ -40,7 +42,7 @@ def _rebalances_logged(log: Path, group: str) -> int:
 
 
 def end_offsets(stack: RunningStack, topic: str) -> dict[int, int]:
-    """Return where each partition of *topic* ends."""
+    """Return the end offset of each partition."""
     admin = _admin(stack)
     latest = admin.list_topics(topic, timeout=30).topics[topic].partitions
     asked = {TopicPartition(topic, at): OffsetSpec.latest() for at in latest}
@@ -65,20 +67,20 @@ def set_offsets(stack: RunningStack, group: str, topic: str, offsets: Mapping[in
 
 
 def reset_to_beginning(stack: RunningStack, reads: Iterable[tuple[str, str]]) -> None:
-    """Set each (group, topic) to offset 0, once the last member of the group is forgotten."""
+    """Reset each (group, topic) to offset 0, once the group has no members."""
     for group, topic in reads:
         until(lambda group=group: _empty(stack, group), seconds=60, of=group)  # type: ignore[misc]
         set_offsets(stack, group, topic, dict.fromkeys(end_offsets(stack, topic), 0))
 
 
 def _empty(stack: RunningStack, group: str) -> bool:
-    admin = _admin(stack)  # kept until the answer is here, as above
+    admin = _admin(stack)  # referenced until the result is here, as above
     found = admin.describe_consumer_groups([group])[group].result(30)
     return bool(found.state.name == "EMPTY")
 
 
 def recreate_topic(stack: RunningStack, topic: Topic) -> None:
-    """Delete a topic with all it holds, and create it again."""
+    """Delete a topic with its records, and create it again."""
     admin = _admin(stack)
     admin.delete_topics([topic.name])[topic.name].result(30)
     until(lambda: topic.name not in admin.list_topics(timeout=30).topics, of="the topic is gone")
@@ -97,7 +99,7 @@ def _admin(stack: RunningStack) -> AdminClient:
 
 
 def lag(kafka: str, group: str, topic: str) -> int:
-    """Return how many records of *topic* the group has not committed."""
+    """Return the group's lag on *topic*."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
     try:
         ends = _ends(consumer, topic)

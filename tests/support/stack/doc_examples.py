@@ -1,4 +1,4 @@
-"""What the documents show, taken from them as a reader would copy it, and run on a real stack."""
+"""Examples of the documentation, extracted and run on a real stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 def blocks(document: Path, heading: str, language: str = "bash") -> list[str]:
     """Return the fenced blocks of *language* between a heading and the next one."""
     text = document.read_text()
-    bare = _FENCE.sub(lambda block: " " * len(block[0]), text)  # a comment there is no heading
+    bare = _FENCE.sub(
+        lambda block: " " * len(block[0]), text
+    )  # in a block # is a comment, not a heading
     headings = list(_HEADING.finditer(bare))
     ends = [*(it.start() for it in headings[1:]), len(text)]
     sections = [
@@ -33,9 +35,9 @@ def blocks(document: Path, heading: str, language: str = "bash") -> list[str]:
 
 class Shell:
     """
-    A reader's shell at the root of a clone whose `orders` means the stack of the tests.
+    A shell at the root of a clone, in which `orders` uses the tests' stack.
 
-    Variables and functions are remembered from one block to the next.
+    Variables are kept from one block to the next.
     """
 
     def __init__(self, stack: RunningStack, folder: Path) -> None:
@@ -68,9 +70,9 @@ class Shell:
 
 
 def prepared_shell(stack: RunningStack, folder: Path) -> Shell:
-    """Return a shell in which the README's reader has typed what comes before all else."""
+    """Return a shell after the README's section on starting a stack."""
     shell = Shell(stack, folder)
     for block in blocks(README, "Start a stack"):
-        if "orders up" not in block:  # it is up
+        if "orders up" not in block:  # the stack is running
             shell.type(block)
     return shell

@@ -1,4 +1,4 @@
-"""Documents that a test puts into the database of a running stack, or finds there."""
+"""Inserts and finds documents in the database of a running stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another gateway on the backends of a running stack, as a child whose end can be watched."""
+"""A further gateway on the backends of a running stack, as a child process of the test."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class ExtraGateway:
     health: str
 
     def probe(self, path: str) -> int:
-        """Return the status of a probe; 0 where nothing answers."""
+        """Return the HTTP status of a health probe; 0 without a response."""
         try:
             return httpx.get(f"{self.health}{path}").status_code
         except httpx.TransportError:
             return 0
 
     def metric(self, name: str) -> float:
-        """Return the sum of a metric over its labels."""
+        """Return the sum of a metric over all labels."""
         lines = httpx.get(f"{self.health}/metrics").text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 @contextmanager
 def extra_gateway(stack: RunningStack, **settings: str) -> Iterator[ExtraGateway]:
-    """Start a gateway like the stack's, ready, with other *settings*; kill what is left of it."""
+    """Start a gateway with the stack's environment and *settings*; yield it when it is ready."""
     port, health = _free_port(), _free_port()
     own = {"PORT": str(port), "HEALTH_PORT": str(health), "INSTANCE": f"gateway-{port}"} | settings
     environ = psutil.Process(stack.part("gateway")["pid"]).environ()

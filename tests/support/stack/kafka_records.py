@@ -1,4 +1,4 @@
-"""Kafka as another system uses it: publishing commands directly, reading what is announced."""
+"""Publishes and reads records on Kafka, as external systems do."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from support.history.log_record import COMMANDS_TOPIC
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """A record as a publisher makes it, right or wrong."""
+    """A publisher's record, valid or not."""
 
     key: str | bytes | None
     value: bytes | None
     headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
-    partition: int = -1  # the one that its key names
+    partition: int = -1  # -1: by the key
 
     @property
     def pairs(self) -> Sequence[tuple[str, str | bytes | None]]:
@@ -41,12 +41,12 @@ class RawRecord:
         return self.headers
 
     def with_headers(self, headers: Mapping[str, str | bytes]) -> RawRecord:
-        """Return it with these headers, in place of those that it has."""
+        """Return a copy with these headers set, in place of those of the same names."""
         return replace(self, headers=list((dict(self.pairs) | dict(headers)).items()))
 
 
 def register_record(body: Json, job_id: str | None = None, **headers: str) -> RawRecord:
-    """Return a RegisterOrder as the contract asks for it."""
+    """Return a valid RegisterOrder command."""
     ce = {
         "ce_specversion": "1.0",
         "ce_id": job_id or str(uuid4()),
@@ -69,7 +69,7 @@ def publish_records(
     partition: int = -1,
     **settings: Any,
 ) -> list[tuple[int, int]]:
-    """Publish in order; return each record's partition and offset."""
+    """Publish in order; return partition and offset of each record."""
     config = {"bootstrap.servers": kafka, "partitioner": "murmur2_random"}
     producer = Producer(config | settings)
     places: dict[int, tuple[int, int]] = {}
@@ -92,13 +92,13 @@ def publish_records(
 
 
 def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
-    """Return everything that the topics hold now, each partition in the order of its offsets."""
+    """Return all records of the topics, up to their present end offsets."""
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
             "group.id": f"test-{uuid4()}",
             "enable.auto.commit": False,
-            # Not counted by offsets: a compacted topic holds fewer records than those say.
+            # Offsets don't tell the end: a compacted topic has fewer records.
             "enable.partition.eof": True,
         }
     )
@@ -142,7 +142,7 @@ def publish_outgoing(kafka: str, records: Iterable[Outgoing]) -> None:
 
 
 def read_key(kafka: str, topic: str, key: str, count: int) -> list[Message]:
-    """Read the topic from its beginning until *count* records of *key* were seen."""
+    """Read the topic from its beginning until *count* records of *key* are found."""
     consumer = Consumer(
         {"bootstrap.servers": kafka, "group.id": unique("group"), "enable.auto.commit": False}
     )

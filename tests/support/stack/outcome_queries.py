@@ -1,4 +1,4 @@
-"""What became of a command, as events, the integration log and dead letters tell it."""
+"""Looks up the outcome of commands in events, the integration log and dead letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.stack.wait import until
 
 
 def rejections(stack: RunningStack, order_id: str) -> list[Json]:
-    """Return the rejected commands of an order, once there is one."""
+    """Wait for OrderCommandRejected events of an order; return their data."""
     return [value(event) for event in until(lambda: _rejected(stack, order_id), of=order_id)]
 
 
@@ -39,7 +39,7 @@ def log_entries(stack: RunningStack, job_id: str, code: str) -> list[Json]:
 
 
 def log_codes_by_job(stack: RunningStack) -> dict[str, set[str]]:
-    """Return the codes in the integration log, by the jobs that they are about."""
+    """Return the codes in the integration log by job id."""
     codes: dict[str, set[str]] = defaultdict(set)
     with MongoClient[dict[str, Any]](stack.mongo) as client:
         for entry in client[stack.database]["integration_log"].find({"jobId": {"$ne": None}}):
@@ -48,7 +48,7 @@ def log_codes_by_job(stack: RunningStack) -> dict[str, set[str]]:
 
 
 def dead_letters(stack: RunningStack, topic: str, positions: set[tuple[int, int]]) -> list[Message]:
-    """Return the dead letters of the records at *places* of *topic*."""
+    """Return the dead letters of the records at *positions* (partition, offset) of *topic*."""
     return [
         message
         for message in read_all(stack.kafka, f"{topic}.dlq")

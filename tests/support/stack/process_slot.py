@@ -1,14 +1,14 @@
 """
-The seat of a service on a running stack, for processes of a test's own: with its environment and
-its name. One that dies keeps its partitions until its session ends, as any service does.
+Runs a test's own processes instead of a service of a running stack, with the service's environment
+and instance name. A killed one keeps its partitions until its session times out, as usual.
 
-    with seat_of(stack, "order-writer") as seat:      # the service is killed
-        seat.take("faults.planted.crash_at_step", "order_writer", "commitTransaction", str(marker))
-        seat.await_death()
-        seat.take("order_writer")                     # the service itself, as a child of the test
-    ...                                               # and started again by `orders start`
+    with process_slot(stack, "order-writer") as slot:  # the service is killed
+        slot.run("faults.planted.crash_at_step", "order_writer", "commitTransaction", str(marker))
+        slot.wait_for_sigkill()
+        slot.run("order_writer")                       # the service, as a child of the test
+    ...                                                # the service is started again
 
-`dying` kills itself at one step of any service, once; see tests/faults/planted/dying.py.
+For the steps at which a service can crash see tests/faults/planted/crash_at_step.py.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ProcessSlot:
     process: subprocess.Popen[bytes] | None = None
 
     def run(self, module: str, *args: str) -> None:
-        """Run `python -m module args` in the seat; whoever sat there leaves first."""
+        """Run `python -m module args`; the previous process is stopped first."""
         self.stop()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -47,7 +47,7 @@ class ProcessSlot:
             )
 
     def wait_for_sigkill(self, seconds: float = 90) -> None:
-        """Wait until it has killed itself; any other end is a fault of the test."""
+        """Wait until the process was ended by SIGKILL; fails if it ended otherwise."""
         assert self.process is not None
         try:
             status = self.process.wait(seconds)
@@ -56,7 +56,7 @@ class ProcessSlot:
         assert status == -signal.SIGKILL, f"ended with {status}\n{self.tail()}"
 
     def stop(self, seconds: float = 30) -> None:
-        """Leave the seat empty; who is asked to leave gives its partitions back at once."""
+        """Stop the process by SIGTERM, so that it leaves its group; kill it after *seconds*."""
         if self.process is None:
             return
         self.process.terminate()
@@ -73,7 +73,7 @@ class ProcessSlot:
 
 @contextmanager
 def process_slot(stack: RunningStack, service: str, **settings: str) -> Iterator[ProcessSlot]:
-    """Kill *service* for the body; who sits there has its settings, but for these."""
+    """Kill *service* for the body; yield its slot, with *settings* changed."""
     environ = psutil.Process(stack.part(service)["pid"]).environ()
     stack.kill(service)
     log = stack.command.home / stack.name / "logs" / f"{service}.slot.log"

@@ -1,4 +1,4 @@
-"""A real stack for tests, driven through the `orders` command like any user's."""
+"""A real stack for tests, controlled by the `orders` command like a user's."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from support.stack.wait import until
 
 ORDERS = Path(sys.executable).with_name("orders")
 DATABASE = "ordermill"
-SECONDS = 110.0  # for one command; below the limit of a test, so that its own words are seen
+SECONDS = 110.0  # for one command; below a test's timeout, so that its output is seen
 
 
 CLUSTER_OPTIONS = (
     *("--brokers", "3", "--mongo-members", "3", "--gateways", "2"),
     *("--writers", "2", "--enrichers", "2", "--triggers", "2"),
 )
-"""What `orders up` is told for a stack of which any one process may die."""
+"""Options of `orders up` for a stack that survives the death of any one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class OrdersCommand:
         env: Mapping[str, str] | None = None,
         seconds: float = SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `orders ARGS --name …`; with *check* a failure says what the command said."""
+        """Run `orders ARGS --name …`; with *check* a failure raises with output and logs."""
         done = subprocess.run(
             self.argv(*args),
             env=self.environ(env),
@@ -69,7 +69,7 @@ class OrdersCommand:
         return found
 
     def log_tails(self) -> str:
-        """Return the end of each log, for whoever has to find out why."""
+        """Return the end of each log, for error messages."""
         logs = sorted((self.home / self.name / "logs").glob("*.log"))
         return "\n".join(
             f"== {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs
@@ -78,7 +78,7 @@ class OrdersCommand:
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """Where everything of a running stack is, and what may be done to it."""
+    """The addresses of a running stack, and operations on its processes."""
 
     command: OrdersCommand
     name: str
@@ -103,17 +103,17 @@ class RunningStack:
         self.orders("kill", service, "--signal", signal)
 
     def start(self, service: str, *, wait: bool = True, **settings: str) -> None:
-        """Start a part; *settings* are its environment's, for this start only."""
+        """Start a process; *settings* are added to its environment for this start only."""
         changed = (arg for name, value in settings.items() for arg in ("--set", f"{name}={value}"))
         self.orders("start", service, "--wait" if wait else "--no-wait", *changed)
 
     def pid(self, name: str) -> int | None:
-        """Return the process of a part; None while it has none."""
+        """Return a part's process id; None while it isn't running."""
         found: int | None = self.part(name)["pid"]
         return found
 
     def leader_of(self, topic: str, partition: int = 0) -> str:
-        """Return the name of the broker that leads the partition."""
+        """Return the name of the partition's leader."""
         seen = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0}).list_topics(
             topic, timeout=30
         )
@@ -121,13 +121,13 @@ class RunningStack:
         return self._at(f"{leader.host}:{leader.port}")
 
     def coordinator_of(self, group: str) -> str:
-        """Return the name of the broker that a consumer group answers to."""
+        """Return the name of the broker that coordinates a consumer group."""
         client = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
         node = client.describe_consumer_groups([group])[group].result(30).coordinator
         return self._at(f"{node.host}:{node.port}")
 
     def primary(self) -> str:
-        """Return the name of the mongod that takes writes, once there is one."""
+        """Wait for a primary; return the name of its mongod."""
         with MongoClient[dict[str, Any]](self.mongo, serverSelectionTimeoutMS=30_000) as client:
             host, port = until(lambda: client.primary, of="a primary")
         return self._at(f"{host}:{port}")
@@ -138,7 +138,7 @@ class RunningStack:
         return found
 
     def part(self, name: str) -> dict[str, Any]:
-        """Return a service's or part's entry of the status as it is now."""
+        """Return the current status of a service, broker or mongod."""
         seen = self.status()
         both: list[dict[str, Any]] = [*seen["services"], *seen["parts"]]
         return next(item for item in both if item["name"] == name)
@@ -148,7 +148,7 @@ class RunningStack:
 def running_stack(
     home: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = SECONDS
 ) -> Iterator[RunningStack]:
-    """Put a stack up, under a name that nobody else has, and down again whatever happens."""
+    """Start a stack with a unique name, and always stop it afterwards."""
     command = OrdersCommand(f"test-{uuid4().hex[:8]}", home)
     try:
         up = command.run("up", "--detach", "--json", *args, env=env, seconds=seconds)
@@ -167,7 +167,7 @@ def running_stack(
 
 
 def processes_under(home: Path) -> list[psutil.Process]:
-    """Return the processes of all stacks under a state folder: each works in its stack's own."""
+    """Return the processes of all stacks under a state folder, by working directory."""
     return [process for process in psutil.process_iter() if _works_under(process, home)]
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a bound; the only way a test waits."""
+"""Polling for a condition with a time limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T | None], *, seconds: float = 30, of: str = "") -> T:
-    """Return the first truthy answer of *look*; fails with the last one after *seconds*."""
+    """Return the first truthy result of *look*; fails with the last one after *seconds*."""
     end = time.monotonic() + seconds
     while not (seen := look()):
         if time.monotonic() > end:

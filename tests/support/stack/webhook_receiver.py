@@ -1,4 +1,4 @@
-"""Webhooks as the receiver remembers them."""
+"""The stack's webhook receiver: received webhooks, and its configurable behaviour."""
 
 from __future__ import annotations
 
