@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from support.builders.bodies import order_body
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.tcp_proxy import TcpProxy
-from support.history.log_record import COMMANDS_TOPIC
 from support.load.order_stream import OrderStream
 from support.stack.api_client import ApiClient
 from support.stack.running_stack import (

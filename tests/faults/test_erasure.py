@@ -17,8 +17,9 @@ from pymongo.database import Database
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
 from order_operations.pii_scan import leaks, pattern
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.builders.raw_records import RawRecord, delete_record, register_record
 from support.stack.consumer_groups import end_offsets, lag, set_offsets
-from support.stack.kafka_records import RawRecord, delete_record, publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 from support.stack.webhook_receiver import received_webhooks

@@ -14,8 +14,9 @@ from pymongo import MongoClient
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
 from support.builders.bodies import Json, contact_body, matching, order_body
+from support.builders.raw_records import RawRecord, register_record
 from support.stack.consumer_groups import all_have_partitions, lag, members, rebalance_count
-from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 from support.stack.webhook_receiver import webhook_body

@@ -10,6 +10,7 @@ import pytest
 
 from order_contracts.topics import ACTIONS, COMMANDS, ENRICHER, EVENTS, TRIGGER, WRITER, Topic
 from support.builders.bodies import Json, contact_body, matching, order_body
+from support.builders.raw_records import register_record
 from support.stack.consumer_groups import (
     delete_records_before,
     end_offsets,
@@ -18,7 +19,7 @@ from support.stack.consumer_groups import (
     recreate_topic,
     set_offsets,
 )
-from support.stack.kafka_records import publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 

@@ -19,16 +19,11 @@ from confluent_kafka.admin import AdminClient
 
 from order_contracts.topics import TOPICS
 from support.builders.bodies import Json, order_body
+from support.builders.raw_records import register_record
 from support.history.database_dump import database_dump, differing_lines
 from support.stack.api_client import ApiClient
 from support.stack.consumer_groups import lag
-from support.stack.kafka_records import (
-    header,
-    messages_of_order,
-    publish_records,
-    read_all,
-    register_record,
-)
+from support.stack.kafka_records import header, messages_of_order, publish_records, read_all
 from support.stack.outcome_queries import log_entries
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until

@@ -12,9 +12,10 @@ from structlog.typing import EventDict
 from order_contracts.topics import COMMANDS, WRITER
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from support.builders.bodies import order_body, unique
+from support.builders.raw_records import register_record
 from support.faults.tcp_proxy import TcpProxy
 from support.stack.consumer_groups import lag
-from support.stack.kafka_records import publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 

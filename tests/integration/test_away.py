@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from support.builders.bodies import Json, line, order_body
-from support.history.log_record import COMMANDS_TOPIC
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.load.concurrent_posts import post_all
 from support.stack.api_client import ApiClient
 from support.stack.consumer_groups import lag

@@ -15,9 +15,10 @@ from confluent_kafka import Message
 from order_contracts.topics import COMMANDS
 from support.builders.bodies import Json, order_body, unique
 from support.builders.publisher_cases import RecordCase, record_cases
+from support.builders.raw_records import register_record
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.doc_examples import PUBLISHING
-from support.stack.kafka_records import header, publish_records, read_all, register_record, value
+from support.stack.kafka_records import header, publish_records, read_all, value
 from support.stack.outcome_queries import dead_letters, log_codes_by_job
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until

@@ -12,8 +12,9 @@ from typer.testing import CliRunner, Result
 
 from order_stack.cli.main import app
 from support.builders.bodies import Json, order_body, unique
+from support.builders.raw_records import RawRecord, register_record
 from support.stack.api_client import ApiClient
-from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.outcome_queries import log_entries
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until

@@ -9,17 +9,10 @@ from uuid import uuid4
 from confluent_kafka import Message
 
 from support.builders.bodies import contact_body, matching, order_body
+from support.builders.raw_records import RawRecord, delete_record, register_record
 from support.stack.api_client import ApiClient
 from support.stack.consumer_groups import lag
-from support.stack.kafka_records import (
-    RawRecord,
-    delete_record,
-    header,
-    messages_of_order,
-    publish_records,
-    read_all,
-    register_record,
-)
+from support.stack.kafka_records import header, messages_of_order, publish_records, read_all
 from support.stack.running_stack import RunningStack, paused
 from support.stack.wait import until
 

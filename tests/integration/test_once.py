@@ -9,17 +9,10 @@ from uuid import uuid4
 from pymongo import MongoClient
 
 from support.builders.bodies import Json, order_body, unique
+from support.builders.raw_records import delete_record, register_record
 from support.load.concurrent_posts import post_all
 from support.stack.api_client import ApiClient
-from support.stack.kafka_records import (
-    delete_record,
-    header,
-    messages_of_order,
-    publish_records,
-    read_all,
-    register_record,
-    value,
-)
+from support.stack.kafka_records import header, messages_of_order, publish_records, read_all, value
 from support.stack.outcome_queries import log_codes, rejections
 from support.stack.running_stack import RunningStack
 

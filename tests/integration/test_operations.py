@@ -13,13 +13,9 @@ from order_contracts.events import OrderAction
 from order_stack.cli.main import app
 from support.builders.actions import action_record, order_action
 from support.builders.bodies import contact_body, matching, order_body, store_body, unique
+from support.builders.raw_records import RawRecord, register_record
 from support.stack.documents import insert_jobs
-from support.stack.kafka_records import (
-    RawRecord,
-    publish_outgoing,
-    publish_records,
-    register_record,
-)
+from support.stack.kafka_records import publish_outgoing, publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 from support.stack.webhook_receiver import set_behaviour

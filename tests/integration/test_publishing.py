@@ -11,9 +11,10 @@ import pytest
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.partitioning import partition_of
 from support.builders.bodies import order_body, unique
+from support.builders.raw_records import register_record
 from support.stack.api_client import ApiClient
 from support.stack.doc_examples import PUBLISHING, blocks
-from support.stack.kafka_records import publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.outcome_queries import log_codes
 from support.stack.running_stack import RunningStack
 

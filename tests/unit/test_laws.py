@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from support.builders.bodies import Json, contact_body, line, matching, order_body
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
 from support.history.journal import PUBLICATION_ID_HEADER, InjectedFault, Publication, RecordedCall
-from support.history.log_record import COMMANDS_TOPIC, LogRecord
+from support.history.log_record import LogRecord
 from support.laws.all_laws import LAWS, check, report
 from support.laws.faultless_history import FaultlessHistory
 from support.load.command_encoders import raw_record_of

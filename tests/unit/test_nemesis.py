@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from random import Random
 
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.fault_report import PROMISES, fault_lines, promise_lines
 from support.faults.matrix import MATRIX
 from support.faults.nemesis import FaultResult, fault_order
 from support.history.history import History
-from support.history.log_record import COMMANDS_TOPIC
 from support.laws.all_laws import LAWS
 from support.laws.evidence import Evidence, Violation
 

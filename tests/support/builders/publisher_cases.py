@@ -11,7 +11,7 @@ from uuid import uuid4
 from order_contracts.topics import COMMANDS, MIB
 from order_runtime.kafka.partitioning import partition_of
 from support.builders.bodies import ABSENT, Json, line, order_body, unique
-from support.stack.kafka_records import RawRecord, delete_record, register_record
+from support.builders.raw_records import RawRecord, delete_record, register_record
 
 Headers = list[tuple[str, str | bytes | None]]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final
 
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.nemesis import FaultResult
 from support.history.journal import accepted_commands
-from support.history.log_record import COMMANDS_TOPIC
 from support.laws.actions import spans_a_fault
 from support.laws.evidence import Evidence, Violation
 from support.model.log_reader import ENRICHER_SOURCE

@@ -10,10 +10,10 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
 from support.builders.bodies import Json
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.cluster import BROKERS, MONGODS, SERVICES, FaultCluster
 from support.faults.fault import Fault
 from support.faults.publisher_faults import publish_backlog
-from support.history.log_record import COMMANDS_TOPIC
 
 SESSION_TIMEOUT = 10.0  # session.timeout.ms of the consumers, in seconds
 MINUTE = 60.0

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from support.builders.bodies import Json, line, order_body
+from support.builders.raw_records import RawRecord, register_record
 from support.faults.cluster import FaultCluster
 from support.faults.fault import Fault
 from support.faults.offset_reset import all_groups_reset
 from support.load.command_generator import CommandGenerator
 from support.load.external_publisher import ExternalPublisher
-from support.stack.kafka_records import RawRecord, register_record
 
 BACKLOG = 300
 FILE_SIZE = 300

@@ -20,9 +20,10 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
 from support.builders.bodies import Json
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
 from support.history.journal import Journal
-from support.history.log_record import COMMANDS_TOPIC, LogRecord, in_log_order
+from support.history.log_record import LogRecord, in_log_order
 from support.stack.kafka_records import read_all
 from support.stack.running_stack import RunningStack
 from support.stack.webhook_receiver import webhook_body

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-COMMANDS_TOPIC: Final = "orders.commands"
 Headers = tuple[tuple[str, bytes | None], ...]
 
 

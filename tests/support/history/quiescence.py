@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from support.builders.bodies import Json
-from support.history.log_record import COMMANDS_TOPIC
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.stack.consumer_groups import lag
 from support.stack.running_stack import RunningStack
 

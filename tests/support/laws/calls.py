@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.journal import (
     PUBLICATION_ID_HEADER,
     RecordedCall,
@@ -16,7 +17,7 @@ from support.history.journal import (
     is_refusal,
     responses_by_order,
 )
-from support.history.log_record import COMMANDS_TOPIC, LogRecord
+from support.history.log_record import LogRecord
 from support.laws.evidence import Evidence, Finding, group_by
 from support.model.log_reader import GATEWAY_SOURCE
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from support.history.log_record import COMMANDS_TOPIC, LogRecord
+from support.builders.raw_records import COMMANDS_TOPIC
+from support.history.log_record import LogRecord
 from support.laws.evidence import Evidence, Finding
 
 DLQ_PREFIX = "__connect.errors."

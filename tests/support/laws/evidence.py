@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from support.builders.bodies import Json
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
-from support.history.log_record import COMMANDS_TOPIC, LogRecord
+from support.history.log_record import LogRecord
 from support.model.expected_outcomes import ExpectedOutcome, expected_outcome
 from support.model.log_reader import GATEWAY_SOURCE, derived_id
 from support.model.model import ModelOrder

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from support.builders.bodies import Json
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
 from support.history.journal import Publication, RecordedCall
-from support.history.log_record import COMMANDS_TOPIC, LogRecord
+from support.history.log_record import LogRecord
 from support.laws.dead_letters import DLQ_PREFIX, DLQ_REASON
 from support.laws.events import expected_announcement
 from support.model.expected_outcomes import contact_key

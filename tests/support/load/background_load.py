@@ -27,12 +27,12 @@ from aiokafka.partitioner import murmur2
 from yarl import URL
 
 from support.builders.bodies import Json, matching
+from support.builders.raw_records import RawRecord
 from support.history.journal import Journal, RecordedCall, accepted_commands
 from support.load.command_encoders import HttpRequest, http_request
 from support.load.command_generator import CommandGenerator
 from support.load.external_publisher import ExternalPublisher
 from support.model.model import REGISTER
-from support.stack.kafka_records import RawRecord
 from support.stack.running_stack import RunningStack
 
 TRIES = 4  # of a call with an Idempotency-Key

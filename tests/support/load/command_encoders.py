@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from support.builders.raw_records import RawRecord
 from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, ModelCommand
 from support.stack.async_api_client import order_path
-from support.stack.kafka_records import RawRecord
 
 ENDPOINTS = {
     REGISTER: ("POST", None),

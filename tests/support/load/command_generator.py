@@ -15,6 +15,7 @@ from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
 from support.builders.bodies import Json, order_body
+from support.builders.raw_records import RawRecord
 from support.load.command_encoders import raw_record_of
 from support.model.model import (
     ACTION,
@@ -26,7 +27,6 @@ from support.model.model import (
     ModelCommand,
     tag_of,
 )
-from support.stack.kafka_records import RawRecord
 
 KINDS: Final = {REGISTER: 6, REPLACE: 4, STATUS: 5, DELIVERY: 4, DELETE: 2, ACTION: 3}
 KNOWN_SHARE: Final = 0.8  # share of orders whose contact exists

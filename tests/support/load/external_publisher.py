@@ -9,9 +9,8 @@ from uuid import uuid4
 
 from confluent_kafka import KafkaException, Message, Producer
 
+from support.builders.raw_records import COMMANDS_TOPIC, RawRecord
 from support.history.journal import PUBLICATION_ID_HEADER, Journal, Publication
-from support.history.log_record import COMMANDS_TOPIC
-from support.stack.kafka_records import RawRecord
 
 DELIVERY_TIMEOUT = 600
 """Longer than any fault: after a timeout librdkafka bumps its producer epoch and sends the records

@@ -11,11 +11,11 @@ import httpx
 from aiokafka.partitioner import murmur2
 
 from support.builders.bodies import Json, order_body, unique
+from support.builders.raw_records import register_record
 from support.history.journal import Journal, Publication, RecordedCall
 from support.load.external_publisher import ExternalPublisher
 from support.model.model import REGISTER
 from support.stack.api_client import job_of_response
-from support.stack.kafka_records import register_record
 from support.stack.running_stack import RunningStack
 
 PARTITIONS = 12

@@ -10,7 +10,7 @@ from uuid import uuid4
 from confluent_kafka import Producer
 
 from support.builders.bodies import Json, order_body, unique
-from support.history.log_record import COMMANDS_TOPIC
+from support.builders.raw_records import COMMANDS_TOPIC
 from support.load.command_encoders import http_request, raw_record_of
 from support.load.command_sequences import ORDERS, PlannedCommand, Repetition, TagChoice
 from support.model.expected_outcomes import Contacts, lacks_contact

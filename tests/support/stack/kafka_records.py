@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -22,43 +21,7 @@ from confluent_kafka import (
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import Json, unique
-from support.history.log_record import COMMANDS_TOPIC
-
-
-@dataclass(frozen=True, slots=True)
-class RawRecord:
-    """A publisher's record, valid or not."""
-
-    key: str | bytes | None
-    value: bytes | None
-    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes | None]]
-    partition: int = -1  # -1: by the key
-
-    @property
-    def pairs(self) -> Sequence[tuple[str, str | bytes | None]]:
-        if isinstance(self.headers, Mapping):
-            return list(self.headers.items())
-        return self.headers
-
-    def with_headers(self, headers: Mapping[str, str | bytes]) -> RawRecord:
-        """Return a copy with these headers set, in place of those of the same names."""
-        return replace(self, headers=list((dict(self.pairs) | dict(headers)).items()))
-
-
-def register_record(body: Json, job_id: str | None = None, **headers: str) -> RawRecord:
-    """Return a valid RegisterOrder command."""
-    ce = {
-        "ce_specversion": "1.0",
-        "ce_id": job_id or str(uuid4()),
-        "ce_source": "/tests",
-        "ce_type": "RegisterOrder.v1",
-    }
-    return RawRecord(body["orderId"], json.dumps(body).encode(), ce | headers)
-
-
-def delete_record(order_id: str, job_id: str | None = None) -> RawRecord:
-    ce = {"ce_id": job_id or str(uuid4()), "ce_source": "/tests", "ce_type": "DeleteOrder.v1"}
-    return RawRecord(order_id, json.dumps({"orderId": order_id}).encode(), ce)
+from support.builders.raw_records import COMMANDS_TOPIC, RawRecord
 
 
 def publish_records(
@@ -72,11 +35,11 @@ def publish_records(
     """Publish in order; return partition and offset of each record."""
     config = {"bootstrap.servers": kafka, "partitioner": "murmur2_random"}
     producer = Producer(config | settings)
-    places: dict[int, tuple[int, int]] = {}
+    positions: dict[int, tuple[int, int]] = {}
 
     def deliver(at: int, error: Any, message: Message) -> None:
         assert error is None, error
-        places[at] = (message.partition(), message.offset())
+        positions[at] = (message.partition(), message.offset())
 
     for at, record in enumerate(records):
         producer.produce(
@@ -88,7 +51,7 @@ def publish_records(
             on_delivery=partial(deliver, at),
         )
     assert producer.flush(30) == 0
-    return [places[at] for at in sorted(places)]
+    return [positions[at] for at in sorted(positions)]
 
 
 def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
@@ -105,7 +68,7 @@ def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
     try:
         known = consumer.list_topics(timeout=10).topics
         open_ones = {(topic, at) for topic in topics for at in known[topic].partitions}
-        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in open_ones])
+        consumer.assign([TopicPartition(*position, OFFSET_BEGINNING) for position in open_ones])
         found: list[Message] = []
         end = time.monotonic() + seconds
         while open_ones:
