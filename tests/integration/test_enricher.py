@@ -192,7 +192,7 @@ async def test_a_crash_between_any_two_writes_loses_neither_message_nor_effect(
     calm, stormy, day = await make_harness(), await make_harness(), Day.of_every_kind()
     await day.happens(calm)
 
-    died = await day.happens(stormy, handle_references_until_death=writes)
+    died = await day.happens(stormy, dies_after=writes)
 
     assert died is (writes < WRITES_OF_A_BATCH)
     assert await stormy.dump() == await calm.dump()
@@ -359,9 +359,7 @@ class Day:
         day.records = [read_back(it.event) for it in (*first, *second)]
         return day
 
-    async def happens(
-        self, harness: EnricherHarness, *, handle_references_until_death: int | None = None
-    ) -> bool:
+    async def happens(self, harness: EnricherHarness, *, dies_after: int | None = None) -> bool:
         """Let it happen; return whether the second batch had to be handled twice."""
         await harness.add_references(*KNOWN)
         await harness.store(self.first)
@@ -369,9 +367,7 @@ class Day:
         await harness.store(self.second)
         batch = self.records[len(self.first) :]
         try:
-            await harness.handle_events(
-                batch, handle_references_until_death=handle_references_until_death
-            )
+            await harness.handle_events(batch, dies_after=dies_after)
         except WorkerDied:
             await harness.handle_events(batch)
             return True

@@ -1,4 +1,4 @@
-"""The made-up day is the same for a seed, shaped like a real one, and adds up."""
+"""A generated day is the same for a seed, shaped like the real one, and adds up."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ SEEDS = (1, 2, 3)
 
 
 def recount(made: GeneratedDay) -> dict[str, Any]:
-    """Judge the orders as written, knowing only what was loaded."""
+    """Compute the figures from the orders and the reference data."""
     early = {contact["externalId"] for contact in made.contacts}
     late = {contact["externalId"] for contact in made.late_contacts}
     skus = {article["sku"] for article in made.articles}
@@ -82,7 +82,7 @@ def test_days_of_two_seeds_share_no_order_and_no_contact() -> None:
 @pytest.mark.parametrize("invoices", [5, 143, 1000])
 def test_the_expected_figures_are_those_of_a_recount(seed: int, invoices: int) -> None:
     """
-    The generator counts its decisions; the recount reads what it wrote.
+    The generator counts its plan; the recount reads the orders.
     """
     made = generate_day(seed, invoices)
 
@@ -115,7 +115,7 @@ def test_every_total_is_that_of_its_lines(seed: int) -> None:
 
 def test_the_gateway_would_accept_every_order() -> None:
     """
-    Whatever a made-up day shows of the system, it is not that the day itself was wrong.
+    No failure of a test with a generated day is caused by an invalid order.
     """
     rows = [json.dumps(o).encode() for o in generate_day(1).orders]
 

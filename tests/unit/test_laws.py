@@ -1,4 +1,4 @@
-"""A small good history breaks no law; what is spoilt in it breaks one law, which is named."""
+"""A faultless history breaks no law; each change in it breaks one law, which is reported."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ ACT = {"action": "Custom", "data": {"n": 1.5}}
 COMPLETED = {"status": "Completed", "lastChangedAt": "2025-11-28T10:00:00Z"}
 
 
-def body(order_id: str, contact: Json = ANN, **deviations: Any) -> Json:
+def order_of(order_id: str, contact: Json = ANN, **deviations: Any) -> Json:
     return order_body(order_id, lines=[line(sku="mug")], contact=matching(contact), **deviations)
 
 
-def the_log() -> list[LogRecord]:
+def command_log() -> list[LogRecord]:
     """
     Order o-1 is registered with an action, in vain once more, changed under a key, again under that
     key, deleted, registered again and acted on; o-2 belongs to nobody; o-3 is a bad record; o-4 is
     deleted because its contact is erased.
     """
-    nobody = body("o-2", orderAction=ACT) | {"contact": {**matching(ANN), "matchKey": "nobody"}}
+    nobody = order_of("o-2", orderAction=ACT) | {"contact": {**matching(ANN), "matchKey": "nobody"}}
     commands = [
-        ModelCommand(REGISTER, "o-1", "j-1", body("o-1", orderAction=ACT)),
-        ModelCommand(REGISTER, "o-1", "j-2", body("o-1")),
+        ModelCommand(REGISTER, "o-1", "j-1", order_of("o-1", orderAction=ACT)),
+        ModelCommand(REGISTER, "o-1", "j-2", order_of("o-1")),
         ModelCommand(STATUS, "o-1", "j-3", COMPLETED, key="k"),
         ModelCommand(STATUS, "o-1", "j-4", COMPLETED, key="k"),
         ModelCommand(DELETE, "o-1", "j-5"),
-        ModelCommand(REGISTER, "o-1", "j-6", body("o-1")),
+        ModelCommand(REGISTER, "o-1", "j-6", order_of("o-1")),
         ModelCommand(ACTION, "o-1", "j-7", {"action": "Custom", "versionTag": tag_of("j-6")}),
         ModelCommand(REGISTER, "o-2", "j-8", nobody),
         ModelCommand(STATUS, "o-3", "j-9", {"status": "Gone"}),
-        ModelCommand(REGISTER, "o-4", "j-10", body("o-4", BOB, orderAction=ACT)),
+        ModelCommand(REGISTER, "o-4", "j-10", order_of("o-4", BOB, orderAction=ACT)),
         ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=1),
     ]
     return [log_record(command, offset) for offset, command in enumerate(commands)]
 
 
 def log_record(command: ModelCommand, offset: int) -> LogRecord:
-    """Return the command at its place; the first two came over HTTP, the others were published."""
+    """Return a command's record; the first two came over HTTP, the others were published."""
     raw = raw_record_of(command)
     headers = {name: str(value).encode() for name, value in raw.pairs}
     if offset < 2:
@@ -84,7 +84,7 @@ def post_call(
 
 
 def faultless() -> History:
-    log = the_log()
+    log = command_log()
     calls = [
         post_call(0, 202, {"jobId": "j-1", "status": "Accepted"}),
         post_call(1, 409, {"code": "OrderExists", "job": {"jobId": "j-2", "errors": EXISTS}}),
@@ -120,11 +120,11 @@ BREAKING: dict[str, list[Change]] = {}
 
 
 def breaks(law: str) -> Callable[[Change], Change]:
-    def noted(change: Change) -> Change:
+    def registered(change: Change) -> Change:
         BREAKING.setdefault(law, []).append(change)
         return change
 
-    return noted
+    return registered
 
 
 def with_document_changed(collection: str, where: str, **fields: Any) -> Change:
@@ -154,7 +154,7 @@ def without_document(collection: str, where: str) -> Change:
 
 
 def without_record_of(topic: str, job_id: str) -> Change:
-    """Remove what a topic says of a job."""
+    """Remove a job's records from a topic."""
 
     def change(history: History) -> History:
         left = [it for it in history.records[topic] if it.json().get("jobId") != job_id]
@@ -169,7 +169,7 @@ def with_records(history: History, topic: str, records: list[LogRecord]) -> Hist
 
 
 def with_event_changed(job_id: str, **fields: Any) -> Change:
-    """Change what the event of a job says."""
+    """Change the data of a job's event."""
 
     def change(history: History) -> History:
         records = [
@@ -184,7 +184,7 @@ def with_event_changed(job_id: str, **fields: Any) -> Change:
 
 
 def with_call_changed(number: int, **fields: Any) -> Change:
-    """Change what a call was answered."""
+    """Change the response of a call."""
 
     def change(history: History) -> History:
         calls = list(history.calls)
@@ -196,8 +196,8 @@ def with_call_changed(number: int, **fields: Any) -> Change:
 
 @breaks("what_kafka_acknowledged_is_in_the_log")
 def an_acknowledged_record_is_elsewhere(history: History) -> History:
-    sent = [replace(it, partition_offset=(0, 77)) for it in history.publications]
-    return replace(history, publications=sent)
+    publications = [replace(it, partition_offset=(0, 77)) for it in history.publications]
+    return replace(history, publications=publications)
 
 
 @breaks("an_event_keeps_its_meaning")
@@ -252,9 +252,9 @@ def a_webhook_with_a_wrong_signature(history: History) -> History:
 
 @breaks("no_order_of_an_erased_contact_is_left")
 def another_contact_is_erased_as_well(history: History) -> History:
-    report = history.records[CONTACTS]
-    tombstone = replace(report[-1], key=b"ann", offset=2_000)
-    return with_records(history, CONTACTS, [*report, tombstone])
+    contacts = history.records[CONTACTS]
+    tombstone = replace(contacts[-1], key=b"ann", offset=2_000)
+    return with_records(history, CONTACTS, [*contacts, tombstone])
 
 
 @breaks("only_orders_of_erased_contacts_are_deleted")
@@ -264,8 +264,8 @@ def nobody_is_erased(history: History) -> History:
 
 @breaks("only_orders_of_erased_contacts_are_deleted")
 def it_was_a_later_life_of_the_order(history: History) -> History:
-    report = history.records[CONTACTS]
-    return with_records(history, CONTACTS, [*report[:-1], replace(report[-1], at=NOW)])
+    contacts = history.records[CONTACTS]
+    return with_records(history, CONTACTS, [*contacts[:-1], replace(contacts[-1], at=NOW)])
 
 
 @breaks("no_action_of_an_erased_contact_is_sent_later")
@@ -374,7 +374,7 @@ for law_broken, changes in {
 
 @breaks("what_got_no_answer_is_one_command_at_most")
 def one_call_makes_two_commands(history: History) -> History:
-    """Its connection broke, and somebody between has sent it again."""
+    """The connection broke, and a proxy has sent the request again."""
     calls = [post_call(0, None, {})]
     log = [
         replace(it, headers=(*it.headers[:3], ("ce_source", b"/gateway"), TRACED))

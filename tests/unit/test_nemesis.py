@@ -1,4 +1,4 @@
-"""The nemesis' choices and its table, without a cluster."""
+"""The nemesis' order of faults and its report, without a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests' proxy leads to the same place, under its own addresses, and can fail in three ways."""
+"""The tests' TCP proxy forwards under its own addresses, and fails in three ways on demand."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ REPLACED = address_replacements({20001: 40001, 20002: 40002})
 @pytest.fixture
 def server() -> Iterator[str]:
     """
-    A server that answers each connection's first bytes with its own address; its last byte could
-    begin another one, and must not be waited for.
+    A server that responds with its own address. The last byte could begin another address, and must
+    be forwarded without waiting for more.
     """
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        address = f"127.0.0.1:{door.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
 
         def serve() -> None:
             while True:
                 try:
-                    client, _ = door.accept()
+                    client, _ = listener.accept()
                 except OSError:
                     return
                 if client.recv(100):
@@ -33,7 +33,7 @@ def server() -> Iterator[str]:
 
         threading.Thread(target=serve, daemon=True).start()
         yield address
-        door.shutdown(socket.SHUT_RDWR)
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def _connected(address: str) -> socket.socket:
@@ -41,14 +41,14 @@ def _connected(address: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=5)
 
 
-def test_who_takes_the_detour_never_hears_of_the_straight_way(server: str) -> None:
+def test_a_client_behind_the_proxy_never_learns_the_real_address(server: str) -> None:
     with TcpProxy(server) as proxy, _connected(proxy.rewritten(server)) as client:
         client.sendall(b"who are you?")
         assert client.recv(100).decode() == f"I am {proxy.rewritten(server)}, not 1"
     assert proxy.rewritten(f"mongodb://{server}/?replicaSet=rs0") != server
 
 
-def test_nothing_passes_a_hole_until_it_is_opened(server: str) -> None:
+def test_nothing_passes_a_blocked_proxy_until_it_is_unblocked(server: str) -> None:
     with TcpProxy(server) as proxy, _connected(proxy.rewritten(server)) as client:
         proxy.block()
         client.sendall(b"who are you?")
@@ -79,7 +79,7 @@ def _ended(client: socket.socket) -> bool:
         return True
 
 
-def test_names_are_replaced_wherever_the_pieces_are_cut() -> None:
+def test_addresses_are_replaced_wherever_the_chunks_are_cut() -> None:
     text = (
         b"x127.0.0.1:20001,127.0.0.1:20002,127.0.0.1:20003\x00\x00\x00\x09127.0.0.1\x00\x00\x4e\x21"
     )
@@ -91,6 +91,6 @@ def test_names_are_replaced_wherever_the_pieces_are_cut() -> None:
         assert first + second + left == expected
 
 
-def test_what_may_be_a_name_is_held_back_and_nothing_else() -> None:
+def test_only_what_may_be_an_address_is_held_back() -> None:
     assert replace_addresses(b"abc 127.0.", REPLACED) == (b"abc ", b"127.0.")
     assert replace_addresses(b"abc", REPLACED) == (b"abc", b"")

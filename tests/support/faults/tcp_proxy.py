@@ -36,22 +36,24 @@ LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 class TcpProxy:
     """Listens on one port for each address in *where*."""
 
-    def __init__(self, *where: str) -> None:
+    def __init__(self, *addresses: str) -> None:
         self.delay = 0.0
         self._passable = threading.Event()
         self._passable.set()
-        self._open: set[socket.socket] = set()
-        self._doors = {
+        self._sockets: set[socket.socket] = set()
+        self._listeners = {
             int(port): socket.create_server(("127.0.0.1", 0))
-            for text in where
+            for text in addresses
             for port in ADDRESS.findall(text)
         }
-        self._ports = {port: door.getsockname()[1] for port, door in self._doors.items()}
+        self._ports = {
+            port: listener.getsockname()[1] for port, listener in self._listeners.items()
+        }
         self._names = address_replacements(self._ports)
 
     def __enter__(self) -> Self:
-        for port, door in self._doors.items():
-            threading.Thread(target=self._let_in, args=(door, port), daemon=True).start()
+        for port, listener in self._listeners.items():
+            threading.Thread(target=self._accept_loop, args=(listener, port), daemon=True).start()
         return self
 
     def __exit__(
@@ -60,9 +62,9 @@ class TcpProxy:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        for door in self._doors.values():
-            door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-            door.close()
+        for listener in self._listeners.values():
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            listener.close()
         self.unblock()
         self.reset_connections()
 
@@ -77,44 +79,46 @@ class TcpProxy:
         self._passable.set()
 
     def reset_connections(self) -> None:
-        for one in tuple(self._open):
-            self._break(one)
+        for endpoint in tuple(self._sockets):
+            self._break(endpoint)
 
-    def _break(self, one: socket.socket) -> None:
-        self._open.discard(one)
+    def _break(self, endpoint: socket.socket) -> None:
+        self._sockets.discard(endpoint)
         with suppress(OSError):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-            one.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
-        one.close()
+            endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+            endpoint.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+        endpoint.close()
 
-    def _let_in(self, door: socket.socket, port: int) -> None:
+    def _accept_loop(self, listener: socket.socket, port: int) -> None:
         with suppress(OSError):  # until the door is closed
             while True:
-                client, _ = door.accept()
-                threading.Thread(target=self._join, args=(client, port), daemon=True).start()
+                client, _ = listener.accept()
+                threading.Thread(target=self._connect, args=(client, port), daemon=True).start()
 
-    def _join(self, client: socket.socket, port: int) -> None:
-        self._open.add(client)
+    def _connect(self, client: socket.socket, port: int) -> None:
+        self._sockets.add(client)
         try:
             server = socket.create_connection(("127.0.0.1", port), timeout=10)
         except OSError:  # the server is down: the client must see that too
             self._break(client)
             return
         server.settimeout(None)
-        self._open.add(server)
-        back = threading.Thread(target=self._pass, args=(server, client, self._names), daemon=True)
+        self._sockets.add(server)
+        back = threading.Thread(
+            target=self._forward, args=(server, client, self._names), daemon=True
+        )
         back.start()
-        self._pass(client, server, {})
+        self._forward(client, server, {})
 
-    def _pass(
+    def _forward(
         self, source: socket.socket, target: socket.socket, replaced: Mapping[bytes, bytes]
     ) -> None:
         held = b""
         with suppress(OSError):
-            while piece := source.recv(CHUNK_SIZE):
+            while chunk := source.recv(CHUNK_SIZE):
                 time.sleep(self.delay)
                 self._passable.wait()
-                ready, held = replace_addresses(held + piece, replaced)
+                ready, held = replace_addresses(held + chunk, replaced)
                 if held and not select.select([source], [], [], PARTIAL_ADDRESS_WAIT)[0]:
                     ready, held = ready + held, b""
                 target.sendall(ready)
@@ -125,8 +129,8 @@ class TcpProxy:
 def address_replacements(ports: Mapping[int, int]) -> dict[bytes, bytes]:
     """Return the replacement of each address in the encodings of Kafka and of MongoDB."""
     return {
-        write(port): write(other)
-        for port, other in ports.items()
+        write(port): write(replacement)
+        for port, replacement in ports.items()
         for write in (_as_kafka_writes, _as_mongodb_writes)
     }
 
@@ -141,11 +145,11 @@ def _as_mongodb_writes(port: int) -> bytes:
 
 def replace_addresses(data: bytes, replaced: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
     """Return *data* with addresses replaced, and apart its end if an address may begin there."""
-    for name, other in replaced.items():
-        data = data.replace(name, other)
+    for name, replacement in replaced.items():
+        data = data.replace(name, replacement)
     longest = min(len(data), max(map(len, replaced), default=1) - 1)
-    begun = next((n for n in range(longest, 0, -1) if _may_begin_address(data[-n:], replaced)), 0)
-    return data[: len(data) - begun], data[len(data) - begun :]
+    pending = next((n for n in range(longest, 0, -1) if _may_begin_address(data[-n:], replaced)), 0)
+    return data[: len(data) - pending], data[len(data) - pending :]
 
 
 def _may_begin_address(end: bytes, replaced: Mapping[bytes, bytes]) -> bool:

@@ -121,14 +121,10 @@ class EnricherHarness:
         self,
         records: Sequence[Record],
         *,
-        handle_references_until_death: int | None = None,
+        dies_after: int | None = None,
         now: datetime = NOW,
     ) -> None:
-        database = (
-            None
-            if handle_references_until_death is None
-            else dying_database(self.database, handle_references_until_death)
-        )
+        database = None if dies_after is None else dying_database(self.database, dies_after)
         await self.event_handler(database)(records, now)
 
     async def handle(self, *written: WrittenCommand) -> list[Record]:

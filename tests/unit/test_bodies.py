@@ -1,4 +1,4 @@
-"""What the builders give is valid, new each time, and only as different as was asked."""
+"""Bodies of the builders are valid, new each time, and differ only in the given deviations."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ def wire(body: dict[str, Any]) -> Any:
 
 def test_every_body_is_valid() -> None:
     """
-    A test that means to be refused says for what.
+    Tests of refusals name their deviations.
     """
     assert read(Order, wire(order_body()), strict=True)
     assert read(Contact, wire(contact_body()), strict=True)
