@@ -17,9 +17,10 @@ from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.app.ports import CommandSource
 from support.builders.bodies import order_body, unique
 from support.builders.commands import command_record, raw_record, register
+from support.builders.raw_records import RawRecord, register_record
 from support.fakes.memory_source import MemorySource
 from support.stack.consumer_groups import lag
-from support.stack.kafka_records import RawRecord, publish_records, register_record
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 

@@ -44,27 +44,6 @@ TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS,
 
 
 @dataclass
-class MemoryPublisher:
-    """Keeps the published records; raises WorkerDied at the call numbered `dies_at`."""
-
-    records: list[Outgoing] = field(default_factory=list)
-    dies_at: int | None = None
-    calls: int = 0
-
-    async def publish_all(self, records: Sequence[Outgoing]) -> None:
-        self.calls += 1
-        if self.calls == self.dies_at:
-            raise WorkerDied
-        self.records.extend(records)
-
-    def ids(self) -> list[bytes]:
-        return [dict(record.headers)["ce_id"] or b"" for record in self.records]
-
-    def on(self, topic: str) -> list[Any]:
-        return [json.loads(it.value or b"null") for it in self.records if it.topic == topic]
-
-
-@dataclass
 class EnricherHarness:
     """A database of its own, and the enricher's handlers on it."""
 
