@@ -87,7 +87,7 @@ def ends(batch: Batch) -> list[tuple[Enrichment | None, Action | None]]:
 
 def test_an_event_sees_the_link_that_an_earlier_event_of_the_batch_made() -> None:
     writer = WriterFixture("o-1")
-    registered, changed = writer.register(body()), writer.change(CONFIRM)
+    registered, changed = writer.register(body()), writer.change_status(CONFIRM)
     events = [event(registered), event(changed)]
 
     decided = decide_batch(batch_of(events, orders={"o-1": stored(changed)}), WINDOW)
@@ -113,7 +113,7 @@ def test_a_decision_keeps_to_the_commitment_of_its_job() -> None:
 
 def test_each_job_without_an_enrichment_is_decided_once() -> None:
     writer = WriterFixture("o-1")
-    first, second = (event(it) for it in (writer.register(body()), writer.change()))
+    first, second = (event(it) for it in (writer.register(body()), writer.change_status()))
     jobs = JobProgress({first.event.job_id: {"state": "done"}}, {})
     announced_as_unchanged = replace(second, kind=EventType.UNCHANGED)
 
@@ -144,7 +144,7 @@ def test_an_order_without_a_store_needs_none() -> None:
 def test_a_change_needs_contacts_only_by_key_and_by_link() -> None:
     writer = WriterFixture("o-1")
     writer.register(body(externalStoreId="shop"))
-    changed = event(writer.change(CONFIRM))
+    changed = event(writer.change_status(CONFIRM))
     linked = batch_of([], links={"o-1": link()}).snapshot
     waiting = batch_of([], links={"o-1": link(contact_id=None)}).snapshot
 
@@ -205,7 +205,7 @@ def test_an_erasure_overrides_the_commitments_of_that_contact_alone() -> None:
     writer = WriterFixture("o-1")
     before = writer.register(body("888"), CONFIRM)
     since = writer.replace(body(), CONFIRM)
-    asked = writer.ask(CONFIRM)
+    asked = writer.trigger_action(CONFIRM)
     other = WriterFixture("o-2").register(body(), CONFIRM)
     fired = Commitment(Action.FIRED, "c-1")
     jobs = JobProgress({}, {it.job_id: fired for it in (before, since, asked, other)})

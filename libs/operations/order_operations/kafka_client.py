@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient
 
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.received import from_confluent
 from order_runtime.kafka.records import Record
 
 CLIENT_ID: Final = "orders-cli"
@@ -41,7 +40,7 @@ def read_to_end(bootstrap: str, topics: Collection[str]) -> Iterator[Record]:
                 if message is None:
                     raise OperationFailed(f"Kafka at {bootstrap} doesn't answer.")
                 if message.error() is None:
-                    yield _record(message)
+                    yield from_confluent(message)
                 elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     unread.discard((message.topic(), message.partition()))
         except KafkaException as error:
@@ -69,15 +68,3 @@ def _partitions(consumer: Consumer, topics: Collection[str]) -> set[Partition]:
     if missing := sorted(set(topics) - known.keys()):
         raise OperationFailed(f"Kafka has no topic {missing[0]}; docs/operating.md lists all.")
     return {(topic, partition) for topic in topics for partition in known[topic].partitions}
-
-
-def _record(message: KafkaMessage) -> Record:
-    return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        at=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
-        key=message.key(),
-        value=message.value(),
-        headers=tuple(message.headers() or ()),
-    )
