@@ -381,6 +381,14 @@ TOTALS: Mapping[str, tuple[dict[str, Any], bool]] = {
         {"lineItems": {"items": [line()], "subTotal": 9.9}, "totalPrice": 9.9},
         False,
     ),
+    "a sub-total a cent off": (
+        {"lineItems": {"items": [line()], "subTotal": 9.91}, "totalPrice": 9.9},
+        False,
+    ),
+    "a sub-total two cents off": (
+        {"lineItems": {"items": [line()], "subTotal": 9.92}, "totalPrice": 9.9},
+        True,
+    ),
     "a wrong sub-total": (
         {"lineItems": {"items": [line()], "subTotal": 9}, "totalPrice": 9.9},
         True,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from order_contracts.cloudevents import DeleteGuard
+from order_contracts.job import Operation
 from order_contracts.topics import MIB
 from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.kafka.records import Record
@@ -280,3 +281,52 @@ def test_a_refusal_never_repeats_what_was_sent() -> None:
     body = order_body("o-1", currencyCode=secret, status=secret, createdAt=secret)
     failure = unreadable(raw_record(json.dumps(body | {secret: secret}).encode())).failure
     assert secret not in failure.to_json().decode()
+
+
+def test_a_command_that_only_says_that_the_gateway_sent_it_is_somebody_elses() -> None:
+    """Its id was issued by none: everybody can write a header."""
+    bare = raw_record(b"{", job_id="job-1")
+    said = (*(p for p in bare.headers if p[0] != "ce_source"), ("ce_source", b"/gateway"))
+    assert not unreadable(replace(bare, headers=said), OWN).from_gateway
+
+
+def test_a_command_of_our_own_is_never_misrouted() -> None:
+    """The gateway places it by its key; to compute that again costs time."""
+    sent = raw_record(GOOD, job_id=ISSUED)
+    moved = replace(sent, partition=(sent.partition + 1) % PARTITIONS)
+    assert decoded(moved, TOPIC_INFO).misrouted
+    assert not decoded(moved, OWN).misrouted
+
+
+@pytest.mark.parametrize("key", [b"k", b"k" * 255])
+def test_an_idempotency_key_has_up_to_255_characters(key: bytes) -> None:
+    headers = header("ce_idempotencykey", key)
+    assert decoded(raw_record(GOOD, headers=headers)).idempotency_key == key.decode()
+
+
+def test_a_guard_may_name_a_version_of_18_digits() -> None:
+    headers = (*command_record(delete()).headers, *header("ce_contactsince", b"9" * 18))
+    item = decoded(replace(command_record(delete()), headers=headers))
+    assert item.guard.since == int("9" * 18)
+
+
+def test_a_replay_without_an_id_has_that_of_the_job_that_failed() -> None:
+    replayed = raw_record(GOOD, headers=header("orders-replay", b"job-1"))
+    assert (decoded(replayed).job_id, decoded(replayed).replayed_job_id) == ("job-1", "job-1")
+    broken = replace(replayed, value=b"{")
+    assert (unreadable(broken).job_id, unreadable(broken).replayed_job_id) == ("job-1", "job-1")
+
+
+def test_a_command_has_the_operation_that_its_type_names() -> None:
+    assert decoded(raw_record(GOOD)).operation is Operation.REGISTER
+    assert decoded(command_record(delete())).operation is Operation.DELETE
+
+
+def test_whatever_belongs_to_a_refused_record_is_kept() -> None:
+    """It is found by its key; and poison by the fingerprint that it decodes to."""
+    assert unreadable(raw_record(b"{")).order_id == "o-1"
+    replayed = raw_record(GOOD, job_id="job-1", headers=header("orders-replay", b"job-0"))
+    poison = poison_command(replayed, TOPIC_INFO)
+    assert poison.fingerprint == decoded(replayed).fingerprint
+    assert (poison.replayed_job_id, poison.from_gateway) == ("job-0", False)
+    assert not poison.without_order
