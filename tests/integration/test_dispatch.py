@@ -25,6 +25,7 @@ from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
 from support.builders.actions import ASKED_AT, outgoing_headers
+from support.fakes.memory_kafka import MemoryPublisher
 from support.harness.dispatch_harness import (
     PARTITIONS,
     DispatchHarness,
@@ -329,7 +330,7 @@ async def test_a_worker_that_announces_too_late_undoes_nothing(harness: Dispatch
     async with harness.run_dispatcher():
         await harness.wait_for_states({"failed": 1})
     stale = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10)]
-    broker = Broker()
+    broker = MemoryPublisher()
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
@@ -340,9 +341,9 @@ async def test_a_worker_that_announces_too_late_undoes_nothing(harness: Dispatch
         await harness.wait_for_states({"delivered": 1})
     await outcome_publisher.announce_batch()
 
-    late = OutcomePublisher(
-        harness.mongo, harness.database, _remembering(stale), broker, lambda: PARTITIONS
-    )
+    store = StaleDeliveries(harness.mongo, harness.database, b"secret")
+    store.stale = stale
+    late = OutcomePublisher(harness.mongo, harness.database, store, broker, lambda: PARTITIONS)
     await late.announce_batch()
 
     job = await database[JOBS].find_one({"_id": one.job_id})
@@ -351,38 +352,23 @@ async def test_a_worker_that_announces_too_late_undoes_nothing(harness: Dispatch
     assert await database[INTEGRATION_LOG].count_documents({"resolvedAt": {"$exists": False}}) == 0
 
 
-def _remembering(ended: Sequence[EndedDelivery]) -> DeliveryStore:
-    return cast("DeliveryStore", Remembering(ended))
+class StaleDeliveries(DeliveryStore):
+    """Deliveries of which a worker read the unannounced ones before it slept."""
+
+    stale: Sequence[EndedDelivery] = ()
+
+    async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
+        del partitions, limit
+        return list(self.stale)
 
 
-class Remembering:
-    """Deliveries as a worker read them before it slept."""
+class DeafPublisher(MemoryPublisher):
+    """While deaf, the process dies before it learns that its records were taken."""
 
-    def __init__(self, ended: Sequence[EndedDelivery]) -> None:
-        self._ended = ended
-
-    async def unannounced(self, _: Collection[int], __: int) -> Sequence[EndedDelivery]:
-        return self._ended
-
-    async def original(self, _: str) -> None:
-        return None
-
-    async def announced(self, _: Sequence[EndedDelivery]) -> None:
-        """It would find them announced already."""
-
-
-class Broker:
-    """Takes records; while deaf, the process dies before it learns that they were taken."""
-
-    def __init__(self, *, deaf: bool = False) -> None:
-        self.accepted: list[Outgoing] = []
-        self.deaf = deaf
-
-    async def publish(self, record: Outgoing) -> None:
-        await self.publish_all([record])
+    deaf = False
 
     async def publish_all(self, records: Sequence[Outgoing]) -> None:
-        self.accepted += records
+        await super().publish_all(records)
         if self.deaf:
             raise ConnectionAbortedError
 
@@ -395,7 +381,8 @@ async def test_what_a_crash_left_unannounced_is_announced_again_under_the_same_i
     await harness.record(one)
     async with harness.run_dispatcher():
         await harness.wait_for_states({"delivered": 1})
-    broker = Broker(deaf=True)
+    broker = DeafPublisher()
+    broker.deaf = True
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
@@ -404,7 +391,7 @@ async def test_what_a_crash_left_unannounced_is_announced_again_under_the_same_i
     broker.deaf = False
     assert await outcome_publisher.announce_batch() == 1
     assert await outcome_publisher.announce_batch() == 0
-    first, again = broker.accepted
+    first, again = broker.records
     assert first == again
     job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
     assert job is not None
@@ -420,7 +407,7 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
         {"_id": one.job_id, "operation": "TriggerOrderAction", "action": {}}
     )
     await harness.record(one)
-    broker = Broker()
+    broker = MemoryPublisher()
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
@@ -446,7 +433,7 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
     assert stages == ["failed", "pending", "failed", "pending", "delivered", "pending"]
     assert open_entries == [1, 1, 1, 1, 0, 0]
     announced = [
-        outgoing_headers(item) for item in broker.accepted if item.topic == "orders.deliveries"
+        outgoing_headers(item) for item in broker.records if item.topic == "orders.deliveries"
     ]
     assert len({headers["ce_id"] for headers in announced}) == 3
     assert announced[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")

@@ -11,13 +11,14 @@ from typing import cast
 
 import pytest
 
-from action_trigger.adapters.http_sender import HttpSender, SendResult
+from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_CHARACTERS, EndpointQueue
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.webhooks import NoResponse, Response
 from order_contracts.order import ActionName
+from support.fakes.memory_sender import MemorySender
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=5)
@@ -47,24 +48,7 @@ def filled(queue: EndpointQueue, items: list[PendingDelivery]) -> EndpointQueue:
     return queue
 
 
-class Sender:
-    """Gives the response it has; while it is stalled, none at all."""
-
-    timeout_seconds = 15.0
-    rate = None
-
-    def __init__(self, response: Response | NoResponse) -> None:
-        self.response = response
-        self.goes_on = asyncio.Event()
-        self.goes_on.set()
-
-    async def send(self, action_id: str, body: str, at: datetime) -> SendResult:
-        del action_id, body
-        await self.goes_on.wait()
-        return SendResult(at, timedelta(), self.response, "")
-
-
-def queue_to(sender: Sender) -> EndpointQueue:
+def queue_to(sender: MemorySender) -> EndpointQueue:
     queue = EndpointQueue("test")
     queue.configure(cast("HttpSender", sender), (ActionName.CUSTOM,))
     return queue
@@ -76,8 +60,8 @@ async def send(queue: EndpointQueue, times: int = 1) -> None:
             await queue.client.send("a", "{}", lambda: NOW)
 
 
-async def with_open_circuit() -> tuple[EndpointQueue, Sender]:
-    sender = Sender(NoResponse("timeout"))
+async def with_open_circuit() -> tuple[EndpointQueue, MemorySender]:
+    sender = MemorySender(NoResponse("timeout"))
     queue = queue_to(sender)
     await send(queue, THRESHOLD)
     return queue, sender
@@ -141,7 +125,7 @@ def test_a_full_page_of_due_deliveries_leaves_more_in_the_database(
 
 
 async def test_ten_failures_in_a_row_leave_space_for_one_probe() -> None:
-    sender = Sender(NoResponse("timeout"))
+    sender = MemorySender(NoResponse("timeout"))
     queue = queue_to(sender)
     await send(queue, THRESHOLD - 1)
     assert queue.client.circuit_blocks_until(NOW) is None
@@ -154,11 +138,11 @@ async def test_ten_failures_in_a_row_leave_space_for_one_probe() -> None:
 
 async def test_the_next_probe_waits_for_the_response_to_the_first() -> None:
     queue, sender = await with_open_circuit()
-    sender.goes_on.clear()
+    sender.answering.clear()
     probe = asyncio.create_task(send(queue))
     await asyncio.sleep(0)
     assert not queue.has_space
-    sender.goes_on.set()
+    sender.answering.set()
     await probe
     assert queue.has_space
 
@@ -179,8 +163,8 @@ async def test_an_operator_closes_the_circuit() -> None:
 
 
 async def test_no_more_requests_are_in_flight_than_agreed() -> None:
-    sender = Sender(Response(204))
-    sender.goes_on.clear()
+    sender = MemorySender(Response(204))
+    sender.answering.clear()
     queue = queue_to(sender)
     inside = 0
 
@@ -188,12 +172,12 @@ async def test_no_more_requests_are_in_flight_than_agreed() -> None:
         nonlocal inside
         async with queue.client.slot(lambda: True):
             inside += 1
-            await sender.goes_on.wait()
+            await sender.answering.wait()
 
     tasks = [asyncio.create_task(count()) for _ in range(MAX_IN_FLIGHT + 5)]
     await asyncio.sleep(0.01)
     assert inside == MAX_IN_FLIGHT
-    sender.goes_on.set()
+    sender.answering.set()
     await asyncio.gather(*tasks)
     assert inside == MAX_IN_FLIGHT + 5
 

@@ -6,28 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from faust.types.tuples import Message
 
 from enricher.adapters.kafka_consumer import handle_and_ack
 from order_runtime.kafka.records import Record
 
 
-@dataclass
-class Message:
-    """As Faust gives it."""
-
-    topic: str = "orders.events"
-    partition: int = 3
-    offset: int = 7
-    timestamp: float = 1764324000.123
-    key: bytes = b"o-1"
-    value: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = (("ce_type", b"x"),)
+def message() -> Message:
+    """Return a message as Faust gives it."""
+    headers = [("ce_type", b"x")]
+    return Message("orders.events", 3, 7, 1764324000.123, 0, headers, b"o-1", None, None)
 
 
 @dataclass
 class Event:
+    """As Faust gives it, but for its acknowledgement, which goes on a list."""
+
     done: list[str]
-    message: Message = field(default_factory=Message)
+    message: Message = field(default_factory=message)
 
     def ack(self) -> None:
         self.done.append("acknowledged")

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
 
-from gateway.adapters.read_store import DatabaseUnavailable
+from gateway.adapters.read_store import ReadStore
 from gateway.app.command_answer import CommandAnswer
+from gateway.app.job_reader import JobReader
+from gateway.app.job_waiter import JobWaiter
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
+from order_runtime.auth.job_ids import JobIdSecrets
+from order_runtime.mongo.client import Document, async_client
+
+NOBODY = "mongodb://127.0.0.1:1"
+TIMEOUT_MS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A waiter that finds every job stored."""
-
-    async def stored(self, job_id: str, seconds: float) -> dict[str, Any]:
-        del seconds
-        return {"_id": job_id}
-
-
-class Unavailable:
-    """A reader that loses the database once the job was found."""
-
-    async def of_document(self, document: object) -> None:
-        del document
-        raise DatabaseUnavailable
+async def alias_stored(job_ids: Sequence[str]) -> Mapping[str, Document]:
+    """Find every job stored, as one of whose original the reader has to ask the database."""
+    return {job_id: {"_id": job_id, "aliasOf": "job-0"} for job_id in job_ids}
 
 
 async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back() -> None:
-    answers = CommandAnswer(
-        Urls("http://127.0.0.1:1"), cast("Any", Stored()), cast("Any", Unavailable())
-    )
+    urls = Urls("http://127.0.0.1:1")
+    async with async_client(NOBODY, "test", TIMEOUT_MS) as client:
+        jobs = JobReader(ReadStore(client, "nowhere"), urls, JobIdSecrets((b"s" * 32,)))
+        answers = CommandAnswer(urls, JobWaiter(alias_stored), jobs)
 
-    answer = await answers.answer("job-1", "o-1", RequestTerms(wait=5))
+        answer = await answers.answer("job-1", "o-1", RequestTerms(wait=5))
 
     assert answer.status_code == 202
     assert answer.headers["location"].endswith("/orders/jobs/job-1")
