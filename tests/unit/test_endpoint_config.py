@@ -54,6 +54,7 @@ def test_several_secrets_may_sign_and_headers_go_along() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        DEFAULT + "timeout_seconds = 0.001",
         DEFAULT + "timeout_seconds = 60",
         DEFAULT + "rate = 0.01",
         DEFAULT + "rate = 100000",

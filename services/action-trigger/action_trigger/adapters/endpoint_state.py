@@ -74,9 +74,8 @@ class EndpointStates:
             "state": {"$in": [None, ENABLED]},
             "$nor": [{"since": {"$gt": at}}],
         }
-        with suppress(
-            DuplicateKeyError
-        ):  # its state has changed, so that the filter matched nothing
+        # Where the state has changed the filter matches nothing, and the insertion is a duplicate.
+        with suppress(DuplicateKeyError):
             await retry_transient(
                 lambda: self._all.update_one(unchanged, {"$set": disabled}, upsert=True)
             )
@@ -99,10 +98,10 @@ class EndpointStates:
         found = await retry_transient(lambda: self._all.find().to_list())
         stored = {document["_id"]: _state_of(document) for document in found}
         states = {name: stored.get(name, EndpointState()) for name in ENDPOINT_NAMES}
-        for name, now in states.items():
-            metrics.ENABLED.labels(name).set(now.state == ENABLED)
-            if self._states.get(name, EndpointState()).state != now.state:
-                log().warning(ENDPOINT_MOVED, endpoint=name, state=now.state)
+        for name, new in states.items():
+            metrics.ENABLED.labels(name).set(new.state == ENABLED)
+            if self._states.get(name, EndpointState()).state != new.state:
+                log().warning(ENDPOINT_MOVED, endpoint=name, state=new.state)
         self._states = states
 
 

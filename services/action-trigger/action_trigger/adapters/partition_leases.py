@@ -33,7 +33,7 @@ class PartitionLeases:
         self._all = client.get_database(database)[LEASES].with_options(CODEC)
         self._owner = owner
         self.longest = longest
-        """Timeout of a request, in seconds. It may change: only covered requests are started."""
+        """The longest timeout of a request, in seconds; changes with the webhooks file."""
         self._until: dict[int, float] = {}  # on this process's monotonic clock
         self._assigned: frozenset[int] = frozenset()
         self._changed = asyncio.Event()
@@ -48,7 +48,7 @@ class PartitionLeases:
         return [it for it in sorted(self._assigned) if self.covers(it, seconds)]
 
     def covers(self, partition: int, seconds: float) -> bool:
-        """Return whether *partition* is held for *seconds* more, even if the group rebalances."""
+        """Return whether *partition* is assigned and its lease lasts for *seconds* more."""
         until = self._until.get(partition, 0.0)
         return partition in self._assigned and until > _monotonic() + seconds
 
@@ -89,7 +89,7 @@ class PartitionLeases:
                 wait.cancel()
 
     async def _acquire(self, wanted: Collection[int]) -> bool:
-        """Return whether a deliveries of a partition can be sent that could not be before."""
+        """Return whether a partition is held for the longest request now that was not before."""
         if not wanted:
             return False
         # Read before MongoDB reads its own clock, so that the lease ends earlier here than there.
