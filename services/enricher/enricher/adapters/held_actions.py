@@ -69,7 +69,7 @@ def drop_write(held: HeldAction, now: datetime) -> UpdateOne:
 
 
 def announced_write(held: HeldAction) -> UpdateOne:
-    """Return the write that marks an end as published and told to job and log; data is removed."""
+    """Return the write that marks an end as published and recorded, and removes personal data."""
     state = HoldState.FIRED if held.state is HoldState.FIRING else held.state
     changes = {"$set": {"state": str(state)}, "$unset": dict.fromkeys(_SPENT, "")}
     return UpdateOne({"_id": action_id(held.job_id), "state": str(held.state)}, changes)

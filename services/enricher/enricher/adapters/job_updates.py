@@ -1,4 +1,4 @@
-"""What a decision leaves on its job and in the integration log, as writes that bear repetition."""
+"""Idempotent writes of decisions and reconciliations to jobs and to the integration log."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def log_entry_write(
     return insert_once(log_document(entry))
 
 
-def enrichment_updates(settled: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
-    for it in settled:
+def enrichment_updates(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
+    for it in decided:
         decision = it.decision
         if decision.enrichment is not None:
             job_id = it.received.event.job_id
@@ -45,14 +45,14 @@ def enrichment_updates(settled: Iterable[DecidedEvent], now: datetime) -> Iterat
 
 
 def held_action_update(held: HeldAction, now: datetime) -> UpdateOne:
-    """Return what the end of a held action means for its job."""
+    """Return the update of the job whose held action was fired or dropped."""
     fired = held.state in {HoldState.FIRING, HoldState.FIRED}
     end = Action.FIRED if fired else Action.DROPPED
     return UpdateOne(*job_updates.end_held_action(held.job_id, end, now))
 
 
 def forget_action_data(received: ReceivedEvent) -> UpdateMany:
-    """Return what takes personal data out of the jobs of an order that was deleted or replaced."""
+    """Return the removal of personal data from the jobs of a deleted or replaced order."""
     event = received.event
     replaced_at = received.accepted_at if received.kind is EventType.REPLACED else None
     return UpdateMany(

@@ -1,4 +1,4 @@
-"""Jobs whose enrichment is due: found by partial indexes, and made events of again."""
+"""Jobs without the enrichment that they should have: found by partial indexes, made into events."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ def without_erased_orders(batch: Batch) -> BatchSnapshot:
     """
     Return the batch's snapshot as if the orders of erased contacts were deleted already.
 
-    Nothing is fired for an erased contact any more, whatever the commitment. The actions that an
-    order requested while it was another contact's keep theirs.
+    Nothing is fired for an erased contact any more, whatever the commitment. Commitments from
+    before the order belonged to that contact are kept.
     """
     snapshot, since = batch.snapshot, {it.order_id: it.contact_since for it in batch.erased}
     orders = {order_id: it for order_id, it in snapshot.orders.items() if order_id not in since}

@@ -35,7 +35,7 @@ def apply_commitment(
     Return *decision* with the end of the action that the event's job is committed to, if any.
 
     A worker that resumes after a pause, or takes over from one that died, may decide otherwise
-    than the first: the order may be deleted by now, its contact known, or its key another's.
+    than the first: by now the order may be deleted, or its contact created or given another key.
     """
     commitment = received.commitment
     if commitment is None or decision.commitment == commitment:

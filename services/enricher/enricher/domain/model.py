@@ -98,7 +98,7 @@ class HoldState(StrEnum):
     """The state of a held action; it leaves `waiting` once, by compare-and-set."""
 
     WAITING = "waiting"
-    FIRING = "firing"  # decided and not known to be published: published again until it is
+    FIRING = "firing"  # decided; published until job and log record that it fired
     FIRED = "fired"
     DROPPED = "dropped"
 
@@ -112,7 +112,7 @@ class HeldAction:
     version: int
     """The version that its command made."""
     contact_version: int
-    """The version at which its order was last registered or replaced; 0: not known."""
+    """The version at which its order was last registered or replaced; 0 if unknown."""
     action: ActionRequest
     accepted_at: datetime
     until: datetime
@@ -121,7 +121,7 @@ class HeldAction:
     message: bytes | None = None
     """What is to be published, while it is `firing`."""
     unannounced: bool = False
-    """Whether it ended and its job and the log may not say so yet."""
+    """Whether it ended, and may not be recorded on its job and in the log yet."""
 
     @property
     def waits(self) -> bool:

@@ -67,7 +67,7 @@ class Reconciliation:
 
     @property
     def still_missing(self) -> tuple[Missing, ...] | None:
-        """What the order lacks; None before its event was handled: nothing is known of it yet."""
+        """What the order lacks; None until its event is handled: the facts were not checked yet."""
         if self.link is None:
             return () if self.order_deleted else None
         return self.link.missing
