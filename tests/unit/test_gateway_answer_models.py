@@ -8,8 +8,12 @@ import pytest
 
 from gateway.domain.answer_models import check_result, delivery_state_of, log_entry_of, order_view
 from order_contracts.answers import Attempt, Differing, Expected
+from order_contracts.decoding import read
 from order_contracts.integration_log import log_entry
-from order_contracts.order import ActionName
+from order_contracts.order import ActionName, Order
+from order_runtime.documents.orders import LiveOrder, order_document
+from support.builders.bodies import order_body
+from support.builders.validation import parsed
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 DELIVERY = {"_id": "a-1", "jobId": "job-1", "action": "ConfirmOrder", "state": "delivered"}
@@ -45,6 +49,22 @@ def test_a_check_tells_what_is_missing_and_what_differs() -> None:
     assert result.checked == 5
     assert result.missing == ("gone", "gone-any")
     assert result.differing == (Differing(order_id="other", version_tag="t2"),)
+
+
+def test_an_order_is_answered_with_the_contact_it_is_linked_to() -> None:
+    order = read(Order, parsed(order_body("o-1")))
+    live = LiveOrder(
+        order=order,
+        version=1,
+        contact_version=1,
+        contact_since=1,
+        contact_since_at=AT,
+        job_id="job-1",
+        registered_by="job-1",
+        registered_at=AT,
+        updated_at=AT,
+    )
+    assert order_view(order_document("o-1", live), "c-1") == live.view("c-1")
 
 
 def test_a_deleted_order_has_no_view() -> None:

@@ -10,7 +10,6 @@ from hypothesis import given
 
 from gateway.domain.command_record import Submission, command_for_path, command_of, fingerprint_of
 from gateway.domain.request_terms import RequestTerms
-from gateway.domain.urls import Urls
 from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, RegisterOrder
 from order_contracts.decoding import Invalid
 from order_runtime.kafka.partitioning import partition_of
@@ -115,14 +114,41 @@ def test_a_body_that_names_another_order_is_refused(named: object) -> None:
     assert [error.pointer for error in refused.value.errors] == ["/orderId"]
 
 
-@pytest.mark.parametrize(
-    ("order_id", "path"),
-    [("1001", "1001"), ("a b", "a%20b"), ("a?b#c%", "a%3Fb%23c%25"), ("é", "%C3%A9")],
-)
-def test_a_link_holds_any_order_id(order_id: str, path: str) -> None:
-    links = Urls("https://shop.example.com/api-root")
-    assert links.order(order_id) == f"https://shop.example.com/api-root/api/v3/orders/{path}"
+def test_a_body_that_names_another_order_is_told_all_its_other_errors_too() -> None:
+    body = parsed({"orderId": "o-2", "delivery": {}, "colour": "red"})
+    with pytest.raises(Invalid) as refused:
+        command_for_path(ChangeOrderDelivery, "o-1", body, AT)
+    pointers = [error.pointer for error in refused.value.errors]
+    assert pointers == ["/orderId", "/lastChangedAt", "/colour"]
 
 
-def test_a_link_to_a_job_is_absolute() -> None:
-    assert Urls("https://a.example").job("j~1") == "https://a.example/api/v3/orders/jobs/j~1"
+def test_a_command_to_a_path_is_judged_at_the_given_time() -> None:
+    body = {"delivery": {}, "lastChangedAt": (AT + timedelta(minutes=6)).isoformat()}
+    with pytest.raises(Invalid) as refused:
+        command_for_path(ChangeOrderDelivery, "o-1", parsed(body), AT)
+    assert [error.pointer for error in refused.value.errors] == ["/lastChangedAt"]
+    later = command_for_path(ChangeOrderDelivery, "o-1", parsed(body), AT + timedelta(hours=1))
+    assert later.order_id == "o-1"
+
+
+@pytest.mark.parametrize("body", [[], "o-1", 1])
+def test_a_body_to_a_path_that_is_no_object_is_refused(body: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        command_for_path(DeleteOrder, "o-1", body, AT)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("", "Invalid")]
+
+
+def test_as_many_errors_are_told_as_the_caller_still_has_room_for() -> None:
+    body = order_body() | {f"a{number}": 1 for number in range(20)}
+    with pytest.raises(Invalid) as refused:
+        command_of(RegisterOrder, parsed(body), AT, most=5)
+    assert [error.code for error in refused.value.errors] == ["Unknown"] * 5 + ["TooMany"]
+
+
+@pytest.mark.parametrize("suppress", [True, False])
+def test_suppressed_actions_are_part_of_the_fingerprint(*, suppress: bool) -> None:
+    """Else a retry that fires actions would be taken for one that does not."""
+    command, terms = registration(order_body("o-1")), RequestTerms(suppress_actions=suppress)
+    assert fingerprint_of(command, terms) == decoded(command, terms).fingerprint
+    other = RequestTerms(suppress_actions=not suppress)
+    assert fingerprint_of(command, other) != fingerprint_of(command, terms)

@@ -44,7 +44,8 @@ def test_all_headers_are_read() -> None:
 
 
 def test_without_headers_nothing_is_asked() -> None:
-    assert request_terms({}, "shop") == RequestTerms(None, None, 0, None, suppress_actions=False)
+    nothing = RequestTerms(None, None, 0, None, suppress_actions=False)
+    assert request_terms({}, "shop") == RequestTerms() == nothing
 
 
 def test_a_call_without_preconditions_ignores_if_match() -> None:
