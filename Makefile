@@ -6,7 +6,7 @@ MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis check format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants check format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -31,11 +31,16 @@ test-tools: setup  ## the tests that need kcat
 
 NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)')
 
+MUTANTS := $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only '$(ONLY)')
+
 faults: setup  ## the long tests: planted bugs, a cluster, everything broken (for MINUTES=60), …
 	$(IN)pytest -m faults $(NEMESIS)
 
 nemesis: setup  ## of the long tests, the one that breaks everything in turn
 	$(IN)pytest -s tests/faults/test_nemesis.py $(NEMESIS)
+
+mutants: setup  ## change the domains in COUNT small ways, drawn by SEED: do the fast tests notice?
+	PYTHONPATH=tests $(IN)python -m support.mutants $(MUTANTS)
 
 check: setup  ## format, lint, types, import laws, generated documents, compatible messages, fast tests
 	$(IN)ruff format --check .

@@ -15,7 +15,10 @@ SYSTEM = (
     *("gateway", "order_writer", "enricher", "action_trigger"),
 )
 CLIENTS = ("confluent_kafka", "pymongo", "aiohttp", "httpx")
-LAYERS = ("builders", "fakes", "harness", "stack", "history", "model", "laws", "load", "faults")
+LAYERS = (
+    *("builders", "fakes", "harness", "stack", "history"),
+    *("model", "laws", "load", "faults", "mutants"),
+)
 """A folder of tests/support imports only itself and those before it."""
 
 
