@@ -12,6 +12,7 @@ from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG
 from support.builders.bodies import unique
 from support.builders.writer_fixtures import WriterFixture, WrittenCommand, read_back
+from support.fakes.intercepted_database import InterceptedDatabase
 from support.fakes.memory_kafka import MemoryPublisher
 from support.harness.enricher_harness import (
     CONFIRM,
@@ -21,7 +22,6 @@ from support.harness.enricher_harness import (
     contact_record,
     order_of_contact,
 )
-from support.harness.intercepted_database import InterceptedDatabase
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -20,6 +20,7 @@ from support.builders.writer_fixtures import (
     read_back,
     reference_record,
 )
+from support.fakes.intercepted_database import WorkerDied
 from support.harness.enricher_harness import (
     CONFIRM,
     DAY,
@@ -32,7 +33,6 @@ from support.harness.enricher_harness import (
     contact_record,
     order_of_contact,
 )
-from support.harness.intercepted_database import WorkerDied
 
 WRITES_OF_A_BATCH = 10
 

@@ -17,6 +17,7 @@ from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo.client import CONTACTS as KNOWN
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
+from support.fakes.intercepted_database import WorkerDied
 from support.harness.enricher_harness import (
     CONFIRM,
     KEYS,
@@ -28,7 +29,6 @@ from support.harness.enricher_harness import (
     contact_record,
     order_of_contact,
 )
-from support.harness.intercepted_database import WorkerDied
 
 LATER = AT + timedelta(minutes=2)
 SOON = AT + timedelta(seconds=30)

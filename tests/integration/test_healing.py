@@ -19,6 +19,7 @@ from support.builders.writer_fixtures import (
     read_back,
     reference_record,
 )
+from support.fakes.intercepted_database import WorkerDied, dying_database
 from support.harness.enricher_harness import (
     CONFIRM,
     DAY,
@@ -30,7 +31,6 @@ from support.harness.enricher_harness import (
     order_of_contact,
     store_record,
 )
-from support.harness.intercepted_database import WorkerDied, dying_database
 
 WRITES_OF_AN_ARRIVAL = 6
 CANCEL: Json = {"action": "ConfirmCancellation"}

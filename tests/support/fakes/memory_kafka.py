@@ -17,9 +17,9 @@ from confluent_kafka import KafkaError, KafkaException
 from order_contracts.topics import TOPICS, Topic
 from order_runtime.kafka.publisher import OutcomeUnknown, RecordTooLarge
 from order_runtime.kafka.records import Outgoing
+from support.fakes.intercepted_database import WorkerDied
 from support.fakes.memory_ledger import Calls
 from support.fakes.memory_source import Killed
-from support.harness.intercepted_database import WorkerDied
 
 LIMITS: Mapping[str, int] = {topic.name: topic.max_message_bytes for topic in TOPICS}
 

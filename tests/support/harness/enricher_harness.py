@@ -32,8 +32,8 @@ from order_runtime.mongo.client import (
 )
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
+from support.fakes.intercepted_database import dying_database
 from support.fakes.memory_kafka import MemoryPublisher
-from support.harness.intercepted_database import dying_database
 
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
