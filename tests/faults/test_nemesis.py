@@ -36,7 +36,7 @@ from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_s
 
 pytestmark = [pytest.mark.faults, pytest.mark.nemesis]
 
-EVERY = 20.0  # seconds between faults when --minutes is given; otherwise there is no pause
+INTERVAL = 20.0  # seconds between faults when --minutes is given; otherwise there is no pause
 SHORT = 8.0  # minutes, without --minutes
 QUIET = 900.0  # seconds for the system to finish all open work
 EVIDENCE = Path("build") / "faults"
@@ -69,18 +69,18 @@ def cluster(
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
         up = running_stack(tmp_path / "home", *CLUSTER_OPTIONS, "--data", str(data), seconds=300)
         stack = all_of_it.enter_context(up)
-        profile = _mix(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
+        profile = _load_profile(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
         summary.append(f"seed {seed}")
         yield all_of_it.enter_context(
             through_proxies(FaultCluster(stack, profile, Random(seed), disk))
         )
 
 
-def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
+def _load_profile(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
     known = [contact_body() for _ in range(10)]
     arriving_contacts, erased_contacts = (
-        [contact_body() for _ in range(passing_in(minutes))] for _ in range(2)
+        [contact_body() for _ in range(contact_changes(minutes))] for _ in range(2)
     )
     file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *erased_contacts)))
     stack.orders("reference", "load", str(file))
@@ -91,7 +91,7 @@ def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProf
         misrouted=misrouted_order_ids(prefix, PARTITIONS),
         arriving_contacts=arriving_contacts,
         erased_contacts=erased_contacts,
-        contact_interval=60 * minutes / (2 * passing_in(minutes)),
+        contact_interval=60 * minutes / (2 * contact_changes(minutes)),
         seed=seed,
         clients=3,
         publishers=2,
@@ -99,7 +99,7 @@ def _mix(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProf
     )
 
 
-def passing_in(minutes: float) -> int:
+def contact_changes(minutes: float) -> int:
     """Return how many contacts arrive during the load; as many are erased."""
     return max(10, round(1.5 * minutes))
 
@@ -116,7 +116,7 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(
     """
     stack, folder = cluster.stack, EVIDENCE / f"seed-{seed}"
     probe = RecoveryProbe(stack, cluster.journal, cluster.profile.contacts[0])
-    nemesis = Nemesis(cluster, probe, interval=EVERY if minutes else 0.0)
+    nemesis = Nemesis(cluster, probe, interval=INTERVAL if minutes else 0.0)
     print(f"\nseed {seed}")
     with keep_failure_artifacts(folder, cluster):
         try:

@@ -25,7 +25,7 @@ from support.stack.webhook_receiver import webhook_body
 
 pytestmark = pytest.mark.timeout(240)
 
-LANES, ROUNDS = 30, 2
+SEQUENCES, ROUNDS = 30, 2
 
 
 @settings(
@@ -36,44 +36,42 @@ LANES, ROUNDS = 30, 2
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(lanes=st.lists(command_sequences(), min_size=LANES, max_size=LANES))
+@given(sequences=st.lists(command_sequences(), min_size=SEQUENCES, max_size=SEQUENCES))
 def test_any_sequence_ends_as_the_model_says(
-    stack: RunningStack, contact: Json, lanes: list[list[PlannedCommand]]
+    stack: RunningStack, contact: Json, sequences: list[list[PlannedCommand]]
 ) -> None:
     """
     Over HTTP and directly, waited for or not: orders, jobs, versions and webhooks are the model's.
     """
-    runners = asyncio.run(played(stack, contact, lanes))
+    runners = asyncio.run(run_sequences(stack, contact, sequences))
 
     versions, hooks = versions_of(stack, runners), hooks_of(stack)
     for runner in runners:
         for order_id in runner.order_ids:
-            assert versions.get(order_id, 0) == runner.model.version(order_id), told(runner)
-            assert hooks[order_id] == delivered(runner, order_id), told(runner)
+            assert versions.get(order_id, 0) == runner.model.version(order_id), trace(runner)
+            assert hooks[order_id] == delivered(runner, order_id), trace(runner)
 
 
-async def played(
-    stack: RunningStack, contact: Json, lanes: Sequence[Sequence[PlannedCommand]]
+async def run_sequences(
+    stack: RunningStack, contact: Json, sequences: Sequence[Sequence[PlannedCommand]]
 ) -> list[SequenceRunner]:
     """Play all lanes at once, and compare each with its model when it is at rest."""
     producer = Producer({"bootstrap.servers": stack.kafka, "partitioner": "murmur2_random"})
     key = contact["matchKeyType"], contact["matchKey"]
     async with AsyncApiClient(stack) as calls:
-        runners = [SequenceRunner(calls, producer, {key}, contact) for _ in lanes]
-        together = zip(runners, lanes, strict=True)
-        await asyncio.gather(
-            *[runner.play(command_sequences) for runner, command_sequences in together]
-        )
+        runners = [SequenceRunner(calls, producer, {key}, contact) for _ in sequences]
+        together = zip(runners, sequences, strict=True)
+        await asyncio.gather(*[runner.run(plans) for runner, plans in together])
         await asyncio.gather(*[compare(runner) for runner in runners])
     return runners
 
 
 async def compare(runner: SequenceRunner) -> None:
-    runner.jobs = await runner.calls.settled(runner.model.jobs)
+    runner.jobs = await runner.api.settled(runner.model.jobs)
     for job_id, job in runner.jobs.items():
         check_job(runner, job_id, job)
     for order_id in runner.order_ids:
-        check_order(runner, order_id, await runner.calls.order(order_id))
+        check_order(runner, order_id, await runner.api.order(order_id))
         await check_list(runner, order_id)
 
 
@@ -84,38 +82,38 @@ def check_job(runner: SequenceRunner, job_id: str, job: Json) -> None:
     result, allowed = shown.result, expected_outcome(runner.model, runner.contacts, job_id)
     lacking = result.code is None and job["status"] in {"Failed", "CompletedWithErrors"}
     codes = ["ContactMissing"] if lacking else [result.code] if result.code else []
-    assert job["status"] in allowed.statuses, told(runner, job)
-    assert job["stages"]["action"] in allowed.actions, told(runner, job)
-    assert [error["code"] for error in job["errors"]] == codes, told(runner, job)
-    assert tuple(warning["code"] for warning in job["warnings"]) == result.warnings, told(
+    assert job["status"] in allowed.statuses, trace(runner, job)
+    assert job["stages"]["action"] in allowed.actions, trace(runner, job)
+    assert [error["code"] for error in job["errors"]] == codes, trace(runner, job)
+    assert tuple(warning["code"] for warning in job["warnings"]) == result.warnings, trace(
         runner, job
     )
     version_tag = tag_of(shown.command.job_id) if result.version is not None else None
     transcript = job["operation"], job.get("versionTag"), job.get("aliasOf")
-    assert transcript == (shown.command.kind, version_tag, alias_of), told(runner, job)
+    assert transcript == (shown.command.kind, version_tag, alias_of), trace(runner, job)
 
 
 def check_order(runner: SequenceRunner, order_id: str, found: Json | None) -> None:
     order = runner.model.order(order_id)
     if order is None or found is None:
-        assert (order, found) == (None, None), told(runner)
+        assert (order, found) == (None, None), trace(runner)
         return
     content = {name: value for name, value in found.items() if name not in READ_ONLY}
     known = contact_key(order.content) in runner.contacts
-    assert content == order.content, told(runner)
-    assert found["versionTag"] == order.version_tag, told(runner)
+    assert content == order.content, trace(runner)
+    assert found["versionTag"] == order.version_tag, trace(runner)
     assert found["orderType"] == "Purchase"
-    assert found.get("contactId") == (runner.contact["matchKey"] if known else None), told(runner)
+    assert found.get("contactId") == (runner.contact["matchKey"] if known else None), trace(runner)
 
 
 async def check_list(runner: SequenceRunner, order_id: str) -> None:
     """The list has a job for every command, also for those under the id of another one."""
-    listed = await runner.calls("GET", f"/orders/jobs?orderId={order_id}&count=100")
+    listed = await runner.api("GET", f"/orders/jobs?orderId={order_id}&count=100")
     others = [job for job in listed.body["items"] if job["jobId"] not in runner.model.jobs]
     ids = {step.command.job_id for step in runner.model.history.get(order_id, ())}
-    assert ids <= {job["jobId"] for job in listed.body["items"]}, told(runner)
+    assert ids <= {job["jobId"] for job in listed.body["items"]}, trace(runner)
     codes = [job["errors"][0]["code"] for job in others]
-    assert codes == ["IdReused"] * runner.reused_ids.get(order_id, 0), told(runner)
+    assert codes == ["IdReused"] * runner.reused_ids.get(order_id, 0), trace(runner)
 
 
 def versions_of(stack: RunningStack, runners: Sequence[SequenceRunner]) -> dict[str, int]:
@@ -139,6 +137,6 @@ def delivered(runner: SequenceRunner, order_id: str) -> int:
     return sum(runner.jobs[job_id]["stages"]["action"] == "delivered" for job_id in ids)
 
 
-def told(runner: SequenceRunner, job: Json | None = None) -> str:
+def trace(runner: SequenceRunner, job: Json | None = None) -> str:
     """Return what a failure has to show: what was sent, and how it was answered."""
     return "\n".join([*runner.transcript, json.dumps(job)])

@@ -30,7 +30,7 @@ KAFKA: Final = "Kafka"
 MONGODB: Final = "MongoDB"
 BROKERS: Final = ("broker-1", "broker-2", "broker-3")
 MONGODS: Final = ("mongod-1", "mongod-2", "mongod-3")
-SECONDS: Final = 240.0  # for what takes some on an idle machine
+SECONDS: Final = 240.0  # for what takes a few on an idle machine
 
 
 @dataclass

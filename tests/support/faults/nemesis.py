@@ -23,7 +23,7 @@ class FaultResult:
     name: str
     started_after: float
     recovery_seconds: float
-    """Seconds until recovery, from the fault's end, or its start if it `recovers_during_fault`."""
+    """Seconds until recovery, from the fault's end, or its start if it `recovers_during`."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Nemesis:
     def _inject(self, fault: Fault) -> None:
         print(f"{self._now():6.0f} s  {fault.name}", end="", flush=True)
         try:
-            recovery_seconds = self._recovered(fault)
+            recovery_seconds = self._recovery_seconds(fault)
         except NotInjected as reason:
             self.not_injected[fault.name] = str(reason)
             print(f"  not injected: {reason}")
@@ -60,15 +60,15 @@ class Nemesis:
         self.results.append(FaultResult(fault.name, self._now(), recovery_seconds))
         print(f"  recovered after {recovery_seconds:.1f} s", flush=True)
 
-    def _recovered(self, fault: Fault) -> float:
+    def _recovery_seconds(self, fault: Fault) -> float:
         with self.cluster.journal.fault(fault.name), fault.inject(self.cluster):
             if fault.recovers_during:
-                return self._settled(fault, time.monotonic())
+                return self._seconds_until_settled(fault, time.monotonic())
             self.cluster.wait(fault.seconds)
-            mending = time.monotonic()
-        return self._settled(fault, mending)
+            ended = time.monotonic()
+        return self._seconds_until_settled(fault, ended)
 
-    def _settled(self, fault: Fault, since: float) -> float:
+    def _seconds_until_settled(self, fault: Fault, since: float) -> float:
         self.probe.settle(fault.recovery)
         return time.monotonic() - since
 

@@ -52,7 +52,7 @@ def full_disk(cluster: FaultCluster) -> Iterator[None]:
     """Fill a broker's disk, so that it ends; start it again when there is space."""
     if cluster.disk is None:
         raise NotInjected("mounting a file system isn't permitted here")
-    _resize(cluster.disk, str(_used(cluster.disk)))
+    _resize(cluster.disk, str(_bytes_used(cluster.disk)))
     until(lambda: cluster.stack.pid(DISK) is None, seconds=120, of=f"{DISK} to end, its disk full")
     yield
     _resize(cluster.disk, DISK_SIZE)
@@ -73,7 +73,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
         subprocess.run(("umount", "--lazy", str(folder)), check=True)
 
 
-def _used(folder: Path) -> int:
+def _bytes_used(folder: Path) -> int:
     """Return the bytes in use, rounded up to whole blocks."""
     seen = os.statvfs(folder)
     return (seen.f_blocks - seen.f_bfree) * seen.f_frsize

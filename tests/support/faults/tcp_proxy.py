@@ -34,7 +34,7 @@ LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
 class TcpProxy:
-    """Listens on one port for each address in *where*."""
+    """Listens on one port for each address in *addresses*."""
 
     def __init__(self, *addresses: str) -> None:
         self.delay = 0.0
@@ -49,7 +49,7 @@ class TcpProxy:
         self._ports = {
             port: listener.getsockname()[1] for port, listener in self._listeners.items()
         }
-        self._names = address_replacements(self._ports)
+        self._replacements = address_replacements(self._ports)
 
     def __enter__(self) -> Self:
         for port, listener in self._listeners.items():
@@ -79,18 +79,18 @@ class TcpProxy:
         self._passable.set()
 
     def reset_connections(self) -> None:
-        for endpoint in tuple(self._sockets):
-            self._break(endpoint)
+        for connection in tuple(self._sockets):
+            self._break(connection)
 
-    def _break(self, endpoint: socket.socket) -> None:
-        self._sockets.discard(endpoint)
+    def _break(self, connection: socket.socket) -> None:
+        self._sockets.discard(connection)
         with suppress(OSError):
-            endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-            endpoint.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
-        endpoint.close()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+            connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+        connection.close()
 
     def _accept_loop(self, listener: socket.socket, port: int) -> None:
-        with suppress(OSError):  # until the door is closed
+        with suppress(OSError):  # until the listener is closed
             while True:
                 client, _ = listener.accept()
                 threading.Thread(target=self._connect, args=(client, port), daemon=True).start()
@@ -105,7 +105,7 @@ class TcpProxy:
         server.settimeout(None)
         self._sockets.add(server)
         back = threading.Thread(
-            target=self._forward, args=(server, client, self._names), daemon=True
+            target=self._forward, args=(server, client, self._replacements), daemon=True
         )
         back.start()
         self._forward(client, server, {})

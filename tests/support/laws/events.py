@@ -24,7 +24,7 @@ def every_outcome_is_announced(evidence: Evidence) -> Iterator[Finding]:
     """Every command has at least one event."""
     for job in evidence.replay.jobs.values():
         if job.job_id not in evidence.events:
-            message = f"nobody was told of {job.source.record.position}"
+            message = f"no event of {job.source.record.position}"
             yield Finding(message, job.order_id, job.job_id)
 
 

@@ -59,8 +59,8 @@ def every_command_is_applied_once(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(message, job.order_id, job.job_id)
     for order_id in _ordered_orders(evidence):
         stored = evidence.orders.get(order_id, {}).get("version", 0)
-        if stored != (right := evidence.replay.model.version(order_id)):
-            yield Finding(f"the order is at version {stored}, not {right}", order_id)
+        if stored != (expected := evidence.replay.model.version(order_id)):
+            yield Finding(f"the order is at version {stored}, not {expected}", order_id)
 
 
 def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding]:
@@ -86,10 +86,10 @@ def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding
 
 def every_job_ends_as_the_model_says(evidence: Evidence) -> Iterator[Finding]:
     for job, document in evidence.jobs_with_documents():
-        found, right = stored_result(document), expected_result(job)
-        wrong = [name for name in right if found[name] != right[name]]
+        found, expected = stored_result(document), expected_result(job)
+        wrong = [name for name in expected if found[name] != expected[name]]
         if wrong:
-            message = ", ".join(f"{name} {found[name]!r}, not {right[name]!r}" for name in wrong)
+            message = ", ".join(f"{name} {found[name]!r}, not {expected[name]!r}" for name in wrong)
             yield Finding(f"{message} at {job.source.record.position}", job.order_id, job.job_id)
 
 
@@ -121,7 +121,7 @@ def what_was_answered_stays_true(evidence: Evidence) -> Iterator[Finding]:
                 evidence, job
             ):
                 yield Finding(
-                    f"told {_answered_failure(answered_job)}", order_id, answered_job["jobId"]
+                    f"answered {_answered_failure(answered_job)}", order_id, answered_job["jobId"]
                 )
         for order_id, job_id in accepted_commands(call):
             job = evidence.replay.jobs.get(job_id)

@@ -219,7 +219,7 @@ def misrouted_order_ids(prefix: str, partitions: int, wanted: int = MISROUTED_OR
     for number in count():
         if len(found) == wanted:
             break
-        name = f"{prefix}-astray-{number}"
+        name = f"{prefix}-misrouted-{number}"
         if (murmur2(name.encode()) & 0x7FFFFFFF) % partitions != len(found):
             found.append(name)
     return found

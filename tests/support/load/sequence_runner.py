@@ -37,7 +37,7 @@ class SequenceRunner:
     every state of an order that it may read.
     """
 
-    calls: AsyncApiClient
+    api: AsyncApiClient
     producer: Producer
     contacts: Contacts
     contact: Json
@@ -54,14 +54,14 @@ class SequenceRunner:
     jobs: dict[str, Json] = field(default_factory=dict)
     """The jobs, once they are settled."""
 
-    async def play(self, moves: Sequence[PlannedCommand]) -> None:
-        for number, planned in enumerate(moves):
-            planned_way, command = self._command(planned, number)
-            self.sent.append((planned_way, command))
-            if planned_way.published:
-                await self._publish(planned_way, command)
+    async def run(self, plans: Sequence[PlannedCommand]) -> None:
+        for number, planned in enumerate(plans):
+            channel, command = self._command(planned, number)
+            self.sent.append((channel, command))
+            if channel.published:
+                await self._publish(channel, command)
             else:
-                await self._post(planned_way, command)
+                await self._post(channel, command)
 
     def _command(self, planned: PlannedCommand, number: int) -> tuple[PlannedCommand, ModelCommand]:
         """Return a planned command, and the plan whose channel it uses: a repeat's first one."""
@@ -72,16 +72,16 @@ class SequenceRunner:
         ]
         if planned.repetition is Repetition.NO or not before:
             return planned, self._new_command(planned, number)
-        planned_way, first = before[number % len(before)]
-        planned_way = replace(planned_way, wait_until_stored=planned.wait_until_stored)
+        channel, first = before[number % len(before)]
+        channel = replace(channel, wait_until_stored=planned.wait_until_stored)
         # A publisher may repeat itself by job id, or by Idempotency-Key.
-        by_key = planned_way.published and first.key is not None and planned.with_key
+        by_key = channel.published and first.key is not None and planned.with_key
         job_id = str(uuid4()) if by_key else first.job_id
         if planned.repetition is Repetition.SAME:
-            return planned_way, replace(first, job_id=job_id)
-        other = self._new_command(replace(planned, published=planned_way.published), number)
-        key = first.key if by_key or not planned_way.published else None
-        return planned_way, replace(other, job_id=job_id, key=key)
+            return channel, replace(first, job_id=job_id)
+        other = self._new_command(replace(planned, published=channel.published), number)
+        key = first.key if by_key or not channel.published else None
+        return channel, replace(other, job_id=job_id, key=key)
 
     def _new_command(self, planned: PlannedCommand, number: int) -> ModelCommand:
         order_id = self.order_ids[planned.order]
@@ -143,7 +143,7 @@ class SequenceRunner:
             return tag_of(steps[0].command.job_id if steps else "nothing")
         return order.version_tag
 
-    async def _publish(self, planned_way: PlannedCommand, command: ModelCommand) -> None:
+    async def _publish(self, channel: PlannedCommand, command: ModelCommand) -> None:
         record = raw_record_of(command)
         self.producer.produce(
             COMMANDS_TOPIC, key=record.key, value=record.value, headers=list(record.pairs)
@@ -151,19 +151,19 @@ class SequenceRunner:
         self.transcript.append(f"Kafka {command}")
         assert await asyncio.to_thread(self.producer.flush, 30) == 0
         self._apply(command)
-        if planned_way.wait_until_stored:
-            await self.calls.settled([command.job_id])
+        if channel.wait_until_stored:
+            await self.api.settled([command.job_id])
             self._stored(command.order_id)
 
-    async def _post(self, planned_way: PlannedCommand, command: ModelCommand) -> None:
-        request = http_request(command, wait=30 if planned_way.wait_until_stored else None)
-        answer = await self.calls(request.method, request.path, request.body, request.headers)
-        self.transcript.append(f"HTTP {command} {answer.status} {answer.body.get('jobId')}")
-        job = answer.body.get("job") or (answer.body if answer.status in {200, 202} else None)
+    async def _post(self, channel: PlannedCommand, command: ModelCommand) -> None:
+        request = http_request(command, wait=30 if channel.wait_until_stored else None)
+        response = await self.api(request.method, request.path, request.body, request.headers)
+        self.transcript.append(f"HTTP {command} {response.status} {response.body.get('jobId')}")
+        job = response.body.get("job") or (response.body if response.status in {200, 202} else None)
         if job is None:
-            self._refused(answer, command)
+            self._refused(response, command)
         else:
-            self._accepted(job["jobId"], command, waited=answer.status != 202)
+            self._accepted(job["jobId"], command, waited=response.status != 202)
 
     def _accepted(self, job_id: str, command: ModelCommand, *, waited: bool) -> None:
         first = self.model.keys.get(command.key or "")
@@ -183,15 +183,15 @@ class SequenceRunner:
         if waited:
             self._stored(command.order_id)
 
-    def _refused(self, answer: ApiResponse, command: ModelCommand) -> None:
+    def _refused(self, response: ApiResponse, command: ModelCommand) -> None:
         """Check that a refusal fits one of the states that the gateway may have read."""
         visible_states = self._visible_states(command.order_id)
         first = self.model.keys.get(command.key or "")
-        match (command.kind, answer.code, answer.status):
+        match (command.kind, response.code, response.status):
             case (_, "IdempotencyKeyReused", 422):
                 fits = first is not None and first.fingerprint != command.fingerprint
             case ("RegisterOrder", "OrderExists", 409):
-                fits = any(it and it.registered_by == answer.job_id for it in visible_states)
+                fits = any(it and it.registered_by == response.job_id for it in visible_states)
             case ("TriggerOrderAction", "OrderNotFound", 404):
                 fits = None in visible_states
             case ("TriggerOrderAction", "VersionMismatch", 404):
@@ -202,7 +202,7 @@ class SequenceRunner:
                 fits = any(it and lacks_contact(it, self.contacts) for it in visible_states)
             case _:
                 fits = False
-        assert fits, (answer, command, visible_states)
+        assert fits, (response, command, visible_states)
 
     def _apply(self, command: ModelCommand) -> None:
         result = self.model.apply(command)
