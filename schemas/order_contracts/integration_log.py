@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from order_contracts.base import Message
-from order_contracts.identity import derived
+from order_contracts.derived_ids import derived
 from order_contracts.values import Time
 
 KEPT_DAYS: Final = 90

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from action_trigger.adapters.http_sender import HttpSender, SendResult, session
 from action_trigger.domain.endpoint import Endpoint
-from action_trigger.domain.webhooks import NoResponse, Response
+from action_trigger.domain.retry_policy import NoResponse, Response
 from support.fakes.memory_sender import MemorySender
 
 AT = datetime(2025, 12, 1, 12, tzinfo=UTC)

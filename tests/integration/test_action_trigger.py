@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from order_contracts.derived_ids import event_id
 from order_contracts.events import ActionDelivered, ActionFailed, OrderAction
-from order_contracts.identity import event_id
 from order_contracts.job import Action
 from order_contracts.topics import ACTIONS_DLQ, DELIVERIES
 from order_runtime.documents.jobs import stages_of

@@ -17,8 +17,8 @@ from action_trigger.app.endpoint_queue import MAX_QUEUED, QueuedDelivery
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.domain.circuit_breaker import THRESHOLD
 from action_trigger.domain.delivery import EndedDelivery
-from action_trigger.domain.webhooks import RETRY_PERIOD
-from order_contracts.identity import event_id
+from action_trigger.domain.retry_policy import RETRY_PERIOD
+from order_contracts.derived_ids import event_id
 from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import ENABLED, PAUSED, redaction_update, replay_update
 from order_runtime.documents.jobs import stages_of

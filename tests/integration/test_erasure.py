@@ -9,7 +9,7 @@ import pytest
 from bson import encode
 
 from enricher.adapters import reference_store
-from enricher.adapters.held_actions import held_action_of
+from enricher.adapters.held_action_store import held_action_of
 from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern

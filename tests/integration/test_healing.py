@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from enricher import metrics
-from enricher.app.sweeper import GRACE, Sweeper
+from enricher.app.periodic_sweep import GRACE, Sweeper
 from order_contracts.topics import ACTIONS, CONTACTS, ENRICHED
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS
 from support.builders.bodies import Json, line

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_contracts.commands import Command
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 from order_contracts.job import Operation
 from order_contracts.topics import MIB
 from order_runtime.documents.orders import LiveOrder

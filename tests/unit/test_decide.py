@@ -11,7 +11,7 @@ import pytest
 
 from order_contracts.cloudevents import DeleteGuard
 from order_contracts.commands import Command, RegisterOrder
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 from order_runtime.documents.orders import LiveOrder, Tombstone
 from order_writer.domain.decide import (
     MAX_ORDER_BYTES,

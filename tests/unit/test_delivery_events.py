@@ -10,7 +10,7 @@ import pytest
 
 from action_trigger.domain.delivery import EndedDelivery
 from action_trigger.domain.events import failure_entry, outcome_event
-from order_contracts.identity import event_id
+from order_contracts.derived_ids import event_id
 from order_contracts.order import ActionName
 from order_runtime.kafka.records import Outgoing
 from support.builders.actions import outgoing_headers

@@ -16,7 +16,7 @@ from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_CHARACTERS, EndpointQueue
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
 from action_trigger.domain.delivery import PendingDelivery
-from action_trigger.domain.webhooks import NoResponse, Response
+from action_trigger.domain.retry_policy import NoResponse, Response
 from order_contracts.order import ActionName
 from support.fakes.memory_sender import MemorySender
 

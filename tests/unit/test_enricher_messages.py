@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from enricher.domain.actions import order_action
+from enricher.domain.action_ends import order_action
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.decode import received_event
 from enricher.domain.events import (
@@ -26,8 +26,8 @@ from enricher.domain.model import (
     ReceivedEvent,
 )
 from order_contracts.cloudevents import Headers
+from order_contracts.derived_ids import event_id
 from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
-from order_contracts.identity import event_id
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import order_body

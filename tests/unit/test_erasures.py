@@ -9,7 +9,7 @@ from bson import encode
 
 from order_contracts.topics import TOPICS
 from order_operations.contact_data import identifiers
-from order_operations.contact_erasure import ages_out
+from order_operations.erasure_request import ages_out
 from order_operations.pii_scan import pattern
 from order_runtime.documents.erasures import Erasure
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_contracts.identity import JOB_ID, action_id, derived, event_id, version_tag
+from order_contracts.derived_ids import JOB_ID, action_id, derived, event_id, version_tag
 from order_runtime.auth.job_ids import LAST_MILLISECOND, RANDOM_BITS, JobIdSecrets, issue_job_id
 
 NEW, OLD, FOREIGN = b"n" * 32, b"o" * 32, b"f" * 32

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from order_contracts.derived_ids import version_tag
 from order_contracts.errors import failure
-from order_contracts.identity import version_tag
 from order_contracts.job import (
     Action,
     Enrichment,

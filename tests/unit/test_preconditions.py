@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from order_contracts.cloudevents import DeleteGuard
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 from order_runtime.documents.orders import LiveOrder
 from order_writer.domain.decide import CommandRequest, decide
 from order_writer.domain.preconditions import guard_matches, if_match_failure, is_stale

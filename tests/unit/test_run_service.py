@@ -18,7 +18,7 @@ SECONDS = 20  # more than any of these processes takes
 PROGRAM = """
 import asyncio
 from order_runtime.process.errors import UnrecoverableError
-from order_runtime.process.service import Process, run_service
+from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import ServiceSettings
 
 async def together(*errors):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from order_runtime.auth.api_keys import KeyFile
-from order_stack.cluster import identity, jars, kafka_brokers, mongo_servers
+from order_stack.cluster import jars, kafka_brokers, mongo_servers, stack_identity
 from order_stack.cluster.topology import Topology
 from order_stack.problems import PortTaken, StackProblem
 
@@ -16,24 +16,24 @@ ONE = Topology()
 
 
 def test_a_data_directory_that_was_used_keeps_its_identity(tmp_path: Path) -> None:
-    first = identity.fresh(tmp_path, ONE)
-    assert identity.remembered(tmp_path, ONE) == first
+    first = stack_identity.fresh(tmp_path, ONE)
+    assert stack_identity.remembered(tmp_path, ONE) == first
     assert (tmp_path / "identity.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_new_data_directory_has_no_identity(tmp_path: Path) -> None:
-    assert identity.remembered(tmp_path, ONE) is None
+    assert stack_identity.remembered(tmp_path, ONE) is None
 
 
 def test_a_remembered_port_that_is_taken_is_told(tmp_path: Path) -> None:
-    identity.fresh(tmp_path, ONE)
+    stack_identity.fresh(tmp_path, ONE)
     with pytest.raises(PortTaken):
-        identity.remembered(tmp_path, ONE, free=lambda _: False)
+        stack_identity.remembered(tmp_path, ONE, free=lambda _: False)
 
 
 def test_the_stacks_own_key_has_every_scope_and_no_limit(tmp_path: Path) -> None:
-    own = identity.fresh(tmp_path, ONE)
-    key = KeyFile(identity.keys_file(tmp_path)).find(own.apikey)
+    own = stack_identity.fresh(tmp_path, ONE)
+    key = KeyFile(stack_identity.keys_file(tmp_path)).find(own.apikey)
     assert key is not None
     assert key.rate is None
     assert key.scopes == {"orders:read", "orders:write", "ops"}

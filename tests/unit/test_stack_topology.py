@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from order_stack.cluster import identity, kafka_brokers, mongo_servers, services, topology
+from order_stack.cluster import kafka_brokers, mongo_servers, services, stack_identity, topology
 from order_stack.cluster.mongo_probe import serves
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.services import Backends
@@ -55,14 +55,14 @@ def test_a_cluster_makes_sense() -> None:
 
 
 def test_data_belongs_to_the_numbers_it_was_made_with(tmp_path: Path) -> None:
-    identity.fresh(tmp_path, CLUSTER)
-    assert identity.remembered(tmp_path, CLUSTER, free=lambda _: True) is not None
+    stack_identity.fresh(tmp_path, CLUSTER)
+    assert stack_identity.remembered(tmp_path, CLUSTER, free=lambda _: True) is not None
     with pytest.raises(StackProblem, match="--brokers 3 --mongo-members 3 --gateways 2"):
-        identity.remembered(tmp_path, ONE_OF_EACH, free=lambda _: True)
+        stack_identity.remembered(tmp_path, ONE_OF_EACH, free=lambda _: True)
 
 
 def test_everybody_knows_every_broker_and_every_member(tmp_path: Path) -> None:
-    own = identity.fresh(tmp_path, CLUSTER)
+    own = stack_identity.fresh(tmp_path, CLUSTER)
     brokers = kafka_brokers.brokers(CLUSTER, own.ports, tmp_path)
     members = mongo_servers.members(CLUSTER, own.ports, tmp_path)
     backends = Backends(kafka_brokers.bootstrap(brokers), mongo_servers.uri(members))
@@ -74,7 +74,7 @@ def test_everybody_knows_every_broker_and_every_member(tmp_path: Path) -> None:
 
 def test_gateways_differ_in_port_and_name_and_share_the_rest(tmp_path: Path) -> None:
     """Links must be the same whichever gateway made them, and job ids known to each."""
-    own = identity.fresh(tmp_path, CLUSTER)
+    own = stack_identity.fresh(tmp_path, CLUSTER)
     parts = services.services(own, Backends("k", "m"), tmp_path, tmp_path)
     one, two = (dict(part.env) for part in parts[:2])
     differ = {name for name, value in one.items() if two[name] != value}

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from action_trigger.domain.webhooks import (
+from action_trigger.domain.retry_policy import (
     GIVEN_UP,
     JITTER,
     MAX_RETRY_AFTER,
@@ -27,9 +27,8 @@ from action_trigger.domain.webhooks import (
     attempt_outcome,
     is_alive,
     retry_deadline,
-    signature_headers,
-    webhook_body,
 )
+from action_trigger.domain.webhooks import signature_headers, webhook_body
 from support.builders.actions import ASKED_AT, order_action
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from order_operations.problems import OperationFailed
-from order_runtime.kafka.received import from_confluent
+from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
 
 CLIENT_ID: Final = "orders-cli"

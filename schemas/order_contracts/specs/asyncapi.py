@@ -13,6 +13,7 @@ from order_contracts import topics
 from order_contracts.base import Message
 from order_contracts.cloudevents import CONTENT_TYPE, SPEC_VERSION, SUPPRESS
 from order_contracts.commands import COMMANDS, DeleteOrder, type_of
+from order_contracts.derived_ids import JOB_ID
 from order_contracts.events import (
     ActionDelivered,
     ActionFailed,
@@ -20,7 +21,6 @@ from order_contracts.events import (
     OrderAction,
     OrderEnriched,
 )
-from order_contracts.identity import JOB_ID
 from order_contracts.topics import PUBLIC, Topic
 from order_contracts.values import ENTITY_TAGS, Name, OrderId
 

@@ -10,8 +10,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from order_contracts.answers import MAX_ROWS
 from order_contracts.base import Message
+from order_contracts.derived_ids import JOB_ID
 from order_contracts.errors import STATUS
-from order_contracts.identity import JOB_ID
 from order_contracts.problem import Problem, Receipt
 from order_contracts.routes import ORDERS
 from order_contracts.specs.calls import CALLS, Body, Call, Parameter

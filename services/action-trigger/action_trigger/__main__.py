@@ -35,7 +35,7 @@ from order_contracts.topics import TRIGGER
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import Document, async_client
 from order_runtime.process.retry import retry_transient
-from order_runtime.process.service import Process, run_service
+from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import refuse
 from order_runtime.process.signals import async_stop_event, run_until, unless_stopped
 from order_runtime.startup.preflight import preflight

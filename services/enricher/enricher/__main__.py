@@ -11,13 +11,19 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import consumer_lag, held_actions, links, reference_store, unfinished_jobs
+from enricher.adapters import (
+    consumer_lag,
+    held_action_store,
+    links,
+    reference_store,
+    unfinished_jobs,
+)
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.periodic_sweep import Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
-from enricher.app.sweeper import Sweeper
 from enricher.domain.contact_matching import ContactKeys
 from enricher.settings import Settings
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
@@ -34,7 +40,7 @@ from order_runtime.mongo.client import (
     async_client,
 )
 from order_runtime.process.retry import retry_transient
-from order_runtime.process.service import Process, collect_garbage_rarely, run_service
+from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.signals import async_stop_event, unless_stopped
 from order_runtime.startup.preflight import preflight
 
@@ -100,7 +106,7 @@ async def caught_up(kafka: str, since: datetime) -> bool:
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await reference_store.ensure_indexes(database)
     await links.ensure_indexes(database[LINKS])
-    await held_actions.ensure_indexes(database[HELD])
+    await held_action_store.ensure_indexes(database[HELD])
     await erasure_store.ensure_indexes(database[ERASURES])
     await unfinished_jobs.ensure_indexes(database[JOBS])
 

@@ -16,7 +16,7 @@ from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
-from order_runtime.process.service import Process, run_service
+from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.process.signals import async_stop_event
 

@@ -9,7 +9,7 @@ from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.mongo.client import client
-from order_runtime.process.service import Process, collect_garbage_rarely, run_service
+from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.startup.preflight import preflight, until_available
 from order_writer.adapters.kafka_consumer import KafkaCommandSource

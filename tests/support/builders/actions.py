@@ -8,8 +8,8 @@ from typing import Any
 
 from order_contracts.cloudevents import Envelope
 from order_contracts.decoding import parse, read
+from order_contracts.derived_ids import action_id, event_id
 from order_contracts.events import OrderAction
-from order_contracts.identity import action_id, event_id
 from order_contracts.job import Operation
 from order_contracts.order import ActionName, ActionRequest, Order
 from order_contracts.topics import ACTIONS, ENRICHER

@@ -10,8 +10,8 @@ from typing import Any
 
 from order_contracts.cloudevents import Envelope
 from order_contracts.decoding import parse, read
+from order_contracts.derived_ids import event_id
 from order_contracts.events import EventType, OrderEvent
-from order_contracts.identity import event_id
 from order_contracts.job import Operation
 from order_contracts.order import ActionRequest, Order, OrderStatus
 from order_contracts.topics import EVENTS

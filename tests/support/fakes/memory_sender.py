@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from action_trigger.adapters.http_sender import SendResult
-from action_trigger.domain.webhooks import NoResponse, Response
+from action_trigger.domain.retry_policy import NoResponse, Response
 
 
 class MemorySender:

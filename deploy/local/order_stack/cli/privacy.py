@@ -19,7 +19,7 @@ from order_stack.cluster.state import write_privately
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.contact_erasure import ErasureReport
+    from order_operations.erasure_request import ErasureReport
 
 privacy_app = typer.Typer(no_args_is_help=True, help="What is known of a contact, and its end.")
 
@@ -65,7 +65,7 @@ def erase(
     as_json: JsonOption = False,
 ) -> None:
     """Delete a contact with its orders; exit code 1 where a search finds something of it left."""
-    from order_operations.contact_erasure import erase_contact
+    from order_operations.erasure_request import erase_contact
 
     address = system.address()
     with err().status("Erasing, and waiting until every service has done its part"):

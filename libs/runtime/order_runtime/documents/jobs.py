@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from order_contracts.decoding import at_rest
+from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
-from order_contracts.identity import version_tag
 from order_contracts.job import (
     Action,
     Enrichment,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from order_contracts.decoding import at_rest
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order, order_type
 from order_runtime.documents.document import Document
 

@@ -14,7 +14,7 @@ from bson import Binary
 from pymongo import UpdateOne
 
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
-from action_trigger.domain.webhooks import AttemptOutcome, Delivered, Disabled, Failed, Retry
+from action_trigger.domain.retry_policy import AttemptOutcome, Delivered, Disabled, Failed, Retry
 from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
 from order_runtime.kafka.records import Record

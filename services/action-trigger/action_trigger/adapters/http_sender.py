@@ -20,7 +20,8 @@ from aiohttp import (
 
 from action_trigger.adapters.ssrf_guard import PublicOnlyResolver
 from action_trigger.domain.endpoint import Endpoint
-from action_trigger.domain.webhooks import NoResponse, Response, signature_headers
+from action_trigger.domain.retry_policy import NoResponse, Response
+from action_trigger.domain.webhooks import signature_headers
 
 EXCERPT_CHARACTERS: Final = 256
 IDLE_SECONDS: Final = 15.0  # after which an unused connection is closed

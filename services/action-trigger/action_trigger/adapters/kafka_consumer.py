@@ -27,7 +27,7 @@ from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
-from order_runtime.kafka.received import from_aiokafka
+from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import (

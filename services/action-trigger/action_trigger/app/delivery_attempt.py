@@ -16,7 +16,7 @@ from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import QueuedDelivery
 from action_trigger.app.group_commit import GroupCommit
 from action_trigger.domain.delivery import Attempt, PendingDelivery
-from action_trigger.domain.webhooks import (
+from action_trigger.domain.retry_policy import (
     GIVEN_UP,
     AttemptOutcome,
     Delivered,

@@ -12,7 +12,7 @@ from action_trigger import metrics
 from action_trigger.adapters.http_sender import HttpSender, SendResult
 from action_trigger.adapters.rate_limiter import RateLimiter
 from action_trigger.domain.circuit_breaker import CLOSED, Circuit
-from action_trigger.domain.webhooks import is_alive
+from action_trigger.domain.retry_policy import is_alive
 from action_trigger.log_events import CIRCUIT_CLOSED, CIRCUIT_OPENED
 from order_runtime.process.logs import log
 

@@ -13,7 +13,7 @@ from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
 from action_trigger.app.endpoint_queue import QueuedDelivery
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.ordering import split_by_turn
-from action_trigger.domain.webhooks import Retry
+from action_trigger.domain.retry_policy import Retry
 from order_runtime.process.retry import retry_transient
 
 Lane = deque[QueuedDelivery]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from action_trigger.domain.webhooks import AttemptOutcome
+from action_trigger.domain.retry_policy import AttemptOutcome
 from order_contracts.order import ActionName
 from order_runtime.kafka.records import Record
 

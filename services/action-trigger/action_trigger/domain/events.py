@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from action_trigger.domain.delivery import EndedDelivery
 from order_contracts.cloudevents import Envelope
+from order_contracts.derived_ids import derived, event_id
 from order_contracts.events import ActionDelivered, ActionFailed
-from order_contracts.identity import derived, event_id
 from order_contracts.integration_log import LogEntry, log_entry
 from order_contracts.topics import DELIVERIES, TRIGGER
 from order_runtime.documents.deliveries import DELIVERED, FAILED

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher.adapters import held_actions, links
+from enricher.adapters import held_action_store, links
 from enricher.adapters.commitment_store import commitment_of
 from enricher.adapters.reference_lookup import erased_lifetimes, look_up_facts
 from enricher.domain.batch import Batch, BatchSnapshot, JobProgress, reference_keys_of_events
@@ -50,7 +50,7 @@ async def order_contexts(
     orders, linked, held = await asyncio.gather(
         stored_orders(database, order_ids),
         links.links_of(database[LINKS], order_ids),
-        held_actions.held_actions_of(database[HELD], order_ids),
+        held_action_store.held_actions_of(database[HELD], order_ids),
     )
     requested = await _requested_actions(database, list(held))
     return [

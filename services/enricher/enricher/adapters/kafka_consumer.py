@@ -17,7 +17,7 @@ from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
 from order_runtime.kafka.offsets import WHAT_TO_DO
-from order_runtime.kafka.received import from_faust
+from order_runtime.kafka.record_conversion import from_faust
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log

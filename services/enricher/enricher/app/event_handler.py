@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import bulk_writes, held_actions, links
+from enricher.adapters import bulk_writes, held_action_store, links
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
-from enricher.adapters.job_updates import enrichment_updates, forget_action_data, log_entry_writes
+from enricher.adapters.job_writes import enrichment_updates, forget_action_data, log_entry_writes
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
@@ -97,7 +97,7 @@ class EventHandler:
             ),
             bulk_writes.bulk_write(
                 self._database[HELD],
-                [held_actions.hold_write(it) for it in holds if it is not None],
+                [held_action_store.hold_write(it) for it in holds if it is not None],
             ),
             bulk_writes.bulk_write(
                 self._database[INTEGRATION_LOG], list(log_entry_writes(batch.decided, now))

@@ -10,10 +10,10 @@ from pymongo import DeleteOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, bulk_writes, held_actions, job_updates, links
+from enricher.adapters import batch_snapshot, bulk_writes, held_action_store, job_writes, links
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
-from enricher.domain.actions import ACTION_DROPPED
+from enricher.domain.action_ends import ACTION_DROPPED
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.events import healed_record, held_action_record
 from enricher.domain.model import HeldAction, HoldState
@@ -86,13 +86,13 @@ class Reconciler:
     ) -> list[HeldAction]:
         """Fire and drop held actions; return all that ended, by whichever worker."""
         dropped = (it for order in orders for it in order.ending(HoldState.DROPPED))
-        writes = [held_actions.drop_write(it, now) for it in dropped]
+        writes = [held_action_store.drop_write(it, now) for it in dropped]
         writes += await self._fire_writes(orders, now)
         await bulk_writes.bulk_write(self._database[HELD], writes)
         holding = [it.order_id for it in orders if it.context.held_actions]
         if not holding:
             return []
-        found = await held_actions.held_actions_of(self._database[HELD], holding)
+        found = await held_action_store.held_actions_of(self._database[HELD], holding)
         return in_command_order(it for some in found.values() for it in some if not it.waits)
 
     async def _fire_writes(
@@ -104,7 +104,7 @@ class Reconciler:
         whole = await batch_snapshot.whole_orders(self._database, {it.order_id for _, it in firing})
         messages = ((it, order.action_message(it, whole.get(it.order_id))) for order, it in firing)
         return [
-            held_actions.fire_write(it, message, now)
+            held_action_store.fire_write(it, message, now)
             for it, message in messages
             if message is not None
         ]
@@ -125,16 +125,16 @@ class Reconciler:
         In this order: an action that is marked is not looked at again.
         """
         linked = [
-            job_updates.contact_found_update(it.link, it.context.stored.version, now)
+            job_writes.contact_found_update(it.link, it.context.stored.version, now)
             for it in orders
             if it.link and it.link.contact_id and it.context.stored
         ]
-        actions = [job_updates.held_action_update(it, now) for it in ended]
+        actions = [job_writes.held_action_update(it, now) for it in ended]
         await bulk_writes.bulk_write(self._database[JOBS], [*linked, *actions])
         await bulk_writes.bulk_write(
             self._database[INTEGRATION_LOG], list(_log_writes(orders, ended, now))
         )
-        unannounced = [held_actions.announced_write(it) for it in ended if it.unannounced]
+        unannounced = [held_action_store.announced_write(it) for it in ended if it.unannounced]
         await bulk_writes.bulk_write(self._database[HELD], unannounced)
 
     async def _write_links(self, orders: Sequence[Reconciliation]) -> bool:
@@ -151,15 +151,15 @@ def _log_writes(
 ) -> Iterator[UpdateOne | UpdateMany]:
     for it in orders:
         if it.still_missing is not None:
-            yield job_updates.resolve_log_entries(it.order_id, it.still_missing, now)
+            yield job_writes.resolve_log_entries(it.order_id, it.still_missing, now)
         job_id = it.link.job_id if it.link else ""
         for missing in it.newly_missing:
-            yield job_updates.log_entry_write(
+            yield job_writes.log_entry_write(
                 missing.code, job_id, it.order_id, missing.reference, now
             )
     for held in ended:
         if held.state is HoldState.DROPPED:
-            yield job_updates.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
+            yield job_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
 
 
 def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | DeleteOne]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from enricher.domain.actions import (
+from enricher.domain.action_ends import (
     ACTION_DROPPED,
     drop_action,
     fail_requested_action,

@@ -9,8 +9,8 @@ from enricher.domain.linking import order_enriched
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, OrderLifetime
 from order_contracts.cloudevents import DeleteGuard, Envelope
 from order_contracts.commands import DeleteOrder, type_of
+from order_contracts.derived_ids import derived, event_id
 from order_contracts.events import OrderAction, OrderEnriched
-from order_contracts.identity import derived, event_id
 from order_contracts.topics import ACTIONS, COMMANDS, ENRICHED, ENRICHER, Topic
 from order_runtime.kafka.records import Outgoing
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from enricher.domain.actions import order_action
+from enricher.domain.action_ends import held_action_end, order_action
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.linking import ARTICLE_MISSING, STORE_MISSING, current_link, healed_link
 from enricher.domain.model import (
@@ -18,7 +18,6 @@ from enricher.domain.model import (
 )
 from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_contracts.events import Missing
-from order_contracts.order import ActionName, ActionRequest
 from order_runtime.documents.erasures import id_key
 from order_runtime.documents.orders import LiveOrder, Tombstone
 
@@ -116,47 +115,13 @@ def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Re
     if link is not None and stored is not None:
         link = healed_link(link, stored, facts)
     linked = link is not None and link.contact_id is not None
-    ends = {it.job_id: _end(it, context, now, linked=linked) for it in context.held_actions}
+    ends = {
+        it.job_id: held_action_end(it, stored, context.requested, now, linked=linked)
+        for it in context.held_actions
+    }
     return Reconciliation(
         context, facts, link, {job_id: end for job_id, end in ends.items() if end is not None}
     )
-
-
-def _end(
-    held: HeldAction, context: OrderContext, now: datetime, *, linked: bool
-) -> HoldState | None:
-    """
-    Return how a held action ends now; None if it goes on waiting, or ended before.
-
-    It is dropped if its order was deleted, replaced or cancelled after it, or requested the same
-    action again, or if its window is over; otherwise it fires once the order has its contact.
-    """
-    if not held.waits:
-        return None
-    if (
-        _is_outdated(held, context.stored)
-        or _is_repeated(held, context.requested)
-        or held.until <= now
-    ):
-        return HoldState.DROPPED
-    return HoldState.FIRING if linked else None
-
-
-def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
-    if stored is None or stored.contact_version != held.contact_version:
-        return True
-    return stored.cancelled_since is not None and stored.cancelled_since > held.version
-
-
-def _is_repeated(held: HeldAction, requested: Collection[RequestedAction]) -> bool:
-    return any(it.version > held.version and _is_same(it.action, held.action) for it in requested)
-
-
-def _is_same(one: ActionRequest, other: ActionRequest) -> bool:
-    """Return whether both request the same; custom actions are distinguished by their data."""
-    if one.action is not other.action:
-        return False
-    return one.action is not ActionName.CUSTOM or one.data == other.data
 
 
 def in_command_order(held_actions: Iterable[HeldAction]) -> list[HeldAction]:

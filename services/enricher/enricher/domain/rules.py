@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from enricher.domain.actions import drop_action, fail_requested_action, fire_action, held_action
+from enricher.domain.action_ends import drop_action, fail_requested_action, fire_action, held_action
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.linking import CONTACT_CODES, current_link, new_link, order_enriched
 from enricher.domain.model import (

@@ -20,7 +20,7 @@ from gateway.domain.order_contact import (
     linked_contact,
 )
 from gateway.domain.pagination import PageRequest
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
 from order_runtime.mongo.client import CODEC, IDEMPOTENCY, JOBS, LINKS, ORDERS, Document
 

@@ -26,7 +26,7 @@ from order_contracts.commands import (
     ReplaceOrder,
     TriggerOrderAction,
 )
-from order_contracts.identity import version_tag
+from order_contracts.derived_ids import version_tag
 
 C = TypeVar("C", ReplaceOrder, ChangeOrderStatus, ChangeOrderDelivery)
 

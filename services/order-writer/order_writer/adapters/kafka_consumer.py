@@ -17,7 +17,7 @@ from confluent_kafka import (
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
-from order_runtime.kafka.received import from_confluent
+from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import PARTITIONS_ASSIGNED

@@ -13,8 +13,8 @@ from typing import Final
 
 from order_contracts.cloudevents import UNGUARDED, DeleteGuard
 from order_contracts.commands import Command, DeleteOrder, RegisterOrder, TriggerOrderAction
+from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
-from order_contracts.identity import version_tag
 from order_contracts.job import JobWarning
 from order_contracts.order import ActionRequest, Order
 from order_runtime.documents.orders import LiveOrder, Tombstone

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from order_contracts.cloudevents import Envelope
-from order_contracts.identity import event_id
+from order_contracts.derived_ids import event_id
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.order_events import event_type, order_event

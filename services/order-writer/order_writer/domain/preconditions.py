@@ -6,8 +6,8 @@ from datetime import datetime
 
 from order_contracts.cloudevents import DeleteGuard
 from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus, ReplaceOrder
+from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
-from order_contracts.identity import version_tag
 from order_runtime.documents.orders import LiveOrder
 
 Change = ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from order_contracts.cloudevents import BadHeaders, read_headers
-from order_contracts.identity import JOB_ID, derived
+from order_contracts.derived_ids import JOB_ID, derived
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.records import Record

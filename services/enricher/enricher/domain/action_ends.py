@@ -1,16 +1,26 @@
-"""The three ends of an action: fired for a contact, held until there is one, or dropped."""
+"""How an action ends: fired for a contact, held until there is one, then fired or dropped."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from enricher.domain.contact_matching import KnownContact
-from enricher.domain.model import Decision, HeldAction, HoldWindow, ReceivedEvent
+from enricher.domain.model import (
+    Decision,
+    HeldAction,
+    HoldState,
+    HoldWindow,
+    ReceivedEvent,
+    RequestedAction,
+    StoredOrder,
+)
+from order_contracts.derived_ids import action_id
 from order_contracts.events import Missing, OrderAction
-from order_contracts.identity import action_id
 from order_contracts.job import Action, Enrichment
-from order_contracts.order import ActionRequest, Order
+from order_contracts.order import ActionName, ActionRequest, Order
 
 ACTION_DROPPED: Final = "ActionDropped"
 
@@ -76,3 +86,41 @@ def fail_requested_action(order: Order, code: str) -> Decision:
     """
     missing = Missing(code=code, reference=order.contact.match_key_type)
     return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(missing,))
+
+
+def held_action_end(
+    held: HeldAction,
+    stored: StoredOrder | None,
+    requested: Collection[RequestedAction],
+    now: datetime,
+    *,
+    linked: bool,
+) -> HoldState | None:
+    """
+    Return how a held action ends now; None if it goes on waiting, or ended before.
+
+    It is dropped if its order was deleted, replaced or cancelled after it, or *requested* the same
+    action again, or if its window is over; otherwise it fires once the order has its contact.
+    """
+    if not held.waits:
+        return None
+    if _is_outdated(held, stored) or _is_repeated(held, requested) or held.until <= now:
+        return HoldState.DROPPED
+    return HoldState.FIRING if linked else None
+
+
+def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
+    if stored is None or stored.contact_version != held.contact_version:
+        return True
+    return stored.cancelled_since is not None and stored.cancelled_since > held.version
+
+
+def _is_repeated(held: HeldAction, requested: Collection[RequestedAction]) -> bool:
+    return any(it.version > held.version and _is_same(it.action, held.action) for it in requested)
+
+
+def _is_same(one: ActionRequest, other: ActionRequest) -> bool:
+    """Return whether both request the same; custom actions are distinguished by their data."""
+    if one.action is not other.action:
+        return False
+    return one.action is not ActionName.CUSTOM or one.data == other.data

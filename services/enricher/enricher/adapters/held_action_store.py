@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from enricher.adapters.bulk_writes import insert_once
 from enricher.domain.model import HeldAction, HoldState
 from order_contracts.decoding import at_rest
-from order_contracts.identity import action_id
+from order_contracts.derived_ids import action_id
 from order_contracts.order import ActionRequest
 from order_runtime.documents.jobs import RETENTION
 from order_runtime.mongo.client import Document

@@ -12,7 +12,7 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, held_actions, links, unfinished_jobs
+from enricher.adapters import batch_snapshot, held_action_store, links, unfinished_jobs
 from enricher.app.event_handler import EventHandler
 from enricher.app.reconciler import Reconciler
 from enricher.log_events import REPAIRED
@@ -109,12 +109,12 @@ class Sweeper:
 
     async def _drop_expired(self, now: datetime) -> None:
         """Drop the held actions whose window is over: no repair, as nothing else drops them."""
-        while order_ids := await held_actions.expired(self._database[HELD], now, LIMIT):
+        while order_ids := await held_action_store.expired(self._database[HELD], now, LIMIT):
             await self._reconciler(order_ids, now)
 
     async def _announce_ended(self, now: datetime) -> None:
         """Publish and record the ends of held actions whose worker died before it did so."""
-        left = await held_actions.unannounced(self._database[HELD], now - GRACE, LIMIT)
+        left = await held_action_store.unannounced(self._database[HELD], now - GRACE, LIMIT)
         await self._reconciler(left, now)
         _count("untold", len(left))
 
