@@ -99,7 +99,7 @@ class DeadLetters:
 
     def _publish(self, publisher: BatchPublisher, records: Sequence[Outgoing]) -> None:
         try:
-            done = publisher.publish_all(records, patience=SILENCE_SECONDS)
+            done = publisher.publish_all(records, timeout=SILENCE_SECONDS)
         except KafkaException as error:
             raise OperationFailed(f"Kafka refused a record: {error.args[0].str()}.") from error
         if not done:

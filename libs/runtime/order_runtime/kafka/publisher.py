@@ -55,9 +55,9 @@ class BatchPublisher:
         config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
         self._producer = Producer(config, logger=LOGGER)
 
-    def publish_all(self, records: Sequence[Outgoing], patience: float) -> bool:
+    def publish_all(self, records: Sequence[Outgoing], timeout: float) -> bool:
         """
-        Publish *records* in order; return whether all are acknowledged within *patience* seconds.
+        Publish *records* in order; return whether all are acknowledged within *timeout* seconds.
 
         Call `flushed` until it says so before anything is committed. Raises KafkaException for
         a record that can't be stored.
@@ -65,11 +65,11 @@ class BatchPublisher:
         self._failed: list[KafkaError] = []
         for record in records:
             self._hand_over(record)
-        return self.flushed(patience)
+        return self.flushed(timeout)
 
-    def flushed(self, patience: float) -> bool:
-        """Wait up to *patience* seconds; return whether nothing is left to acknowledge."""
-        left: int = self._producer.flush(patience)
+    def flushed(self, timeout: float) -> bool:
+        """Wait up to *timeout* seconds; return whether nothing is left to acknowledge."""
+        left: int = self._producer.flush(timeout)
         if self._failed:
             raise KafkaException(self._failed[0])
         return left == 0
