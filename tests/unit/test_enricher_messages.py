@@ -26,7 +26,7 @@ from enricher.domain.model import (
     ReceivedEvent,
 )
 from order_contracts.cloudevents import Headers
-from order_contracts.derived_ids import event_id
+from order_contracts.derived_ids import action_id, event_id
 from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.kafka.records import Outgoing
@@ -73,6 +73,8 @@ def test_a_decision_announces_the_link_and_then_the_action() -> None:
         assert (told["ce_source"], told["ce_subject"]) == ("/enricher", "o-1")
         assert told["ce_time"].startswith("2025-11-28T10:00:00")
         assert told["traceparent"] == "00-trace"
+    message = json.loads(fired.value or b"")
+    assert (message["actionId"], message["jobId"]) == (action_id("job-1"), "job-1")
     assert json.loads(enriched.value or b"") == {
         "jobId": "job-1",
         "orderId": "o-1",

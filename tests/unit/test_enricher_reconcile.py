@@ -91,6 +91,11 @@ def test_the_contact_that_arrives_fires_the_action_once_it_is_linked() -> None:
     assert ends(context(link=LINKED), NOTHING) == [HoldState.FIRING]
 
 
+def test_the_states_of_a_held_action_are_stored_under_these_names() -> None:
+    """Documents of earlier releases have them."""
+    assert [str(it) for it in HoldState] == ["waiting", "firing", "fired", "dropped"]
+
+
 @pytest.mark.parametrize("state", [it for it in HoldState if it is not HoldState.WAITING])
 def test_an_action_that_ended_does_not_end_again(state: HoldState) -> None:
     assert ends(context(replace(HELD, state=state))) == []

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
+from order_runtime.documents.erasures import ERASURE_RETENTION
 from order_runtime.kafka.records import Record
 from support.builders.bodies import Json, article_body, contact_body, order_body, store_body
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
@@ -28,6 +30,10 @@ def test_an_event_tells_what_happened_and_when_its_command_was_accepted() -> Non
 
     assert (event.kind, event.accepted_at) == (EventType.REGISTERED, AT)
     assert event.event.order_id == "o-1"
+
+
+def test_the_brokers_time_does_not_replace_the_commands() -> None:
+    assert received_event(replace(EVENT, at=AT + timedelta(days=1))).accepted_at == AT
 
 
 def test_without_a_time_of_its_own_an_event_has_the_brokers() -> None:
@@ -98,6 +104,7 @@ def test_a_contacts_deletion_leaves_what_only_who_has_the_secret_knows_again() -
 
     assert document["_id"] == reference_document(there, ContactKeys(b"secret"), "topic")["_id"]
     assert document["_id"] != reference_document(gone, ContactKeys(b"another"), "topic")["_id"]
+    assert document["expireAt"] == gone.at + ERASURE_RETENTION
     assert "c-1" not in str(document)
 
 

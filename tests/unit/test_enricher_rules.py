@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from enricher.adapters.batch_snapshot import stored_order_of
+from enricher.domain.action_ends import held_action
 from enricher.domain.commitments import apply_commitment
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.decode import received_event
@@ -357,3 +358,108 @@ def test_a_commitment_to_fire_is_kept_for_its_contact(kind: str) -> None:
     assert decision.fire is not None
     assert decision.fire.contact_id == "c-7"
     assert logged(decision) == []
+
+
+def test_a_link_of_a_former_registration_is_not_kept_for_its_late_event() -> None:
+    """The order was registered again, and the event of that is still to come."""
+    writer = WriterFixture("o-1")
+    first = writer.register(body(), CONFIRM)
+    link = seen(first).link
+    writer.delete()
+
+    late = seen(first, now=writer.register(body()), link=link)
+
+    assert (late.enrichment, late.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
+    assert late.enriched is None
+
+
+@pytest.mark.parametrize("missing", ["order", "version"])
+def test_a_registration_without_its_order_or_version_is_superseded(missing: str) -> None:
+    """It was deleted before it was announced."""
+    written = WriterFixture("o-1").register(body())
+    event = read(written)
+    bare = replace(event, event=event.event.model_copy(update={missing: None}))
+    link = seen(written).link
+
+    for known in (None, link):
+        decision = decide(bare, stored(written), known, FACTS, WINDOW)
+
+        assert (decision.enrichment, decision.link) == (Enrichment.SUPERSEDED, None)
+        assert decision.enriched is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [(EventType.ACTION_REQUESTED, 1), (EventType.STATUS_CHANGED, None)],
+)
+def test_an_action_without_a_change_of_its_order_is_never_held(
+    kind: EventType, version: int | None
+) -> None:
+    writer = WriterFixture("o-1")
+    link = alone(writer.register(body())).link
+    written = writer.change(CONFIRM)
+    event = read(written)
+    bare = replace(event, kind=kind, event=event.event.model_copy(update={"version": version}))
+
+    decision = decide(bare, stored(written), link, NOBODY, WINDOW)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.DROPPED)
+    assert (decision.hold, logged(decision)) == (None, [("ContactMissing", "ExternalId")])
+
+
+@pytest.mark.parametrize("missing", ["action", "version"])
+def test_only_an_action_that_came_with_a_version_can_be_held(missing: str) -> None:
+    event = read(WriterFixture("o-1").register(body(), CONFIRM))
+    bare = replace(event, event=event.event.model_copy(update={missing: None}))
+
+    assert held_action(event, 1, WINDOW) is not None
+    assert held_action(bare, 1, WINDOW) is None
+
+
+@pytest.mark.parametrize("missing", ["contact", "order"])
+def test_a_commitment_to_fire_that_can_no_longer_be_kept_changes_nothing(missing: str) -> None:
+    written = WriterFixture("o-1").register(body(), CONFIRM)
+    contact_id = None if missing == "contact" else "c-7"
+    event = replace(read(written), commitment=Commitment(Action.FIRED, contact_id))
+    if missing == "order":
+        event = replace(event, event=event.event.model_copy(update={"order": None}))
+    today = seen(written)
+
+    assert apply_commitment(event, today, None, FACTS, WINDOW) == today
+
+
+@pytest.mark.parametrize("end", [Action.HELD, Action.DROPPED])
+def test_a_commitment_replaces_every_trace_of_another_end(end: Action) -> None:
+    written = WriterFixture("o-1").register(body(), CONFIRM)
+    event = replace(read(written), commitment=Commitment(end))
+
+    decision = apply_commitment(event, seen(written), None, FACTS, WINDOW)
+
+    assert (decision.action, decision.fire) == (end, None)
+    assert (decision.hold is not None) == (end is Action.HELD)
+    assert logged(decision) == ([] if end is Action.HELD else [("ActionDropped", "")])
+
+
+def test_a_late_change_of_a_former_registration_is_not_decided_by_the_present_link() -> None:
+    writer = WriterFixture("o-1")
+    writer.register(body())
+    changed = writer.change(CONFIRM)
+    writer.delete()
+    second = writer.register(body())
+
+    late = seen(changed, now=second, link=seen(second).link)
+
+    assert (late.enrichment, late.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
+    assert late.fire is None
+
+
+def test_a_requested_action_whose_order_is_deleted_keeps_a_commitment_to_drop() -> None:
+    writer = WriterFixture("o-1")
+    writer.register(body())
+    event = replace(read(writer.ask(CONFIRM)), commitment=Commitment(Action.DROPPED))
+    bare = replace(event, event=event.event.model_copy(update={"order": None}))
+
+    decision = apply_commitment(bare, Decision(Enrichment.SUPERSEDED), None, FACTS, WINDOW)
+
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
+    assert logged(decision) == [("ActionDropped", "")]

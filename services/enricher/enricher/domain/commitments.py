@@ -41,7 +41,7 @@ def apply_commitment(
     if commitment is None or decision.commitment == commitment:
         return decision
     log = tuple(entry for entry in decision.log if entry.code != ACTION_DROPPED)
-    without_action = replace(decision, action=None, hold=None, fire=None, log=log)
+    without_action = replace(decision, hold=None, fire=None, log=log)
     match commitment.end:
         case Action.HELD:
             hold = held_action(received, _contact_version(received, link), window)
