@@ -397,7 +397,7 @@ def test_an_action_without_a_change_of_its_order_is_never_held(
 ) -> None:
     writer = WriterFixture("o-1")
     link = alone(writer.register(body())).link
-    written = writer.change(CONFIRM)
+    written = writer.change_status(CONFIRM)
     event = read(written)
     bare = replace(event, kind=kind, event=event.event.model_copy(update={"version": version}))
 
@@ -443,7 +443,7 @@ def test_a_commitment_replaces_every_trace_of_another_end(end: Action) -> None:
 def test_a_late_change_of_a_former_registration_is_not_decided_by_the_present_link() -> None:
     writer = WriterFixture("o-1")
     writer.register(body())
-    changed = writer.change(CONFIRM)
+    changed = writer.change_status(CONFIRM)
     writer.delete()
     second = writer.register(body())
 
@@ -456,7 +456,7 @@ def test_a_late_change_of_a_former_registration_is_not_decided_by_the_present_li
 def test_a_requested_action_whose_order_is_deleted_keeps_a_commitment_to_drop() -> None:
     writer = WriterFixture("o-1")
     writer.register(body())
-    event = replace(read(writer.ask(CONFIRM)), commitment=Commitment(Action.DROPPED))
+    event = replace(read(writer.trigger_action(CONFIRM)), commitment=Commitment(Action.DROPPED))
     bare = replace(event, event=event.event.model_copy(update={"order": None}))
 
     decision = apply_commitment(bare, Decision(Enrichment.SUPERSEDED), None, FACTS, WINDOW)
