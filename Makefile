@@ -49,7 +49,7 @@ check: setup  ## format, lint, types, import laws, generated documents, compatib
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
-	$(IN)pytest -q -n 2 tests/unit tests/contract
+	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
 
 format: setup
 	$(IN)ruff format .
