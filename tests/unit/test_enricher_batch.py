@@ -15,7 +15,6 @@ from enricher.domain.batch import (
     BatchSnapshot,
     JobProgress,
     decide_batch,
-    orders_to_reconcile,
     reference_keys_of_events,
     undecided_events,
     without_erased_orders,
@@ -23,6 +22,7 @@ from enricher.domain.batch import (
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.decode import received_event
 from enricher.domain.erasure import contact_key_claims, lifetime_of
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import (
     Commitment,
     ContactLink,
@@ -31,7 +31,6 @@ from enricher.domain.model import (
     ReceivedEvent,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from support.builders.bodies import Json, line, order_body
@@ -240,15 +239,15 @@ def test_an_order_that_lacks_something_is_reconciled() -> None:
     lacking = batch_of([event(written)], orders={"o-1": stored(written)}, facts=NOBODY)
     complete = replace(lacking, facts=FACTS)
 
-    assert orders_to_reconcile(decide_batch(lacking, WINDOW)) == ["o-1"]
-    assert orders_to_reconcile(decide_batch(complete, WINDOW)) == []
+    assert decide_batch(lacking, WINDOW).to_reconcile == ["o-1"]
+    assert decide_batch(complete, WINDOW).to_reconcile == []
 
 
 def test_a_deleted_order_is_reconciled() -> None:
     writer = WriterFixture("o-1")
     writer.register(body())
 
-    assert orders_to_reconcile(batch_of([event(writer.delete())])) == ["o-1"]
+    assert decide_batch(batch_of([event(writer.delete())]), WINDOW).to_reconcile == ["o-1"]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +265,7 @@ def test_an_event_that_was_handled_before_is_reconciled_if_something_waited_then
     written = WriterFixture("o-1").register(body(), CONFIRM)
     batch = batch_of([event(written)], jobs=JobProgress({written.job_id: state}, {}))
 
-    assert (orders_to_reconcile(batch) == ["o-1"]) is due
+    assert (decide_batch(batch, WINDOW).to_reconcile == ["o-1"]) is due
 
 
 @pytest.mark.parametrize(
@@ -288,13 +287,13 @@ def test_a_replacement_is_reconciled_again_if_its_link_was_written_already(
 
     batch = batch_of([event(writer.replace(body()))], links=links)
 
-    assert (orders_to_reconcile(batch) == ["o-1"]) is due
+    assert (decide_batch(batch, WINDOW).to_reconcile == ["o-1"]) is due
 
 
 def test_a_registration_that_is_repeated_replaced_nothing() -> None:
     batch = batch_of([event(WriterFixture("o-1").register(body()))], links={"o-1": link(1)})
 
-    assert orders_to_reconcile(batch) == []
+    assert decide_batch(batch, WINDOW).to_reconcile == []
 
 
 def test_an_order_claims_its_contact_while_it_is_registered_by_the_same_job() -> None:

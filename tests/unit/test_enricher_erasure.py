@@ -17,8 +17,8 @@ from enricher.domain.erasure import (
     lifetime_of,
     lifetimes_of,
 )
+from enricher.domain.linking import ReferenceFacts
 from enricher.domain.model import ContactLink
-from enricher.domain.references import ReferenceFacts
 from order_runtime.documents.erasures import Erasure
 from support.builders.bodies import order_body
 from support.builders.writer_fixtures import AT, WriterFixture

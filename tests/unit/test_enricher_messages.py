@@ -15,7 +15,6 @@ from enricher.domain.events import (
     held_action_record,
     outgoing_records,
 )
-from enricher.domain.linking import order_enriched
 from enricher.domain.model import (
     NO_EFFECT,
     ContactLink,
@@ -58,7 +57,7 @@ def action() -> OrderAction:
 
 
 def test_a_decision_announces_the_link_and_then_the_action() -> None:
-    decision = Decision(enriched=order_enriched(LINK), fire=action())
+    decision = Decision(enriched=LINK, fire=action())
 
     enriched, fired = outgoing_records(decided(decision, "00-trace"))
 

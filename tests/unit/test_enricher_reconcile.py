@@ -11,7 +11,7 @@ import pytest
 
 from enricher.adapters.batch_snapshot import stored_order_of
 from enricher.domain.contact_matching import ContactKeys, KnownContact
-from enricher.domain.linking import current_link, healed_link
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys, current_link, healed_link
 from enricher.domain.model import (
     ContactLink,
     HeldAction,
@@ -25,7 +25,6 @@ from enricher.domain.reconcile import (
     reconcile,
     reference_keys_of_orders,
 )
-from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_contracts.events import Missing
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of

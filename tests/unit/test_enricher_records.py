@@ -8,7 +8,7 @@ import pytest
 
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
-from enricher.domain.references import reference_document, split_at_deletions
+from enricher.domain.references import changed_keys, reference_document, split_at_deletions
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
@@ -84,6 +84,37 @@ def test_a_reference_record_is_kept_under_its_key_with_its_position(
     assert document.get("contactId", document["_id"]) == key
     assert document["position"] == position_of(record)
     assert "shoeSize" not in document
+
+
+def test_a_contact_is_kept_with_the_keys_it_is_found_by() -> None:
+    value = {"contactId": "c-1", "email": "Ann@x.se", "contactType": "Member", "language": "sv"}
+    record = reference_record(CONTACTS.name, "c-1", json.dumps(value).encode())
+    keys = ContactKeys(b"secret")
+
+    assert reference_document(record, keys, "topic") == {
+        "_id": keys.hashed("ContactId:c-1"),
+        "contactId": "c-1",
+        "keys": ["ContactId:c-1", "Email:ann@x.se"],
+        "contactType": "Member",
+        "language": "sv",
+        "position": position_of(record),
+    }
+
+
+def test_the_keys_that_changed_are_those_of_now_and_before() -> None:
+    contact = {"_id": "hash", "keys": ["Email:new"], "formerKeys": ["Email:old"]}
+
+    assert changed_keys(CONTACTS.name, contact) == {"Email:new", "Email:old"}
+    assert changed_keys(CONTACTS.name, {"_id": "hash"}) == set()
+    assert changed_keys(ARTICLES.name, {"_id": "mug"}) == {"Article:mug"}
+    assert changed_keys(STORES.name, {"_id": "shop"}) == {"Store:shop"}
+
+
+def test_an_event_keeps_its_trace() -> None:
+    traced = replace(EVENT, headers=(*EVENT.headers, ("traceparent", b"00-trace")))
+
+    assert received_event(traced).traceparent == "00-trace"
+    assert received_event(EVENT).traceparent is None
 
 
 def test_a_deletion_leaves_a_position_and_nothing_else() -> None:

@@ -10,6 +10,7 @@ from enricher.domain.action_ends import held_action
 from enricher.domain.commitments import apply_commitment
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.decode import received_event
+from enricher.domain.linking import ReferenceFacts
 from enricher.domain.model import (
     NO_EFFECT,
     Commitment,
@@ -19,7 +20,6 @@ from enricher.domain.model import (
     ReceivedEvent,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -463,3 +463,16 @@ def test_a_requested_action_whose_order_is_deleted_keeps_a_commitment_to_drop() 
 
     assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
     assert logged(decision) == [("ActionDropped", "")]
+
+
+def test_a_decision_that_agrees_with_its_commitment_stays_as_it_is() -> None:
+    """Also its reason: the contact is ambiguous, not missing."""
+    two = replace(FACTS, contacts={"ExternalId:12433": [CONTACT, KnownContact("c-2")]})
+    writer = WriterFixture("o-1")
+    link = alone(writer.register(body()), two).link
+    triggered = writer.trigger_action(CONFIRM)
+    event = replace(read(triggered), commitment=Commitment(Action.DROPPED))
+    decision = decide(event, stored(triggered), link, two, WINDOW)
+
+    assert apply_commitment(event, decision, link, two, WINDOW) == decision
+    assert logged(decision) == [("ContactAmbiguous", "ExternalId")]

@@ -14,8 +14,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactKeyClaim, covered_lifetimes
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import OrderLifetime
-from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document

@@ -13,8 +13,8 @@ from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact, lifetimes_of
 from enricher.domain.events import deletion_command
+from enricher.domain.linking import ReferenceKeys
 from enricher.domain.model import OrderLifetime
-from enricher.domain.references import ReferenceKeys
 from order_runtime.documents.deliveries import redaction_update
 from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store

@@ -19,7 +19,7 @@ from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.reconciler import Reconciler
-from enricher.domain.batch import Batch, decide_batch, orders_to_reconcile
+from enricher.domain.batch import Batch, decide_batch
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
@@ -135,7 +135,7 @@ class EventHandler:
         """
         linked = {it.order_id for it in batch.new_links}
         deleted = linked - await existing_orders(self._database, linked)
-        await self._reconciler([*orders_to_reconcile(batch), *deleted], now)
+        await self._reconciler([*batch.to_reconcile, *deleted], now)
 
 
 def _decode(records: Iterable[Record]) -> tuple[list[ReceivedEvent], list[Outgoing]]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enricher.domain.commitments import apply_commitment
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import ContactKeyClaim
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import (
     ENRICHABLE,
     LINKING,
@@ -20,7 +21,6 @@ from enricher.domain.model import (
     ReceivedEvent,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
@@ -58,10 +58,9 @@ class Batch:
     erased: Mapping[OrderLifetime, datetime]
     """The orders that belong to an erased contact, with the time of the erasure."""
     decided: Sequence[DecidedEvent] = ()
-
-    @property
-    def new_links(self) -> list[ContactLink]:
-        return [it.decision.link for it in self.decided if it.decision.link is not None]
+    new_links: Sequence[ContactLink] = ()
+    to_reconcile: Sequence[str] = ()
+    """The orders that may lack something or be deleted."""
 
 
 def reference_keys_of_events(
@@ -88,7 +87,7 @@ def reference_keys_of_events(
 
 
 def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
-    """Return *batch* with its decisions, in the order of its events."""
+    """Return *batch* with its decisions, in the order of its events, and what follows from them."""
     snapshot = without_erased_orders(batch)
     links = dict(snapshot.links)
     decided: list[DecidedEvent] = []
@@ -101,7 +100,9 @@ def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
         if decision.link is not None:
             links[order_id] = decision.link  # for the order's later events
         decided.append(DecidedEvent(it, decision))
-    return replace(batch, decided=decided)
+    new_links = [it.decision.link for it in decided if it.decision.link is not None]
+    to_reconcile = orders_to_reconcile(batch, decided)
+    return replace(batch, decided=decided, new_links=new_links, to_reconcile=to_reconcile)
 
 
 def undecided_events(events: Iterable[ReceivedEvent], jobs: JobProgress) -> list[ReceivedEvent]:
@@ -139,14 +140,14 @@ def without_erased_orders(batch: Batch) -> BatchSnapshot:
     return replace(snapshot, orders=orders, jobs=jobs)
 
 
-def orders_to_reconcile(batch: Batch) -> list[str]:
+def orders_to_reconcile(batch: Batch, decided: Iterable[DecidedEvent]) -> list[str]:
     """
     Return the orders that may lack something or be deleted.
 
     Those of events that were handled before are among them: the process that handled them may
     have died before it reconciled their orders.
     """
-    incomplete = {it.received.event.order_id for it in batch.decided if it.decision.incomplete}
+    incomplete = {it.received.event.order_id for it in decided if it.decision.incomplete}
     return list(incomplete | {it.event.order_id for it in batch.events if _may_be_due(it, batch)})
 
 

@@ -12,6 +12,7 @@ from enricher.domain.action_ends import (
     held_action,
 )
 from enricher.domain.contact_matching import CONTACT_MISSING, KnownContact
+from enricher.domain.linking import ReferenceFacts
 from enricher.domain.model import (
     LINKING,
     ContactLink,
@@ -19,7 +20,6 @@ from enricher.domain.model import (
     HoldWindow,
     ReceivedEvent,
 )
-from enricher.domain.references import ReferenceFacts
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from enricher.domain.contact_matching import KnownContact
-from enricher.domain.linking import current_link
+from enricher.domain.linking import ReferenceFacts, current_link
 from enricher.domain.model import (
     ENRICHABLE,
     ContactLink,
@@ -15,7 +15,6 @@ from enricher.domain.model import (
     ReceivedEvent,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts
 from order_runtime.documents.erasures import Erasure, id_key
 
 

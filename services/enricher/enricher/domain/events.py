@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from enricher.domain.linking import order_enriched
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, OrderLifetime
 from order_contracts.cloudevents import DeleteGuard, Envelope
 from order_contracts.commands import DeleteOrder, type_of
@@ -21,7 +20,9 @@ def outgoing_records(decided: DecidedEvent) -> Iterator[Outgoing]:
     job_id, at = received.event.job_id, received.accepted_at
     if decision.enriched is not None:
         message_id = event_id(job_id, OrderEnriched.TYPE)
-        yield _record(ENRICHED, decision.enriched, message_id, at, received.traceparent)
+        yield _record(
+            ENRICHED, _order_enriched(decision.enriched), message_id, at, received.traceparent
+        )
     if decision.fire is not None:
         message_id = event_id(job_id, OrderAction.TYPE)
         yield _record(ACTIONS, decision.fire, message_id, at, received.traceparent)
@@ -36,7 +37,7 @@ def healed_record(link: ContactLink, now: datetime) -> Outgoing:
     """
     parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
     message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
-    return _record(ENRICHED, order_enriched(link), message_id, now)
+    return _record(ENRICHED, _order_enriched(link), message_id, now)
 
 
 def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
@@ -65,6 +66,16 @@ def held_action_record(held: HeldAction) -> Outgoing:
     message_id = event_id(held.job_id, OrderAction.TYPE)
     headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()
     return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, headers)
+
+
+def _order_enriched(link: ContactLink) -> OrderEnriched:
+    return OrderEnriched.model_construct(
+        job_id=link.job_id,
+        order_id=link.order_id,
+        version=link.contact_version,
+        contact_id=link.contact_id,
+        missing=link.missing,
+    )
 
 
 def _record(

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from enricher.domain.contact_matching import CONTACT_AMBIGUOUS, CONTACT_MISSING, KnownContact
+from enricher.domain.contact_matching import (
+    CONTACT_AMBIGUOUS,
+    CONTACT_MISSING,
+    Candidates,
+    ContactKeys,
+    KnownContact,
+    match_contact,
+)
 from enricher.domain.model import ContactLink, StoredOrder
-from enricher.domain.references import ReferenceFacts, article_key, store_key
-from order_contracts.events import Missing, OrderEnriched
-from order_contracts.order import Order
+from order_contracts.events import Missing
+from order_contracts.order import ContactKey, Order
+from order_runtime.documents.erasures import id_key
 
 ARTICLE_MISSING: Final = "ArticleMissing"
 STORE_MISSING: Final = "StoreMissing"
@@ -19,10 +26,46 @@ MISSING_CODES: Final = CONTACT_CODES | {ARTICLE_MISSING, STORE_MISSING}
 """What an order may lack; an entry of the log stays open for as long as the order lacks it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceKeys:
+    """The references that are to be looked up: contact keys, skus and store ids."""
+
+    contacts: frozenset[str] = frozenset()
+    articles: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFacts:
+    """The contacts, articles and stores that exist, of those that were looked up."""
+
+    contacts: Candidates
+    articles: frozenset[str]
+    stores: frozenset[str]
+    keys: ContactKeys
+
+    def contact_of(self, order: ContactKey) -> KnownContact | str:
+        """Return the one contact that an order's key matches, else the code of the reason."""
+        return match_contact(order, self.contacts.get(self.keys.lookup_key(order), ()))
+
+    def contact(self, contact_id: str) -> KnownContact:
+        """Return a contact by its id; without a language if it was deleted."""
+        found = self.contacts.get(id_key(contact_id), ())
+        return next(iter(found), KnownContact(contact_id))
+
+
+def article_key(sku: str) -> str:
+    return f"Article:{sku}"
+
+
+def store_key(external_store_id: str) -> str:
+    return f"Store:{external_store_id}"
+
+
 def new_link(order: Order, job_id: str, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
     """Return the link of an order that was registered or replaced by the job *job_id*."""
     contact = facts.contact_of(order.contact)
-    missing = list(_missing_references(order, facts))
+    missing = list(_missing_references(order, contact, facts))
     return ContactLink(
         order_id=order.order_id,
         job_id=job_id,
@@ -34,9 +77,10 @@ def new_link(order: Order, job_id: str, stored: StoredOrder, facts: ReferenceFac
     )
 
 
-def _missing_references(order: Order, facts: ReferenceFacts) -> Iterator[tuple[Missing, str]]:
+def _missing_references(
+    order: Order, contact: KnownContact | str, facts: ReferenceFacts
+) -> Iterator[tuple[Missing, str]]:
     """Yield each reference of *order* that does not exist, with the key that it waits for."""
-    contact = facts.contact_of(order.contact)
     if isinstance(contact, str):
         # The reference is the key's type, never the key: that may be personal data.
         missing = Missing(code=contact, reference=order.contact.match_key_type)
@@ -78,15 +122,4 @@ def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -
         contact_id=contact_id,
         missing=tuple(it for it, _ in left),
         waits_for=tuple(key for _, key in left),
-    )
-
-
-def order_enriched(link: ContactLink) -> OrderEnriched:
-    """Return the message that announces *link*."""
-    return OrderEnriched.model_construct(
-        job_id=link.job_id,
-        order_id=link.order_id,
-        version=link.contact_version,
-        contact_id=link.contact_id,
-        missing=link.missing,
     )

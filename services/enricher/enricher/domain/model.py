@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from order_contracts.events import EventType, Missing, OrderAction, OrderEnriched, OrderEvent
+from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
 
@@ -156,7 +156,8 @@ class Decision:
     link: ContactLink | None = None
     """The new link; None where the order keeps the one it has."""
     hold: HeldAction | None = None
-    enriched: OrderEnriched | None = None
+    enriched: ContactLink | None = None
+    """The link to announce, new or as it was decided before."""
     fire: OrderAction | None = None
 
     @property

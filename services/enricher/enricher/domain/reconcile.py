@@ -8,7 +8,14 @@ from datetime import datetime
 
 from enricher.domain.action_ends import held_action_end, order_action
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.linking import ARTICLE_MISSING, STORE_MISSING, current_link, healed_link
+from enricher.domain.linking import (
+    ARTICLE_MISSING,
+    STORE_MISSING,
+    ReferenceFacts,
+    ReferenceKeys,
+    current_link,
+    healed_link,
+)
 from enricher.domain.model import (
     ContactLink,
     HeldAction,
@@ -16,7 +23,6 @@ from enricher.domain.model import (
     RequestedAction,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts, ReferenceKeys
 from order_contracts.events import Missing
 from order_runtime.documents.erasures import id_key
 from order_runtime.documents.orders import LiveOrder, Tombstone

@@ -1,4 +1,4 @@
-"""Reference data (contacts, articles, stores): the keys orders wait for, records and documents."""
+"""Records of reference data: as documents, and in runs that a tombstone may not share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from enricher.domain.contact_matching import Candidates, ContactKeys, KnownContact, match_contact
+from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.linking import article_key, store_key
 from order_contracts import topics
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.errors import FieldError
-from order_contracts.order import ContactKey
 from order_contracts.reference import Article, Contact, Store
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
@@ -19,42 +19,6 @@ from order_runtime.kafka.records import Record
 
 FORMER_KEYS: Final = "formerKeys"
 """The field with the keys that a contact had before; see `changed_keys`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceKeys:
-    """The references that are to be looked up: contact keys, skus and store ids."""
-
-    contacts: frozenset[str] = frozenset()
-    articles: frozenset[str] = frozenset()
-    stores: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceFacts:
-    """The contacts, articles and stores that exist, of those that were looked up."""
-
-    contacts: Candidates
-    articles: frozenset[str]
-    stores: frozenset[str]
-    keys: ContactKeys
-
-    def contact_of(self, order: ContactKey) -> KnownContact | str:
-        """Return the one contact that an order's key matches, else the code of the reason."""
-        return match_contact(order, self.contacts.get(self.keys.lookup_key(order), ()))
-
-    def contact(self, contact_id: str) -> KnownContact:
-        """Return a contact by its id; without a language if it was deleted."""
-        found = self.contacts.get(id_key(contact_id), ())
-        return next(iter(found), KnownContact(contact_id))
-
-
-def article_key(sku: str) -> str:
-    return f"Article:{sku}"
-
-
-def store_key(external_store_id: str) -> str:
-    return f"Store:{external_store_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from enricher.domain.action_ends import drop_action, fail_requested_action, fire_action, held_action
 from enricher.domain.contact_matching import KnownContact
-from enricher.domain.linking import CONTACT_CODES, current_link, new_link, order_enriched
+from enricher.domain.linking import CONTACT_CODES, ReferenceFacts, current_link, new_link
 from enricher.domain.model import (
     ACTING,
     NO_EFFECT,
@@ -16,7 +16,6 @@ from enricher.domain.model import (
     ReceivedEvent,
     StoredOrder,
 )
-from enricher.domain.references import ReferenceFacts
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 
@@ -67,7 +66,7 @@ def _linked(
 ) -> Decision:
     """Return the decision on a registration or replacement, given its link."""
     decision = _end_action(received, link, facts, window)
-    return replace(decision, enriched=order_enriched(link), log=link.missing + decision.log)
+    return replace(decision, enriched=link, log=link.missing + decision.log)
 
 
 def _decide_action(
