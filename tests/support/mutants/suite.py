@@ -44,10 +44,12 @@ class RecordedFile:
     """A file of tests as it runs without a mutant."""
 
     path: str
-    passed: bool
+    failed: tuple[str, ...]
+    """The tests that can notice nothing, since they fail; the path, if it can't be run at all."""
     imported: frozenset[str] = frozenset()
     """The modules of domain packages that it needs."""
     tests: tuple[RecordedTest, ...] = ()
+    """Those that pass."""
     collected: frozenset[Statement] = frozenset()
     """What importing it reached already, for all tests."""
 
@@ -59,6 +61,7 @@ class Recorder:
         self.collected: set[Statement] = set()
         self.reached: dict[str, set[Statement]] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.failed: dict[str, None] = {}
         self._now = self.collected
 
     def statement(self, module: str, line: int) -> None:
@@ -71,6 +74,8 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed[report.nodeid] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,8 @@ def recorded(files: Sequence[Path], found: Sequence[Module], workers: int) -> li
     codes = {it.name: compile(telling(it), str(it.path), "exec") for it in found}
     jobs = [Job(partial(_recorded, path, codes), seconds=600) for path in files]
     return [
-        ran or RecordedFile(str(files[at]), passed=False) for at, ran in in_forks(jobs, workers)
+        ran or RecordedFile(str(files[at]), (str(files[at]),))
+        for at, ran in in_forks(jobs, workers)
     ]
 
 
@@ -150,13 +156,15 @@ def _recorded(path: Path, codes: Mapping[str, CodeType]) -> RecordedFile:
     setattr(builtins, TELL, recorder.statement)
     sys.meta_path.insert(0, _Finder(codes))
     status = _pytest(["-o", "timeout=600", str(path)], recorder)
+    unexplained = status != pytest.ExitCode.OK and not recorder.failed
     return RecordedFile(
         str(path),
-        passed=status == pytest.ExitCode.OK,
+        failed=(str(path),) if unexplained else tuple(recorder.failed),
         imported=frozenset(name for name in codes if name in sys.modules),
         tests=tuple(
             RecordedTest(str(path), name, recorder.seconds[name], frozenset(reached))
             for name, reached in recorder.reached.items()
+            if name not in recorder.failed
         ),
         collected=frozenset(recorder.collected),
     )
