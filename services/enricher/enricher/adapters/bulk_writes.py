@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,11 +11,9 @@ from pymongo.errors import BulkWriteError
 
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.errors import duplicates
+from order_runtime.mongo.portions import portions
 
-MAX_KEYS: Final = 10_000  # keys of up to 255 characters in one query, well under 16 MB
 MAX_WRITTEN: Final = 2_000  # in one operation
-
-T = TypeVar("T")
 
 
 def insert_once(document: Document) -> UpdateOne:
@@ -49,10 +46,3 @@ async def _duplicates(collection: AsyncCollection[Document], writes: Sequence[An
     except BulkWriteError as error:
         return duplicates(error)
     return []
-
-
-def portions(items: Sequence[T], size: int = MAX_KEYS) -> Iterator[list[T]]:
-    """Yield *items* in lists short enough for one operation."""
-    left = iter(items)
-    while portion := list(islice(left, size)):
-        yield portion

@@ -8,11 +8,11 @@ from typing import Final
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from enricher.adapters.bulk_writes import portions
 from enricher.domain.model import ContactLink, OrderLifetime
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.mongo.client import Document
+from order_runtime.mongo.portions import portions
 
 _WAITING: Final = {"waitsFor": {"$exists": True}}
 

@@ -11,7 +11,6 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactKeyClaim, covered_lifetimes
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
@@ -19,6 +18,7 @@ from enricher.domain.model import OrderLifetime
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
+from order_runtime.mongo.portions import portions
 
 
 async def look_up_facts(
@@ -45,7 +45,7 @@ async def _candidates(
     contacts: AsyncCollection[Document], keys: frozenset[str]
 ) -> dict[str, list[KnownContact]]:
     candidates: dict[str, list[KnownContact]] = defaultdict(list)
-    for portion in bulk_writes.portions(list(keys)):
+    for portion in portions(list(keys)):
         async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
             contact = KnownContact(
                 document["contactId"], document.get("contactType"), document.get("language")
@@ -59,7 +59,7 @@ async def _candidates(
 
 async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:
     found: set[str] = set()
-    for portion in bulk_writes.portions(list(ids)):
+    for portion in portions(list(ids)):
         where: dict[str, Any] = {"_id": {"$in": portion}, "deletedAt": {"$exists": False}}
         found.update([document["_id"] async for document in collection.find(where, {"_id": 1})])
     return frozenset(found)

@@ -21,6 +21,7 @@ from order_contracts.decoding import Invalid
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ARTICLES, CONTACTS, STORES, Document
+from order_runtime.mongo.portions import portions
 from order_runtime.process.logs import log
 
 COLLECTIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -135,7 +136,7 @@ async def forget_former_keys(
 
     Not from one that changed since: the worker that changed it has yet to reconcile.
     """
-    for some in bulk_writes.portions(changed, bulk_writes.MAX_WRITTEN):
+    for some in portions(changed, bulk_writes.MAX_WRITTEN):
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
 
 

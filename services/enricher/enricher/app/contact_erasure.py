@@ -19,6 +19,7 @@ from order_runtime.documents.deliveries import redaction_update
 from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, Document
+from order_runtime.mongo.portions import portions
 
 
 class ContactErasure:
@@ -70,7 +71,7 @@ class ContactErasure:
         """
         waiting = await links.waiting_for(self._database[LINKS], sorted(deleted.keys))
         linked = await links.linked_to(self._database[LINKS], deleted.contact_id)
-        for some in bulk_writes.portions(list({*waiting, *linked})):
+        for some in portions(list({*waiting, *linked})):
             found = await links.links_of(self._database[LINKS], some)
             orders = await batch_snapshot.stored_orders(self._database, some)
             contacts = frozenset(self._keys.lookup_key(it.contact) for it in orders.values())

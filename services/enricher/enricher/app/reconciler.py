@@ -24,6 +24,7 @@ from enricher.domain.reconcile import (
     reference_keys_of_orders,
 )
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.mongo.portions import portions
 
 PORTION: Final = 100  # orders, of up to 768 KB each, that are loaded together
 
@@ -46,9 +47,7 @@ class Reconciler:
 
     async def __call__(self, order_ids: Sequence[str], now: datetime) -> int:
         """Reconcile these orders; return for how many there was anything to change."""
-        return sum(
-            [await self._reconcile(some, now) for some in bulk_writes.portions(order_ids, PORTION)]
-        )
+        return sum([await self._reconcile(some, now) for some in portions(order_ids, PORTION)])
 
     async def reconcile_waiting(self, keys: Sequence[str], now: datetime) -> int:
         """Reconcile the orders that wait for any of these keys."""
@@ -58,7 +57,7 @@ class Reconciler:
         """Return those of these orders that reconciling would change; writes nothing."""
         return [
             it.order_id
-            for some in bulk_writes.portions(order_ids, PORTION)
+            for some in portions(order_ids, PORTION)
             for it in await self._load(some, now)
             if it.changes_anything
         ]
