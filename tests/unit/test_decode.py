@@ -330,3 +330,18 @@ def test_whatever_belongs_to_a_refused_record_is_kept() -> None:
     assert poison.fingerprint == decoded(replayed).fingerprint
     assert (poison.replayed_job_id, poison.from_gateway) == ("job-0", False)
     assert not poison.without_order
+
+
+def test_a_poisoned_command_says_that_it_is_a_dead_letter() -> None:
+    item = poison_command(command_record(register(), "job-1"), TOPIC_INFO)
+
+    assert (item.order_id, item.failure.code) == (register().order_id, "InternalError")
+    assert item.failure.detail == "The command could not be applied; it is a dead letter."
+
+
+def test_a_version_that_is_not_read_is_answered_with_the_one_that_is() -> None:
+    reason = unreadable(raw_record(GOOD, kind="RegisterOrder.v2")).failure.detail
+
+    assert (
+        reason == "The header ce_type names a version that is not read here: send RegisterOrder.v1"
+    )

@@ -182,3 +182,23 @@ def test_a_bad_reference_record_is_refused_with_a_reason(
         )
 
     assert "anna" not in str(refused.value).lower()
+
+
+def test_a_contact_is_kept_with_its_type_and_its_language() -> None:
+    body = contact_body(contactType="Member", language="sv-SE")
+    record = reference_record(CONTACTS.name, body["contactId"], json.dumps(body).encode())
+
+    document = reference_document(record, ContactKeys(b"secret"), "topic")
+
+    assert (document["contactType"], document["language"]) == ("Member", "sv-SE")
+
+
+def test_a_reference_record_whose_key_is_no_text_says_so() -> None:
+    record = replace(reference_record(STORES.name, "s-1", None), key=b"\xff")
+
+    with pytest.raises(Invalid, match="The key must be UTF-8 text"):
+        reference_document(record, ContactKeys(b"secret"), "topic")
+
+
+def test_the_secret_of_erasures_is_never_shown() -> None:
+    assert "secret-of-all" not in repr(ContactKeys(b"secret-of-all"))

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from order_contracts.topics import MIB
+from order_contracts.topics import COMMANDS, MIB
 from order_runtime.kafka.records import Record
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     exceeds_topic_limit,
     order_id_of_key,
+    position_id,
     readable_id,
     record_size,
     replayed_id,
@@ -19,6 +20,7 @@ from order_writer.domain.record_ids import (
 from support.builders.commands import raw_record
 
 SENT = raw_record(b"{}", job_id="job-1")
+POSITION_ID = "e41f7350-f4b1-578e-bb16-3fd1090b54f8"
 
 
 def with_headers(*headers: tuple[str, bytes | None]) -> Record:
@@ -125,3 +127,15 @@ def test_everything_that_a_record_carries_counts_for_its_topics_limit() -> None:
 
 def test_a_record_weighs_what_its_value_does() -> None:
     assert (record_size(SENT), record_size(replace(SENT, value=None))) == (2, 0)
+
+
+def test_a_position_keeps_its_id_over_releases() -> None:
+    """Else a record that is read again after an upgrade would be another command."""
+    assert position_id(replace(SENT, partition=3, offset=7), "topic-1") == POSITION_ID
+
+
+def test_a_record_without_a_key_may_fill_the_whole_limit() -> None:
+    full = replace(SENT, key=None, headers=(), value=b"x" * COMMANDS.max_message_bytes)
+
+    assert not exceeds_topic_limit(full)
+    assert exceeds_topic_limit(replace(full, key=b"k"))

@@ -150,7 +150,7 @@ def _decoded(
         suppress_actions=suppress,
         guard=guard,
         misrouted=not issued
-        and partition_of(record.key or b"", topic.partitions) != record.partition,
+        and partition_of(command.order_id.encode(), topic.partitions) != record.partition,
         replayed_job_id=replayed_id(record),
     )
 
@@ -196,7 +196,7 @@ def poison_command(record: Record, topic: TopicInfo) -> UnreadableCommand:
         item.job_id,
         topic,
         item.fingerprint,
-        item.order_id or order_id_of_key(record),
+        item.order_id,
         reason,
         replayed_job_id=item.replayed_job_id,
     )
