@@ -77,6 +77,10 @@ def test_what_means_nothing_at_run_time_is_left_alone(source: str) -> None:
     assert made(source) == set()
 
 
+def test_what_a_slip_of_our_own_is_told_is_left_alone() -> None:
+    assert made("raise TypeError('a')") == {"pass"}
+
+
 def test_none_is_as_good_as_false() -> None:
     assert made("def f(): return False") == {"def f(): return True"}
 

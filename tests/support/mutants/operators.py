@@ -98,37 +98,39 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
     match node:
+        case _ if _is_left_alone(node):
+            return
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             yield from (it for it in (*node.args.defaults, *node.args.kw_defaults) if it)
             yield from node.body
-        case ast.ClassDef():
+        case ast.ClassDef() | ast.ExceptHandler():
             yield from node.body
-        case ast.AnnAssign(value=ast.expr() as value) if not _is_slots(node.target):
+        case ast.AnnAssign(value=ast.expr() as value):
             yield value
         case ast.If(test=ast.Name("TYPE_CHECKING")):
             yield from node.orelse
-        case ast.ExceptHandler():
-            yield from node.body
-        case ast.Call(func=ast.Name(name)) if name in _DECLARED:
-            return
-        case ast.keyword() if _is_strict(node):
-            return
-        case ast.Assign(targets=[target]) if _is_slots(target):
-            return
-        # The positions inside an f-string are wrong before Python 3.12.
-        case ast.JoinedStr() | ast.AnnAssign() | ast.Expr(value=ast.Constant()):
-            return
         case _:
             yield from ast.iter_child_nodes(node)
+
+
+def _is_left_alone(node: ast.AST) -> bool:
+    """Return whether nothing inside of it is changed."""
+    match node:
+        case ast.Call(func=ast.Name(name)):
+            return name in _DECLARED
+        case ast.AnnAssign(target=ast.Name("__slots__")) | ast.AnnAssign(value=None):
+            return True
+        case ast.Assign(targets=[ast.Name("__slots__")]) | ast.Expr(value=ast.Constant()):
+            return True
+        # The text is for ourselves; the positions inside of an f-string are wrong before 3.12.
+        case ast.Raise(exc=ast.Call(func=ast.Name("TypeError"))) | ast.JoinedStr():
+            return True
+    return isinstance(node, ast.keyword) and _is_strict(node)
 
 
 def _is_strict(keyword: ast.keyword) -> bool:
     """Return whether it is that of a zip, which only asserts what holds."""
     return keyword.arg == "strict"
-
-
-def _is_slots(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) and target.id == "__slots__"
 
 
 def _of_constants(node: ast.AST) -> Iterator[Edit]:
