@@ -211,3 +211,21 @@ def queries(url: str, kind: str) -> float:
     text = httpx.get(f"{url}/metrics").text
     name = f'ordermill_gateway_queries_total{{kind="{kind}"}}'
     return next((float(row.split()[-1]) for row in text.splitlines() if row.startswith(name)), 0.0)
+
+
+def test_no_cache_keeps_what_the_gateway_answers(stack: RunningStack, api: ApiClient) -> None:
+    """A shared cache may keep what was asked for with an apikey: only Authorization forbids it."""
+    body = order_body()
+    receipt = api.post(body)
+    api.stored(receipt.json()["jobId"])
+    found = [
+        receipt,
+        api.post(body),
+        api.order(body["orderId"]),
+        api.order(unique("nobody")),
+        api.job(receipt.json()["jobId"]),
+        httpx.get(f"{stack.gateway}/api/v3/orders"),
+    ]
+
+    assert [answer.status_code for answer in found] == [202, 409, 200, 404, 200, 401]
+    assert {answer.headers["cache-control"] for answer in found} == {"private, no-store"}

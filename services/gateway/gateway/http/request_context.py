@@ -14,6 +14,8 @@ from gateway import log_events
 from gateway.http.problems import internal_error
 from order_runtime.process.logs import error_fields, log
 
+NO_STORE: Final = "private, no-store"
+"""Of every answer, so that no cache keeps an order: `apikey` forbids that no more than a cookie."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
@@ -56,10 +58,14 @@ class Exchange:
         """Of the response; 0 until it has started."""
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, with the request's id and rate limit among the response's headers."""
+        """Pass a message on; a response gets the request's id, rate limit and NO_STORE."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = {"x-request-id": self.request_id, **self._state.get("headers", {})}
+            added = {
+                "x-request-id": self.request_id,
+                "cache-control": NO_STORE,
+                **self._state.get("headers", {}),
+            }
             message["headers"] = [
                 *message["headers"],
                 *((name.lower().encode(), value.encode()) for name, value in added.items()),
