@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.adapters.partition_leases import SLACK, PartitionLeases, elapsed_with_suspension
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
 from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, QueuedDelivery
@@ -473,3 +476,26 @@ async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_on
 
 async def _attempts(harness: DispatchHarness, action_id: str, count: int) -> bool:
     return harness.webhook_endpoint.posts[action_id] >= count
+
+
+async def test_a_lease_ends_while_the_machine_is_suspended(harness: DispatchHarness) -> None:
+    """The event loop's clock stands still then, and another worker takes the partition over."""
+    seconds, acquired, stop = [1_000.0], asyncio.Event(), asyncio.Event()
+    leases = PartitionLeases(
+        harness.mongo, harness.database, "one", longest=15, clock=lambda: seconds[0]
+    )
+    leases.assign([3])
+    keeping = asyncio.create_task(leases.keep(tuple, acquired.set, stop))
+    async with asyncio.timeout(30):
+        await acquired.wait()
+        stop.set()
+        await keeping
+
+    assert leases.covers(3, 15)
+    seconds[0] += 15 + SLACK
+    assert not leases.covers(3, 0)
+
+
+def test_leases_are_measured_by_a_clock_that_counts_suspension() -> None:
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= elapsed_with_suspension() <= time.clock_gettime(time.CLOCK_BOOTTIME)

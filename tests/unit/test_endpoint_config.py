@@ -61,7 +61,7 @@ def test_several_secrets_may_sign_and_headers_go_along() -> None:
         DEFAULT.replace(SECRET, secret_of(24)),
         DEFAULT.replace(SECRET, secret_of(64)),
         DEFAULT.replace(SECRET, secret_of(25).rstrip("=")),
-        DEFAULT.replace("https://", "http://"),
+        "allow_private_addresses = true\n" + DEFAULT.replace("https://", "http://"),
         DEFAULT.replace(f'"{SECRET}"', ", ".join([f'"{SECRET}"'] * 5)),
         DEFAULT + f'[default.headers]\nX = "{"x" * 4_096}"',
     ],
@@ -138,3 +138,21 @@ def test_no_secret_is_in_a_repr() -> None:
     text = DEFAULT + '[default.headers]\nAuthorization = "Bearer x"\n'
     assert SECRET not in repr(parse_endpoints(text))
     assert "Bearer" not in repr(parse_endpoints(text))
+
+
+def test_http_is_refused_where_addresses_are_public() -> None:
+    """A webhook holds an order: personal data in clear."""
+    plaintext = DEFAULT.replace("https://", "http://")
+
+    with pytest.raises(EndpointConfigError, match=r"the url for .*ConfirmOrder.* is not https"):
+        parse_endpoints(plaintext)
+    assert parse_endpoints("allow_private_addresses = true\n" + plaintext).routes
+
+
+def test_a_url_with_a_password_is_refused_without_repeating_it() -> None:
+    with pytest.raises(
+        EndpointConfigError, match=r"must not hold a password; use a header"
+    ) as found:
+        parse_endpoints(DEFAULT.replace("https://", "https://user:hidden@"))
+
+    assert "hidden" not in str(found.value)

@@ -81,6 +81,7 @@ def parse_endpoints(text: str) -> EndpointConfig:
     routes = (*own, Route(DEFAULT, file.default, rest)) if rest else own
     if not file.allow_private_addresses:
         _refuse_private(routes)
+        _refuse_plaintext(routes)
     return EndpointConfig(routes, file.allow_private_addresses)
 
 
@@ -102,4 +103,14 @@ def _refuse_private(routes: tuple[Route, ...]) -> None:
             raise EndpointConfigError(
                 f"In the webhooks file, the url for {', '.join(route.actions)} is a private"
                 " address; set allow_private_addresses = true if that is meant."
+            )
+
+
+def _refuse_plaintext(routes: tuple[Route, ...]) -> None:
+    """Refuse http to public hosts: a webhook holds an order, which is personal data."""
+    for route in routes:
+        if URL(route.endpoint.url).scheme != "https":
+            raise EndpointConfigError(
+                f"In the webhooks file, the url for {', '.join(route.actions)} is not https;"
+                " http is allowed where allow_private_addresses = true."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +20,16 @@ RETRY_HELD_SECONDS: Final = 1.0  # before another try at a lease that another wo
 _PAST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def elapsed_with_suspension() -> float:
+    """
+    Return seconds that also pass while the machine is suspended.
+
+    The event loop's clock stands still then: a lease that another worker has taken over meanwhile
+    would seem to last. Where the system has no such clock, it is the monotonic one.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class PartitionLeases:
     """
     The partitions whose deliveries this process may send.
@@ -28,13 +39,19 @@ class PartitionLeases:
     """
 
     def __init__(
-        self, client: AsyncMongoClient[Document], database: str, owner: str, longest: float
+        self,
+        client: AsyncMongoClient[Document],
+        database: str,
+        owner: str,
+        longest: float,
+        clock: Callable[[], float] = elapsed_with_suspension,
     ) -> None:
         self._all = client.get_database(database)[LEASES].with_options(CODEC)
         self._owner = owner
         self.longest = longest
         """The longest timeout of a request, in seconds; changes with the webhooks file."""
-        self._until: dict[int, float] = {}  # on this process's monotonic clock
+        self._clock = clock
+        self._until: dict[int, float] = {}  # by that clock
         self._assigned: frozenset[int] = frozenset()
         self._changed = asyncio.Event()
 
@@ -50,7 +67,7 @@ class PartitionLeases:
     def covers(self, partition: int, seconds: float) -> bool:
         """Return whether *partition* is assigned and its lease lasts for *seconds* more."""
         until = self._until.get(partition, 0.0)
-        return partition in self._assigned and until > _monotonic() + seconds
+        return partition in self._assigned and until > self._clock() + seconds
 
     async def keep(
         self, busy: Callable[[], Collection[int]], acquired: Callable[[], None], stop: asyncio.Event
@@ -93,7 +110,7 @@ class PartitionLeases:
         if not wanted:
             return False
         # Read before MongoDB reads its own clock, so that the lease ends earlier here than there.
-        started = _monotonic()
+        started = self._clock()
         ours_or_expired = {
             "$or": [
                 {"$eq": ["$owner", self._owner]},
@@ -135,7 +152,3 @@ class PartitionLeases:
         self._until = {
             partition: end for partition, end in self._until.items() if partition not in partitions
         }
-
-
-def _monotonic() -> float:
-    return asyncio.get_running_loop().time()
