@@ -15,7 +15,7 @@ from gateway.http.problems import internal_error
 from order_runtime.process.logs import error_fields, log
 
 NO_STORE: Final = "private, no-store"
-"""Of every answer, so that no cache keeps an order: `apikey` forbids that no more than a cookie."""
+"""The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
