@@ -345,3 +345,9 @@ def test_a_version_that_is_not_read_is_answered_with_the_one_that_is() -> None:
     assert (
         reason == "The header ce_type names a version that is not read here: send RegisterOrder.v1"
     )
+
+
+def test_a_type_of_another_system_is_told_so() -> None:
+    reason = unreadable(raw_record(GOOD, kind="OrderDeleted.v1")).failure.detail
+
+    assert reason == "The header ce_type names no command of this system"
