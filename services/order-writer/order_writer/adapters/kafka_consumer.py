@@ -133,6 +133,9 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
         "fetch.max.bytes": 32 * 1024 * 1024,
         "max.partition.fetch.bytes": 4 * 1024 * 1024,
         "reconnect.backoff.max.ms": 1_000,
+        # A join that fails to learn of its topic is tried again with the next refresh: by default,
+        # the consumer is outside its group for five minutes.
+        "topic.metadata.refresh.interval.ms": 10_000,
     }
 
 
