@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from confluent_kafka import Message
 
-from order_contracts.topics import COMMANDS
+from order_contracts.topics import COMMANDS, MIB
 from support.builders.bodies import Json, order_body, unique
 from support.builders.publisher_cases import RecordCase, record_cases
 from support.builders.raw_records import register_record
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.doc_examples import PUBLISHING
-from support.stack.kafka_records import header, publish_records, read_all, value
+from support.stack.kafka_records import header, publish_records, read_all, stored_as_sent, value
 from support.stack.outcome_queries import dead_letters, log_codes_by_job
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -61,7 +61,8 @@ def ended(stack: RunningStack) -> Ended:
     behind = {str(uuid4()): partition for partition in range(COMMANDS.partitions)}
     records = [record for case in sent.values() for record in (*case.before, case.record)]
     settings: Any = {"compression.type": "gzip", "message.max.bytes": 4_000_000}
-    places = iter(publish_records(stack.kafka, records, **settings))
+    with stored_as_sent(stack.kafka):
+        places = iter(publish_records(stack.kafka, records, **settings))
     at = {name: [next(places) for _ in (*case.before, 0)][-1] for name, case in sent.items()}
     for job_id, partition in behind.items():
         publish_records(stack.kafka, [register_record(order_body(), job_id)], partition=partition)
@@ -91,6 +92,17 @@ def job_of(api: ApiClient, case: RecordCase, row: Row) -> tuple[int, Json, str]:
     job = job_of_response(answer)
     assert job is not None, answer.text
     return answer.status_code, job, json.dumps(answer.json(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd"])
+def test_the_broker_refuses_what_inflates_beyond_the_limit(stack: RunningStack, codec: str) -> None:
+    """Nobody has to unpack it then: neither the order-writer nor another reader of the topic."""
+    small = register_record(order_body(), str(uuid4()))
+    bomb = replace(small, value=b" " * 64 * MIB + (small.value or b""))
+    settings: Any = {"compression.type": codec, "message.max.bytes": 100 * MIB}
+
+    with pytest.raises(AssertionError, match=r"MSG_SIZE_TOO_LARGE|UNKNOWN"):
+        publish_records(stack.kafka, [bomb], **settings)
 
 
 def test_every_row_is_published_and_every_case_documented() -> None:
