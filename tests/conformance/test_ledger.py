@@ -13,7 +13,6 @@ from pymongo import MongoClient
 from order_contracts.commands import Command
 from order_contracts.decoding import UnreadableDocument
 from order_contracts.integration_log import LogEntry
-from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from order_runtime.kafka.records import Outgoing, Record
@@ -40,7 +39,6 @@ from order_writer.domain.events import outgoing_records
 from support.builders.bodies import line
 from support.builders.commands import (
     AT,
-    PARTITIONS,
     TOPIC_INFO,
     change_status,
     command_record,
@@ -50,11 +48,10 @@ from support.builders.commands import (
     replace_order,
     seconds_later,
 )
+from support.builders.gateway_records import OWN_TOPIC, own
 from support.fakes.memory_ledger import MemoryLedger, log_entry_of
 
 MAX_BYTES = 1024 * 1024
-SECRETS = JobIdSecrets([b"s" * 32])
-ISSUES = TopicInfo("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
 
 
 class Store(Protocol):
@@ -287,11 +284,8 @@ def test_a_command_whose_job_has_expired_is_decided_again(store: Store) -> None:
 
 
 def test_of_a_batch_with_an_unreadable_command_of_ours_nothing_is_stored(store: Store) -> None:
-    ours = raw_record(b"{", job_id=issue_job_id(1_764_324_000_000, 1, SECRETS.newest_first[0]))
-    headers = [it for it in ours.headers if it[0] != "ce_source"]
-    ours = replace(ours, headers=(*headers, ("ce_source", b"/gateway")))
     with pytest.raises(OwnCommandUnreadable):
-        apply(store, REGISTER, ours, topic=ISSUES)
+        apply(store, REGISTER, own(b"{"), topic=OWN_TOPIC)
     assert contents(store) == ({}, {}, {}, {})
 
 

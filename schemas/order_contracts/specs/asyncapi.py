@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from order_contracts import topics
 from order_contracts.base import Message
-from order_contracts.cloudevents import CONTENT_TYPE, SPEC_VERSION, SUPPRESS
+from order_contracts.cloudevents import CONTENT_TYPE, GATEWAY_SIGNATURE, SPEC_VERSION, SUPPRESS
 from order_contracts.commands import COMMANDS, DeleteOrder, type_of
 from order_contracts.derived_ids import JOB_ID
 from order_contracts.events import (
@@ -45,6 +45,10 @@ _MEANT: Final[Json] = {
         "pattern": "^[1-9][0-9]{0,17}$",
         "description": "The version at which it got its contact; else nothing changes.",
     },
+}
+_SIGNATURE: Final[Json] = {
+    "type": "string",
+    "description": "Of our own gateways, which alone can make it: never send it.",
 }
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
@@ -172,6 +176,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),
             "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
         }

@@ -15,6 +15,7 @@ from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
 from order_contracts.commands import Command, RegisterOrder
+from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
 
@@ -27,6 +28,7 @@ class CommandAcceptance:
     reads: ReadStore
     urls: Urls
     secrets: JobIdSecrets
+    signatures: CommandSignatures
 
     async def earlier_job(self, command: Command, terms: RequestTerms) -> str | None:
         """
@@ -84,7 +86,7 @@ class CommandAcceptance:
         ProblemError where the queue is full: then nothing is published.
         """
         try:
-            return self.publisher.hand_over(submission.record())
+            return self.publisher.hand_over(self.signatures.signed(submission.record()))
         except NotAccepted:
             detail = "Kafka takes no more; nothing was accepted."
             raise ProblemError("NotAccepted", detail, headers=RETRY_SOON) from None
