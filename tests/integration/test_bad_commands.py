@@ -11,14 +11,22 @@ from uuid import UUID, uuid4
 
 import pytest
 from confluent_kafka import Message
+from pymongo import MongoClient
 
 from order_contracts.topics import COMMANDS, MIB
 from support.builders.bodies import Json, order_body, unique
 from support.builders.publisher_cases import RecordCase, record_cases
-from support.builders.raw_records import register_record
+from support.builders.raw_records import RawRecord, register_record
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.doc_examples import PUBLISHING
-from support.stack.kafka_records import header, publish_records, read_all, stored_as_sent, value
+from support.stack.kafka_records import (
+    header,
+    publish_records,
+    read_all,
+    read_key,
+    stored_as_sent,
+    value,
+)
 from support.stack.outcome_queries import dead_letters, log_codes_by_job
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -147,3 +155,31 @@ def test_the_reason_repeats_nothing_of_the_command(stack: RunningStack) -> None:
     [letter] = until(lambda: dead_letters(stack, "orders.commands", set(places)))
     assert all(secret.encode() not in (value or b"") for _, value in letter.headers() or ())
     assert secret in json.loads(letter.value() or b"")["contact"]["matchKey"]
+
+
+def test_a_forged_command_of_the_gateway_fails_its_job_and_stops_nobody(
+    stack: RunningStack,
+) -> None:
+    """
+    Under an id that a client was given, whose job has expired, with the whole of its headers.
+    """
+    api, body = ApiClient(stack), order_body()
+    job_id = api.registered(body)
+    api.stored(job_id)
+    (genuine,) = read_key(stack.kafka, COMMANDS.name, body["orderId"], 1)
+    with MongoClient[Json](stack.mongo) as client:
+        client[stack.database]["jobs"].delete_one({"_id": job_id})  # as retention does
+    writer = stack.pid("order-writer")
+
+    forged = RawRecord(genuine.key(), b"{", genuine.headers() or ())
+    behind = [register_record(order_body()) for _ in range(20)]
+    place, *_ = publish_records(stack.kafka, [forged, *behind], partition=genuine.partition())
+
+    for record in behind:
+        assert api.stored(str(dict(record.pairs)["ce_id"]))["status"] != "Failed"
+    job = api.stored(job_id)
+    assert (job["status"], job["errors"][0]["code"]) == ("Failed", "ValidationFailed")
+    (letter,) = dead_letters(stack, COMMANDS.name, {place})
+    assert header(letter, "ce_gatewaysignature") == header(genuine, "ce_gatewaysignature")
+    assert header(letter, "ce_source") == "/gateway"
+    assert stack.pid("order-writer") == writer
