@@ -81,6 +81,7 @@ class Exchange:
             milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
             request_id=self.request_id,
             client=self._state.get("client"),
+            key_id=self._state.get("key_id"),
         )
 
 
