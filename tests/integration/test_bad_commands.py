@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +16,9 @@ from confluent_kafka import Message
 from pymongo import MongoClient
 
 from order_contracts.topics import COMMANDS, MIB
+from order_runtime.auth.command_signatures import CommandSignatures
+from order_runtime.auth.job_ids import JobIdSecrets
+from order_runtime.kafka.record_conversion import from_confluent
 from support.builders.bodies import Json, order_body, unique
 from support.builders.publisher_cases import RecordCase, record_cases
 from support.builders.raw_records import RawRecord, register_record
@@ -155,6 +160,36 @@ def test_the_reason_repeats_nothing_of_the_command(stack: RunningStack) -> None:
     [letter] = until(lambda: dead_letters(stack, "orders.commands", set(places)))
     assert all(secret.encode() not in (value or b"") for _, value in letter.headers() or ())
     assert secret in json.loads(letter.value() or b"")["contact"]["matchKey"]
+
+
+def test_each_command_over_http_proves_on_the_topic_that_the_gateway_made_it(
+    stack: RunningStack,
+) -> None:
+    """
+    As it comes off the broker, so that the order-writer stops where it can't read such a one.
+    """
+    api, orders = ApiClient(stack), [order_body(unique("Örder")) for _ in range(3)]
+    path = f"{api.base}/orders/{quote(orders[0]['orderId'])}"
+    api.registered(orders[0])
+    api.client.post(f"{api.base}/orders/bulk?actions=suppress", json=orders[1:])
+    api.client.delete(path, headers={"if-match": "*", "idempotency-key": unique("key")})
+
+    sent = [
+        from_confluent(message)
+        for order, commands in zip(orders, (2, 1, 1), strict=True)
+        for message in read_key(stack.kafka, COMMANDS.name, order["orderId"], commands)
+    ]
+
+    signatures = CommandSignatures(JobIdSecrets([job_secret(stack)]))
+    assert [signatures.made(record) for record in sent] == [True] * 4
+    assert not any(signatures.made(replace(record, key=b"another")) for record in sent)
+
+
+def job_secret(stack: RunningStack) -> bytes:
+    """Return the secret of the stack's gateways and order-writers."""
+    state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
+    identity = json.loads((Path(state["data"]) / "identity.json").read_text())
+    return bytes(identity["job_secret"], "ascii")
 
 
 def test_a_forged_command_of_the_gateway_fails_its_job_and_stops_nobody(
