@@ -50,7 +50,7 @@ def command_log() -> list[LogRecord]:
         ModelCommand(REGISTER, "o-2", "j-8", nobody),
         ModelCommand(STATUS, "o-3", "j-9", {"status": "Gone"}),
         ModelCommand(REGISTER, "o-4", "j-10", order_of("o-4", BOB, orderAction=ACT)),
-        ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=1),
+        ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=NOW + 9),
     ]
     return [log_record(command, offset) for offset, command in enumerate(commands)]
 
@@ -307,8 +307,8 @@ for law_broken, changes in {
     ],
     "versions_only_grow": [with_document_changed("jobs", "j-6", version=1)],
     "every_command_is_applied_once": [
-        with_document_changed("jobs", "j-6", version=9),
-        with_document_changed("orders", "o-2", version=2),
+        with_document_changed("jobs", "j-6", version=NOW + 9),
+        with_document_changed("orders", "o-2", version=NOW + 8),
     ],
     "a_rejected_duplicate_names_its_owner": [
         with_document_changed(
