@@ -39,6 +39,7 @@ from order_writer.domain.events import outgoing_records
 from support.builders.bodies import line
 from support.builders.commands import (
     AT,
+    FIRST_VERSION,
     TOPIC_INFO,
     change_status,
     command_record,
@@ -208,8 +209,9 @@ def test_the_next_batch_builds_on_what_is_stored(store: Store) -> None:
     commands: list[Command] = [register(), change_status(), replace_order(), delete()]
     for number, sent in enumerate(commands):
         apply(store, command_record(sent, f"job-{number}"))
-    assert [store.jobs[f"job-{n}"].version for n in range(4)] == [1, 2, 3, 4]
-    assert store.orders == {"o-1": Tombstone(4, AT)}
+    versions = [store.jobs[f"job-{n}"].version for n in range(4)]
+    assert versions == [FIRST_VERSION + n for n in range(4)]
+    assert store.orders == {"o-1": Tombstone(FIRST_VERSION + 3, AT)}
 
 
 def test_versions_go_on_over_a_stored_tombstone(store: Store) -> None:
@@ -218,7 +220,7 @@ def test_versions_go_on_over_a_stored_tombstone(store: Store) -> None:
         apply(store, command_record(sent, f"job-{number}"))
     order = store.orders["o-1"]
     assert isinstance(order, LiveOrder)
-    assert (order.version, order.registered_by) == (3, "job-2")
+    assert (order.version, order.registered_by) == (FIRST_VERSION + 2, "job-2")
 
 
 def test_a_batch_that_is_applied_again_changes_nothing_and_has_the_same_answers(
@@ -342,8 +344,10 @@ def test_two_processes_that_apply_the_same_batches_apply_each_command_once(store
 
     assert one == other
     assert len(store.jobs) == 3 + 50
-    versions = {order_id: state.version for order_id, state in store.orders.items() if state}
-    assert versions == {"o-0": 1 + 20, "o-1": 1 + 15, "o-2": 1 + 15}
+    changes = {
+        order_id: state.version - FIRST_VERSION for order_id, state in store.orders.items() if state
+    }
+    assert changes == {"o-0": 20, "o-1": 15, "o-2": 15}
 
 
 def in_the_end(ledger: Ledger, batch: Sequence[BatchItem], attempts: int = 200) -> list[str]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from bson import encode
 
 from enricher.adapters import reference_store
 from enricher.adapters.held_action_store import held_action_of
+from enricher.app.periodic_sweep import Sweeper
 from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo.client import CONTACTS as KNOWN
-from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
-from support.fakes.intercepted_database import WorkerDied
+from support.builders.writer_fixtures import (
+    AT,
+    WriterFixture,
+    WrittenCommand,
+    read_back,
+    reference_record,
+)
+from support.fakes.intercepted_database import InterceptedDatabase, WorkerDied
 from support.harness.enricher_harness import (
     CONFIRM,
     KEYS,
@@ -214,11 +224,183 @@ async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_del
     )
     await harness.handle(WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email")))
     await harness.store_references_only(tombstone("c-1"))
-    gone = DeletedContact("c-1", frozenset({"ContactId:c-1", "Email:ann@x.se"}), SOON)
+    keys = frozenset({"ContactId:c-1", "Email:ann@x.se"})
+    await harness.erase().note([DeletedContact("c-1", keys, SOON)])
 
-    await harness.erase().erase([gone], NOW)
+    await harness.reconciler().reconcile_waiting(["Email:ann@x.se"], NOW)
 
     assert deletions(harness) == []
+
+
+async def sharing(harness: EnricherHarness, *identities: str) -> WrittenCommand:
+    """Let contacts share an e-mail, and an order with an action wait for one of them."""
+    for identity in identities:
+        await harness.add_references(contact_record(identity, email="ann@x.se"))
+    await harness.add_references(article_record())
+    order = WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email"), CONFIRM)
+    await harness.handle(order)
+    assert await harness.stages(order) == ("contactMissing", "held")
+    return order
+
+
+async def test_of_three_contacts_with_a_key_the_last_one_takes_the_order_along(
+    harness: EnricherHarness,
+) -> None:
+    order = await sharing(harness, "c-1", "c-2", "c-3")
+
+    await harness.add_references(tombstone("c-1"))
+    assert deletions(harness) == []
+    assert await harness.stages(order) == ("contactMissing", "held")
+
+    await harness.handle_references([tombstone("c-2"), tombstone("c-3")])
+    assert deletions(harness) == [("o-1", order.job_id)]
+    assert await harness.link("o-1") is None
+    assert await holding(harness, "ann@x.se") == []
+
+
+async def test_an_order_that_goes_to_the_living_contact_acts_for_it_from_then_on(
+    harness: EnricherHarness,
+) -> None:
+    """What it held may have been meant for the erased one."""
+    order = await sharing(harness, "c-1", "c-2")
+    writer = WriterFixture("o-2")
+    in_flight = writer.register(order_of_contact("ann@x.se", "Email"), CONFIRM)
+    await harness.store([in_flight])
+
+    await harness.add_references(tombstone("c-1"))
+    await harness.handle_events([read_back(in_flight.event)])
+    writer.at = datetime.now(UTC) + timedelta(days=1)  # the erasure was seen today
+    await harness.handle(late := writer.change_status(CONFIRM))
+
+    assert deletions(harness) == []
+    assert await harness.stages(order) == ("done", "dropped")
+    assert await harness.stages(in_flight) == ("done", "dropped")
+    assert await harness.stages(late) == ("done", "fired")
+    link = await harness.link("o-1")
+    assert link is not None
+    assert link["contactId"] == "c-2"
+
+
+async def test_an_order_in_flight_waits_on_for_the_living_and_goes_with_the_last(
+    harness: EnricherHarness,
+) -> None:
+    for identity in ("c-1", "c-2", "c-3"):
+        await harness.add_references(contact_record(identity, email="ann@x.se"))
+    order = WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email"))
+    await harness.store([order])
+
+    await harness.add_references(tombstone("c-1"))
+    await harness.handle_events([read_back(order.event)])
+    assert deletions(harness) == []
+    assert await harness.link("o-1") is not None
+
+    last = [tombstone("c-2"), contact_record("c-3", email="new@x.se")]
+    await harness.handle_references(last)
+    assert deletions(harness) == [("o-1", order.job_id)]
+
+
+@pytest.mark.parametrize("writes", range(6))
+async def test_an_order_whose_last_other_carriers_lose_the_key_goes_with_the_erased_one(
+    make_harness: MakeHarness, writes: int
+) -> None:
+    """Whatever became of the worker that read it: nobody is left whom it could mean."""
+    harness = await make_harness()
+    order = await sharing(harness, "c-1", "c-2", "c-3")
+    await harness.add_references(tombstone("c-1"))
+    renamed = [contact_record(it, email=f"{it}@x.se") for it in ("c-2", "c-3")]
+
+    with suppress(WorkerDied):
+        await harness.handle_references_until_death(renamed, writes)
+    await harness.handle_references(renamed)
+
+    assert set(deletions(harness)) == {("o-1", order.job_id)}
+    assert await harness.link("o-1") is None
+
+
+async def test_two_workers_that_erase_the_last_two_carriers_at_once_take_the_order(
+    make_harness: MakeHarness,
+) -> None:
+    """Whichever of their calls to the database come first."""
+    for steps in range(24):
+        harness = await make_harness()
+        order = await sharing(harness, "c-1", "c-2")
+        await interleaved(
+            harness,
+            steps,
+            handles(harness, tombstone("c-1")),
+            handles(harness, tombstone("c-2")),
+        )
+        assert ("o-1", order.job_id) in deletions(harness), steps
+
+
+async def test_an_event_and_the_last_erasure_at_once_leave_no_order(
+    make_harness: MakeHarness,
+) -> None:
+    for steps in range(24):
+        harness = await make_harness()
+        for identity in ("c-1", "c-2", "c-3"):
+            await harness.add_references(contact_record(identity, email="ann@x.se"))
+        order = WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email"))
+        await harness.store([order])
+        await harness.add_references(tombstone("c-1"))
+        event = read_back(order.event)
+        await interleaved(
+            harness,
+            steps,
+            partial(handles_event, harness, event),
+            handles(harness, tombstone("c-2"), tombstone("c-3")),
+        )
+        assert ("o-1", order.job_id) in deletions(harness), steps
+
+
+Worker = Callable[[Any], Awaitable[None]]
+"""Does its work on this database, or on the harness's."""
+
+
+def handles(harness: EnricherHarness, *records: Record) -> Worker:
+    return lambda database: harness.handle_references(records, database=database)
+
+
+async def handles_event(harness: EnricherHarness, event: Record, database: Any) -> None:
+    await harness.event_handler(database)([event], NOW)
+
+
+async def interleaved(harness: EnricherHarness, steps: int, one: Worker, other: Worker) -> None:
+    """Let *other* work as a whole when *one* has made so many calls to the database."""
+    left = steps
+
+    async def before(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            await other(None)
+
+    await one(InterceptedDatabase(harness.database, before))
+    if left >= 0:
+        await other(None)
+
+
+async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_waits_for_it(
+    harness: EnricherHarness,
+) -> None:
+    order = await sharing(harness, "c-1", "c-2", "c-3")
+    await harness.add_references(tombstone("c-1"))
+    notes, day_30 = harness.database[ERASURES], datetime.now(UTC) + timedelta(days=30)
+    await notes.update_many({}, {"$set": {"expireAt": datetime.now(UTC)}})
+
+    await Sweeper(harness.database, harness.event_handler(), harness.reconciler(), always)(NOW)
+
+    kept = {it["_id"] async for it in notes.find({"expireAt": {"$gt": day_30}})}
+    assert kept == {KEYS.hashed("Email:ann@x.se")}
+    await harness.add_references(
+        contact_record("c-2", email="b@x.se", contactType="Other"),
+    )
+    assert deletions(harness) == []
+    assert (await harness.stages(order))[0] == "done"
+
+
+async def always(_: datetime) -> bool:
+    return True
 
 
 async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_differ(
@@ -300,9 +482,10 @@ async def test_an_older_order_is_deleted_although_it_is_replaced_for_the_same_co
     await harness.add_references(tombstone("c-1"))
     await harness.database[ERASURES].update_many({}, {"$set": {"seen": NOW}})
 
+    assert deletions(harness) == [("o-1", first.job_id)], "its link counts until the next one"
     await harness.handle_events([read_back(moved.event)])
 
-    assert deletions(harness) == [("o-1", first.job_id)]
+    assert set(deletions(harness)) == {("o-1", first.job_id)}
 
 
 async def test_a_replacement_for_an_erased_contact_stays_through_a_replay(

@@ -242,7 +242,7 @@ async def test_an_ambiguity_that_ends_heals(harness: EnricherHarness, ends: str)
     await harness.handle(order)
     assert ("ContactAmbiguous", "Email") in await harness.open_log_codes()
 
-    gone = reference_record(CONTACTS.name, "c-2", None)
+    gone = reference_record(CONTACTS.name, "c-2", None, at=AT - timedelta(days=1))
     await harness.add_references(
         gone if ends == "deleted" else contact_record("c-2", email="bob@x.se")
     )

@@ -21,6 +21,7 @@ from order_writer.domain.events import outgoing_records
 from support.builders.bodies import order_body
 from support.builders.commands import (
     AT,
+    FIRST_VERSION,
     TOPIC_INFO,
     change_status,
     command_record,
@@ -59,6 +60,10 @@ BODY = order_body("o-1")
 REGISTER = command_record(register(), "job-1")
 
 
+def millis(record: Record) -> int:
+    return round(record.at.timestamp() * 1000)
+
+
 def test_commands_of_one_batch_build_on_each_other() -> None:
     """Register and change in one breath."""
     ledger = MemoryLedger()
@@ -69,7 +74,8 @@ def test_commands_of_one_batch_build_on_each_other() -> None:
         command_record(delete(), "job-3"),
     )
     assert codes(ledger) == {"job-1": None, "job-2": None, "job-3": None}
-    assert [ledger.jobs[f"job-{n}"].version for n in (1, 2, 3)] == [1, 2, 3]
+    versions = [ledger.jobs[f"job-{n}"].version for n in (1, 2, 3)]
+    assert versions == [FIRST_VERSION, FIRST_VERSION + 1, FIRST_VERSION + 2]
 
 
 def test_of_many_registrations_in_a_batch_one_is_applied() -> None:
@@ -107,7 +113,9 @@ def test_a_repeat_tells_the_state_of_now() -> None:
     ledger = MemoryLedger()
     applied(ledger, REGISTER, command_record(change_status(), "job-2"))
     (repeat,) = applied(ledger, REGISTER)
-    assert b'"version":1,"orderVersion":2' in (repeat.value or b"")
+    assert f'"version":{FIRST_VERSION},"orderVersion":{FIRST_VERSION + 1}'.encode() in (
+        repeat.value or b""
+    )
     assert b'"status":"Completed"' in (repeat.value or b"")
 
 
@@ -290,7 +298,7 @@ def test_a_replay_settles_the_job_that_failed_at_decoding(
     if not together:
         out = applied(ledger, first) + applied(ledger, again)
     assert codes(ledger) == {failed: None}
-    assert (ledger.jobs[failed].version, ledger.jobs[failed].at) == (1, again.at)
+    assert (ledger.jobs[failed].version, ledger.jobs[failed].at) == (millis(again), again.at)
     assert [entry.resolved_at for entry in ledger.log.values()] == [again.at]
     kinds = [dict(each.headers)["ce_type"] for each in out if each.topic == "orders.events"]
     assert kinds == [b"OrderCommandRejected.v1", b"OrderRegistered.v1"]
@@ -489,4 +497,4 @@ def test_the_versions_of_an_order_only_grow(sent: list[Sent]) -> None:
     folded = MemoryLedger().apply([decode(each, TOPIC_INFO) for each in records])
     for order_id in ("o-1", "o-2"):
         made = [e.version for e in folded.entries if e.order_id == order_id and e.version]
-        assert made == list(range(1, len(made) + 1))
+        assert made == sorted(set(made))

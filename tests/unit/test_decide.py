@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from order_writer.domain.decide import (
 from support.builders.bodies import Json, line
 from support.builders.commands import (
     AT,
+    FIRST_VERSION,
     change_delivery,
     change_status,
     delete,
@@ -75,39 +76,40 @@ COMMANDS: Mapping[str, Callable[[OrderState], Command]] = {
     "action": lambda state: trigger_action(tag(state) if isinstance(state, LiveOrder) else "none"),
 }
 TABLE: Mapping[tuple[str, str], str | int | None] = {
-    ("register", "absent"): 1,
+    ("register", "absent"): 0,
     ("register", "present"): "OrderExists",
-    ("register", "deleted"): 3,
+    ("register", "deleted"): 2,
     ("register", "again"): "OrderExists",
     ("replace", "absent"): "OrderNotFound",
-    ("replace", "present"): 2,
+    ("replace", "present"): 1,
     ("replace", "deleted"): "OrderNotFound",
-    ("replace", "again"): 4,
+    ("replace", "again"): 3,
     ("delete", "absent"): "OrderNotFound",
-    ("delete", "present"): 2,
+    ("delete", "present"): 1,
     ("delete", "deleted"): "OrderNotFound",
-    ("delete", "again"): 4,
+    ("delete", "again"): 3,
     ("status", "absent"): "OrderNotFound",
-    ("status", "present"): 2,
+    ("status", "present"): 1,
     ("status", "deleted"): "OrderNotFound",
-    ("status", "again"): 4,
+    ("status", "again"): 3,
     ("delivery", "absent"): "OrderNotFound",
-    ("delivery", "present"): 2,
+    ("delivery", "present"): 1,
     ("delivery", "deleted"): "OrderNotFound",
-    ("delivery", "again"): 4,
+    ("delivery", "again"): 3,
     ("action", "absent"): "OrderNotFound",
     ("action", "present"): None,
     ("action", "deleted"): "OrderNotFound",
     ("action", "again"): None,
 }
-"""The version that is made, None for an action that makes none, or the code of the failure."""
+"""The version that is made, from FIRST_VERSION on, None by an action; or the failure's code."""
 
 
 @pytest.mark.parametrize(("command", "state"), TABLE)
 def test_every_command_in_every_state(command: str, state: str) -> None:
     before = STATES[state]
     _, outcome = decide(before, asked(COMMANDS[command](before)), AT)
-    assert (code(outcome) or outcome.version) == TABLE[command, state]
+    made = outcome.version if outcome.version is None else outcome.version - FIRST_VERSION
+    assert (code(outcome) or made) == TABLE[command, state]
 
 
 @pytest.mark.parametrize(("command", "state"), TABLE)
@@ -144,9 +146,34 @@ def test_an_action_that_is_suppressed_is_not_asked_for() -> None:
 
 def test_versions_go_on_over_a_deletion() -> None:
     """So an event of the deleted order is never taken for one of the new."""
-    assert STATES["deleted"] == Tombstone(2, AT)
+    assert STATES["deleted"] == Tombstone(FIRST_VERSION + 1, AT)
     again = live(STATES["again"])
-    assert (again.version, again.contact_version) == (3, 3)
+    assert (again.version, again.contact_version) == (FIRST_VERSION + 2, FIRST_VERSION + 2)
+
+
+def test_versions_go_on_over_a_deletion_whose_tombstone_has_expired() -> None:
+    """The sixty days later, nothing is left that could say how far they were."""
+    deleted = after(STATES["present"], *[change_status() for _ in range(1_000)], delete())
+
+    again = live(after(None, register(), now=AT + timedelta(days=60)))
+
+    assert isinstance(deleted, Tombstone)
+    assert again.version > deleted.version
+    assert (again.contact_version, again.contact_since) == (again.version, again.version)
+
+
+@pytest.mark.parametrize(
+    ("before", "first"),
+    [
+        (None, FIRST_VERSION),
+        (Tombstone(7, AT), FIRST_VERSION),
+        (Tombstone(FIRST_VERSION + 41, AT), FIRST_VERSION + 42),
+    ],
+)
+def test_a_life_begins_at_the_append_time_or_after_the_tombstone(
+    before: OrderState, first: int
+) -> None:
+    assert live(after(before, register())).version == first
 
 
 def test_the_refusal_names_the_job_that_owns_the_order() -> None:
@@ -164,8 +191,8 @@ def test_a_replacement_is_whole() -> None:
 def test_only_registering_and_replacing_ask_for_the_contact_again() -> None:
     """A link counts while it carries this version."""
     before = live(STATES["present"])
-    assert live(after(before, change_status(), change_delivery())).contact_version == 1
-    assert live(after(before, replace_order())).contact_version == 2
+    assert live(after(before, change_status(), change_delivery())).contact_version == FIRST_VERSION
+    assert live(after(before, replace_order())).contact_version == FIRST_VERSION + 1
 
 
 def test_the_contact_lasts_until_another_one_is_named() -> None:
@@ -178,8 +205,8 @@ def test_the_contact_lasts_until_another_one_is_named() -> None:
     same = live(after(before, replace_order(contact=contact)))
     other = live(after(before, replace_order()))
 
-    assert (same.contact_version, same.contact_since) == (2, 1)
-    assert (other.contact_version, other.contact_since) == (2, 2)
+    assert (same.contact_version, same.contact_since) == (FIRST_VERSION + 1, FIRST_VERSION)
+    assert (other.contact_version, other.contact_since) == (FIRST_VERSION + 1, FIRST_VERSION + 1)
 
 
 def test_an_external_status_that_is_absent_stays() -> None:
@@ -202,7 +229,7 @@ def test_if_match_lets_through_the_version_that_it_names(command: str) -> None:
     before = STATES["present"]
     for wanted in ("*", f'"{tag(before)}"'):
         _, outcome = decide(before, asked(COMMANDS[command](before), if_match=wanted), AT)
-        assert outcome.version == 2
+        assert outcome.version == FIRST_VERSION + 1
 
 
 @pytest.mark.parametrize("command", ["replace", "delete", "status", "delivery"])
@@ -342,7 +369,7 @@ def test_if_match_overrules_the_time() -> None:
     """Who names the version has seen what would be overtaken."""
     before = after(STATES["present"], change_status(at=seconds_later(0)))
     named = asked(change_status(at=seconds_later(-1)), if_match=f'"{tag(before)}"')
-    assert decide(before, named, AT)[1].version == 3
+    assert decide(before, named, AT)[1].version == FIRST_VERSION + 2
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from enricher.domain.batch import (
 )
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.decode import received_event
-from enricher.domain.erasure import contact_key_claims, lifetime_of
+from enricher.domain.erasure import contact_claims, lifetime_of, orders_of_events
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import (
     Commitment,
@@ -302,9 +302,10 @@ def test_an_order_claims_its_contact_while_it_is_registered_by_the_same_job() ->
     unchanged = replace(event(second), kind=EventType.UNCHANGED)
     events = [event(first), event(deleted), unchanged, event(second)]
 
-    claims = contact_key_claims(events, {"o-1": stored(second)}, {}, FACTS)
+    found = orders_of_events(events, {"o-1": stored(second)})
 
-    [claim] = claims
+    assert found == {"o-1": stored(second)}
+    [claim] = contact_claims(found, {}, FACTS)
     assert claim.lifetime == OrderLifetime("o-1", second.job_id, 3, 3)
-    assert (claim.stored, claim.key_hash) == (stored(second), KEYS.hashed("ContactId:c-1"))
-    assert contact_key_claims(events, {}, {}, FACTS) == []
+    assert (claim.stored, claim.contact_id) == (stored(second), "c-1")
+    assert orders_of_events(events, {}) == {}

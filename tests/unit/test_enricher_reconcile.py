@@ -27,6 +27,7 @@ from enricher.domain.reconcile import (
 )
 from order_contracts.events import Missing
 from order_contracts.order import ActionName, ActionRequest
+from order_runtime.documents.erasures import Erasure
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from support.builders.bodies import order_body
 from support.builders.writer_fixtures import AT, WriterFixture
@@ -222,6 +223,52 @@ def test_a_linked_order_keeps_its_contact_whatever_the_facts() -> None:
 
     assert (found.link, found.healed) == (LINKED, False)
     assert found.still_missing == ()
+
+
+KEY = "ExternalId:12433"
+ERASURE = Erasure(AT + timedelta(minutes=1), AT + timedelta(minutes=2))
+
+
+def test_an_order_that_goes_to_a_living_contact_drops_what_it_held_before_the_erasure() -> None:
+    """Another contact had the key, and may have been meant."""
+    facts = replace(FACTS, erasures={KEY: ERASURE})
+    later = replace(HELD, accepted_at=ERASURE.seen + timedelta(milliseconds=1))
+
+    found = reconcile(context(), facts, NOW)
+
+    assert found.link is not None
+    assert (found.link.contact_id, found.erasure) == ("c-1", None)
+    assert list(found.ends.values()) == [HoldState.DROPPED]
+    assert ends(context(later), facts) == [HoldState.FIRING]
+    assert ends(context(link=found.link), FACTS) == [HoldState.DROPPED]
+
+
+def test_an_order_that_waits_for_a_key_of_nobodys_is_taken_by_the_erasure() -> None:
+    facts = replace(NOTHING, erasures={KEY: ERASURE})
+    expired = replace(HELD, until=NOW)
+
+    found = reconcile(context(), facts, NOW)
+
+    assert (found.erasure, found.link, found.ends) == (ERASURE, WAITING, {})
+    assert found.changes_anything
+    assert (found.healed, found.erasure_outlived) == (False, None)
+    assert ends(context(expired), facts) == [HoldState.DROPPED], "whatever becomes of the order"
+
+
+def test_an_order_that_waits_for_one_of_two_living_contacts_waits_on() -> None:
+    two = {KEY: [CONTACT, KnownContact("c-2")]}
+    facts = replace(FACTS, contacts=two, erasures={KEY: ERASURE})
+    ambiguous = replace(
+        WAITING,
+        missing=(Missing(code="ContactAmbiguous", reference="ExternalId"),),
+        waits_for=(KEY,),
+    )
+
+    found = reconcile(context(link=ambiguous), facts, NOW)
+
+    assert (found.erasure, found.changes_anything, found.ends) == (None, False, {})
+    assert found.erasure_outlived == KEY
+    assert reconcile(context(stored=None), facts, NOW).erasure_outlived is None
 
 
 def test_only_what_is_to_change_changes_anything() -> None:

@@ -24,6 +24,7 @@ from enricher.domain.rules import decide
 from order_contracts.events import EventType
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import MatchKeyType
+from order_runtime.documents.erasures import Erasure
 from support.builders.bodies import Json, line, order_body
 from support.builders.writer_fixtures import AT, WriterFixture, WrittenCommand, read_back
 
@@ -206,6 +207,66 @@ def test_what_a_dead_worker_was_about_to_fire_fires_although_the_order_is_gone()
 
     assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
     assert (decision.log, decision.link) == ((), None)
+
+
+ERASED = replace(
+    FACTS, erasures={"ExternalId:12433": Erasure(AT + timedelta(seconds=1), AT + timedelta(1))}
+)
+"""Another contact had the same key, and was erased."""
+
+
+@pytest.mark.parametrize(
+    ("facts", "action"), [(FACTS, Action.FIRED), (ERASED, Action.DROPPED)], ids=["none", "one"]
+)
+def test_what_was_asked_for_before_a_carrier_of_the_key_was_erased_goes_to_no_other(
+    facts: ReferenceFacts, action: Action
+) -> None:
+    """It may have been the erased one's: registered, changed, triggered, or replaced since."""
+    writer = WriterFixture("o-1")
+    first, changed = writer.register(body(), CONFIRM), writer.change_status(CONFIRM)
+    triggered = writer.trigger_action(CONFIRM)
+    decision = alone(first, facts)
+    link = decision.link
+
+    others = [
+        decide(read(changed), stored(changed), link, facts, WINDOW),
+        decide(read(triggered), stored(changed), link, facts, WINDOW),
+        decide(read(first), stored(writer.replace(body())), None, facts, WINDOW),
+    ]
+
+    assert link is not None
+    assert link.contact_id == "c-1"
+    assert [it.action for it in (decision, *others)] == [action] * 4
+    assert (decision.enrichment, others[1].enrichment) == (Enrichment.DONE, Enrichment.DONE)
+
+
+def test_what_is_asked_for_after_the_erasure_goes_to_the_living_contact() -> None:
+    writer = WriterFixture("o-1")
+    link = alone(writer.register(body()), ERASED).link
+    writer.at = AT + timedelta(days=2)
+    changed = writer.change_status(CONFIRM)
+
+    decision = decide(read(changed), stored(changed), link, ERASED, WINDOW)
+
+    assert decision.action is Action.FIRED
+    without = writer.change_status()
+    assert decide(read(without), stored(without), link, ERASED, WINDOW).action is None
+
+
+def test_an_order_that_was_the_living_contacts_before_goes_on_acting_for_it() -> None:
+    """Its link is from before the erasure."""
+    writer = WriterFixture("o-1")
+    first, changed = writer.register(body()), writer.change_status(CONFIRM)
+    link = alone(first, FACTS).link
+    superseded = writer.register(body(), CONFIRM)
+
+    decision = decide(read(changed), stored(changed), link, ERASED, WINDOW)
+
+    assert decision.action is Action.FIRED
+    replaced = writer.replace(body())
+    assert link is not None
+    decision = decide(read(superseded), stored(replaced), link, ERASED, WINDOW)
+    assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.FIRED)
 
 
 def test_a_former_life_is_not_taken_for_the_present_one() -> None:

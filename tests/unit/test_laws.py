@@ -14,7 +14,9 @@ from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
 from support.history.journal import PUBLICATION_ID_HEADER, InjectedFault, Publication, RecordedCall
 from support.history.log_record import LogRecord
+from support.laws import erasure
 from support.laws.all_laws import LAWS, check, report
+from support.laws.evidence import Evidence
 from support.laws.faultless_history import FaultlessHistory
 from support.load.command_encoders import raw_record_of
 from support.model.log_reader import derived_id
@@ -50,7 +52,7 @@ def command_log() -> list[LogRecord]:
         ModelCommand(REGISTER, "o-2", "j-8", nobody),
         ModelCommand(STATUS, "o-3", "j-9", {"status": "Gone"}),
         ModelCommand(REGISTER, "o-4", "j-10", order_of("o-4", BOB, orderAction=ACT)),
-        ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=1),
+        ModelCommand(DELETE, "o-4", "j-11", registration="j-10", contact_since=NOW + 9),
     ]
     return [log_record(command, offset) for offset, command in enumerate(commands)]
 
@@ -113,6 +115,58 @@ def test_a_contact_may_come_when_its_orders_are_there_already() -> None:
     late = [replace(it, at=NOW + 5_000) for it in faultless().records[CONTACTS]]
     violations = check(with_records(faultless(), CONTACTS, late))
     assert not violations, report(violations)
+
+
+SHARED = {"matchKey": "both@example.com", "matchKeyType": "Email", "contactType": "Member"}
+NAMESAKES = [contact_body(it, email=SHARED["matchKey"]) for it in ("cat", "dog", "eel")]
+
+
+def shared_history(erased: dict[str, int], *more: ModelCommand) -> History:
+    """An order with an action waits for one of three contacts with its e-mail."""
+    body = order_of("o-5", orderAction=ACT) | {"contact": SHARED}
+    commands = [ModelCommand(REGISTER, "o-5", "j-20", body), *more]
+    log = [log_record(command, offset) for offset, command in enumerate(commands, 20)]
+    return FaultlessHistory(log, NAMESAKES, ["mug"], erased).history()
+
+
+DELETED = ModelCommand(DELETE, "o-5", "j-21", registration="j-20", contact_since=NOW + 20)
+
+
+def erasure_laws_broken(history: History) -> set[str]:
+    evidence = Evidence(history)
+    laws = [it for it in LAWS if it.__module__ == erasure.__name__]
+    return {law.__name__ for law in laws if any(law(evidence))}
+
+
+def test_an_order_that_waits_for_a_living_namesake_breaks_no_law() -> None:
+    violations = check(shared_history({"eel": ERASED_AT}))
+    assert not violations, report(violations)
+
+
+def test_an_order_whose_last_namesake_is_left_must_be_that_ones() -> None:
+    violations = check(shared_history(dict.fromkeys(["dog", "eel"], ERASED_AT)))
+    assert {it.law for it in violations} == {"the_links_are_the_models"}
+
+
+def test_deleting_an_order_that_may_be_a_living_contacts_breaks_a_law() -> None:
+    broken = erasure_laws_broken(shared_history({"eel": ERASED_AT}, DELETED))
+    assert broken == {"only_orders_of_erased_contacts_are_deleted"}
+
+
+def test_an_order_whose_namesakes_are_all_erased_must_be_gone() -> None:
+    everybody = dict.fromkeys(["cat", "dog", "eel"], ERASED_AT)
+    broken = erasure_laws_broken(shared_history(everybody))
+    assert "no_order_of_an_erased_contact_is_left" in broken
+    assert not erasure_laws_broken(shared_history(everybody, DELETED))
+
+
+def test_an_action_that_was_nobodys_and_reaches_a_namesake_breaks_a_law() -> None:
+    history = shared_history({"eel": ERASED_AT, "dog": ERASED_AT})
+    webhook = ReceivedWebhook(derived_id("action", "j-20"), 0.0, True, {})
+
+    broken = erasure_laws_broken(replace(history, webhooks=[webhook]))
+
+    assert broken == {"no_action_of_an_erased_contact_is_sent_later"}
 
 
 Change = Callable[[History], History]
@@ -307,8 +361,8 @@ for law_broken, changes in {
     ],
     "versions_only_grow": [with_document_changed("jobs", "j-6", version=1)],
     "every_command_is_applied_once": [
-        with_document_changed("jobs", "j-6", version=9),
-        with_document_changed("orders", "o-2", version=2),
+        with_document_changed("jobs", "j-6", version=NOW + 9),
+        with_document_changed("orders", "o-2", version=NOW + 8),
     ],
     "a_rejected_duplicate_names_its_owner": [
         with_document_changed(

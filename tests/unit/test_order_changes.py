@@ -12,6 +12,7 @@ from order_writer.domain.decide import MAX_GROWTH, MAX_ORDER_BYTES, CommandReque
 from support.builders.bodies import line
 from support.builders.commands import (
     AT,
+    FIRST_VERSION,
     change_delivery,
     change_status,
     delete,
@@ -20,6 +21,8 @@ from support.builders.commands import (
     seconds_later,
 )
 
+FIRST = FIRST_VERSION + 1_000
+"""The version of an order's registration, a second later."""
 FREE = {"a": "x" * 16_000}
 ANN, BOB = ({"matchKey": name, "matchKeyType": "ContactId"} for name in ("ann", "bob"))
 
@@ -37,7 +40,7 @@ def decided(*commands: Command, size: int = 1) -> LiveOrder:
 
 def test_a_registration_notes_its_job_and_its_time() -> None:
     order = decided(register())
-    assert (order.version, order.contact_version, order.contact_since) == (1, 1, 1)
+    assert (order.version, order.contact_version, order.contact_since) == (FIRST, FIRST, FIRST)
     assert (order.job_id, order.registered_by) == ("job-1", "job-1")
     assert {order.registered_at, order.updated_at, order.contact_since_at} == {seconds_later(1)}
     assert (order.status_changed_at, order.delivery_changed_at) == (None, None)
@@ -45,7 +48,7 @@ def test_a_registration_notes_its_job_and_its_time() -> None:
 
 def test_a_change_notes_its_job_and_its_time_and_keeps_the_registrations() -> None:
     order = decided(register(), change_status())
-    assert (order.version, order.job_id, order.updated_at) == (2, "job-2", seconds_later(2))
+    assert (order.version, order.job_id, order.updated_at) == (FIRST + 1, "job-2", seconds_later(2))
     assert (order.registered_by, order.registered_at) == ("job-1", seconds_later(1))
 
 
@@ -53,15 +56,18 @@ def test_a_change_notes_its_job_and_its_time_and_keeps_the_registrations() -> No
     ("commands", "since"),
     [
         ([register()], None),
-        ([register(status="Cancelled")], 1),
-        ([register(), change_status(status="Cancelled")], 2),
-        ([register(), change_status(status="Cancelled"), change_delivery()], 2),
-        ([register(), change_status(status="Cancelled"), change_status(status="Cancelled")], 2),
-        ([register(status="Cancelled"), replace_order(status="Cancelled")], 1),
+        ([register(status="Cancelled")], FIRST),
+        ([register(), change_status(status="Cancelled")], FIRST + 1),
+        ([register(), change_status(status="Cancelled"), change_delivery()], FIRST + 1),
+        (
+            [register(), change_status(status="Cancelled"), change_status(status="Cancelled")],
+            FIRST + 1,
+        ),
+        ([register(status="Cancelled"), replace_order(status="Cancelled")], FIRST),
         ([register(status="Cancelled"), replace_order()], None),
         ([register(status="Cancelled"), change_status()], None),
-        ([register(), replace_order(status="Cancelled")], 2),
-        ([register(status="Cancelled"), delete(), register(status="Cancelled")], 3),
+        ([register(), replace_order(status="Cancelled")], FIRST + 1),
+        ([register(status="Cancelled"), delete(), register(status="Cancelled")], FIRST + 2_000),
     ],
 )
 def test_since_when_an_order_is_cancelled(commands: list[Command], since: int | None) -> None:
@@ -71,10 +77,10 @@ def test_since_when_an_order_is_cancelled(commands: list[Command], since: int | 
 
 def test_a_contact_counts_from_the_command_that_named_it_first() -> None:
     kept = decided(register(contact=ANN), replace_order(contact=ANN), change_status())
-    assert (kept.contact_version, kept.contact_since) == (2, 1)
+    assert (kept.contact_version, kept.contact_since) == (FIRST + 1, FIRST)
     assert kept.contact_since_at == seconds_later(1)
     other = decided(register(contact=ANN), replace_order(contact=BOB), change_status())
-    assert (other.contact_version, other.contact_since) == (2, 2)
+    assert (other.contact_version, other.contact_since) == (FIRST + 1, FIRST + 1)
     assert other.contact_since_at == seconds_later(2)
 
 

@@ -51,6 +51,22 @@ def identifiers(known: Json, contact_id: str) -> set[str]:
     return {contact_id.strip(), *(key.partition(":")[2] for key in keys), *spelt}
 
 
+def shared_keys(database: Database[Any], known: Json) -> set[str]:
+    """Return those of the contact's keys that another contact, which exists, carries as well."""
+    contact = known["contact"] or {}
+    keys = set(contact.get("keys", ()))
+    others = {"keys": {"$in": sorted(keys)}, "contactId": {"$ne": contact.get("contactId")}}
+    return {
+        it for other in database[CONTACTS].find(others) for it in keys.intersection(other["keys"])
+    }
+
+
+def without_shared(identifiers: set[str], keys: set[str]) -> set[str]:
+    """Return *identifiers* without these keys, however an order spelt them."""
+    shared = {key.partition(":")[2].casefold() for key in keys}
+    return {it for it in identifiers if it.casefold() not in shared}
+
+
 def counts_of(known: Json) -> dict[str, int]:
     """Return how many documents of each collection are known, without what is in them."""
     return {

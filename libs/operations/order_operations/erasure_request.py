@@ -23,7 +23,12 @@ from order_contracts.topics import (
 from order_contracts.values import rfc3339
 from order_operations import pii_scan, reference_load
 from order_operations.consumer_lag import end_offsets, wait_until_committed
-from order_operations.contact_data import contact_data, identifiers
+from order_operations.contact_data import (
+    contact_data,
+    identifiers,
+    shared_keys,
+    without_shared,
+)
 from order_operations.dead_letter_view import DEAD_LETTER_TOPICS, position_of
 from order_operations.kafka_client import read_to_end
 from order_operations.mongo_client import open_database
@@ -49,6 +54,8 @@ class ErasureReport:
     """Positions of dead letters that hold one: they age out, but a replay would bring it back."""
     ages_out: dict[str, str]
     """By topic, the latest time at which the last of it is deleted."""
+    shared: list[str]
+    """The types of those of its keys that another contact carries too: not searched for."""
 
 
 def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> ErasureReport:
@@ -60,19 +67,21 @@ def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> Era
     """
     deadline = time.monotonic() + seconds
     known = contact_data(system.mongo, contact_id)
-    sought = pii_scan.pattern(identifiers(known, contact_id))
     ends = reference_load.publish(system.kafka, [reference_load.contact_tombstone(contact_id)])
     wait_until_committed(system.kafka, ENRICHER, ends, seconds)
     for topic, group in _STAGES:
         _wait_until_handled(system.kafka, topic, group, max(1.0, deadline - time.monotonic()))
     with open_database(system.mongo) as database:
+        shared = shared_keys(database, known)
+        sought = pii_scan.pattern(without_shared(identifiers(known, contact_id), shared))
         left = list(pii_scan.leaks(database, sought))
     letters = [
         str(position_of(it))
         for it in read_to_end(system.kafka, DEAD_LETTER_TOPICS)
         if any(map(sought.search, _parts(it)))
     ]
-    return ErasureReport(left, letters, ages_out(TOPICS, datetime.now(UTC)))
+    kinds = sorted(key.partition(":")[0] for key in shared)
+    return ErasureReport(left, letters, ages_out(TOPICS, datetime.now(UTC)), kinds)
 
 
 def ages_out(topics: Collection[Topic], now: datetime) -> dict[str, str]:

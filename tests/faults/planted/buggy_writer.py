@@ -93,13 +93,21 @@ class Overwrites(MongoLedger):
 class BeginsAnew(MongoLedger):
     """Restarts the versions of a deleted order at 1."""
 
-    def _orders(
-        self, items: Sequence[BatchItem], session: ClientSession
-    ) -> Mapping[str, OrderState]:
-        return {
-            order_id: replace(state, version=0) if isinstance(state, Tombstone) else state
-            for order_id, state in super()._orders(items, session).items()
-        }
+    def _write(self, folded: FoldedBatch, session: ClientSession) -> None:
+        for order_id in folded.changed & folded.stored:
+            state = folded.orders[order_id]
+            if isinstance(state, LiveOrder) and state.job_id == state.registered_by:
+                anew = replace(state, version=1, contact_version=1, contact_since=1)
+                folded.orders[order_id] = anew
+                folded.answers = [
+                    (item, _as_first(entry, state.job_id)) for item, entry in folded.answers
+                ]
+                folded.entries = [_as_first(entry, state.job_id) for entry in folded.entries]
+        super()._write(folded, session)
+
+
+def _as_first(entry: LedgerEntry, job_id: str) -> LedgerEntry:
+    return replace(entry, version=1) if entry.job_id == job_id else entry
 
 
 def _decoded(items: Iterable[BatchItem]) -> list[DecodedCommand]:

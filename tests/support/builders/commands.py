@@ -28,6 +28,8 @@ from order_writer.domain.decode import TopicInfo
 from support.builders.bodies import Json, order_body
 
 AT = datetime(2025, 11, 28, 12, 0, tzinfo=UTC)
+FIRST_VERSION = int(AT.timestamp()) * 1000
+"""The version that a registration makes at AT."""
 ORDER_ID = "o-1"
 PARTITIONS = 12
 TOPIC_INFO = TopicInfo("topic-1", PARTITIONS, issued=lambda _: False)

@@ -16,10 +16,17 @@ SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may still be
 
 
 def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Finding]:
-    """No order exists that belonged to the contact before it was erased."""
+    """
+    No order exists that belonged to the contact before it was erased.
+
+    One that names a key which a living contact carries as well may be that one's.
+    """
     for order_id in evidence.replay.model.history.keys() - evidence.replay.unordered:
         order = evidence.replay.model.order(order_id)
-        person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
+        key = contact_key(order.content) if order else None
+        person = evidence.erased_contacts.get(key) if key else None
+        if key and evidence.living_carriers(key):
+            continue
         if order and person and _is_older(evidence, order_id, order, person):
             yield Finding("its contact was erased", order_id, order.registered_by)
 
@@ -42,11 +49,19 @@ def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[F
             or _at(evidence, order.registered_by) > erased_at(person)
         ):
             yield Finding("its contact was not erased", job.order_id, job.job_id)
+        elif evidence.is_ambiguous_until(
+            contact_key(order.content), _at(evidence, order.registered_by)
+        ):
+            yield Finding("a living contact carries its key", job.order_id, job.job_id)
 
 
 def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
     """No document has a key of an erased contact, except of orders written after the erasure."""
-    spelt = {text: person for (_, text), person in evidence.erased_contacts.items()}
+    spelt = {
+        text: person
+        for (kind, text), person in evidence.erased_contacts.items()
+        if not evidence.living_carriers((kind, text))
+    }
     if not spelt:
         return
     longest_first = sorted(spelt, key=len, reverse=True)
@@ -61,11 +76,21 @@ def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator[Finding]:
-    """Actions of orders from before the erasure are sent soon after it, or never."""
+    """
+    Actions of orders from before the erasure are sent soon after it, or never.
+
+    Never to another contact, where one carried the key all the while: until then it was nobody's.
+    """
     for job, _ in jobs_with_action(evidence):
         order = job.step.after if job.step else None
-        person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
-        if order is None or person is None:
+        key = contact_key(order.content) if order else None
+        person = evidence.erased_contacts.get(key) if key else None
+        if order is None or key is None or person is None:
+            continue
+        if evidence.living_carriers(key):
+            webhooks = evidence.webhooks.get(evidence.action_id(job), ())
+            if webhooks and evidence.is_ambiguous_until(key, _at(evidence, job.job_id)):
+                yield Finding("it was sent to a namesake", job.order_id, job.job_id)
             continue
         if not _is_older(evidence, str(job.order_id), order, person):
             continue

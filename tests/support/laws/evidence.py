@@ -151,16 +151,36 @@ class Evidence:
         ]
 
     @cached_property
+    def carriers(self) -> dict[ContactKey, list[ContactHistory]]:
+        """All contacts that ever carried a key, those that were erased among them."""
+        found: defaultdict[ContactKey, list[ContactHistory]] = defaultdict(list)
+        for it in self.contact_histories:
+            for key in it.keys:
+                found[key].append(it)
+        return dict(found)
+
+    def living_carriers(self, key: ContactKey) -> list[ContactHistory]:
+        return [it for it in self.carriers.get(key, ()) if it.erased_at is None]
+
+    @cached_property
     def existing_contacts(self) -> dict[ContactKey, str]:
-        """The ids of contacts that exist at the end, by (matchKeyType, matchKey)."""
-        existing = (it for it in self.contact_histories if it.erased_at is None)
-        return {key: it.contact_id for it in existing for key in it.keys}
+        """The ids of contacts that exist at the end, by a key that only one of them carries."""
+        living = {key: self.living_carriers(key) for key in self.carriers}
+        return {key: found[0].contact_id for key, found in living.items() if len(found) == 1}
 
     @cached_property
     def erased_contacts(self) -> dict[ContactKey, ContactHistory]:
-        """The contacts that were erased, by (matchKeyType, matchKey)."""
+        """The contact with a key that was erased last, by (matchKeyType, matchKey)."""
         erased = (it for it in self.contact_histories if it.erased_at is not None)
-        return {key: it for it in erased for key in it.keys}
+        in_order = sorted(erased, key=lambda it: it.erased_at or 0)
+        return {key: it for it in in_order for key in it.keys}
+
+    def is_ambiguous_until(self, key: ContactKey, at: int) -> bool:
+        """Whether one carrier of a key was erased after *at*, and another one never was."""
+        first = min((it.at for it in self.history.records.get(COMMANDS_TOPIC, ())), default=0)
+        known = [it for it in self.carriers.get(key, ()) if it.first_seen <= first]
+        erased = [it for it in known if it.erased_at is not None and it.erased_at >= at]
+        return bool(erased) and any(it.erased_at is None for it in known)
 
     def late_contacts(self, job: ExpectedJob) -> set[ContactKey]:
         """
@@ -175,7 +195,8 @@ class Evidence:
             for it in self.contact_histories
             if it.erased_at is None and it.first_seen > first_seen
         )
-        return {key for it in coming for key in it.keys}
+        unique_by_now = self.existing_contacts.keys() & self.erased_contacts.keys()
+        return {key for it in coming for key in it.keys} | unique_by_now
 
     @cached_property
     def articles(self) -> dict[str, Json]:

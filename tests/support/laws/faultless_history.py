@@ -41,6 +41,7 @@ class FaultlessHistory:
     ) -> None:
         self._commands = commands
         self._contacts = {("ContactId", it["contactId"]): it["contactId"] for it in contacts}
+        """Orders name contacts by their id, or by a key that several of them share."""
         self._reference = {
             "reference.contacts": [(it["contactId"], it) for it in contacts],
             "reference.articles": [(sku, {"sku": sku}) for sku in articles],
@@ -207,7 +208,9 @@ class FaultlessHistory:
             if job.source.command is None:
                 yield entry | {"code": "CommandRejected"}
             elif _connects(job) and not self._contact_id(job):
-                yield entry | {"code": "ContactMissing", "reference": "ContactId"}
+                order = job.step.after if job.step else None
+                kind = contact_key(order.content)[0] if order else None
+                yield entry | {"code": "ContactMissing", "reference": kind}
 
     def _dead_letters(self) -> Iterator[LogRecord]:
         for item, _ in self._replay.jobs_by_record:

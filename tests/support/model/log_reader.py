@@ -154,6 +154,7 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
         suppressed=actions is not None,
         registration=registration,
         contact_since=None if contact_since is None else int(contact_since),
+        at=record.at,
     )
 
 

@@ -40,6 +40,8 @@ class ModelCommand:
     """A guard: the command has no effect unless this job registered the order."""
     contact_since: int | None = None
     """A guard: the command has no effect unless the order has its contact since this version."""
+    at: int = 0
+    """When the log took it, in milliseconds since 1970; 0 where that isn't known."""
 
     @property
     def fingerprint(self) -> str:
@@ -139,7 +141,7 @@ def decide(
 ) -> tuple[CommandResult, ModelOrder | None]:
     """Return the result and the order after it; *last* is the orderId's last version."""
     if command.kind == REGISTER and order is None:
-        return register(command, last + 1)
+        return register(command, max(last + 1, command.at))
     refused = precondition_failure(command, order)
     if refused is not None or order is None:
         return refused or failure("OrderNotFound"), order

@@ -82,6 +82,7 @@ def _print(report: ErasureReport) -> None:
     lines = [f"Still in MongoDB: {it}" for it in report.left] or [
         "MongoDB: no document of any collection holds one of its identifiers."
     ]
+    lines += [f"Another contact has the same {it}: not searched for." for it in report.shared]
     lines += [f"A dead letter holds it, drop it and don't replay it: {it}" for it in report.letters]
     lines += [f"{topic}: {until}" for topic, until in report.ages_out.items()]
     for line in lines:

@@ -2,7 +2,8 @@
 Erasures at rest.
 
 One document for each key of an erased contact, `_id` its hash. Kept for longer than the topics keep
-what could bring the contact back, and no longer.
+what could bring the contact back, and for as long as an order waits for the key because a living
+contact carries it, too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def note_erasure(key_hash: str, at: datetime) -> UpdateOne:
         "expireAt": {"$cond": [later, {"$add": ["$$NOW", _KEPT_MS]}, "$expireAt"]},
     }
     return UpdateOne({"_id": key_hash}, [{"$set": fields}], upsert=True)
+
+
+def keep_erasures(hashes: Collection[str]) -> tuple[Document, list[dict[str, Any]]]:
+    """Return the update, for `update_many`, that keeps notes for as long as if made now."""
+    return {"_id": {"$in": sorted(hashes)}}, [{"$set": {"expireAt": {"$add": ["$$NOW", _KEPT_MS]}}}]
 
 
 async def find_erasures(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import held_action_store, links
 from enricher.adapters.commitment_store import commitment_of
-from enricher.adapters.reference_lookup import erased_lifetimes, look_up_facts
+from enricher.adapters.reference_lookup import look_up_facts
 from enricher.domain.batch import Batch, BatchSnapshot, JobProgress, reference_keys_of_events
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.erasure import contact_key_claims
+from enricher.domain.erasure import contact_claims, erased_orders, orders_of_events
 from enricher.domain.model import ENRICHABLE, ReceivedEvent, RequestedAction, StoredOrder
 from enricher.domain.reconcile import OrderContext
 from order_contracts.decoding import at_rest
@@ -28,7 +29,10 @@ STORED_FIELDS = (
 
 
 async def load_batch(
-    database: AsyncDatabase[Document], events: Sequence[ReceivedEvent], keys: ContactKeys
+    database: AsyncDatabase[Document],
+    events: Sequence[ReceivedEvent],
+    keys: ContactKeys,
+    now: datetime,
 ) -> Batch:
     """Return *events* with everything that their decisions depend on, nothing decided yet."""
     orders, linked, jobs = await asyncio.gather(
@@ -38,9 +42,10 @@ async def load_batch(
     )
     snapshot = BatchSnapshot(orders, linked, jobs)
     references = reference_keys_of_events(events, snapshot, keys)
-    facts = await look_up_facts(database, references, keys)
-    claims = contact_key_claims(events, orders, linked, facts)
-    return Batch(events, snapshot, facts, claims, await erased_lifetimes(database, claims))
+    facts = await look_up_facts(database, references, keys, now)
+    named = orders_of_events(events, orders)
+    claims, erased = contact_claims(named, linked, facts), erased_orders(named, linked, facts)
+    return Batch(events, snapshot, facts, claims, erased)
 
 
 async def order_contexts(

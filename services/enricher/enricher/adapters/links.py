@@ -26,6 +26,8 @@ def link_document(link: ContactLink) -> Document:
         "registeredAt": link.registered_at,
         "missing": [missing.model_dump() for missing in link.missing],
     }
+    if link.withheld_until is not None:
+        document["withheldUntil"] = link.withheld_until
     # Left out where nothing is missing: the index on it is sparse.
     return document | ({"waitsFor": list(link.waits_for)} if link.waits_for else {})
 
@@ -39,6 +41,7 @@ def link_of(document: Document) -> ContactLink:
         registered_at=document["registeredAt"],
         missing=tuple(at_rest(Missing, missing) for missing in document["missing"]),
         waits_for=tuple(document.get("waitsFor", ())),
+        withheld_until=document.get("withheldUntil"),
     )
 
 

@@ -12,33 +12,72 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.domain.contact_matching import ContactKeys, KnownContact
-from enricher.domain.erasure import ContactKeyClaim, covered_lifetimes
+from enricher.domain.erasure import ContactClaim, covered_lifetimes
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import OrderLifetime
-from order_runtime.documents.erasures import id_key
+from enricher.domain.references import FORMER_KEYS
+from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
 from order_runtime.mongo.portions import portions
 
 
 async def look_up_facts(
-    database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys
+    database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys, now: datetime
 ) -> ReferenceFacts:
-    """Return those of *references* that exist."""
-    found = await asyncio.gather(
+    """Return those of *references* that exist, and the erasures of the contacts among them."""
+    contacts, articles, stores = await asyncio.gather(
         _candidates(database[CONTACTS], references.contacts),
         _existing(database[ARTICLES], references.articles),
         _existing(database[STORES], references.stores),
     )
-    return ReferenceFacts(*found, keys)
+    # Afterwards: whoever erases a contact notes it before the others find no contact any more.
+    named = references.contacts | {
+        id_key(it.contact_id) for some in contacts.values() for it in some
+    }
+    erasures = await erasures_of(database, named, keys, now)
+    return ReferenceFacts(contacts, articles, stores, keys, erasures)
 
 
 async def erased_lifetimes(
-    database: AsyncDatabase[Document], claims: Collection[ContactKeyClaim]
+    database: AsyncDatabase[Document],
+    claims: Collection[ContactClaim],
+    keys: ContactKeys,
+    now: datetime,
 ) -> dict[OrderLifetime, datetime]:
     """Return the orders that belong to an erased contact, with the time of the erasure."""
-    hashes = {claim.key_hash for claim in claims}
-    return covered_lifetimes(claims, await erasure_store.find_erasures(database[ERASURES], hashes))
+    named = {id_key(claim.contact_id) for claim in claims}
+    return covered_lifetimes(claims, await erasures_of(database, named, keys, now))
+
+
+async def erasures_of(
+    database: AsyncDatabase[Document], named: Collection[str], keys: ContactKeys, now: datetime
+) -> dict[str, Erasure]:
+    """
+    Return the erasures of the contacts that had these keys, by key.
+
+    One that isn't noted yet is found by the contact's tombstone, which has its keys until it is.
+    So the tombstones are read first.
+    """
+    found: dict[str, Erasure] = {}
+    for some in portions(sorted(named)):
+        found |= await _begun_erasures(database[CONTACTS], frozenset(some), now)
+        hashes = {keys.hashed(key): key for key in some}
+        noted = await erasure_store.find_erasures(database[ERASURES], hashes.keys())
+        found |= {hashes[key_hash]: erasure for key_hash, erasure in noted.items()}
+    return found
+
+
+async def _begun_erasures(
+    contacts: AsyncCollection[Document], keys: frozenset[str], now: datetime
+) -> dict[str, Erasure]:
+    """Return the erasures of those contacts whose orders are not deleted yet."""
+    deleted = {FORMER_KEYS: {"$in": sorted(keys)}, "deletedAt": {"$exists": True}}
+    return {
+        key: Erasure(document["deletedAt"], max(now, document["deletedAt"]))
+        async for document in contacts.find(deleted, {FORMER_KEYS: 1, "deletedAt": 1})
+        for key in keys.intersection(document[FORMER_KEYS])
+    }
 
 
 async def _candidates(

@@ -46,6 +46,11 @@ class StoredReferences:
     deleted: list[DeletedContact]
     """The contacts whose newest record is a tombstone."""
 
+    @property
+    def affected_keys(self) -> list[str]:
+        """The keys of orders to reconcile; those too of deleted contacts that were not known."""
+        return sorted({*self.keys, *(key for it in self.deleted for key in it.keys)})
+
 
 async def store_references(
     database: AsyncDatabase[Document], records: Sequence[Record], keys: ContactKeys, topic_id: str
@@ -143,6 +148,7 @@ async def forget_former_keys(
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
     await database[CONTACTS].create_index("keys", sparse=True)  # tombstones have none
+    await database[CONTACTS].create_index(FORMER_KEYS, sparse=True)  # soon forgotten
     for collection in COLLECTIONS.values():
         await database[collection].create_index("deletedAt", sparse=True)
 

@@ -1,4 +1,4 @@
-"""Erasing contacts: their orders are deleted, their deliveries redacted, their keys remembered."""
+"""Erasing contacts: their keys remembered, their orders deleted, their deliveries redacted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, bulk_writes, links, reference_lookup
+from enricher.adapters import batch_snapshot, bulk_writes, links
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact, lifetimes_of
 from enricher.domain.events import deletion_command
-from enricher.domain.linking import ReferenceKeys
 from enricher.domain.model import OrderLifetime
 from order_runtime.documents.deliveries import redaction_update
 from order_runtime.documents.erasures import Erasure, id_key
@@ -44,14 +43,19 @@ class ContactErasure:
         await bulk_writes.bulk_write(self._database[ERASURES], writes)
 
     async def erase(self, deleted: Sequence[DeletedContact], now: datetime) -> None:
-        """Delete the orders of these contacts and redact their deliveries; `note` comes first."""
+        """
+        Delete the orders of these contacts and redact their deliveries; `note` comes first.
+
+        So does the reconciler, for the orders that wait for a key: a link that is healed by it
+        is one of the contact's then.
+        """
         noted = await erasure_store.find_erasures(
             self._database[ERASURES], {self._id_hash(it) for it in deleted}
         )
         for it in deleted:
             # The note may have expired by now if the tombstone is an old one that is read again.
             erasure = noted.get(self._id_hash(it), Erasure(it.at, now))
-            await self._delete_orders_of(it, erasure)
+            await self._delete_orders_of(it.contact_id, erasure)
             covered = {
                 "contactId": it.contact_id,
                 "registeredAt": {"$lte": erasure.at},
@@ -63,22 +67,13 @@ class ContactErasure:
     def _id_hash(self, deleted: DeletedContact) -> str:
         return self._keys.hashed(id_key(deleted.contact_id))
 
-    async def _delete_orders_of(self, deleted: DeletedContact, erasure: Erasure) -> None:
-        """
-        Delete the orders that wait for one of the contact's keys, and those linked to it.
-
-        Searched in this order: a link that is healed in between moves from the first to the second.
-        """
-        waiting = await links.waiting_for(self._database[LINKS], sorted(deleted.keys))
-        linked = await links.linked_to(self._database[LINKS], deleted.contact_id)
-        for some in portions(list({*waiting, *linked})):
+    async def _delete_orders_of(self, contact_id: str, erasure: Erasure) -> None:
+        """Delete the orders that are linked to the contact."""
+        linked = await links.linked_to(self._database[LINKS], contact_id)
+        for some in portions(linked):
             found = await links.links_of(self._database[LINKS], some)
             orders = await batch_snapshot.stored_orders(self._database, some)
-            contacts = frozenset(self._keys.lookup_key(it.contact) for it in orders.values())
-            facts = await reference_lookup.look_up_facts(
-                self._database, ReferenceKeys(contacts), self._keys
-            )
-            await self.delete_orders(lifetimes_of(deleted, erasure, orders, found, facts))
+            await self.delete_orders(lifetimes_of(contact_id, erasure, orders, found))
 
     async def delete_orders(self, erased: Mapping[OrderLifetime, datetime]) -> None:
         """Command the deletion of these orders; their links name the contact and go at once."""

@@ -74,12 +74,12 @@ class EventHandler:
             batch = await self._load_and_decide(events, now)
         await self._publish(batch)
         await self._finish(batch, now)
-        await self._delete_erased(batch)
+        await self._delete_erased(batch, now)
         await self._reconcile(batch, now)
         _count(batch.decided)
 
     async def _load_and_decide(self, events: Sequence[ReceivedEvent], now: datetime) -> Batch:
-        batch = await load_batch(self._database, events, self._policy.keys)
+        batch = await load_batch(self._database, events, self._policy.keys, now)
         return decide_batch(batch, HoldWindow(now, self._policy.hold_for))
 
     async def _commit(self, batch: Batch, now: datetime) -> bool:
@@ -117,13 +117,14 @@ class EventHandler:
             self._database[JOBS], [*enrichment_updates(batch.decided, now), *forgotten]
         )
 
-    async def _delete_erased(self, batch: Batch) -> None:
+    async def _delete_erased(self, batch: Batch, now: datetime) -> None:
         """
         Delete the orders of erased contacts, also of those erased since the batch was loaded.
 
-        Whoever erased a contact in between found no link to this order yet.
+        Whoever erased a contact in between found no link to this order yet. Of an order that waits
+        for a key, `_reconcile` finds it.
         """
-        erased = await erased_lifetimes(self._database, batch.claims)
+        erased = await erased_lifetimes(self._database, batch.claims, self._policy.keys, now)
         await self._contact_erasure.delete_orders({**batch.erased, **erased})
 
     async def _reconcile(self, batch: Batch, now: datetime) -> None:

@@ -16,7 +16,8 @@ from enricher.adapters import batch_snapshot, held_action_store, links, unfinish
 from enricher.app.event_handler import EventHandler
 from enricher.app.reconciler import Reconciler
 from enricher.log_events import REPAIRED
-from order_runtime.mongo.client import HELD, JOBS, LINKS, Document
+from order_runtime.mongo import erasure_store
+from order_runtime.mongo.client import ERASURES, HELD, JOBS, LINKS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
@@ -122,8 +123,11 @@ class Sweeper:
         """Heal links that wait for what exists; remove the links of orders that were deleted."""
         waiting = await self._waiting_orders.next_page()
         deleted = await self._deleted(await self._linked_orders.next_page())
-        suspects = await self._reconciler.inconsistent(waiting + deleted, now)
-        overdue = self._suspect_orders.overdue(suspects, now)
+        found = await self._reconciler.examine(waiting + deleted, now)
+        # Kept for as long as an order waits for the key: its last carrier may lose it later.
+        keep = erasure_store.keep_erasures(found.outlived_erasures)
+        await self._database[ERASURES].update_many(*keep)
+        overdue = self._suspect_orders.overdue(found.inconsistent, now)
         _count("link", await self._reconciler(overdue, now))
 
     async def _deleted(self, order_ids: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,8 @@ from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.domain.action_ends import ACTION_DROPPED
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.events import healed_record, held_action_record
+from enricher.domain.erasure import lifetime_of
+from enricher.domain.events import deletion_command, healed_record, held_action_record
 from enricher.domain.model import HeldAction, HoldState
 from enricher.domain.reconcile import (
     Reconciliation,
@@ -27,6 +29,16 @@ from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Docum
 from order_runtime.mongo.portions import portions
 
 PORTION: Final = 100  # orders, of up to 768 KB each, that are loaded together
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found of orders without changing them."""
+
+    inconsistent: list[str]
+    """The orders that reconciling would change."""
+    outlived_erasures: set[str]
+    """Hashes of the keys of erased contacts that orders wait for, since living ones carry them."""
 
 
 class Reconciler:
@@ -53,14 +65,16 @@ class Reconciler:
         """Reconcile the orders that wait for any of these keys."""
         return await self(await links.waiting_for(self._database[LINKS], keys), now)
 
-    async def inconsistent(self, order_ids: Sequence[str], now: datetime) -> list[str]:
-        """Return those of these orders that reconciling would change; writes nothing."""
-        return [
-            it.order_id
-            for some in portions(order_ids, PORTION)
-            for it in await self._load(some, now)
-            if it.changes_anything
-        ]
+    async def examine(self, order_ids: Sequence[str], now: datetime) -> Examination:
+        """Return what reconciling these orders would change; writes nothing."""
+        inconsistent: list[str] = []
+        outlived: set[str] = set()
+        for some in portions(order_ids, PORTION):
+            orders = await self._load(some, now)
+            inconsistent += [it.order_id for it in orders if it.changes_anything]
+            keys = (it.erasure_outlived for it in orders)
+            outlived |= {self._keys.hashed(key) for key in keys if key is not None}
+        return Examination(inconsistent, outlived)
 
     async def _reconcile(self, order_ids: Sequence[str], now: datetime) -> int:
         changed = 0
@@ -77,7 +91,7 @@ class Reconciler:
     async def _load(self, order_ids: Sequence[str], now: datetime) -> list[Reconciliation]:
         contexts = await batch_snapshot.order_contexts(self._database, order_ids)
         references = reference_keys_of_orders(contexts, self._keys)
-        facts = await look_up_facts(self._database, references, self._keys)
+        facts = await look_up_facts(self._database, references, self._keys, now)
         return [reconcile(it, facts, now) for it in contexts]
 
     async def _end_held_actions(
@@ -113,7 +127,12 @@ class Reconciler:
     ) -> None:
         healed = [healed_record(it.link, now) for it in orders if it.healed and it.link]
         actions = [held_action_record(it) for it in ended if it.state is HoldState.FIRING]
-        await publish(self._publisher, [*healed, *actions])
+        deleted = [
+            deletion_command(lifetime_of(it.order_id, it.context.stored), it.erasure.at)
+            for it in orders
+            if it.erasure is not None and it.context.stored is not None
+        ]
+        await publish(self._publisher, [*healed, *actions, *deleted])
 
     async def _finish(
         self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
@@ -165,7 +184,7 @@ def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | Delet
     stored_link = order.context.link
     if stored_link is None:
         return
-    if order.order_deleted:
+    if order.order_deleted or order.erasure is not None:
         yield links.orphaned_link_write(stored_link)
     elif order.link is not None and order.healed:
         yield links.healed_link_write(stored_link, order.link)

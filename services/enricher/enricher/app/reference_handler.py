@@ -42,6 +42,7 @@ class ReferenceHandler:
             )
             await self._contact_erasure.note(stored.deleted)
             # Before the erasure: an order whose key a second contact has too is that one's by now.
-            await self._reconciler.reconcile_waiting(stored.keys, now)
+            # It takes those that wait for a key which nobody carries any more.
+            await self._reconciler.reconcile_waiting(stored.affected_keys, now)
             await self._contact_erasure.erase(stored.deleted, now)
             await reference_store.forget_former_keys(self._database, stored.changed)

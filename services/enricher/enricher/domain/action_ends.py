@@ -9,6 +9,7 @@ from typing import Final
 
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.model import (
+    ContactLink,
     Decision,
     HeldAction,
     HoldState,
@@ -93,20 +94,22 @@ def held_action_end(
     stored: StoredOrder | None,
     requested: Collection[RequestedAction],
     now: datetime,
-    *,
-    linked: bool,
+    link: ContactLink | None,
 ) -> HoldState | None:
     """
     Return how a held action ends now; None if it goes on waiting, or ended before.
 
     It is dropped if its order was deleted, replaced or cancelled after it, or *requested* the same
-    action again, or if its window is over; otherwise it fires once the order has its contact.
+    action again, or if its window is over; otherwise it fires once the order has its contact, by
+    its current *link*, unless it may have been held for an erased one.
     """
     if not held.waits:
         return None
     if _is_outdated(held, stored) or _is_repeated(held, requested) or held.until <= now:
         return HoldState.DROPPED
-    return HoldState.FIRING if linked else None
+    if link is None or link.contact_id is None:
+        return None
+    return HoldState.DROPPED if link.withholds(held.accepted_at) else HoldState.FIRING
 
 
 def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from enricher.domain.commitments import apply_commitment
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.erasure import ContactKeyClaim
+from enricher.domain.erasure import ContactClaim
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import (
     ENRICHABLE,
@@ -54,9 +54,9 @@ class Batch:
     events: Sequence[ReceivedEvent]
     snapshot: BatchSnapshot
     facts: ReferenceFacts
-    claims: Sequence[ContactKeyClaim]
+    claims: Sequence[ContactClaim]
     erased: Mapping[OrderLifetime, datetime]
-    """The orders that belong to an erased contact, with the time of the erasure."""
+    """The orders that an erasure takes, with its time."""
     decided: Sequence[DecidedEvent] = ()
     new_links: Sequence[ContactLink] = ()
     to_reconcile: Sequence[str] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from enricher.domain.contact_matching import (
@@ -17,7 +18,7 @@ from enricher.domain.contact_matching import (
 from enricher.domain.model import ContactLink, StoredOrder
 from order_contracts.events import Missing
 from order_contracts.order import ContactKey, Order
-from order_runtime.documents.erasures import id_key
+from order_runtime.documents.erasures import Erasure, id_key
 
 ARTICLE_MISSING: Final = "ArticleMissing"
 STORE_MISSING: Final = "StoreMissing"
@@ -43,10 +44,16 @@ class ReferenceFacts:
     articles: frozenset[str]
     stores: frozenset[str]
     keys: ContactKeys
+    erasures: Mapping[str, Erasure] = field(default_factory=dict)
+    """The erasures of these contacts, by key, of former carriers of a key too."""
+
+    def carriers_of(self, order: ContactKey) -> Sequence[KnownContact]:
+        """Return the living contacts that carry an order's key, of whatever type."""
+        return self.contacts.get(self.keys.lookup_key(order), ())
 
     def contact_of(self, order: ContactKey) -> KnownContact | str:
         """Return the one contact that an order's key matches, else the code of the reason."""
-        return match_contact(order, self.contacts.get(self.keys.lookup_key(order), ()))
+        return match_contact(order, self.carriers_of(order))
 
     def contact(self, contact_id: str) -> KnownContact:
         """Return a contact by its id; without a language if it was deleted."""
@@ -62,19 +69,50 @@ def store_key(external_store_id: str) -> str:
     return f"Store:{external_store_id}"
 
 
-def new_link(order: Order, job_id: str, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
-    """Return the link of an order that was registered or replaced by the job *job_id*."""
+def new_link(
+    order: Order,
+    job_id: str,
+    stored: StoredOrder,
+    earlier: ContactLink | None,
+    facts: ReferenceFacts,
+) -> ContactLink:
+    """
+    Return the link of an order that was registered or replaced by the job *job_id*.
+
+    *earlier* is the link that it had before.
+    """
     contact = facts.contact_of(order.contact)
+    contact_id = contact.contact_id if isinstance(contact, KnownContact) else None
     missing = list(_missing_references(order, contact, facts))
     return ContactLink(
         order_id=order.order_id,
         job_id=job_id,
         contact_version=stored.contact_version,
-        contact_id=contact.contact_id if isinstance(contact, KnownContact) else None,
+        contact_id=contact_id,
         registered_at=stored.registered_at,
         missing=tuple(it for it, _ in missing),
         waits_for=tuple(key for _, key in missing),
+        withheld_until=withheld_until(contact_id, stored, earlier, facts),
     )
+
+
+def withheld_until(
+    contact_id: str | None, stored: StoredOrder, link: ContactLink | None, facts: ReferenceFacts
+) -> datetime | None:
+    """
+    Return up to when an order's actions are not to be fired for the contact that it gets.
+
+    An erased contact had the key by which the order names its contact, and the order may have been
+    meant for that one. It wasn't where it had the same contact before, by *link*.
+    """
+    if contact_id is None:
+        return None
+    if link is not None and link.contact_id == contact_id and is_of_same_contact(stored, link):
+        return link.withheld_until
+    erasure = facts.erasures.get(facts.keys.lookup_key(stored.contact))
+    if erasure is None or not erasure.covers(stored.registered_at, stored.contact_since_at):
+        return None
+    return erasure.seen
 
 
 def _missing_references(
@@ -100,6 +138,11 @@ def current_link(stored: StoredOrder | None, link: ContactLink | None) -> Contac
     return link
 
 
+def is_of_same_contact(stored: StoredOrder, link: ContactLink) -> bool:
+    """Return whether *link* was made since the order got the contact that it names."""
+    return stored.contact_since <= link.contact_version <= stored.contact_version
+
+
 def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -> ContactLink:
     """
     Return *link* without the references that exist by now.
@@ -120,6 +163,7 @@ def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -
     return replace(
         link,
         contact_id=contact_id,
+        withheld_until=withheld_until(contact_id, stored, link, facts),
         missing=tuple(it for it, _ in left),
         waits_for=tuple(key for _, key in left),
     )

@@ -92,6 +92,11 @@ class ContactLink:
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
     """For each of `missing`, in its order, the key of the reference that would heal it."""
+    withheld_until: datetime | None = None
+    """Actions accepted up to then aren't fired: they may have been meant for an erased contact."""
+
+    def withholds(self, accepted_at: datetime) -> bool:
+        return self.withheld_until is not None and accepted_at <= self.withheld_until
 
 
 class HoldState(StrEnum):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from enricher.domain.action_ends import held_action_end, order_action
 from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.erasure import covering_erasure, erasure_outlived
 from enricher.domain.linking import (
     ARTICLE_MISSING,
     STORE_MISSING,
@@ -24,7 +25,7 @@ from enricher.domain.model import (
     StoredOrder,
 )
 from order_contracts.events import Missing
-from order_runtime.documents.erasures import id_key
+from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.documents.orders import LiveOrder, Tombstone
 
 
@@ -52,6 +53,8 @@ class Reconciliation:
     """The link by today's facts; None without a current link."""
     ends: Mapping[str, HoldState]
     """FIRING or DROPPED for each waiting action that ends, by its job."""
+    erasure: Erasure | None = None
+    """The erasure that takes the order: it is to be deleted."""
 
     @property
     def order_id(self) -> str:
@@ -68,7 +71,15 @@ class Reconciliation:
     @property
     def changes_anything(self) -> bool:
         link_is_orphaned = self.order_deleted and self.context.link is not None
-        return self.healed or link_is_orphaned or bool(self.ends)
+        return self.healed or link_is_orphaned or bool(self.ends) or self.erasure is not None
+
+    @property
+    def erasure_outlived(self) -> str | None:
+        """The key of an erased contact that the order waits for, since a living one carries it."""
+        stored, link = self.context.stored, self.link
+        if stored is None or link is None:
+            return None
+        return erasure_outlived(stored, link, self.facts)
 
     @property
     def still_missing(self) -> tuple[Missing, ...] | None:
@@ -118,16 +129,17 @@ def reference_keys_of_orders(contexts: Iterable[OrderContext], keys: ContactKeys
 def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Reconciliation:
     """Return what is to change about an order by today's facts."""
     stored, link = context.stored, current_link(context.stored, context.link)
+    erasure = None
     if link is not None and stored is not None:
-        link = healed_link(link, stored, facts)
-    linked = link is not None and link.contact_id is not None
+        erasure = covering_erasure(stored, link, facts)
+        link = healed_link(link, stored, facts) if erasure is None else link
+    contact = link if erasure is None else None
     ends = {
-        it.job_id: held_action_end(it, stored, context.requested, now, linked=linked)
+        it.job_id: held_action_end(it, stored, context.requested, now, contact)
         for it in context.held_actions
     }
-    return Reconciliation(
-        context, facts, link, {job_id: end for job_id, end in ends.items() if end is not None}
-    )
+    ended = {job_id: end for job_id, end in ends.items() if end is not None}
+    return Reconciliation(context, facts, link, ended, erasure)
 
 
 def in_command_order(held_actions: Iterable[HeldAction]) -> list[HeldAction]:

@@ -52,13 +52,13 @@ def _decide_link(
 ) -> Decision:
     order, version = received.event.order, received.event.version
     if order is None or version is None or not _is_still_registered(received, stored):
-        return _superseded(received, stored, facts)
+        return _superseded(received, stored, link, facts)
     if link is not None and link.contact_version == version:
         return _linked(received, link, facts, window)
     if stored is None or stored.contact_version != version:
-        return _superseded(received, stored, facts)
-    link = new_link(order, received.event.job_id, stored, facts)
-    return replace(_linked(received, link, facts, window), link=link)
+        return _superseded(received, stored, link, facts)
+    made = new_link(order, received.event.job_id, stored, link, facts)
+    return replace(_linked(received, made, facts, window), link=made)
 
 
 def _linked(
@@ -78,7 +78,7 @@ def _decide_action(
 ) -> Decision:
     current = current_link(stored, link)
     if current is None or not _is_still_registered(received, stored):
-        return _superseded(received, stored, facts)
+        return _superseded(received, stored, link, facts)
     decision = _end_action(received, current, facts, window)
     contact = tuple(missing for missing in current.missing if missing.code in CONTACT_CODES)
     return replace(decision, log=contact + decision.log)
@@ -88,8 +88,10 @@ def _end_action(
     received: ReceivedEvent, link: ContactLink, facts: ReferenceFacts, window: HoldWindow
 ) -> Decision:
     """Return the enrichment and the end of the action, by the order's current link."""
-    if link.contact_id is not None:
+    if link.contact_id is not None and not link.withholds(received.accepted_at):
         return fire_action(received, facts.contact(link.contact_id), Enrichment.DONE)
+    if link.contact_id is not None:
+        return _withheld(received, Enrichment.DONE)
     decision = Decision(Enrichment.CONTACT_MISSING)
     if received.event.action is None:
         return decision
@@ -102,21 +104,49 @@ def _end_action(
 
 
 def _superseded(
-    received: ReceivedEvent, stored: StoredOrder | None, facts: ReferenceFacts
+    received: ReceivedEvent,
+    stored: StoredOrder | None,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
 ) -> Decision:
     """
     Return the decision on an event whose order was changed before the event was handled.
 
-    Its action still fires, unless the order was deleted or has no contact.
+    Its action still fires, unless the order was deleted or has no contact, or may have been meant
+    for an erased one.
     """
-    order, superseded = received.event.order, Decision(Enrichment.SUPERSEDED)
-    if order is not None and _is_still_registered(received, stored):
-        contact = facts.contact_of(order.contact)
-        if isinstance(contact, KnownContact):
-            return fire_action(received, contact, Enrichment.SUPERSEDED)
-        if received.kind is EventType.ACTION_REQUESTED:
-            return fail_requested_action(order, contact)
-    return drop_action(superseded) if received.event.action else superseded
+    order = received.event.order
+    if order is None or not _is_still_registered(received, stored):
+        return _withheld(received, Enrichment.SUPERSEDED)
+    contact = facts.contact_of(order.contact)
+    if isinstance(contact, KnownContact):
+        if stored is not None and _is_withheld(received, contact, stored, link, facts):
+            return _withheld(received, Enrichment.SUPERSEDED)
+        return fire_action(received, contact, Enrichment.SUPERSEDED)
+    if received.kind is EventType.ACTION_REQUESTED:
+        return fail_requested_action(order, contact)
+    return _withheld(received, Enrichment.SUPERSEDED)
+
+
+def _withheld(received: ReceivedEvent, enrichment: Enrichment) -> Decision:
+    """Return the decision that fires nothing; it drops the event's action, if it has one."""
+    decision = Decision(enrichment)
+    return drop_action(decision) if received.event.action else decision
+
+
+def _is_withheld(
+    received: ReceivedEvent,
+    contact: KnownContact,
+    stored: StoredOrder,
+    link: ContactLink | None,
+    facts: ReferenceFacts,
+) -> bool:
+    """Return whether an action may have been meant for an erased contact with the same key."""
+    order = received.event.order
+    if link is not None and link.contact_id == contact.contact_id:
+        return link.withholds(received.accepted_at)
+    erasure = order and facts.erasures.get(facts.keys.lookup_key(order.contact))
+    return bool(erasure and erasure.covers(stored.registered_at, received.accepted_at))
 
 
 def _is_still_registered(received: ReceivedEvent, stored: StoredOrder | None) -> bool:

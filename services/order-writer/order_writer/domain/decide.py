@@ -18,7 +18,7 @@ from order_contracts.errors import Failure, failure
 from order_contracts.job import JobWarning
 from order_contracts.order import ActionRequest, Order
 from order_runtime.documents.orders import LiveOrder, Tombstone
-from order_writer.domain.order_changes import changed, registered
+from order_writer.domain.order_changes import changed, first_version, registered
 from order_writer.domain.preconditions import Change, guard_matches, if_match_failure, is_stale
 from order_writer.domain.totals import totals_mismatch
 
@@ -96,7 +96,7 @@ def _register(
     if isinstance(state, LiveOrder):
         detail = f"An order with this orderId exists; job {state.registered_by} registered it."
         return state, _failed("OrderExists", detail)
-    version = state.version + 1 if state else 1
+    version = first_version(state, now)
     after = registered(command, version, request.job_id, now)
     return _limited(state, after, _applied(version, command, request), request.size)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from order_contracts.commands import (
     ChangeOrderDelivery,
@@ -12,8 +13,22 @@ from order_contracts.commands import (
     ReplaceOrder,
 )
 from order_contracts.order import Delivery, Order, OrderStatus
-from order_runtime.documents.orders import LiveOrder
+from order_runtime.documents.orders import LiveOrder, Tombstone
 from order_writer.domain.preconditions import Change
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def first_version(before: Tombstone | None, now: datetime) -> int:
+    """
+    Return the version of a registration: at least its append time, in milliseconds since 1970.
+
+    So it exceeds those of every earlier life of the orderId, also of one whose tombstone has
+    expired: no life makes a thousand versions a second until its tombstone is gone.
+    """
+    after_tombstone = before.version + 1 if before else 1
+    return max(after_tombstone, (now - _EPOCH) // _MILLISECOND)
 
 
 def registered(command: RegisterOrder, version: int, job_id: str, now: datetime) -> LiveOrder:
