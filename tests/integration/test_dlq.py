@@ -116,7 +116,8 @@ def test_a_letter_of_another_topic_goes_back_there(stack: RunningStack, topic: s
     assert first["place"] != second["place"]
     assert second["origin"].startswith(f"{topic}/")
     headers = json.loads(dlq(stack, "show", second["place"], "--json").stdout)["headers"]
-    assert ["orders-replay", first["place"]] in headers
+    assert ["orders-replay", first["origin"]] in headers
+    assert ["orders-attempt", "2"] in headers
 
 
 def test_a_letter_that_does_not_tell_its_origin_is_not_sent(stack: RunningStack) -> None:

@@ -36,6 +36,10 @@ OFFSETS_NOT_COMMITTED: Final = LogEvent(
     "Members came or went: the offsets are committed again, or the records come again and change"
     " nothing.",
 )
+NO_FURTHER_DEAD_LETTER: Final = LogEvent(
+    "no further dead letter",
+    "A record was sent again five times and failed each time; the fifth dead letter is the last.",
+)
 KEYS_FILE_NOT_READ: Final = LogEvent(
     "keys file not read, the keys stay as they were", "The API keys file is broken or unreadable."
 )

@@ -41,18 +41,22 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
         "dueAt": now,
         "createdAt": now,
         "startedAt": now,
-        # For a dead letter, which has the original bytes.
-        "record": {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "at": record.at,
-            "key": _binary(record.key),
-            "value": _binary(record.value),
-            "headers": [[name, _binary(value)] for name, value in record.headers],
-        },
+        "record": record_document(record),
     }
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
+
+
+def record_document(record: Record) -> Document:
+    """Return the record of an action at rest, for a dead letter, which has the original bytes."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "at": record.at,
+        "key": _binary(record.key),
+        "value": _binary(record.value),
+        "headers": [[name, _binary(value)] for name, value in record.headers],
+    }
 
 
 def erased_delivery(item: ReceivedAction, now: datetime) -> Document:

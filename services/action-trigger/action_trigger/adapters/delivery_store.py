@@ -17,6 +17,7 @@ from action_trigger.adapters.delivery_documents import (
     new_delivery,
     original_record_of,
     pending_delivery_of,
+    record_document,
 )
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from action_trigger.domain.ordering import Postponed
@@ -181,5 +182,6 @@ class DeliveryStore:
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:
     earlier = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
     update = replay_update(now)
-    with_offset = {"$set": update["$set"] | {"offset": item.record.offset}}
-    return UpdateOne(earlier | REPLAYABLE, update | with_offset)
+    # The record as well: its headers count the dead letters that there were of it.
+    replayed = {"offset": item.record.offset, "record": record_document(item.record)}
+    return UpdateOne(earlier | REPLAYABLE, update | {"$set": update["$set"] | replayed})

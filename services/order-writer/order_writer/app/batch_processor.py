@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from order_contracts.job import Operation
+from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
 from order_writer import metrics
@@ -116,3 +118,6 @@ def _count(folded: FoldedBatch) -> None:
         operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
         outcome = entry.failure.code if entry.failure else "Applied"
         metrics.COMMANDS.labels(operation, outcome).inc()
+        if not entry.decoded and is_given_up(item.record):
+            where = {"partition": item.record.partition, "offset": item.record.offset}
+            log().warning(NO_FURTHER_DEAD_LETTER, **where)
