@@ -216,7 +216,9 @@ def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> N
 
     def failing(items: Sequence[BatchItem]) -> Exception | None:
         bad = [item for item in items if item.job_id == "job-1"]
-        seen = any(not (isinstance(item, UnreadableCommand) and item.without_order) for item in bad)
+        seen = any(
+            not (isinstance(item, UnreadableCommand) and item.without_stored) for item in bad
+        )
         return RuntimeError("nobody knows why") if seen else None
 
     parts.failing(failing)

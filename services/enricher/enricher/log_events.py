@@ -12,6 +12,10 @@ REPAIRED: Final = LogEvent(
 REFERENCE_PASSED_OVER: Final = LogEvent(
     "reference record passed over", "A record of reference data can't be read."
 )
+ORDER_PASSED_OVER: Final = LogEvent(
+    "order passed over",
+    "An order was not reconciled, or not erased, as something that is stored can't be read.",
+)
 STOPPING_WITHIN_A_BATCH: Final = LogEvent(
     "stopping within a batch", "The batch in hand did not end in time; its records are read again."
 )

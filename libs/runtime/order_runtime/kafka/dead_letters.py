@@ -99,6 +99,7 @@ def replay_of(letter: Record) -> Outgoing:
     origin = letter.topic.removesuffix(SUFFIX)
     if origin == letter.topic or headers.get(f"{PREFIX}topic") != origin.encode():
         raise NotReplayable(f"The header {PREFIX}topic doesn't name the topic it came from")
+    added: list[tuple[str, bytes | None]]
     if ATTEMPT not in headers:
         place = f"{letter.topic}/{letter.partition}/{letter.offset}"
         added = [(REPLAY, headers.get(JOB) or place.encode())]

@@ -15,6 +15,7 @@ from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactKeyClaim, covered_lifetimes
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import OrderLifetime
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
@@ -24,7 +25,7 @@ from order_runtime.mongo.portions import portions
 async def look_up_facts(
     database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys
 ) -> ReferenceFacts:
-    """Return those of *references* that exist."""
+    """Return those of *references* that exist; raises UnreadableStored."""
     found = await asyncio.gather(
         _candidates(database[CONTACTS], references.contacts),
         _existing(database[ARTICLES], references.articles),
@@ -47,14 +48,22 @@ async def _candidates(
     candidates: dict[str, list[KnownContact]] = defaultdict(list)
     for portion in portions(list(keys)):
         async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
-            contact = KnownContact(
-                document["contactId"], document.get("contactType"), document.get("language")
-            )
+            contact, known_by = stored(CONTACTS, document, _contact_of)
             # Under its id too: a linked contact is looked up by that.
-            for key in keys.intersection(document["keys"]) | {id_key(contact.contact_id)}:
+            for key in keys.intersection(known_by) | {id_key(contact.contact_id)}:
                 if contact not in candidates[key]:
                     candidates[key].append(contact)
     return candidates
+
+
+def _contact_of(document: Document) -> tuple[KnownContact, list[str]]:
+    """Return a contact and the keys that it is known by."""
+    contact = KnownContact(
+        field(document, "contactId", str),
+        optional(document, "contactType", str),
+        optional(document, "language", str),
+    )
+    return contact, field(document, "keys", list)
 
 
 async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher import metrics
 from enricher.adapters import batch_snapshot, bulk_writes, links, reference_lookup
 from enricher.adapters.publishing import RecordPublisher, publish
+from enricher.app.passed_over import report_orders
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact, lifetimes_of
 from enricher.domain.events import deletion_command
@@ -20,6 +21,7 @@ from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, Document
 from order_runtime.mongo.portions import portions
+from order_runtime.process.isolation import handle_apart
 
 
 class ContactErasure:
@@ -68,10 +70,12 @@ class ContactErasure:
         Delete the orders that wait for one of the contact's keys, and those linked to it.
 
         Searched in this order: a link that is healed in between moves from the first to the second.
+        An order that can't be read is passed over: nobody knows whether it is the contact's.
         """
         waiting = await links.waiting_for(self._database[LINKS], sorted(deleted.keys))
         linked = await links.linked_to(self._database[LINKS], deleted.contact_id)
-        for some in portions(list({*waiting, *linked})):
+
+        async def delete_some(some: Sequence[str]) -> None:
             found = await links.links_of(self._database[LINKS], some)
             orders = await batch_snapshot.stored_orders(self._database, some)
             contacts = frozenset(self._keys.lookup_key(it.contact) for it in orders.values())
@@ -79,6 +83,9 @@ class ContactErasure:
                 self._database, ReferenceKeys(contacts), self._keys
             )
             await self.delete_orders(lifetimes_of(deleted, erasure, orders, found, facts))
+
+        for some in portions(list({*waiting, *linked})):
+            report_orders(await handle_apart(some, delete_some))
 
     async def delete_orders(self, erased: Mapping[OrderLifetime, datetime]) -> None:
         """Command the deletion of these orders; their links name the contact and go at once."""

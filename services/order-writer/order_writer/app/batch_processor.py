@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from order_contracts.job import Operation
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.isolation import cause_of
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
@@ -55,7 +56,7 @@ class BatchProcessor:
         self._source, self._sink, self._stop = source, sink, stop
         self._waiting = Waiting(source, stop)
         self._isolation = PoisonIsolation(ledger, topic, self._waiting)
-        self._unproven = 0  # suspects since a record was last applied
+        self._unproven: set[Hashable] = set()  # causes of suspects since a record was applied
 
     def run(self, batch_commands: int, batch_bytes: int) -> None:
         """
@@ -91,13 +92,14 @@ class BatchProcessor:
         Raise EverythingFails where nothing shows that the records are at fault, not the service.
 
         Other records of the batch that were applied show it. A suspect with no others beside it
-        may be refused once; the next one may not, unless a record was applied in between.
+        may be refused once; the next one may not, unless a record was applied in between, or the
+        same stored document can't be read.
         """
         if applied:
-            self._unproven = 0
+            self._unproven.clear()
             return
-        self._unproven += len(suspects)
-        if self._unproven >= MAX_UNPROVEN:
+        self._unproven.update(cause_of(error) for _, error in suspects)
+        if len(self._unproven) >= MAX_UNPROVEN:
             raise EverythingFails() from suspects[-1][1]
 
     def _announce(self, folded: FoldedBatch) -> None:
