@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,15 +85,10 @@ def id_hash(order_id: str) -> str:
     return KEYS.hashed(id_key(contact_of(order_id)))
 
 
-def registered(
-    *order_ids: str, at: datetime | None = None, action: Document | None = CONFIRM
-) -> list[WrittenCommand]:
-    """Return orders, each of a contact of its own."""
+def registered(*order_ids: str) -> list[WrittenCommand]:
+    """Return orders, each of a contact of its own, with an action."""
     return [
-        WriterFixture(it, **({"at": at} if at else {})).register(
-            order_of_contact(contact_of(it)), action
-        )
-        for it in order_ids
+        WriterFixture(it).register(order_of_contact(contact_of(it)), CONFIRM) for it in order_ids
     ]
 
 
@@ -246,12 +241,12 @@ async def test_an_erasure_deletes_the_orders_that_it_can_read_and_comes_to_an_en
     ]
     await harness.handle(*written)
     before = await spoilt.plant(harness)
-    tombstone = reference_record(CONTACTS.name, "c-1", None)
+    tombstone = reference_record(CONTACTS.name, "c-1", None, at=NOW)
 
     await harness.add_references(tombstone)
     deleted = {it["orderId"] for it in harness.publisher.on(COMMANDS.name)}
     await spoilt.repair(harness, before)
-    await harness.add_references(tombstone)
+    await harness.add_references(replace(tombstone, offset=tombstone.offset + 1))
 
     assert deleted == {"o-1", "o-3"}
     assert {it["orderId"] for it in harness.publisher.on(COMMANDS.name)} == {"o-1", BAD, "o-3"}

@@ -10,7 +10,7 @@ from bson import BSON, DatetimeMS, encode
 from prometheus_client import REGISTRY
 
 from order_contracts.decoding import UnreadableDocument
-from order_runtime.documents.document import UnreadableStored, field, optional, stored
+from order_runtime.documents.document import Document, UnreadableStored, field, optional, stored
 from order_runtime.documents.jobs import entry_of
 from order_runtime.documents.orders import order_of
 from order_runtime.mongo.client import CODEC
@@ -53,7 +53,7 @@ def test_what_is_absent_or_null_is_none_where_it_may_be() -> None:
 
 
 def test_the_others_of_a_list_are_read() -> None:
-    documents = [{"_id": "1", "a": 1}, {"_id": "2"}, {"_id": "3", "a": 3}]
+    documents: list[Document] = [{"_id": "1", "a": 1}, {"_id": "2"}, {"_id": "3", "a": 3}]
     assert all_readable("some", documents, lambda it: field(it, "a", int)) == [1, 3]
 
 
