@@ -10,14 +10,16 @@ import pytest
 from action_trigger.adapters.kafka_consumer import ActionRecorder
 from action_trigger.app.endpoint_queue import MAX_QUEUED
 from action_trigger.app.outcome_publisher import OutcomePublisher
+from action_trigger.domain.decode import decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.order import ActionName
 from order_contracts.topics import ACTIONS_DLQ, DELIVERIES
 from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.dead_letters import PREFIX
+from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, ERASURES
 from order_runtime.process.isolation import EverythingFails
-from support.builders.actions import ASKED_AT
+from support.builders.actions import ASKED_AT, action_record, order_action
 from support.fakes.memory_kafka import MemoryPublisher
 from support.harness.dispatch_harness import (
     PARTITIONS,
@@ -152,7 +154,7 @@ async def test_an_endpoint_whose_state_can_not_be_read_is_shut_and_an_operator_o
 async def test_an_action_is_a_dead_letter_if_nobody_can_tell_whether_its_contact_was_erased(
     harness: DispatchHarness,
 ) -> None:
-    bad, good = received_actions(2)
+    bad, good = action_of_contact(0), action_of_contact(1)
     await erase_illegibly(harness, bad)
     broker = MemoryPublisher()
     recorder = ActionRecorder(harness.deliveries, cast("Any", broker), lambda: None)
@@ -168,7 +170,7 @@ async def test_an_action_is_a_dead_letter_if_nobody_can_tell_whether_its_contact
 async def test_where_no_action_can_be_recorded_the_action_trigger_stops(
     harness: DispatchHarness,
 ) -> None:
-    items, broker = received_actions(4), MemoryPublisher()
+    items, broker = [action_of_contact(number) for number in range(4)], MemoryPublisher()
     for item in items:
         await erase_illegibly(harness, item)
     recorder = ActionRecorder(harness.deliveries, cast("Any", broker), lambda: None)
@@ -177,6 +179,15 @@ async def test_where_no_action_can_be_recorded_the_action_trigger_stops(
         await recorder.record([it.record for it in items], now())
 
     assert broker.records == []
+
+
+def action_of_contact(number: int) -> ReceivedAction:
+    """Return an action of a contact of its own."""
+    sent = action_record(order_action().model_copy(update={"contact_id": f"contact-{number}"}))
+    record = Record(sent.topic, number, number, ASKED_AT, sent.key, sent.value, sent.headers)
+    found = decode_action(record)
+    assert isinstance(found, ReceivedAction)
+    return found
 
 
 async def erase_illegibly(harness: DispatchHarness, item: ReceivedAction) -> None:
