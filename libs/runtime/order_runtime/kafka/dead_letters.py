@@ -53,15 +53,7 @@ def dead_letter(
     attempt = attempts_of(record) + 1
     if attempt > MAX_ATTEMPTS:
         return None
-    why = {
-        "topic": record.topic,
-        "partition": str(record.partition),
-        "offset": str(record.offset),
-        "connector.name": service,
-        "exception.class.name": code,
-        "exception.message": reason[:MAX_REASON],
-    }
-    added = [(PREFIX + name, text.encode()) for name, text in why.items()]
+    added = _reason(record, service, code, reason)
     if job_id is not None:
         added.append((JOB, job_id.encode()))
     if not place_only:
@@ -73,6 +65,19 @@ def dead_letter(
         record.value,
         (*original_headers(record.headers), *added),
     )
+
+
+def _reason(record: Record, service: str, code: str, reason: str) -> list[tuple[str, bytes | None]]:
+    """Return the headers that say why there is a dead letter of *record*, and where it was."""
+    why = {
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "connector.name": service,
+        "exception.class.name": code,
+        "exception.message": reason[:MAX_REASON],
+    }
+    return [(PREFIX + name, text.encode()) for name, text in why.items()]
 
 
 def attempts_of(record: Record) -> int:
