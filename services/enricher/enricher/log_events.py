@@ -14,7 +14,11 @@ REFERENCE_PASSED_OVER: Final = LogEvent(
 )
 ORDER_PASSED_OVER: Final = LogEvent(
     "order passed over",
-    "An order was not reconciled, or not erased, as something that is stored can't be read.",
+    "An order could not be reconciled for a reason nobody knows; the sweep tries it again.",
+)
+ORDER_NOT_ERASED: Final = LogEvent(
+    "order not erased",
+    "An order may be an erased contact's, and something of it can't be read: it was not deleted.",
 )
 STOPPING_WITHIN_A_BATCH: Final = LogEvent(
     "stopping within a batch", "The batch in hand did not end in time; its records are read again."

@@ -10,7 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher import metrics
 from enricher.adapters import batch_snapshot, bulk_writes, links, reference_lookup
 from enricher.adapters.publishing import RecordPublisher, publish
-from enricher.app.passed_over import report_orders
+from enricher.app.passed_over import report_unerased
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact, lifetimes_of
 from enricher.domain.events import deletion_command
@@ -85,7 +85,7 @@ class ContactErasure:
             await self.delete_orders(lifetimes_of(deleted, erasure, orders, found, facts))
 
         for some in portions(list({*waiting, *linked})):
-            report_orders(await handle_apart(some, delete_some))
+            report_unerased(await handle_apart(some, delete_some))
 
     async def delete_orders(self, erased: Mapping[OrderLifetime, datetime]) -> None:
         """Command the deletion of these orders; their links name the contact and go at once."""

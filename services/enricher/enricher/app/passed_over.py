@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from enricher import metrics
 from enricher.domain.decode import UnreadableEvent
-from enricher.log_events import ORDER_PASSED_OVER
+from enricher.log_events import ORDER_NOT_ERASED, ORDER_PASSED_OVER
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record
@@ -16,12 +16,26 @@ from order_runtime.process.unreadable import report
 
 
 def report_orders(failed: Iterable[tuple[str, Exception]]) -> None:
-    """Log and count orders that were not reconciled or erased, each with its error."""
+    """
+    Log and count orders that were not reconciled, each with its error.
+
+    The sweep meets them every minute: a document that can't be read is logged once.
+    """
     for order_id, error in failed:
         metrics.PASSED_OVER.inc()
         if isinstance(error, UnreadableStored):
             report(error)
-        log().error(ORDER_PASSED_OVER, order=order_id, **error_fields(error))
+        else:
+            log().error(ORDER_PASSED_OVER, order=order_id, **error_fields(error))
+
+
+def report_unerased(failed: Iterable[tuple[str, Exception]]) -> None:
+    """Log and count orders that were not deleted with their contact: each time, for an operator."""
+    for order_id, error in failed:
+        metrics.PASSED_OVER.inc()
+        if isinstance(error, UnreadableStored):
+            report(error)
+        log().error(ORDER_NOT_ERASED, order=order_id, **error_fields(error))
 
 
 def report_record(record: Record, error: Exception) -> None:
