@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
+from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Outgoing, Record, split_by_size
+from order_runtime.process.isolation import MAX_UNREADABLE
 from order_writer.app.batch_processor import BatchProcessor, EverythingFails
 from order_writer.app.poison_isolation import (
     ATTEMPTS_ALONE,
@@ -218,12 +220,43 @@ def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> N
 
     def failing(items: Sequence[BatchItem]) -> Exception | None:
         bad = [item for item in items if item.job_id == "job-1"]
-        seen = any(not (isinstance(item, UnreadableCommand) and item.without_order) for item in bad)
+        seen = any(
+            not (isinstance(item, UnreadableCommand) and item.without_stored) for item in bad
+        )
         return RuntimeError("nobody knows why") if seen else None
 
     parts.failing(failing)
     parts.run()
     assert (parts.failures(), parts.source.committed) == ({"job-1": "InternalError"}, 2)
+
+
+def unreadable(
+    document: Callable[[BatchItem], str],
+) -> Callable[[Sequence[BatchItem]], Exception | None]:
+    """Return what fails for a command, by a stored document, until it is refused."""
+
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
+        if all(isinstance(item, UnreadableCommand) for item in items):
+            return None
+        return UnreadableStored("orders", document(items[0]), KeyError("version"))
+
+    return failing
+
+
+def test_a_stored_document_that_can_not_be_read_stops_no_writer_on_a_quiet_day() -> None:
+    """Each batch is one command of the order that it is, and each of them is refused."""
+    parts = Parts(commands(4))
+    parts.failing(unreadable(lambda _: "o-1"))
+    parts.run(batch=1)
+    assert (len(parts.failures()), parts.source.committed) == (4, 4)
+
+
+def test_many_documents_that_can_not_be_read_stop_the_writer() -> None:
+    parts = Parts(commands(MAX_UNREADABLE + 1))
+    parts.failing(unreadable(lambda item: item.job_id))
+    with pytest.raises(EverythingFails):
+        parts.run(batch=1)
+    assert len(parts.failures()) == parts.source.committed == MAX_UNREADABLE - 1
 
 
 def kind(out: Outgoing) -> bytes | None:

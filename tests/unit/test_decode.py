@@ -355,7 +355,7 @@ def test_whatever_belongs_to_a_refused_record_is_kept() -> None:
     poison = poison_command(replayed, TOPIC_INFO)
     assert poison.fingerprint == decoded(replayed).fingerprint
     assert (poison.replayed_job_id, poison.from_gateway) == ("job-0", False)
-    assert not poison.without_order
+    assert not poison.without_stored
 
 
 def test_a_poisoned_command_says_that_it_is_a_dead_letter() -> None:

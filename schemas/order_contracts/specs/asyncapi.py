@@ -35,6 +35,15 @@ TOMBSTONE: Final = "Tombstone"
 _BINDING: Final = "0.5.0"
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final[Json] = {"type": "string"}
+_REPLAY: Final[Json] = {
+    **_TEXT,
+    "description": "Of a replayed dead letter: the job that failed with it, or the first place.",
+}
+_ATTEMPT: Final[Json] = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,5}$",
+    "description": "How many dead letters there were of the record; after 5 there is no other.",
+}
 _MEANT: Final[Json] = {
     "ce_registration": {
         "type": "string",
@@ -178,7 +187,8 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_actions": {"const": SUPPRESS},
             GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),
-            "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
+            "orders-replay": _REPLAY,
+            "orders-attempt": _ATTEMPT,
         }
     return {"type": "object", "properties": properties, "required": required}
 
@@ -189,12 +199,13 @@ def _dead_letter() -> Json:
     names = ("topic", "partition", "offset", "connector.name", "exception.class.name")
     told = {prefix + name: _TEXT for name in (*names, "exception.message")}
     job = {f"{prefix}job.id": {**_TEXT, "description": "Of a command: the job that failed."}}
+    again = {"orders-replay": _REPLAY, "orders-attempt": _ATTEMPT}
     return {
         "name": DEAD_LETTER,
         "title": DEAD_LETTER,
         "summary": "The original key, value and headers, with the reason and the origin.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": told | job, "required": sorted(told)},
+        "headers": {"type": "object", "properties": told | job | again, "required": sorted(told)},
         "payload": {"description": "As it came; it may be anything."},
     }
 

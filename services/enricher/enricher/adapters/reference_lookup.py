@@ -16,6 +16,7 @@ from enricher.domain.erasure import ContactClaim, covered_lifetimes
 from enricher.domain.linking import ReferenceFacts, ReferenceKeys
 from enricher.domain.model import OrderLifetime
 from enricher.domain.references import FORMER_KEYS
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
@@ -25,7 +26,11 @@ from order_runtime.mongo.portions import portions
 async def look_up_facts(
     database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys, now: datetime
 ) -> ReferenceFacts:
-    """Return those of *references* that exist, and the erasures of the contacts among them."""
+    """
+    Return those of *references* that exist, and the erasures of the contacts among them.
+
+    Raises UnreadableStored.
+    """
     contacts, articles, stores = await asyncio.gather(
         _candidates(database[CONTACTS], references.contacts),
         _existing(database[ARTICLES], references.articles),
@@ -73,11 +78,16 @@ async def _begun_erasures(
 ) -> dict[str, Erasure]:
     """Return the erasures of those contacts whose orders are not deleted yet."""
     deleted = {FORMER_KEYS: {"$in": sorted(keys)}, "deletedAt": {"$exists": True}}
-    return {
-        key: Erasure(document["deletedAt"], max(now, document["deletedAt"]))
-        async for document in contacts.find(deleted, {FORMER_KEYS: 1, "deletedAt": 1})
-        for key in keys.intersection(document[FORMER_KEYS])
-    }
+    found: dict[str, Erasure] = {}
+    async for document in contacts.find(deleted, {FORMER_KEYS: 1, "deletedAt": 1}):
+        at, former = stored(CONTACTS, document, _tombstone_of)
+        found |= {key: Erasure(at, max(now, at)) for key in keys.intersection(former)}
+    return found
+
+
+def _tombstone_of(document: Document) -> tuple[datetime, list[str]]:
+    """Return when a contact was deleted, and the keys that it had."""
+    return field(document, "deletedAt", datetime), field(document, FORMER_KEYS, list)
 
 
 async def _candidates(
@@ -86,14 +96,22 @@ async def _candidates(
     candidates: dict[str, list[KnownContact]] = defaultdict(list)
     for portion in portions(list(keys)):
         async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
-            contact = KnownContact(
-                document["contactId"], document.get("contactType"), document.get("language")
-            )
+            contact, known_by = stored(CONTACTS, document, _contact_of)
             # Under its id too: a linked contact is looked up by that.
-            for key in keys.intersection(document["keys"]) | {id_key(contact.contact_id)}:
+            for key in keys.intersection(known_by) | {id_key(contact.contact_id)}:
                 if contact not in candidates[key]:
                     candidates[key].append(contact)
     return candidates
+
+
+def _contact_of(document: Document) -> tuple[KnownContact, list[str]]:
+    """Return a contact and the keys that it is known by."""
+    contact = KnownContact(
+        field(document, "contactId", str),
+        optional(document, "contactType", str),
+        optional(document, "language", str),
+    )
+    return contact, field(document, "keys", list)
 
 
 async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:

@@ -42,11 +42,10 @@ class CommandAcceptance:
         first_use = await self.reads.first_use(terms.idempotency_key)
         if first_use is None:
             return None
-        if first_use["fingerprint"] != fingerprint_of(command, terms):
+        if first_use.fingerprint != fingerprint_of(command, terms):
             detail = "The Idempotency-Key was used for another request."
             raise ProblemError("IdempotencyKeyReused", detail)
-        job_id: str = first_use["jobId"]
-        return job_id
+        return first_use.job_id
 
     async def earlier_registration(self, order: RegisterOrder, terms: RequestTerms) -> str | None:
         """Return as `earlier_job` does; raises ProblemError where another job registered it."""

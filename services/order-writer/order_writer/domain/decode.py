@@ -96,8 +96,11 @@ class UnreadableCommand:
     from_gateway: bool = False
     """Whether one of our gateways made it, as its signature proves."""
     replayed_job_id: str | None = None
-    without_order: bool = False
-    """Whether the stored order must not be read: its document may be what can't be read."""
+    without_stored: bool = False
+    """
+    Whether to refuse it whatever is stored: its order's document, which is not read then, or its
+    job's, may be what can't be read.
+    """
 
     @property
     def fallback_job_id(self) -> str:
