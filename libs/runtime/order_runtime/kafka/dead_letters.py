@@ -7,15 +7,19 @@ record that is sent again. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from order_runtime.kafka.records import Outgoing, Record
+from order_contracts.topics import MIB, TOPICS
+from order_runtime.kafka.records import Outgoing, Record, wire_size
 
 PREFIX: Final = "__connect.errors."
 JOB: Final = f"{PREFIX}job.id"
 SUFFIX: Final = ".dlq"
 REPLAY: Final = "orders-replay"
 MAX_REASON: Final = 4_000  # characters
+PLACE_ONLY: Final = "It is too large for a dead letter, which only says where it is."
+_LIMITS: Final = {topic.name: topic.max_message_bytes for topic in TOPICS}
 
 
 class NotReplayable(ValueError):
@@ -30,21 +34,36 @@ def dead_letter(
 
     *reason* must not repeat what the record holds: a header is read in dashboards. *job_id* is
     the job that failed with it, which a replay has to name.
+
+    The topic takes every letter: of a record that doesn't fit, it keeps nothing but its place.
     """
-    why = {
-        "topic": record.topic,
-        "partition": str(record.partition),
-        "offset": str(record.offset),
+    topic = f"{record.topic}{SUFFIX}"
+    why = _place(record) | {
         "connector.name": service,
         "exception.class.name": code,
         "exception.message": reason[:MAX_REASON],
     }
-    added = [(PREFIX + name, text.encode()) for name, text in why.items()]
     if job_id is not None:
-        added.append((JOB, job_id.encode()))
+        why[JOB.removeprefix(PREFIX)] = job_id
     # A record that was replayed and failed again carries the headers of its last failure only.
     kept = tuple(pair for pair in record.headers if not pair[0].startswith(PREFIX))
-    return Outgoing(f"{record.topic}{SUFFIX}", record.key, record.value, kept + tuple(added))
+    letter = Outgoing(topic, record.key, record.value, kept + _texts(why))
+    if wire_size(letter) <= _LIMITS.get(topic, MIB):
+        return letter
+    why["exception.message"] = f"{reason[: MAX_REASON - len(PLACE_ONLY) - 1]} {PLACE_ONLY}"
+    return Outgoing(topic, None, None, _texts(why))
+
+
+def _place(record: Record) -> dict[str, str]:
+    """Return where *record* is; of a batch that can't be read, its first and its last offset."""
+    place = {"topic": record.topic, "partition": str(record.partition)}
+    if record.first_offset is None:
+        return place | {"offset": str(record.offset)}
+    return place | {"offset": str(record.first_offset), "last.offset": str(record.offset)}
+
+
+def _texts(why: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((PREFIX + name, text.encode()) for name, text in why.items())
 
 
 def replay_of(letter: Record) -> Outgoing:

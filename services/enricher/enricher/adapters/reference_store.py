@@ -154,5 +154,6 @@ def _log_skipped(record: Record, error: Invalid) -> None:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
+        first_offset=record.first_offset,
         reason=str(error),
     )
