@@ -99,10 +99,10 @@ class KafkaProcess:
 
     def publish_undecodable(self, count: int) -> None:
         large = StoredBytes(b"secret", bytes((60 << 20) // count))
-        self._publish_batch(batch_bytes([large] * count, "zstd"))
+        self._publish_batch(batch_bytes([large] * count, "zstd", at=None))
 
     def publish_stored(self, *sent: StoredBytes) -> None:
-        self._publish_batch(batch_bytes(sent))
+        self._publish_batch(batch_bytes(sent, at=None))
 
     def _publish_batch(self, batch: bytes) -> None:
         publish_batch(self.stack.kafka, COMMANDS.name, 0, batch)

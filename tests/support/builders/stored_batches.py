@@ -41,23 +41,26 @@ class StoredBytes:
 
 
 def batch_bytes(
-    records: Sequence[StoredBytes], codec: str = "none", *, first: int = 0, at: int = 0
+    records: Sequence[StoredBytes], codec: str = "none", *, first: int = 0, at: int | None = 0
 ) -> bytes:
-    """Return a batch of *records* with offsets from *first*, appended at *at* (milliseconds)."""
+    """
+    Return a batch of *records* with offsets from *first*, appended at *at* (milliseconds).
+
+    None: it is yet to be published.
+    """
     number, compress = CODECS[codec]
+    number, at = (number, 0) if at is None else (number | _LOG_APPEND_TIME, at)
     data = compress(b"".join(_record(index, record) for index, record in enumerate(records)))
-    counted = _AFTER_CRC.pack(
-        number | _LOG_APPEND_TIME, len(records) - 1, at, at, -1, -1, -1, len(records)
-    )
+    counted = _AFTER_CRC.pack(number, len(records) - 1, at, at, -1, -1, -1, len(records))
     checked = counted + data
     length = _BEFORE_CRC.size - 12 + len(checked)
     crc = calc_crc32c(checked)
     return _BEFORE_CRC.pack(first, length, _LEADER_EPOCH, 2, crc) + checked
 
 
-def bomb(codec: str, megabytes: int, *, first: int = 0) -> bytes:
+def bomb(codec: str, megabytes: int, *, first: int = 0, at: int | None = 0) -> bytes:
     """Return a batch of one record whose value inflates to so many megabytes of zeroes."""
-    return batch_bytes([StoredBytes(b"bomb", bytes(megabytes << 20))], codec, first=first)
+    return batch_bytes([StoredBytes(b"bomb", bytes(megabytes << 20))], codec, first=first, at=at)
 
 
 def many_headers(count: int) -> StoredBytes:

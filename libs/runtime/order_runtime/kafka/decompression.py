@@ -54,7 +54,7 @@ def _gzip(data: memoryview) -> bytes:
 
 
 def _snappy(data: memoryview) -> bytes:
-    if data[: len(_XERIAL)] != _XERIAL:
+    if bytes(data[: len(_XERIAL)]) != _XERIAL:
         return _snappy_block(data, MAX_INFLATED)
     found, at = bytearray(), _XERIAL_HEADER
     while at < len(data):

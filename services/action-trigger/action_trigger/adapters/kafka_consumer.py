@@ -103,7 +103,7 @@ async def consume(
     async with _consumer(kafka, instance, assignment) as consumer:
         while not stop.is_set():
             try:
-                records = await _take(consumer)
+                records = await take_batch(consumer)
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 raise OffsetsLost(f"{error}. {WHAT_TO_DO}") from error
             except KafkaError as error:
@@ -116,7 +116,7 @@ async def consume(
             await _commit(consumer, {_partition(it): it.offset + 1 for it in records})
 
 
-async def _take(consumer: AIOKafkaConsumer) -> list[Record]:
+async def take_batch(consumer: AIOKafkaConsumer) -> list[Record]:
     """Return what is there, up to BATCH records or about BATCH_BYTES; waits for the first."""
     records = await _take_portion(consumer, BATCH_MS)
     size = _bytes_of(records)
