@@ -57,7 +57,8 @@ def test_headers_that_the_client_cannot_give_are_left_out(error: Exception) -> N
 
 def test_of_too_many_headers_the_first_are_kept() -> None:
     """The sender's id is usually among them."""
-    record = from_confluent(Message([("ce_id", b"x")] + [("h", b"")] * MAX_HEADERS))
+    headers: list[tuple[str, bytes | None]] = [("ce_id", b"x"), *[("h", b"")] * MAX_HEADERS]
+    record = from_confluent(Message(headers))
     assert (len(record.headers), record.headers[0]) == (MAX_HEADERS, ("ce_id", b"x"))
     assert record.unreadable == TOO_MANY_HEADERS
 

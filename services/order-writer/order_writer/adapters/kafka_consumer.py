@@ -85,10 +85,11 @@ class KafkaCommandSource:
         self._commits.send(self._consumer)
 
     def _positions(self) -> dict[int, int]:
-        """Return the next offset to read of each partition that has been fetched from."""
+        """Return the next offset to read of each partition that has been read from."""
         assigned = [TopicPartition(COMMANDS.name, it) for it in self._partitions]
         found = self._consumer.position(assigned) if assigned else []
-        return {it.partition: it.offset for it in found if it.offset >= 0}
+        read = {it.partition: it.offset for it in found if it.offset >= 0}
+        return {**self._undecodable.positions, **read}
 
     def idle(self, seconds: float) -> None:
         """Wait, but stay in the consumer group: polls with all partitions paused."""
@@ -123,6 +124,7 @@ class KafkaCommandSource:
         revoked = {place.partition for place in partitions}
         self._partitions -= revoked
         self._offsets.revoked(revoked)
+        self._undecodable.revoked(revoked)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked(consumer, partitions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from order_runtime.kafka.batch_lookup import stored_batch
@@ -17,6 +19,11 @@ class UndecodableBatches:
     def __init__(self, kafka: str, consumer: Consumer) -> None:
         self._kafka, self._consumer = kafka, consumer
         self._behind: dict[int, int] = {}  # of this take, the next offset of each partition
+        self.positions: dict[int, int] = {}
+        """
+        The next offset of each partition in which a batch was passed over. The consumer doesn't
+        count as read what it was moved behind.
+        """
 
     def begin_take(self) -> None:
         """
@@ -40,10 +47,15 @@ class UndecodableBatches:
         bounds = stored_batch(self._kafka, topic, partition, offset)
         if bounds is None or not self._seek(TopicPartition(topic, partition, bounds.last + 1)):
             return None
-        self._behind[partition] = bounds.last + 1
+        self._behind[partition] = self.positions[partition] = bounds.last + 1
         where = {"partition": partition, "first": bounds.first, "last": bounds.last}
         log().warning(BATCH_UNDECODABLE, **where)
         return unreadable_batch(topic, partition, bounds)
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Forget *partitions*, which were revoked or lost."""
+        for partition in partitions:
+            self.positions.pop(partition, None)
 
     def _seek(self, place: TopicPartition) -> bool:
         """Return whether the consumer goes on at *place*: not where it just lost the partition."""
