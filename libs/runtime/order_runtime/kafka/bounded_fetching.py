@@ -15,14 +15,19 @@ from typing import Any, Final
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
+from order_runtime.kafka.decompression import CannotDecompress
 from order_runtime.kafka.record_batches import (
     MAGIC,
     StoredRecord,
     UnreadableMark,
+    decompressed,
+    has_large_records,
     is_compressed,
     records_of,
+    substitute,
 )
 from order_runtime.kafka.records import MAX_HEADERS, TOO_MANY_HEADERS
 
@@ -79,15 +84,26 @@ class BoundedBatch:
     def __iter__(self) -> Iterator[Any]:
         if self._magic < MAGIC:  # no broker since Kafka 4 has any
             yield from self._batch
-        elif is_compressed(self._raw):
-            yield from records_of(self._raw)
+        elif not is_compressed(self._raw):
+            yield from _read(self._batch, self._raw)
         else:
             try:
-                for record in self._batch:
-                    yield record if len(record.headers) <= MAX_HEADERS else _cut(record)
-            except (CorruptRecordException, ValueError):
-                # From the beginning: the fetcher skips what it has had.
-                yield from records_of(self._raw)
+                plain = decompressed(self._raw)
+            except CannotDecompress as error:
+                yield substitute(self._raw, f"The batch {error}.")
+            else:
+                large = has_large_records(plain)
+                yield from records_of(plain) if large else _read(DefaultRecordBatch(plain), plain)
+
+
+def _read(batch: Any, raw: memoryview) -> Iterator[Any]:
+    """Yield the records of *batch*, which aiokafka reads from *raw*, as far as it can read them."""
+    try:
+        for record in batch:
+            yield record if len(record.headers) <= MAX_HEADERS else _cut(record)
+    except (CorruptRecordException, ValueError):
+        # From the beginning: the fetcher skips what it has had.
+        yield from records_of(raw)
 
 
 def _cut(record: Any) -> StoredRecord:

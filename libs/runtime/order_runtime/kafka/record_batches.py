@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from order_contracts.topics import TOPICS
-from order_runtime.kafka.decompression import CannotDecompress, decompress
+from order_runtime.kafka.decompression import decompress
 from order_runtime.kafka.records import MAX_HEADERS, NOT_UTF8, TOO_LARGE, TOO_MANY_HEADERS
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_LENGTH, _ATTRIBUTES = 1, 5  # fields of the header
+_BEFORE_LENGTH: Final = 12  # bytes of a batch that its length doesn't count
 _CODEC: Final = 0x07
 _LOG_APPEND_TIME: Final = 0x08
 MAGIC: Final = 2
+_LARGE: Final = 64 * 1024  # bytes of a record; smaller ones have no headers worth counting
 MAX_RECORD: Final = max(topic.max_message_bytes for topic in TOPICS)
 """Bytes of a record that no topic takes, unless it is compressed."""
 
@@ -66,29 +69,40 @@ def bounds_of(batch: memoryview) -> BatchBounds:
 
 
 def is_compressed(batch: memoryview) -> bool:
-    return bool(_HEADER.unpack_from(batch)[5] & _CODEC)
+    return bool(_HEADER.unpack_from(batch)[_ATTRIBUTES] & _CODEC)
+
+
+def decompressed(batch: memoryview) -> memoryview:
+    """Return *batch* as it would be had nobody compressed it; raises CannotDecompress."""
+    header = list(_HEADER.unpack_from(batch))
+    data = decompress(header[_ATTRIBUTES] & _CODEC, batch[_HEADER.size :])
+    header[_LENGTH] = _HEADER.size - _BEFORE_LENGTH + len(data)
+    header[_ATTRIBUTES] &= ~_CODEC
+    return memoryview(_HEADER.pack(*header) + data)
+
+
+def has_large_records(batch: memoryview) -> bool:
+    """Return whether a record of an uncompressed batch may have many headers, or is malformed."""
+    reader = _Reader(batch)
+    try:
+        return any(size > _LARGE for size in reader.sizes())
+    except (IndexError, ValueError):
+        return True
 
 
 def records_of(batch: memoryview) -> Iterator[StoredRecord]:
     """
-    Yield the records of *batch*, whatever their headers hold.
+    Yield the records of an uncompressed batch, whatever their headers hold.
 
-    Where it can't be decompressed, or ends within a record, one record at its last offset stands
-    for all that is left of it.
+    Where it ends within a record, one at its last offset stands for all that is left of it.
     """
-    attributes = _HEADER.unpack_from(batch)[5]
     try:
-        data = batch[_HEADER.size :]
-        if codec := attributes & _CODEC:
-            data = memoryview(decompress(codec, data))
-        yield from _Reader(batch, data).records()
-    except CannotDecompress as error:
-        yield _substitute(batch, f"The batch {error}.")
+        yield from _Reader(batch).records()
     except (IndexError, ValueError):
-        yield _substitute(batch, "The batch is malformed.")
+        yield substitute(batch, "The batch is malformed.")
 
 
-def _substitute(batch: memoryview, reason: str) -> StoredRecord:
+def substitute(batch: memoryview, reason: str) -> StoredRecord:
     """
     Return the record that stands for *batch*.
 
@@ -104,18 +118,28 @@ _TOO_LARGE: Final[Content] = (None, None, [(UnreadableMark(TOO_LARGE), None)])
 
 
 class _Reader:
-    """Reads the records of one batch from its decompressed *data*."""
+    """Reads the records of one uncompressed batch."""
 
-    def __init__(self, batch: memoryview, data: memoryview) -> None:
+    def __init__(self, batch: memoryview) -> None:
         header = _HEADER.unpack_from(batch)
         self._base, self._first_at, self._max_at, self._count = (header[at] for at in (0, 7, 8, 12))
-        self._append_time = int(bool(header[5] & _LOG_APPEND_TIME))
-        self._data = data
-        self._at = 0
+        self._append_time = int(bool(header[_ATTRIBUTES] & _LOG_APPEND_TIME))
+        self._data = batch
+        self._at = _HEADER.size
 
     def records(self) -> Iterator[StoredRecord]:
         for _ in range(self._count):
             yield self._record()
+
+    def sizes(self) -> Iterator[int]:
+        for _ in range(self._count):
+            size = self._varint()
+            if size < 0:
+                raise ValueError("a record of less than nothing")
+            yield size
+            self._at += size
+        if self._at != len(self._data):
+            raise ValueError("the batch is shorter than its records, or longer")
 
     def _record(self) -> StoredRecord:
         size = self._varint()
