@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import (
@@ -15,7 +16,7 @@ from confluent_kafka import (
 )
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_runtime.kafka.batch_lookup import UNDECODABLE
+from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
 from order_runtime.kafka.record_conversion import from_confluent
@@ -43,7 +44,7 @@ class KafkaCommandSource:
         self._idle = False
         config = _config(kafka, instance) | {"on_commit": self._commits.answered}
         self._consumer = Consumer(config, logger=LOGGER)
-        self._undecodable = UndecodableBatches(kafka, self._consumer)
+        self._undecodable = UndecodableBatches(self._consumer, partial(stored_batch, kafka))
         self._consumer.subscribe(
             [COMMANDS.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 
-from order_runtime.kafka.batch_lookup import stored_batch
+from order_runtime.kafka.record_batches import BatchBounds
 from order_runtime.kafka.record_conversion import unreadable_batch
 from order_runtime.kafka.records import Record
 from order_runtime.process.logs import log
 from order_writer.log_events import BATCH_UNDECODABLE
 
+BatchLookup = Callable[[str, int, int], BatchBounds | None]
+"""From topic, partition and offset to the batch that holds it, if that can be learnt."""
+
+
+class SeekingConsumer(Protocol):
+    """What is needed of confluent-kafka's consumer."""
+
+    def seek(self, partition: TopicPartition, /) -> None: ...
+
 
 class UndecodableBatches:
     """Moves the consumer behind batches that it reports as undecodable; for one thread."""
 
-    def __init__(self, kafka: str, consumer: Consumer) -> None:
-        self._kafka, self._consumer = kafka, consumer
+    def __init__(self, consumer: SeekingConsumer, stored: BatchLookup) -> None:
+        self._consumer, self._stored = consumer, stored
         self._behind: dict[int, int] = {}  # of this take, the next offset of each partition
         self.positions: dict[int, int] = {}
         """
@@ -44,7 +54,7 @@ class UndecodableBatches:
         topic, partition, offset = report.topic(), report.partition(), report.offset()
         if offset is None or offset < self._behind.get(partition, 0):
             return None
-        bounds = stored_batch(self._kafka, topic, partition, offset)
+        bounds = self._stored(topic, partition, offset)
         if bounds is None or not self._seek(TopicPartition(topic, partition, bounds.last + 1)):
             return None
         self._behind[partition] = self.positions[partition] = bounds.last + 1
