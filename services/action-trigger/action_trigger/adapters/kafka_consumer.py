@@ -23,12 +23,14 @@ from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
+from action_trigger.settings import Settings
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
+from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import (
     OFFSETS_NOT_COMMITTED,
@@ -94,10 +96,14 @@ class ActionRecorder:
 
 
 async def consume(
-    kafka: str, instance: str, assignment: Assignment, recorder: ActionRecorder, stop: asyncio.Event
+    settings: Settings,
+    assignment: Assignment,
+    recorder: ActionRecorder,
+    offsets: StoredOffsets,
+    stop: asyncio.Event,
 ) -> None:
-    """Run until *stop*; raises OffsetsLost, and errors that don't pass by waiting."""
-    async with _consumer(kafka, instance, assignment) as consumer:
+    """Run until *stop*; raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting."""
+    async with _consumer(settings.kafka, settings.instance, assignment) as consumer:
         while not stop.is_set():
             try:
                 found = await consumer.getmany(timeout_ms=BATCH_MS, max_records=BATCH)
@@ -110,7 +116,9 @@ async def consume(
             if not records:
                 continue
             # Record first, commit last: in the other order a crash in between would lose actions.
+            # Stored in between: a database that is restored is known by lower offsets than Kafka's.
             await recorder.record(records, datetime.now(UTC))
+            await offsets.advance(records)
             await _commit(
                 consumer, {source: batch[-1].offset + 1 for source, batch in found.items()}
             )
