@@ -102,7 +102,11 @@ def test_after_a_restore_everything_settles_as_it_had(
 def test_a_writer_goes_back_when_the_database_is_restored_under_it(
     own_stack: RunningStack, profile: LoadProfile
 ) -> None:
-    """The others stop with a sentence; while they are away the load goes on."""
+    """
+    The services are suspended for the moment in which it is, with what they have in hand.
+
+    The others stop with a sentence; while they are away the load goes on.
+    """
     journal = Journal()
     with background_load(own_stack, profile, journal):
         until_more_calls(journal)
@@ -131,26 +135,6 @@ def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal)
     wait_until_quiet(stack, all_order_ids(profile), seconds=240)
     history = collect(stack, journal).of(all_order_ids(profile))
     violations = check(history)
-    for v in violations:  # DEBUG
-        for name, docs in history.documents.items():
-            for d in docs:
-                if v.job_id in str(d) or (v.job_id is None and v.order_id in str(d)):
-                    print(
-                        "DEBUG", name, {k: w for k, w in d.items() if k not in {"order", "record"}}
-                    )
-        for name in ("orders.actions", "orders.deliveries", "orders.commands", "orders.events"):
-            for r in history.records[name]:
-                if str(v.order_id).encode() in (r.key or b""):
-                    print(
-                        "DEBUG",
-                        name,
-                        r.partition,
-                        r.offset,
-                        r.timestamp if hasattr(r, "timestamp") else "",
-                        [h for h in r.headers if h[0] in ("ce_id", "ce_type")],
-                        (r.value or b"")[:300],
-                    )
-        print("DEBUG FAULTS", journal.faults)
     assert not violations, report(violations)
     return history
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
@@ -151,3 +151,27 @@ def test_offsets_without_a_record_are_not_taken_for_records(
     committed = end is Producer.commit_transaction
     assert holds_records(stack.kafka, topic, 0, 0, 2) is committed
     assert holds_records(stack.kafka, topic, 0, 1, 2) is False
+
+
+def test_a_partition_that_is_assigned_again_has_no_position_before_it_gives_a_record(
+    stack: RunningStack, topic: str
+) -> None:
+    """The order-writer stores positions: that of before would skip what lies between."""
+    producer = Producer({"bootstrap.servers": stack.kafka})
+    for _ in range(3):
+        producer.produce(topic, b"1")
+    assert producer.flush(SECONDS) == 0
+    config = {"bootstrap.servers": stack.kafka, "group.id": topic, "enable.auto.commit": False}
+    consumer = Consumer(config | {"auto.offset.reset": "error"})
+    place = TopicPartition(topic, 0)
+
+    consumer.incremental_assign([TopicPartition(topic, 0, 0)])
+    assert [consumer.poll(SECONDS).offset() for _ in range(3)] == [0, 1, 2]
+    assert consumer.position([place])[0].offset == 3
+    consumer.incremental_unassign([place])
+    consumer.incremental_assign([TopicPartition(topic, 0, 1)])
+    assert consumer.position([place])[0].offset < 0
+    assert consumer.poll(SECONDS).offset() == 1
+    consumer.seek(TopicPartition(topic, 0, 0))
+    assert consumer.position([place])[0].offset < 0
+    consumer.close()

@@ -81,9 +81,9 @@ class Parts:
 
     def restore_to(self, count: int) -> None:
         """Restore the database to where the first *count* registrations were applied."""
-        for number in range(count, len(self.records)):
-            self.memory.job_documents.delete(f"job-{number}")
-            self.memory.order_documents.delete(f"o-{number}")
+        for job_id, entry in list(self.memory.jobs.items())[count:]:
+            self.memory.job_documents.delete(job_id)
+            self.memory.order_documents.delete(str(entry.order_id))
         lost = reversed(self.records[count:])
         self.memory.offsets |= {it.partition: it.offset for it in lost}
 
@@ -389,6 +389,29 @@ def test_what_a_restored_database_lacks_at_the_start_is_applied_again() -> None:
 
     assert parts.memory.jobs == told
     assert len(parts.source.taken) == 2
+
+
+def test_a_database_restored_while_a_record_is_isolated_takes_nothing_of_the_batch() -> None:
+    """On what was restored the next command would find no order."""
+    parts = Parts(commands(2))
+    parts.run()
+    changes = [command_record(change_status("o-1"), f"job-{number}") for number in (2, 3)]
+    backups = iter([1])
+
+    def restore_once() -> None:
+        for count in backups:
+            parts.restore_to(count)
+
+    parts.source.on_idle = restore_once
+    parts.failing(whenever("job-2"))
+    parts.stop.clear()
+
+    parts.records[2:] = changes
+    parts.run()
+
+    assert parts.failures() == {"job-2": "InternalError"}
+    assert parts.memory.jobs["job-3"].version == 2
+    assert parts.calls.count("rewind") == 1
 
 
 def test_the_stored_offset_does_not_pass_a_record_that_may_still_be_applied() -> None:

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pymongo import MongoClient
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from support.builders.bodies import Json
 from support.stack.running_stack import RunningStack
@@ -27,21 +24,12 @@ def backup(stack: RunningStack) -> Backup:
 
 
 def restore(stack: RunningStack, of: Backup) -> None:
-    """Make the documents those of a backup, for every reader at once; indexes stay."""
-    with _database(stack) as database, database.client.start_session() as session:
-        names = database.list_collection_names()
-        session.with_transaction(
-            lambda session: _replace(database, {name: of.get(name, []) for name in names}, session),
-            ReadConcern("snapshot"),
-            WriteConcern("majority"),
-        )
-
-
-def _replace(database: Database[Json], documents: Backup, session: ClientSession) -> None:
-    for name, found in documents.items():
-        database[name].delete_many({}, session=session)
-        if found:
-            database[name].insert_many(found, session=session)
+    """Make the documents those of a backup, while no service writes; indexes stay."""
+    with _database(stack) as database:
+        for name in database.list_collection_names():
+            database[name].delete_many({})
+            if found := of.get(name):
+                database[name].insert_many(found)
 
 
 @contextmanager

@@ -157,10 +157,11 @@ class KafkaCommandSource:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         assigned = {place.partition for place in partitions}
-        starts = self._starts.of(consumer, assigned) if assigned else {}
+        # Not with a batch in hand: what was seen stored when it was taken must still count for it.
+        starts = None if self._idle else self._starts.of(consumer, assigned)
         consumer.incremental_assign(_places(assigned, starts or {}))
         # A partition that was paused when it was lost is still paused when it is assigned again.
-        (consumer.pause if self._idle or starts is None else consumer.resume)(partitions)
+        (consumer.pause if starts is None else consumer.resume)(partitions)
         self._partitions |= assigned
         if starts is None:
             self._pending |= assigned

@@ -36,13 +36,15 @@ class StartOffsets:
     def __init__(self, stored: StoredOffsets, tracker: OffsetTracker) -> None:
         self._stored, self._tracker = stored, tracker
 
-    def of(self, consumer: Consumer, partitions: Iterable[int]) -> Mapping[int, int] | None:
+    def of(self, consumer: Consumer, partitions: Collection[int]) -> Mapping[int, int] | None:
         """
         Return the offsets at which *partitions* begin; None where Kafka or MongoDB is away.
 
         Raises OffsetsLost where one is below the log's start, and whatever doesn't pass by
         waiting.
         """
+        if not partitions:
+            return {}
         try:
             committed = _committed(consumer, partitions)
             stored = self._stored.begin(committed)
@@ -71,7 +73,7 @@ class StartOffsets:
 
         The others are to be tried again: Kafka or MongoDB is away, or an assignment isn't complete.
         """
-        starts = self.of(consumer, partitions) if partitions else None
+        starts = self.of(consumer, partitions)
         begun = set[int]()
         for number, offset in (starts or {}).items():
             place = TopicPartition(COMMANDS.name, number, offset)

@@ -25,7 +25,7 @@ from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decode import TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
-from order_writer.domain.offset_tracker import NO_OFFSETS, StoredOffsetsBehind, ends
+from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED
 
 TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
@@ -84,7 +84,7 @@ class BatchProcessor:
             self._announce(folded)
         self._check_health(suspects, applied=len(batch) - len(suspects))
         for left, suspect in zip(reversed(range(len(suspects))), suspects, strict=True):
-            offsets = NO_OFFSETS if left else ends(batch)
+            offsets = None if left else ends(batch)
             self._announce(self._isolation.refuse(*suspect, offsets))
         self._source.commit(batch)
         seconds = time.monotonic() - began

@@ -20,7 +20,7 @@ from order_writer.app.ports import Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable
 from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
-from order_writer.domain.offset_tracker import NO_OFFSETS, StoredOffsetsBehind, ends
+from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_FAILED, RECORD_REFUSED
 
 ATTEMPTS_ALONE: Final = 5  # of a record by itself, before it is a suspect
@@ -79,9 +79,10 @@ class PoisonIsolation:
         metrics.SUSPECTS.set(len(suspects))
 
     def refuse(
-        self, record: Record, error: Exception, offsets: Mapping[int, int] = NO_OFFSETS
+        self, record: Record, error: Exception, offsets: Mapping[int, int] | None = None
     ) -> FoldedBatch:
-        """Refuse a suspect: its job fails with 500, it becomes a dead letter, *offsets* count."""
+        """Refuse a suspect: its job fails with 500, and it is a dead letter; store *offsets*."""
+        offsets = offsets or _unmoved([record])
         metrics.POISON.inc()
         metrics.SUSPECTS.dec()
         log().error(RECORD_REFUSED, offset=record.offset, **error_fields(error))
@@ -99,7 +100,7 @@ class PoisonIsolation:
     ) -> FoldedBatch:
         """Apply records; the stored offsets don't pass a suspect, which may still be applied."""
         items = [decode(record, self._topic) for record in records]
-        return self._apply(items, NO_OFFSETS if suspects else ends(records))
+        return self._apply(items, _unmoved(records) if suspects else ends(records))
 
     def _apply(self, items: Sequence[BatchItem], offsets: Mapping[int, int]) -> FoldedBatch:
         """
@@ -127,3 +128,8 @@ class PoisonIsolation:
             if attempt < IMMEDIATE_RETRIES:
                 return
         self._waiting.back_off("mongo", attempt)
+
+
+def _unmoved(records: Sequence[Record]) -> dict[int, int]:
+    """Return offsets that raise none of the stored ones, which are compared with all the same."""
+    return dict.fromkeys(ends(records), 0)
