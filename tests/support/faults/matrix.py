@@ -11,6 +11,7 @@ from support.faults.fault import Fault
 from support.faults.network_faults import DISK_FAULTS, NETWORK_FAULTS
 from support.faults.process_faults import BROKER_FAULTS, MONGOD_FAULTS, SERVICE_FAULTS
 from support.faults.publisher_faults import PUBLISHER_FAULTS
+from support.faults.restore_fault import RESTORE_FAULTS
 
 
 @contextmanager
@@ -27,4 +28,5 @@ MATRIX: Final = (
     *NETWORK_FAULTS,
     *DISK_FAULTS,
     *PUBLISHER_FAULTS,
+    *RESTORE_FAULTS,
 )
