@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from bson import encode
@@ -12,6 +14,8 @@ from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, MERGES
+from support.builders.bodies import Json, contact_body, matching, order_body
+from support.builders.raw_records import RawRecord
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
 from support.fakes.intercepted_database import InterceptedDatabase, WorkerDied
 from support.harness.enricher_harness import (
@@ -23,6 +27,11 @@ from support.harness.enricher_harness import (
     contact_record,
     order_of_contact,
 )
+from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import lag
+from support.stack.kafka_records import publish_records
+from support.stack.running_stack import RunningStack
+from support.stack.wait import until
 
 SOON = AT + timedelta(seconds=30)
 SENT = {
@@ -242,3 +251,54 @@ async def test_an_event_that_meets_a_merge_halfway_leaves_no_link_to_the_merged_
 
         assert await contact_of(harness) == "kept", steps
         assert deletions(harness) == set()
+
+
+def test_a_merge_keeps_the_orders_until_the_survivor_is_erased(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """The whole system: merge, tombstone, and the survivor's erasure."""
+    api = ApiClient(stack)
+    kept, loser = contact_body(), contact_body()
+    load(stack, tmp_path, kept, loser)
+    order = order_body(contact=matching(loser))
+    api.settled(api.registered(order))
+    assert api.order(order["orderId"]).json()["contactId"] == loser["contactId"]
+
+    load(stack, tmp_path, loser | {"mergedInto": kept["contactId"]})
+    until(lambda: contact_by_api(api, order) == kept["contactId"], of="the merge")
+    refused = stack.orders("privacy", "erase", loser["contactId"], check=False)
+    assert (refused.returncode, kept["contactId"] in refused.stderr) == (1, True)
+    gone = RawRecord(loser["contactId"], None, {})
+    publish_records(stack.kafka, [gone], topic=CONTACTS.name)
+    until(lambda: lag(stack.kafka, "enricher", CONTACTS.name) == 0, of="the tombstone")
+    late = order_body(contact=matching(loser))
+    api.settled(api.registered(late))
+
+    for contact in (kept, loser):
+        found = orders_of(api, contact)
+        assert {it["orderId"] for it in found} == {order["orderId"], late["orderId"]}
+        assert {it["contactId"] for it in found} == {kept["contactId"]}
+        answer = api.order(order["orderId"], contactId=contact["contactId"])
+        assert answer.status_code == 200
+    assert api.order(order["orderId"], contactId="another").status_code == 404
+
+    stack.orders("privacy", "erase", kept["contactId"])
+    for it in (order, late):
+        assert api.order(it["orderId"]).status_code == 404
+
+
+def contact_by_api(api: ApiClient, order: Json) -> str | None:
+    found: str | None = api.order(order["orderId"]).json().get("contactId")
+    return found
+
+
+def load(stack: RunningStack, folder: Path, *contacts: Json) -> None:
+    file = folder / "contacts.ndjson"
+    file.write_text("\n".join(map(json.dumps, contacts)))
+    stack.orders("reference", "load", str(file))
+
+
+def orders_of(api: ApiClient, contact: Json) -> list[Json]:
+    query = {"contactId": contact["contactId"]}
+    items: list[Json] = api.client.get(f"{api.base}/orders", params=query).json()["items"]
+    return items

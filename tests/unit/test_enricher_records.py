@@ -106,7 +106,7 @@ def test_the_keys_that_changed_are_those_of_now_and_before() -> None:
 
     own = "Survivor:hash"  # of those that wait for what was merged into it
     assert changed_keys(CONTACTS.name, contact) == {"Email:new", "Email:old", own}
-    assert changed_keys(CONTACTS.name, {"_id": "hash"}) == set()
+    assert changed_keys(CONTACTS.name, {"_id": "hash"}) == {own}
     assert changed_keys(ARTICLES.name, {"_id": "mug"}) == {"Article:mug"}
     assert changed_keys(STORES.name, {"_id": "shop"}) == {"Store:shop"}
 

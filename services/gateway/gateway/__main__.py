@@ -37,7 +37,7 @@ async def serve(process: Process[Settings]) -> None:
     ):
         dependencies = Dependencies(
             publisher=publisher,
-            reads=ReadStore(mongo, settings.database),
+            reads=ReadStore(mongo, settings.database, settings.erasure_secret.encode()),
             keys=KeyFile(settings.keys_file),
             urls=Urls(settings.public_url),
             secrets=JobIdSecrets(secret_list(settings.job_secrets)),

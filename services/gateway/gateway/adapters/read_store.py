@@ -22,7 +22,17 @@ from gateway.domain.order_contact import (
 from gateway.domain.pagination import PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
-from order_runtime.mongo.client import CODEC, IDEMPOTENCY, JOBS, LINKS, ORDERS, Document
+from order_runtime.documents.erasures import id_key, key_hash
+from order_runtime.mongo import merge_store
+from order_runtime.mongo.client import (
+    CODEC,
+    IDEMPOTENCY,
+    JOBS,
+    LINKS,
+    MERGES,
+    ORDERS,
+    Document,
+)
 
 V = TypeVar("V")
 Where = Sequence[Mapping[str, Any]]
@@ -44,8 +54,9 @@ class ReadStore:
     `first_use`: without them a command is accepted all the same, and its job shows the conflict.
     """
 
-    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._database = client.get_database(database, codec_options=CODEC)
+        self._secret = secret
         self._owners = BatchLoader(self._fetch_owners)
         self._orders = BatchLoader(self._fetch_from(ORDERS))
         self._links = BatchLoader(self._fetch_from(LINKS))
@@ -90,6 +101,17 @@ class ReadStore:
         if document is None or "deletedAt" in document:
             return None
         return order_view(document, linked_contact(document, link))
+
+    async def survivor(self, contact_id: str) -> str:
+        """Return the contact that a merged one counts as; any other one is returned itself."""
+        if not self._secret:
+            return contact_id
+        metrics.QUERIES.labels(MERGES).inc()
+        id_hash = key_hash(self._secret, id_key(contact_id))
+        with _unavailable():
+            found = await merge_store.find_survivors(self._database[MERGES], [id_hash])
+        survivor = found.get(id_hash)
+        return survivor.contact_id or contact_id if survivor else contact_id
 
     async def job(self, job_id: str) -> Document | None:
         with _unavailable():
