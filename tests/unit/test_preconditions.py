@@ -13,6 +13,7 @@ from order_writer.domain.decide import CommandRequest, decide
 from order_writer.domain.preconditions import guard_matches, if_match_failure, is_stale
 from support.builders.commands import (
     AT,
+    FIRST_VERSION,
     change_delivery,
     change_status,
     register,
@@ -35,11 +36,11 @@ def order() -> LiveOrder:
         (None, None, True),
         ("job-1", None, True),
         ("job-2", None, False),
-        (None, 1, True),
-        (None, 2, False),
-        ("job-1", 1, True),
-        ("job-1", 2, False),
-        ("job-2", 1, False),
+        (None, FIRST_VERSION, True),
+        (None, FIRST_VERSION + 1, False),
+        ("job-1", FIRST_VERSION, True),
+        ("job-1", FIRST_VERSION + 1, False),
+        ("job-2", FIRST_VERSION, False),
     ],
 )
 def test_a_guard_matches_where_all_that_it_names_does(
