@@ -10,16 +10,21 @@ from pathlib import Path
 import pytest
 from bson import encode
 
+from action_trigger.adapters.delivery_store import DeliveryStore
+from gateway.adapters.read_store import ReadStore
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, MERGES
+from support.builders.actions import ASKED_AT
 from support.builders.bodies import Json, contact_body, matching, order_body
 from support.builders.raw_records import RawRecord
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
 from support.fakes.intercepted_database import InterceptedDatabase, WorkerDied
+from support.harness.dispatch_harness import received_actions
 from support.harness.enricher_harness import (
     CONFIRM,
+    KEYS,
     NOW,
     EnricherHarness,
     MakeHarness,
@@ -251,6 +256,38 @@ async def test_an_event_that_meets_a_merge_halfway_leaves_no_link_to_the_merged_
 
         assert await contact_of(harness) == "kept", steps
         assert deletions(harness) == set()
+
+
+async def test_a_delivery_is_recorded_for_whom_its_contact_counts_as(
+    harness: EnricherHarness,
+) -> None:
+    """Its action was published before the merge, and is read after the tombstone."""
+    await harness.add_references(contact_record("kept"), merged("contact-1"))
+    await harness.add_references(tombstone("contact-1"))
+    deliveries = delivery_store(harness)
+
+    await deliveries.record(received_actions(1), NOW)
+    [recorded] = await harness.database[ACTION_DELIVERIES].find().to_list()
+    assert recorded["contactId"] == "kept"
+
+    erased = reference_record(CONTACTS.name, "kept", None, at=ASKED_AT + timedelta(seconds=1))
+    await harness.add_references(erased)
+    await deliveries.record(received_actions(1), NOW)
+    redacted = await harness.database[ACTION_DELIVERIES].find({"body": ""}).to_list()
+    assert [it["state"] for it in redacted] == ["dropped", "dropped"]
+
+
+def delivery_store(harness: EnricherHarness) -> DeliveryStore:
+    return DeliveryStore(harness.database.client, harness.database.name, KEYS.secret)
+
+
+async def test_a_merged_contactid_answers_for_the_survivor(harness: EnricherHarness) -> None:
+    await harness.add_references(contact_record("kept"), merged(), tombstone())
+    client, name = harness.database.client, harness.database.name
+    reads = ReadStore(client, name, KEYS.secret)
+
+    assert [await reads.survivor(it) for it in ("loser", "kept", "c-9")] == ["kept", "kept", "c-9"]
+    assert await ReadStore(client, name, b"").survivor("loser") == "loser"
 
 
 def test_a_merge_keeps_the_orders_until_the_survivor_is_erased(
