@@ -12,6 +12,8 @@ from order_contracts.values import rfc3339
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 SUPPRESS: Final = "suppress"
+GATEWAY_SIGNATURE: Final = "ce_gatewaysignature"
+"""The header by which order-writers know a command of our own gateways; of no use to others."""
 
 Headers = tuple[tuple[str, bytes], ...]
 

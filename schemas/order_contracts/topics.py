@@ -37,7 +37,9 @@ class Topic:
 
         LogAppendTime, because a publisher's clock must neither delete its records unread
         (a week behind) nor have them refused (an hour ahead). No unclean leader, because it
-        would lack records that were acknowledged.
+        would lack records that were acknowledged. What other systems write is stored
+        uncompressed: otherwise `max.message.bytes` limits the compressed size alone, and a record
+        of a few kilobytes may inflate to gigabytes in each consumer.
         """
         kept = (
             {
@@ -49,8 +51,10 @@ class Topic:
             if self.retention_ms is None
             else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
         )
+        stored = {"compression.type": "uncompressed"} if PUBLIC in self.writers else {}
         return MappingProxyType(
             kept
+            | stored
             | {
                 "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(self.max_message_bytes),

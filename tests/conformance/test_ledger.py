@@ -13,7 +13,6 @@ from pymongo import MongoClient
 from order_contracts.commands import Command
 from order_contracts.decoding import UnreadableDocument
 from order_contracts.integration_log import LogEntry
-from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from order_runtime.kafka.records import Outgoing, Record
@@ -41,7 +40,6 @@ from support.builders.bodies import line
 from support.builders.commands import (
     AT,
     FIRST_VERSION,
-    PARTITIONS,
     TOPIC_INFO,
     change_status,
     command_record,
@@ -51,11 +49,10 @@ from support.builders.commands import (
     replace_order,
     seconds_later,
 )
+from support.builders.gateway_records import OWN_TOPIC, own
 from support.fakes.memory_ledger import MemoryLedger, log_entry_of
 
 MAX_BYTES = 1024 * 1024
-SECRETS = JobIdSecrets([b"s" * 32])
-ISSUES = TopicInfo("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
 
 
 class Store(Protocol):
@@ -78,6 +75,10 @@ class Store(Protocol):
         """Make an order's document one that can't be read."""
         ...
 
+    def spoil_job(self, job_id: str) -> None:
+        """Likewise a job's."""
+        ...
+
 
 class MemoryStore(MemoryLedger):
     """The fake, which any number of processes share."""
@@ -91,6 +92,9 @@ class MemoryStore(MemoryLedger):
 
     def spoil_order(self, order_id: str) -> None:
         self.order_documents.set(order_id, order={"status": "?"})
+
+    def spoil_job(self, job_id: str) -> None:
+        self.job_documents.set(job_id, operation=99)
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ class MongoStore:
     def spoil_order(self, order_id: str) -> None:
         spoilt = {"$set": {"order": {"status": "?"}}}
         self.client[self.database][ORDERS].update_one({"_id": order_id}, spoilt)
+
+    def spoil_job(self, job_id: str) -> None:
+        self.client[self.database][JOBS].update_one({"_id": job_id}, {"$set": {"operation": 99}})
 
     def _all(self, collection: str) -> list[Document]:
         database = self.client.get_database(self.database, codec_options=CODEC)
@@ -289,11 +296,8 @@ def test_a_command_whose_job_has_expired_is_decided_again(store: Store) -> None:
 
 
 def test_of_a_batch_with_an_unreadable_command_of_ours_nothing_is_stored(store: Store) -> None:
-    ours = raw_record(b"{", job_id=issue_job_id(1_764_324_000_000, 1, SECRETS.newest_first[0]))
-    headers = [it for it in ours.headers if it[0] != "ce_source"]
-    ours = replace(ours, headers=(*headers, ("ce_source", b"/gateway")))
     with pytest.raises(OwnCommandUnreadable):
-        apply(store, REGISTER, ours, topic=ISSUES)
+        apply(store, REGISTER, own(b"{"), topic=OWN_TOPIC)
     assert contents(store) == ({}, {}, {}, {})
 
 
@@ -327,8 +331,26 @@ def test_a_command_is_refused_without_reading_its_order(store: Store) -> None:
     poison = poison_command(command_record(change_status(), "job-2"), TOPIC_INFO)
     with pytest.raises(UnreadableDocument):
         store.ledger().apply([poison])
-    store.ledger().apply([replace(poison, without_order=True)])
+    store.ledger().apply([replace(poison, without_stored=True)])
     assert codes(store) == {"job-1": None, "job-2": "InternalError"}
+
+
+def test_a_command_whose_job_can_not_be_read_is_refused_under_another_id(store: Store) -> None:
+    """Its job may be done; nobody can tell, and it stays as it is, for a release that can."""
+    apply(store, REGISTER)
+    store.spoil_job("job-1")
+    again = poison_command(REGISTER, TOPIC_INFO)
+    with pytest.raises(UnreadableDocument):
+        store.ledger().apply([again])
+    first = store.ledger().apply([replace(again, without_stored=True)])
+    second = store.ledger().apply([replace(again, without_stored=True)])
+    ((_, entry),) = first.answers
+    assert (entry.job_id, entry.failure and entry.failure.code) == (
+        again.fallback_job_id,
+        "InternalError",
+    )
+    assert [it.job_id for _, it in second.answers] == [again.fallback_job_id]
+    assert second.entries == []
 
 
 def test_two_processes_that_apply_the_same_batches_apply_each_command_once(store: Store) -> None:

@@ -31,7 +31,7 @@ def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs=None)
     links = Urls("https://orders.example.com")
-    return Dependencies(nothing, nothing, nothing, links, nothing, leaving=lambda: False)
+    return Dependencies(nothing, nothing, nothing, links, nothing, nothing, leaving=lambda: False)
 
 
 @pytest.fixture

@@ -89,6 +89,13 @@ def test_a_topic_is_kept_and_bounded_as_promised(name: str, limits: tuple[int, i
     assert topic.config["max.message.bytes"] == str(mib * MIB + room)
 
 
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_what_others_write_is_stored_uncompressed(topic: Topic) -> None:
+    """The limit of a record's size is then one of what consumers unpack."""
+    stored = topic.config.get("compression.type")
+    assert stored == ("uncompressed" if PUBLIC in topic.writers else None)
+
+
 @pytest.mark.parametrize("topic", [CONTACTS, ARTICLES, STORES], ids=lambda topic: topic.name)
 def test_reference_data_is_kept_for_good(topic: Topic) -> None:
     """A tombstone long enough that a consumer which was away a month still sees it."""

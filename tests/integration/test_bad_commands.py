@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
 from confluent_kafka import Message
+from pymongo import MongoClient
 
-from order_contracts.topics import COMMANDS
+from order_contracts.topics import COMMANDS, MIB
+from order_runtime.auth.command_signatures import CommandSignatures
+from order_runtime.auth.job_ids import JobIdSecrets
+from order_runtime.kafka.record_conversion import from_confluent
 from support.builders.bodies import Json, order_body, unique
 from support.builders.publisher_cases import RecordCase, record_cases
-from support.builders.raw_records import register_record
+from support.builders.raw_records import RawRecord, register_record
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.doc_examples import PUBLISHING
-from support.stack.kafka_records import header, publish_records, read_all, value
+from support.stack.kafka_records import (
+    header,
+    publish_records,
+    read_all,
+    read_key,
+    stored_as_sent,
+    value,
+)
 from support.stack.outcome_queries import dead_letters, log_codes_by_job
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -61,7 +74,8 @@ def ended(stack: RunningStack) -> Ended:
     behind = {str(uuid4()): partition for partition in range(COMMANDS.partitions)}
     records = [record for case in sent.values() for record in (*case.before, case.record)]
     settings: Any = {"compression.type": "gzip", "message.max.bytes": 4_000_000}
-    places = iter(publish_records(stack.kafka, records, **settings))
+    with stored_as_sent(stack.kafka):
+        places = iter(publish_records(stack.kafka, records, **settings))
     at = {name: [next(places) for _ in (*case.before, 0)][-1] for name, case in sent.items()}
     for job_id, partition in behind.items():
         publish_records(stack.kafka, [register_record(order_body(), job_id)], partition=partition)
@@ -91,6 +105,17 @@ def job_of(api: ApiClient, case: RecordCase, row: Row) -> tuple[int, Json, str]:
     job = job_of_response(answer)
     assert job is not None, answer.text
     return answer.status_code, job, json.dumps(answer.json(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd"])
+def test_the_broker_refuses_what_inflates_beyond_the_limit(stack: RunningStack, codec: str) -> None:
+    """Nobody has to unpack it then: neither the order-writer nor another reader of the topic."""
+    small = register_record(order_body(), str(uuid4()))
+    bomb = replace(small, value=b" " * 64 * MIB + (small.value or b""))
+    settings: Any = {"compression.type": codec, "message.max.bytes": 100 * MIB}
+
+    with pytest.raises(AssertionError, match=r"MSG_SIZE_TOO_LARGE|UNKNOWN"):
+        publish_records(stack.kafka, [bomb], **settings)
 
 
 def test_every_row_is_published_and_every_case_documented() -> None:
@@ -135,3 +160,61 @@ def test_the_reason_repeats_nothing_of_the_command(stack: RunningStack) -> None:
     [letter] = until(lambda: dead_letters(stack, "orders.commands", set(places)))
     assert all(secret.encode() not in (value or b"") for _, value in letter.headers() or ())
     assert secret in json.loads(letter.value() or b"")["contact"]["matchKey"]
+
+
+def test_each_command_over_http_proves_on_the_topic_that_the_gateway_made_it(
+    stack: RunningStack,
+) -> None:
+    """
+    As it comes off the broker, so that the order-writer stops where it can't read such a one.
+    """
+    api, orders = ApiClient(stack), [order_body(unique("Örder")) for _ in range(3)]
+    path = f"{api.base}/orders/{quote(orders[0]['orderId'])}"
+    api.registered(orders[0])
+    api.client.post(f"{api.base}/orders/bulk?actions=suppress", json=orders[1:])
+    api.client.delete(path, headers={"if-match": "*", "idempotency-key": unique("key")})
+
+    sent = [
+        from_confluent(message)
+        for order, commands in zip(orders, (2, 1, 1), strict=True)
+        for message in read_key(stack.kafka, COMMANDS.name, order["orderId"], commands)
+    ]
+
+    signatures = CommandSignatures(JobIdSecrets([job_secret(stack)]))
+    assert [signatures.made(record) for record in sent] == [True] * 4
+    assert not any(signatures.made(replace(record, key=b"another")) for record in sent)
+
+
+def job_secret(stack: RunningStack) -> bytes:
+    """Return the secret of the stack's gateways and order-writers."""
+    state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
+    identity = json.loads((Path(state["data"]) / "identity.json").read_text())
+    return bytes(identity["job_secret"], "ascii")
+
+
+def test_a_forged_command_of_the_gateway_fails_its_job_and_stops_nobody(
+    stack: RunningStack,
+) -> None:
+    """
+    Under an id that a client was given, whose job has expired, with the whole of its headers.
+    """
+    api, body = ApiClient(stack), order_body()
+    job_id = api.registered(body)
+    api.stored(job_id)
+    (genuine,) = read_key(stack.kafka, COMMANDS.name, body["orderId"], 1)
+    with MongoClient[Json](stack.mongo) as client:
+        client[stack.database]["jobs"].delete_one({"_id": job_id})  # as retention does
+    writer = stack.pid("order-writer")
+
+    forged = RawRecord(genuine.key(), b"{", genuine.headers() or ())
+    behind = [register_record(order_body()) for _ in range(20)]
+    place, *_ = publish_records(stack.kafka, [forged, *behind], partition=genuine.partition())
+
+    for record in behind:
+        assert api.stored(str(dict(record.pairs)["ce_id"]))["status"] != "Failed"
+    job = api.stored(job_id)
+    assert (job["status"], job["errors"][0]["code"]) == ("Failed", "ValidationFailed")
+    (letter,) = dead_letters(stack, COMMANDS.name, {place})
+    assert header(letter, "ce_gatewaysignature") == header(genuine, "ce_gatewaysignature")
+    assert header(letter, "ce_source") == "/gateway"
+    assert stack.pid("order-writer") == writer

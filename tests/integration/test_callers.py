@@ -35,6 +35,12 @@ def client(stack: RunningStack, *options: str) -> httpx.Client:
     return httpx.Client(base_url=stack.gateway, headers=headers, timeout=30)
 
 
+def rotated(stack: RunningStack, old: str, *options: str) -> str:
+    made = stack.orders("keys", "rotate", old.partition(".")[0], *options, "--json")
+    found: str = json.loads(made.stdout)["key"]
+    return found
+
+
 def document(api: ApiClient) -> Any:
     return api.client.get(f"{api.base}/openapi.json").json()
 
@@ -85,6 +91,49 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(stack: RunningStack
     assert all(answer.headers["ratelimit-reset"].isdigit() for answer in answers)
 
 
+def test_a_retry_with_a_rotated_key_is_answered_with_the_first_job(
+    stack: RunningStack, api: ApiClient
+) -> None:
+    """
+    An Idempotency-Key is the client's, whichever of its keys it came with, and nobody else's.
+    """
+    old, order = key(stack), order_body()
+    rows = [order_body() for _ in range(2)]
+    path, once = "/api/v3/orders", {"idempotency-key": unique("once")}
+
+    def asked(apikey: str, path: str, body: Any) -> httpx.Response:
+        headers = {"apikey": apikey} | once
+        return httpx.post(f"{stack.gateway}{path}", json=body, headers=headers, timeout=30)
+
+    first, bulk = asked(old, path, order), asked(old, f"{path}/bulk", rows)
+    for job_id in (first.json()["jobId"], *(row["jobId"] for row in bulk.json()["rows"])):
+        api.stored(job_id)
+    beside, last = rotated(stack, old), rotated(stack, old, "--revoke")
+
+    for apikey in (beside, last):
+        assert asked(apikey, path, order).json() == first.json()
+        assert asked(apikey, f"{path}/bulk", rows).json() == bulk.json()
+    assert asked(old, path, order).status_code == 401
+    assert asked(key(stack), path, order).json()["code"] == "OrderExists"
+
+
+def test_a_client_is_listed_with_its_keys_and_no_other_takes_its_name(stack: RunningStack) -> None:
+    name = unique("client")
+    ids = [key(stack, "--client", name).partition(".")[0]]
+    ids.append(rotated(stack, ids[0]).partition(".")[0])
+    plain = key(stack).partition(".")[0]
+
+    listed = json.loads(stack.orders("keys", "list", "--json").stdout)
+    refused = stack.orders("keys", "new", "other", "--client", name, check=False)
+    nobody = stack.orders("keys", "rotate", "nobody", check=False)
+
+    clients = {row["id"]: row["client"] for row in listed}
+    assert [clients[it] for it in (*ids, plain)] == [name, name, plain]
+    assert (refused.returncode, nobody.returncode) == (1, 1)
+    assert f"There is a client or a key {name} already." in " ".join(refused.stderr.split())
+    assert "There is no key 'nobody'" in nobody.stderr
+
+
 def test_a_bulk_counts_once(stack: RunningStack) -> None:
     """
     However many orders it holds.
@@ -127,7 +176,7 @@ def test_the_access_log_tells_of_every_request_and_of_no_person(
     stack: RunningStack, api: ApiClient
 ) -> None:
     """
-    One line each: the route, not the path; the key's id, not the key.
+    One line each: the route, not the path; the client and its key's id, not the key.
     """
     person = {"contactId": unique("person"), "email": f"{unique('person')}@example.com"}
     body = order_body(unique("secret-order"), contact=matching(person, "Email"))
@@ -146,7 +195,7 @@ def test_the_access_log_tells_of_every_request_and_of_no_person(
         ("GET", "/api/v3/orders", 200),
         ("GET", None, 404),
     ]
-    assert lines[0]["client"] == stack.apikey.partition(".")[0]
+    assert lines[0]["client"] == lines[0]["key_id"] == stack.apikey.partition(".")[0]
     private = (*person.values(), body["orderId"], stack.apikey.partition(".")[2])
     assert [it for it in private if it in log_of(stack)] == []
 

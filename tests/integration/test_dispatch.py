@@ -19,13 +19,15 @@ from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, QueuedDelivery
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.domain.circuit_breaker import THRESHOLD
-from action_trigger.domain.delivery import EndedDelivery
+from action_trigger.domain.decode import decode_action
+from action_trigger.domain.delivery import EndedDelivery, ReceivedAction
 from action_trigger.domain.retry_policy import RETRY_PERIOD
 from order_contracts.derived_ids import event_id
 from order_contracts.order import ActionName
+from order_contracts.topics import ACTIONS_DLQ
 from order_runtime.documents.deliveries import ENABLED, PAUSED, redaction_update, replay_update
 from order_runtime.documents.jobs import stages_of
-from order_runtime.kafka.records import Outgoing
+from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, INTEGRATION_LOG, JOBS, LEASES
 from support.builders.actions import ASKED_AT, outgoing_headers
 from support.fakes.memory_kafka import MemoryPublisher
@@ -58,6 +60,39 @@ async def test_an_endpoint_that_hangs_does_not_slow_the_others(harness: Dispatch
     async with harness.run_dispatcher():
         await harness.wait_for_states({"pending": MAX_QUEUED + 50, "delivered": 200}, 10)
         assert harness.webhook_endpoint.in_flight == MAX_IN_FLIGHT
+
+
+async def test_an_action_that_is_sent_again_and_fails_again_counts_its_dead_letters(
+    harness: DispatchHarness,
+) -> None:
+    """Else a mirror of the dead letters into `orders.actions` would never come to an end."""
+    (one,) = received_actions(1)
+    await harness.record(one)
+    first = await letter_of_failing(harness)
+    again = decode_action(
+        Record("orders.actions", 0, 12, ASKED_AT, first.key, first.value, first.headers)
+    )
+    assert isinstance(again, ReceivedAction)
+    await harness.record(again)
+    second = await letter_of_failing(harness)
+
+    for letter, attempt in ((first, b"1"), (second, b"2")):
+        told = [(name, value) for name, value in letter.headers if name.startswith("orders-")]
+        assert told == [("orders-replay", b"orders.actions/0/0"), ("orders-attempt", attempt)]
+    names = [name for name, _ in second.headers]
+    assert len(names) == len(set(names))
+
+
+async def letter_of_failing(harness: DispatchHarness) -> Outgoing:
+    """Give all up that is pending; return the dead letter."""
+    pending = await harness.deliveries.next_pending(PARTITIONS, list(ActionName), 10)
+    await harness.deliveries.give_up(pending, "It is over", now())
+    broker = MemoryPublisher()
+    await OutcomePublisher(
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
+    ).announce_batch()
+    [letter] = [it for it in broker.records if it.topic == ACTIONS_DLQ.name]
+    return letter
 
 
 async def test_each_is_sent_once_and_no_more_at_once_than_agreed(harness: DispatchHarness) -> None:

@@ -41,7 +41,7 @@ def server(seconds: int | None = 10, **hello: Any) -> MongoServer:
 def test_a_topic_that_is_set_as_the_contract_says_has_no_fault(topic: Any) -> None:
     found = ObservedTopic("id", topic.partitions, 3, {**topic.config, **SAFE})
 
-    assert not [*topic_violations(topic, found), *topic_risks(found)]
+    assert not [*topic_violations(topic, found), *topic_risks(topic, found)]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_broker_that_does_not_tell_its_settings_is_a_doubt_and_no_fault() -> N
     hidden = replace(GOOD, config=None)
 
     assert not list(topic_violations(COMMANDS, hidden))
-    assert len(list(topic_risks(hidden))) == 1
+    assert len(list(topic_risks(COMMANDS, hidden))) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,14 @@ def test_a_broker_that_does_not_tell_its_settings_is_a_doubt_and_no_fault() -> N
         replace(GOOD, replicas=1),
         replace(GOOD, replicas=2),
         commands(min_insync_replicas="1"),
+        commands(compression_type="producer"),
     ],
 )
 def test_what_may_lose_records_or_stop_writes_is_a_doubt_and_no_fault(
     found: ObservedTopic,
 ) -> None:
     assert not list(topic_violations(COMMANDS, found))
-    assert len(list(topic_risks(found))) == 1
+    assert len(list(topic_risks(COMMANDS, found))) == 1
 
 
 def test_a_service_relies_on_what_it_reads_and_writes() -> None:

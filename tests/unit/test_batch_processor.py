@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
-from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
+from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Outgoing, Record, split_by_size
+from order_runtime.process.isolation import MAX_UNREADABLE
 from order_writer.app.batch_processor import BatchProcessor, EverythingFails
 from order_writer.app.poison_isolation import (
     ATTEMPTS_ALONE,
@@ -29,6 +30,7 @@ from support.builders.commands import (
     raw_record,
     register,
 )
+from support.builders.gateway_records import OWN_TOPIC, claimed, issued_id, own
 from support.fakes.memory_kafka import MemorySink
 from support.fakes.memory_ledger import Calls, FailingLedger, MemoryLedger
 from support.fakes.memory_source import Killed, MemorySource
@@ -218,12 +220,43 @@ def test_where_its_order_is_what_can_not_be_read_it_is_refused_without_it() -> N
 
     def failing(items: Sequence[BatchItem]) -> Exception | None:
         bad = [item for item in items if item.job_id == "job-1"]
-        seen = any(not (isinstance(item, UnreadableCommand) and item.without_order) for item in bad)
+        seen = any(
+            not (isinstance(item, UnreadableCommand) and item.without_stored) for item in bad
+        )
         return RuntimeError("nobody knows why") if seen else None
 
     parts.failing(failing)
     parts.run()
     assert (parts.failures(), parts.source.committed) == ({"job-1": "InternalError"}, 2)
+
+
+def unreadable(
+    document: Callable[[BatchItem], str],
+) -> Callable[[Sequence[BatchItem]], Exception | None]:
+    """Return what fails for a command, by a stored document, until it is refused."""
+
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
+        if all(isinstance(item, UnreadableCommand) for item in items):
+            return None
+        return UnreadableStored("orders", document(items[0]), KeyError("version"))
+
+    return failing
+
+
+def test_a_stored_document_that_can_not_be_read_stops_no_writer_on_a_quiet_day() -> None:
+    """Each batch is one command of the order that it is, and each of them is refused."""
+    parts = Parts(commands(4))
+    parts.failing(unreadable(lambda _: "o-1"))
+    parts.run(batch=1)
+    assert (len(parts.failures()), parts.source.committed) == (4, 4)
+
+
+def test_many_documents_that_can_not_be_read_stop_the_writer() -> None:
+    parts = Parts(commands(MAX_UNREADABLE + 1))
+    parts.failing(unreadable(lambda item: item.job_id))
+    with pytest.raises(EverythingFails):
+        parts.run(batch=1)
+    assert len(parts.failures()) == parts.source.committed == MAX_UNREADABLE - 1
 
 
 def kind(out: Outgoing) -> bytes | None:
@@ -346,17 +379,6 @@ def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
     assert (parts.calls, parts.source.committed) == (["apply", "publish", "idle"], 0)
 
 
-SECRETS = JobIdSecrets([b"s" * 32])
-OWN_ID = issue_job_id(1_764_324_000_000, 1, SECRETS.newest_first[0])
-READS_OWN = TopicInfo("topic-1", 12, lambda job_id: SECRETS.issued_at(job_id) is not None)
-
-
-def own_garbage() -> Record:
-    sent = raw_record(b"{", job_id=OWN_ID)
-    others = tuple(pair for pair in sent.headers if pair[0] != "ce_source")
-    return replace(sent, headers=(*others, ("ce_source", b"/gateway")))
-
-
 def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
     parts = Parts(commands(4))
     parts.failing(lambda _: parts.stop.set())
@@ -366,19 +388,38 @@ def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:
 
 def test_a_command_of_our_own_that_is_unreadable_stops_it_uncommitted() -> None:
     """No dead letter: this release is bad, not the command."""
-    parts = Parts([*commands(2), own_garbage()], topic=READS_OWN)
+    parts = Parts([*commands(2), own(b"{")], topic=OWN_TOPIC)
     with pytest.raises(OwnCommandUnreadable):
         parts.run()
     assert parts.source.committed == 0
     assert parts.failures() == {}
 
 
-def test_garbage_under_the_id_of_a_command_that_is_known_is_refused() -> None:
+@pytest.mark.parametrize("garbage", [own(b"{"), claimed(b"{")])
+def test_garbage_under_the_id_of_a_command_that_is_known_is_refused(garbage: Record) -> None:
     """Whoever posted an order knows its job id; sending it again broken stops nobody."""
-    parts = Parts([raw_record(register().to_json(), job_id=OWN_ID), own_garbage()], topic=READS_OWN)
+    known = raw_record(register().to_json(), job_id=issued_id())
+    parts = Parts([known, garbage], topic=OWN_TOPIC)
     parts.run()
     assert parts.source.committed == 2
     assert set(parts.failures().values()) == {"ValidationFailed"}
+
+
+def test_garbage_that_claims_to_be_our_own_holds_nobody_up() -> None:
+    """An id that was issued proves nothing: its job may have expired, or never been decided."""
+    parts = Parts([*commands(1), claimed(b"{"), *commands(3)[1:]], topic=OWN_TOPIC)
+    parts.run()
+    assert parts.failures() == {issued_id(): "ValidationFailed"}
+    assert parts.calls == ["apply", "publish", "commit"]
+
+
+def test_a_command_of_our_own_that_is_replayed_unreadable_fails_again() -> None:
+    """Stopping would repeat at each start: a dead letter is in the operator's hands."""
+    sent = own(b"{")
+    again = replace(sent, headers=(*sent.headers, ("orders-replay", issued_id().encode())))
+    parts = Parts([again, *commands(2)], topic=OWN_TOPIC)
+    parts.run()
+    assert parts.failures() == {issued_id(): "ValidationFailed"}
 
 
 def test_a_garbage_record_holds_nobody_up() -> None:

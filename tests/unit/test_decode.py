@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from order_contracts.cloudevents import DeleteGuard
 from order_contracts.job import Operation
 from order_contracts.topics import MIB
-from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.kafka.records import Record
 from order_writer.domain.decode import (
     DecodedCommand,
@@ -21,7 +21,6 @@ from order_writer.domain.decode import (
 )
 from support.builders.bodies import ABSENT, order_body
 from support.builders.commands import (
-    AT,
     PARTITIONS,
     TOPIC_INFO,
     command_record,
@@ -30,10 +29,10 @@ from support.builders.commands import (
     register,
     seconds_later,
 )
+from support.builders.gateway_records import OWN_TOPIC as OWN
+from support.builders.gateway_records import claimed, issued_id, own
 
-SECRETS = JobIdSecrets([b"s" * 32])
-OWN = TopicInfo("topic-1", PARTITIONS, lambda job_id: SECRETS.issued_at(job_id) is not None)
-ISSUED = issue_job_id(int(AT.timestamp() * 1000), 5, SECRETS.newest_first[0])
+ISSUED = issued_id()
 GOOD = register().to_json()
 
 
@@ -234,11 +233,8 @@ def test_a_command_on_another_partition_is_misrouted() -> None:
 )
 def test_a_command_of_our_own_that_is_unreadable_is_known_as_such(value: bytes) -> None:
     """It was answered 202: to refuse it would lose it, and the release is at fault."""
-    mine = (("ce_source", b"/gateway"),)
-    bare = raw_record(value, job_id=ISSUED)
-    own = replace(bare, headers=(*(p for p in bare.headers if p[0] != "ce_source"), *mine))
-    assert unreadable(own, OWN).from_gateway
-    assert not unreadable(bare, OWN).from_gateway
+    assert unreadable(own(value), OWN).from_gateway
+    assert not unreadable(own(value), TOPIC_INFO).from_gateway
 
 
 def test_a_command_of_our_own_was_judged_by_the_gateways_clock() -> None:
@@ -283,11 +279,41 @@ def test_a_refusal_never_repeats_what_was_sent() -> None:
     assert secret not in failure.to_json().decode()
 
 
-def test_a_command_that_only_says_that_the_gateway_sent_it_is_somebody_elses() -> None:
-    """Its id was issued by none: everybody can write a header."""
-    bare = raw_record(b"{", job_id="job-1")
-    said = (*(p for p in bare.headers if p[0] != "ce_source"), ("ce_source", b"/gateway"))
-    assert not unreadable(replace(bare, headers=said), OWN).from_gateway
+@pytest.mark.parametrize("job_id", ["job-1", ISSUED])
+def test_a_command_that_only_says_that_the_gateway_sent_it_is_somebody_elses(job_id: str) -> None:
+    """Everybody can write a header, and every client has ids that were issued."""
+    assert not unreadable(claimed(b"{", job_id=job_id), OWN).from_gateway
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": b"o-2"},
+        {"value": b"{"},
+        {"headers": (*own(GOOD).headers, ("ce_actions", b"all"))},
+        {"headers": (*own(GOOD).headers, ("CE_TYPE", b"RegisterOrder.v1"))},
+        {"headers": (*own(GOOD).headers, ("content-type", b"text/plain"))},
+        {"headers": (*own(GOOD).headers, ("traceparent", b"\xff"))},
+    ],
+)
+def test_what_somebody_spoils_of_our_own_is_somebody_elses(change: Any) -> None:
+    """Else whoever reads the topic could stop us with our own commands."""
+    assert decoded(own(GOOD), OWN)
+    assert not unreadable(replace(own(GOOD), **change), OWN).from_gateway
+
+
+def test_a_command_of_our_own_that_is_sent_again_stops_nobody() -> None:
+    """It was a dead letter: its job has failed, and can fail again."""
+    sent = own(b"{")
+    again = replace(sent, headers=(*sent.headers, ("orders-replay", ISSUED.encode())))
+    assert unreadable(again, OWN).replayed_job_id == ISSUED
+    assert not unreadable(again, OWN).from_gateway
+
+
+def test_a_signature_that_is_none_of_ours_is_passed_over() -> None:
+    """A valid command is a valid command."""
+    sent = raw_record(GOOD, job_id="job-1", headers=header("ce_gatewaysignature", b"mine"))
+    assert decoded(sent, OWN).fingerprint == decoded(raw_record(GOOD), OWN).fingerprint
 
 
 def test_a_command_of_our_own_is_never_misrouted() -> None:
@@ -329,7 +355,7 @@ def test_whatever_belongs_to_a_refused_record_is_kept() -> None:
     poison = poison_command(replayed, TOPIC_INFO)
     assert poison.fingerprint == decoded(replayed).fingerprint
     assert (poison.replayed_job_id, poison.from_gateway) == ("job-0", False)
-    assert not poison.without_order
+    assert not poison.without_stored
 
 
 def test_a_poisoned_command_says_that_it_is_a_dead_letter() -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 
+from gateway.app.command_acceptance import CommandAcceptance
 from gateway.domain.command_record import Submission, command_for_path, command_of, fingerprint_of
 from gateway.domain.request_terms import RequestTerms
 from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, RegisterOrder
 from order_contracts.decoding import Invalid
 from order_runtime.kafka.partitioning import partition_of
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.decode import DecodedCommand, decode
 from support.builders.bodies import Json, order_body
 from support.builders.commands import PARTITIONS, TOPIC_INFO, change_delivery
+from support.builders.gateway_records import SECRETS, SIGNATURES
 from support.builders.order_strategies import NOW, order_bodies
 from support.builders.validation import parsed
 
@@ -152,3 +156,29 @@ def test_suppressed_actions_are_part_of_the_fingerprint(*, suppress: bool) -> No
     assert fingerprint_of(command, terms) == decoded(command, terms).fingerprint
     other = RequestTerms(suppress_actions=not suppress)
     assert fingerprint_of(command, other) != fingerprint_of(command, terms)
+
+
+class Publishes:
+    """Keeps what is handed over."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+
+    def hand_over(self, record: Outgoing) -> None:
+        self.sent.append(record)
+
+
+def test_what_the_gateway_sends_proves_that_it_did() -> None:
+    """By which an order-writer tells its commands from those that only claim to be."""
+    nothing: Any = SimpleNamespace()
+    publisher: Any = Publishes()
+    acceptance = CommandAcceptance(publisher, nothing, nothing, SECRETS, SIGNATURES)
+    acceptance.hand_over(acceptance.submission(registration(order_body("o-1")), FULL))
+    (sent,) = publisher.sent
+    at = datetime.now(UTC)
+    assert SIGNATURES.made(Record(sent.topic, 0, 0, at, sent.key, sent.value, sent.headers))
+    assert not SIGNATURES.made(Record(sent.topic, 0, 0, at, b"o-2", sent.value, sent.headers))
+    assert [it[0] for it in sent.headers if it[0].startswith("ce_")] == [
+        *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject"),
+        *("ce_ifmatch", "ce_idempotencykey", "ce_gatewaysignature"),
+    ]

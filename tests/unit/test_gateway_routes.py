@@ -15,7 +15,7 @@ def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs=None)
     urls = Urls("https://orders.example.com")
-    return Dependencies(nothing, nothing, nothing, urls, nothing, leaving=lambda: False)
+    return Dependencies(nothing, nothing, nothing, urls, nothing, nothing, leaving=lambda: False)
 
 
 def test_every_call_of_the_contract_has_a_route_and_a_handler() -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from order_operations.dead_letter_view import (
     DROPPED,
     OPEN,
+    REPLAYED,
     Letter,
     LetterFilter,
     LetterPosition,
@@ -20,6 +21,7 @@ from order_operations.dead_letter_view import (
     mark_record,
     parse_position,
     printable,
+    superseded,
     with_state,
 )
 from order_runtime.kafka.dead_letters import dead_letter
@@ -28,19 +30,21 @@ from order_stack.cli.main import app
 from support.builders.commands import AT, raw_record
 
 SECRET = b'{"person": "kim@example.com"}'
-SENT = dead_letter(
-    raw_record(SECRET, "o-1"),
-    service="order-writer",
-    code="ValidationFailed",
-    reason="No.",
-    job_id="j",
-)
+
+
+def sent(record: Record, job_id: str | None = None) -> Outgoing:
+    letter = dead_letter(
+        record, service="order-writer", code="ValidationFailed", reason="No.", job_id=job_id
+    )
+    assert letter is not None
+    return letter
 
 
 def read_back(sent: Outgoing, partition: int = 3, offset: int = 7) -> Record:
     return Record(sent.topic, partition, offset, AT, sent.key, sent.value, sent.headers)
 
 
+SENT = sent(raw_record(SECRET, "o-1"), "j")
 LETTER = letter_of(read_back(SENT))
 
 
@@ -108,6 +112,43 @@ def test_of_several_marks_the_last_one_holds() -> None:
     assert state_after(
         LETTER, mark_record(LETTER, DROPPED, AT), mark_record(LETTER, "replayed", AT)
     ) == ("replayed")
+
+
+def test_of_the_letters_of_one_record_only_the_last_is_open() -> None:
+    """Whoever sent it again: the later letter says that it failed once more, and why."""
+    copied = Record("orders.commands", 1, 2, AT, SENT.key, SENT.value, SENT.headers)
+    again = letter_of(replace(read_back(sent(copied, "j"), 0, 1), at=AT + timedelta(seconds=1)))
+    other = letter_of(read_back(sent(raw_record(SECRET, "o-1"), "other"), 3, 9))
+    states = [it.state for it in superseded([again, LETTER, other])]
+    assert states == [OPEN, REPLAYED, OPEN]
+
+
+def test_what_was_dropped_or_says_nothing_of_its_record_is_never_superseded() -> None:
+    dropped = replace(LETTER, state=DROPPED)
+    later = replace(LETTER, position=LetterPosition(SENT.topic, 3, 8))
+    assert superseded([dropped, later]) == [dropped, later]
+    unknown = [replace(it, chain=None) for it in (LETTER, later)]
+    assert superseded(unknown) == unknown
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "named"),
+    [
+        ("orders.events", b'{"jobId": "j-1"}', ("j-1", None)),
+        ("orders.actions", b'{"jobId": "j-1", "actionId": "a-1"}', ("j-1", "a-1")),
+        ("orders.actions", b'{"jobId": 1, "actionId": null}', (None, None)),
+        ("orders.actions", b'["jobId"]', (None, None)),
+        ("orders.events", b"{", (None, None)),
+        ("orders.events", None, (None, None)),
+        ("orders.commands", b'{"jobId": "j-1", "actionId": "a-1"}', (None, None)),
+    ],
+)
+def test_the_ids_of_an_event_or_action_tell_what_became_of_it(
+    topic: str, value: bytes | None, named: tuple[str | None, str | None]
+) -> None:
+    """A command's are its sender's, and say nothing."""
+    letter = letter_of(read_back(sent(Record(topic, 0, 0, AT, None, value))))
+    assert (letter.job_id, letter.action_id) == named
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from order_contracts.topics import HANDLED, TOPICS
+from order_contracts.decoding import Invalid, parse
+from order_contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, HANDLED, TOPICS
 from order_contracts.values import rfc3339
-from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX
+from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, chain_of
 from order_runtime.kafka.records import Outgoing, Record
 
 DEAD_LETTER_TOPICS: Final = tuple(it.name for it in TOPICS if it.name.endswith(SUFFIX))
 OPEN: Final = "open"
 REPLAYED: Final = "replayed"
+SETTLED: Final = "settled"
 DROPPED: Final = "dropped"
 _POSITION: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
 
@@ -47,7 +49,12 @@ class Letter:
     message: str
     origin: str
     job_id: str | None
+    """The job that failed with a command; of an event or an action that can be read, its job."""
     size: int
+    chain: str | None = None
+    """What it has in common with the letters of its replays."""
+    action_id: str | None = None
+    """Of an action that can be read: the delivery that may have failed with it."""
     state: str = OPEN
 
 
@@ -62,7 +69,7 @@ class LetterFilter:
     since: datetime | None = None
     until: datetime | None = None
     handled: bool = False
-    """Whether replayed and dropped letters match too; those at *positions* always do."""
+    """Whether replayed, settled and dropped letters match too; those at *positions* always do."""
 
     def matches(self, letter: Letter) -> bool:
         if self.positions:
@@ -83,6 +90,7 @@ def position_of(record: Record) -> LetterPosition:
 def letter_of(record: Record) -> Letter:
     """Return *record* as a letter; a missing header becomes an empty text or a question mark."""
     texts = {name: printable(value) for name, value in record.headers if name.startswith(PREFIX)}
+    named = _names_in(record)
     origin = (texts.get(PREFIX + part, "?") for part in ("topic", "partition", "offset"))
     return Letter(
         position=position_of(record),
@@ -91,9 +99,39 @@ def letter_of(record: Record) -> Letter:
         reason=texts.get(f"{PREFIX}exception.class.name", ""),
         message=texts.get(f"{PREFIX}exception.message", ""),
         origin="/".join(origin),
-        job_id=texts.get(JOB),
+        job_id=texts.get(JOB) or named.get("jobId"),
         size=len(record.value or b""),
+        chain=chain_of(record),
+        action_id=named.get("actionId"),
     )
+
+
+def _names_in(record: Record) -> Mapping[str, str]:
+    """Return what an event or an action names of ids, where it can be read."""
+    if record.topic not in {EVENTS_DLQ.name, ACTIONS_DLQ.name}:
+        return {}
+    try:
+        value = parse(record.value or b"")
+    except Invalid:
+        return {}
+    names = value if isinstance(value, dict) else {}
+    return {it: names[it] for it in ("jobId", "actionId") if isinstance(names.get(it), str)}
+
+
+def superseded(letters: Sequence[Letter]) -> list[Letter]:
+    """Return *letters*; the open ones that a later letter repeats were replayed."""
+    last = {
+        (it.position.topic, it.chain): it.position
+        for it in sorted(letters, key=lambda it: (it.at, it.position.offset))
+    }
+    return [
+        replace(it, state=REPLAYED)
+        if it.state == OPEN
+        and it.chain is not None
+        and last[it.position.topic, it.chain] != it.position
+        else it
+        for it in letters
+    ]
 
 
 def with_state(letter: Letter, marks: Marks) -> Letter:

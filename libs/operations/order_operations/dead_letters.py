@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from order_contracts.topics import HANDLED
 from order_operations.dead_letter_view import (
     DROPPED,
+    OPEN,
     REPLAYED,
     Letter,
     LetterFilter,
@@ -21,6 +22,7 @@ from order_operations.dead_letter_view import (
     mark_of,
     mark_record,
     position_of,
+    superseded,
     with_state,
 )
 from order_operations.kafka_client import CLIENT_ID, SILENCE_SECONDS, read_to_end
@@ -46,8 +48,15 @@ class DeadLetters:
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
 
-    def matching(self, wanted: LetterFilter) -> list[Letter]:
-        """Return the letters that match, with their states, the oldest first."""
+    def matching(
+        self, wanted: LetterFilter, outcomes: Callable[[Sequence[Letter]], Sequence[Letter]] = list
+    ) -> list[Letter]:
+        """
+        Return the letters that match, with their states, the oldest first.
+
+        *outcomes* is given the letters that are open as far as Kafka knows, and returns them with
+        what else is known of them.
+        """
         letters: list[Letter] = []
         marks: Marks = {}
         for record in read_to_end(self._kafka, {*wanted.topics, HANDLED.name}):
@@ -55,7 +64,9 @@ class DeadLetters:
                 marks |= mark_of(record)
             else:
                 letters.append(letter_of(record))
-        found = (with_state(letter, marks) for letter in letters)
+        found = superseded([with_state(letter, marks) for letter in letters])
+        unsettled = outcomes([it for it in found if it.state == OPEN])
+        found = [*(it for it in found if it.state != OPEN), *unsettled]
         return sorted(filter(wanted.matches, found), key=lambda letter: letter.at)
 
     def record_at(self, position: LetterPosition) -> Record:

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from order_contracts import topics
 from order_contracts.base import Message
-from order_contracts.cloudevents import CONTENT_TYPE, SPEC_VERSION, SUPPRESS
+from order_contracts.cloudevents import CONTENT_TYPE, GATEWAY_SIGNATURE, SPEC_VERSION, SUPPRESS
 from order_contracts.commands import COMMANDS, DeleteOrder, type_of
 from order_contracts.derived_ids import JOB_ID
 from order_contracts.events import (
@@ -35,6 +35,15 @@ TOMBSTONE: Final = "Tombstone"
 _BINDING: Final = "0.5.0"
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final[Json] = {"type": "string"}
+_REPLAY: Final[Json] = {
+    **_TEXT,
+    "description": "Of a replayed dead letter: the job that failed with it, or the first place.",
+}
+_ATTEMPT: Final[Json] = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,5}$",
+    "description": "How many dead letters there were of the record; after 5 there is no other.",
+}
 _MEANT: Final[Json] = {
     "ce_registration": {
         "type": "string",
@@ -45,6 +54,10 @@ _MEANT: Final[Json] = {
         "pattern": "^[1-9][0-9]{0,17}$",
         "description": "The version at which it got its contact; else nothing changes.",
     },
+}
+_SIGNATURE: Final[Json] = {
+    "type": "string",
+    "description": "Of our own gateways, which alone can make it: never send it.",
 }
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
@@ -172,8 +185,10 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),
-            "orders-replay": {**_TEXT, "description": "The job that a dead letter failed with."},
+            "orders-replay": _REPLAY,
+            "orders-attempt": _ATTEMPT,
         }
     return {"type": "object", "properties": properties, "required": required}
 
@@ -184,12 +199,13 @@ def _dead_letter() -> Json:
     names = ("topic", "partition", "offset", "connector.name", "exception.class.name")
     told = {prefix + name: _TEXT for name in (*names, "exception.message")}
     job = {f"{prefix}job.id": {**_TEXT, "description": "Of a command: the job that failed."}}
+    again = {"orders-replay": _REPLAY, "orders-attempt": _ATTEMPT}
     return {
         "name": DEAD_LETTER,
         "title": DEAD_LETTER,
         "summary": "The original key, value and headers, with the reason and the origin.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": told | job, "required": sorted(told)},
+        "headers": {"type": "object", "properties": told | job | again, "required": sorted(told)},
         "payload": {"description": "As it came; it may be anything."},
     }
 

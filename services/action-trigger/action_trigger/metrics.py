@@ -10,7 +10,8 @@ RECORDED: Final = Counter(
     "ordermill_action_trigger_recorded", "Actions taken from Kafka into the deliveries."
 )
 UNREADABLE: Final = Counter(
-    "ordermill_action_trigger_unreadable", "Records that were no action and became dead letters."
+    "ordermill_action_trigger_unreadable",
+    "Records that were no action, or could not be recorded, and became dead letters.",
 )
 ATTEMPTS: Final = Counter(
     "ordermill_action_trigger_attempts", "Webhooks sent, by what became of them.", ["outcome"]

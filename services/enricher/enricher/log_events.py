@@ -12,6 +12,14 @@ REPAIRED: Final = LogEvent(
 REFERENCE_PASSED_OVER: Final = LogEvent(
     "reference record passed over", "A record of reference data can't be read."
 )
+ORDER_PASSED_OVER: Final = LogEvent(
+    "order passed over",
+    "An order could not be reconciled for a reason nobody knows; the sweep tries it again.",
+)
+ORDER_NOT_ERASED: Final = LogEvent(
+    "order not erased",
+    "An order may be an erased contact's, and something of it can't be read: it was not deleted.",
+)
 STOPPING_WITHIN_A_BATCH: Final = LogEvent(
     "stopping within a batch", "The batch in hand did not end in time; its records are read again."
 )

@@ -32,6 +32,10 @@ REFERENCES: Final = Counter(
 UNREADABLE: Final = Counter(
     "ordermill_enricher_unreadable", "Records that could not be read and were set aside.", ["topic"]
 )
+PASSED_OVER: Final = Counter(
+    "ordermill_enricher_passed_over",
+    "Times that an order was not reconciled, or not erased, as something of it can't be read.",
+)
 RETRIES: Final = Counter(
     "ordermill_enricher_retries", "Attempts that failed because the database was away."
 )

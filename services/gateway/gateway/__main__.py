@@ -13,6 +13,7 @@ from gateway.routes import Dependencies, create_app
 from gateway.settings import Settings
 from order_contracts.topics import GATEWAY
 from order_runtime.auth.api_keys import KeyFile
+from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
@@ -31,6 +32,7 @@ def run(process: Process[Settings]) -> None:
 async def serve(process: Process[Settings]) -> None:
     """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
     settings, stop = process.settings, async_stop_event(process.stop)
+    secrets = JobIdSecrets(secret_list(settings.job_secrets))
     async with (
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
@@ -40,7 +42,8 @@ async def serve(process: Process[Settings]) -> None:
             reads=ReadStore(mongo, settings.database, settings.erasure_secret.encode()),
             keys=KeyFile(settings.keys_file),
             urls=Urls(settings.public_url),
-            secrets=JobIdSecrets(secret_list(settings.job_secrets)),
+            secrets=secrets,
+            signatures=CommandSignatures(secrets),
             leaving=stop.is_set,
         )
         server = Server(create_app(dependencies), settings.host, settings.port)

@@ -34,6 +34,7 @@ from order_contracts.decoding import Invalid
 from order_contracts.routes import BASE_PATH, ROUTES
 from order_contracts.specs.openapi import document
 from order_runtime.auth.api_keys import KeyFile
+from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 
@@ -49,6 +50,7 @@ class Dependencies:
     keys: KeyFile
     urls: Urls
     secrets: JobIdSecrets
+    signatures: CommandSignatures
     leaving: Callable[[], bool]
     """Whether the process was told to stop."""
 
@@ -82,7 +84,7 @@ def handlers(parts: Dependencies) -> Mapping[str, Handler]:
     admission = Admission(parts.keys, RateLimits())
     reads, urls = parts.reads, parts.urls
     job_reader = JobReader(reads, urls, parts.secrets)
-    acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets)
+    acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets, parts.signatures)
     answer = CommandAnswer(urls, JobWaiter(reads.jobs, parts.leaving), job_reader)
     commands = OrderCommands(admission, acceptance, answer)
     orders = OrderQueries(admission, reads, urls, job_reader)

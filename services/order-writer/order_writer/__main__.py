@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Final
 
 from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.mongo.client import client
@@ -38,9 +39,14 @@ def run(process: Process[Settings]) -> None:
 
 
 def topic_info(settings: Settings, topic_id: str, partitions: int) -> TopicInfo:
-    """Return what decoding needs: the topic, and which job ids the gateways issued."""
+    """Return what decoding needs: the topic, and which job ids and records are the gateways'."""
     secrets = JobIdSecrets(secret_list(settings.job_secrets))
-    return TopicInfo(topic_id, partitions, lambda job_id: secrets.issued_at(job_id) is not None)
+    return TopicInfo(
+        topic_id,
+        partitions,
+        issued=lambda job_id: secrets.issued_at(job_id) is not None,
+        signed=CommandSignatures(secrets).made,
+    )
 
 
 if __name__ == "__main__":

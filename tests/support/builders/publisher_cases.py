@@ -16,6 +16,7 @@ from support.builders.raw_records import RawRecord, delete_record, register_reco
 Headers = list[tuple[str, str | bytes | None]]
 
 STRUCTURED = "application/cloudevents+json"
+FORGED = (("ce_source", "/gateway"), ("ce_gatewaysignature", "0" * 64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,9 @@ def record_cases() -> dict[str, RecordCase]:
         "has headers of yours, repeated or not text": case_with_headers(
             ("x-shop", b"\xff"), ("x-shop", "1"), ("empty", None)
         ),
+        "says that the gateway sent it, with a `ce_gatewaysignature` that it didn't make": (
+            case_with_headers(*FORGED, without="ce_source")
+        ),
         "spells the names of headers in another case": case_with_headers(
             ("CE_TYPE", "RegisterOrder.v1"), without="ce_type"
         ),
@@ -163,6 +167,9 @@ def record_cases() -> dict[str, RecordCase]:
         "has no value (a tombstone)": case_with_value(lambda _: None),
         "has an empty value": case_with_value(lambda _: b""),
         "isn't JSON": case_with_value(lambda value: value[:-1]),
+        "isn't JSON, and says that the gateway sent it": RecordCase(
+            replace(with_headers(valid_record(), *FORGED, without="ce_source"), value=b"{")
+        ),
         "isn't UTF-8": case_with_value(lambda _: b'{"orderId": "\xe4"}'),
         "begins with a byte order mark": case_with_value(lambda value: b"\xef\xbb\xbf" + value),
         "has a schema registry's five bytes before the JSON": case_with_value(

@@ -10,8 +10,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from order_runtime.mongo.client import Document
 
 
-class WorkerDied(Exception):
-    """Stands for a crash of the worker process at this point."""
+class WorkerDied(BaseException):
+    """Stands for a crash of the worker process at this point; no handler of it can catch that."""
 
 
 class InterceptedDatabase:

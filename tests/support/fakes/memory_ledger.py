@@ -14,7 +14,7 @@ from order_runtime.documents.integration_log import log_document
 from order_runtime.documents.jobs import LedgerEntry, entry_document, entry_of
 from order_runtime.documents.orders import order_document, order_of
 from order_runtime.mongo.client import CODEC, Document
-from order_writer.adapters.mongo_store import claim_document, claim_of
+from order_writer.adapters.mongo_store import claim_document, claim_of, entries_of
 from order_writer.domain.batch import BatchTooLarge, FoldedBatch, IdempotencyClaim, fold
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
@@ -95,14 +95,12 @@ class MemoryLedger:
             return folded
 
     def _known(self, items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
-        known = self._entries(job_ids(items))
-        return known | self._entries(fallback_job_ids(items, known))
-
-    def _entries(self, ids: Iterable[str]) -> dict[str, LedgerEntry]:
-        return {it["_id"]: entry_of(it) for it in self.job_documents.find(ids)}
+        known = entries_of(self.job_documents.find(job_ids(items)), items)
+        fallbacks = self.job_documents.find(fallback_job_ids(items, known))
+        return known | entries_of(fallbacks, items)
 
     def _orders(self, items: Sequence[BatchItem]) -> dict[str, OrderState]:
-        ids = Counter(it.order_id for it in items if it.order_id and not _is_without_order(it))
+        ids = Counter(it.order_id for it in items if it.order_id and not _is_without_stored(it))
         found = self.order_documents.find(ids)
         size = sum(record_size(item.record) for item in items)
         size += sum(it.get("size", 0) * ids[it["_id"]] for it in found)
@@ -132,8 +130,8 @@ class MemoryLedger:
             self.log_documents.set(log_id, resolvedAt=at)
 
 
-def _is_without_order(item: BatchItem) -> bool:
-    return isinstance(item, UnreadableCommand) and item.without_order
+def _is_without_stored(item: BatchItem) -> bool:
+    return isinstance(item, UnreadableCommand) and item.without_stored
 
 
 def log_entry_of(document: Document) -> LogEntry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from support.builders.raw_records import COMMANDS_TOPIC
-from support.history.log_record import LogRecord
+from support.history.log_record import Headers, LogRecord
 from support.laws.evidence import Evidence, Finding
 
 DLQ_PREFIX = "__connect.errors."
@@ -45,10 +45,16 @@ def is_faithful_copy(dead_letter: LogRecord, record: LogRecord) -> bool:
         dead_letter.header(DLQ_PREFIX + "exception.class.name"),
         dead_letter.header(DLQ_REASON),
     )
-    kept = tuple(it for it in dead_letter.headers if not it[0].startswith(DLQ_PREFIX))
-    sent = tuple(it for it in record.headers if not it[0].startswith(DLQ_PREFIX))
+    kept, sent = _senders_headers(dead_letter), _senders_headers(record)
     same = (dead_letter.key, dead_letter.value, kept) == (record.key, record.value, sent)
     return same and dead_letter.topic == f"{COMMANDS_TOPIC}.dlq" and all(reasons)
+
+
+def _senders_headers(record: LogRecord) -> Headers:
+    added = {"orders-replay", "orders-attempt"}
+    return tuple(
+        it for it in record.headers if not it[0].startswith(DLQ_PREFIX) and it[0] not in added
+    )
 
 
 DLQ_REASON = DLQ_PREFIX + "exception.message"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -17,11 +18,13 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import Json, unique
 from support.builders.raw_records import COMMANDS_TOPIC, RawRecord
+from support.stack.wait import until
 
 
 def publish_records(
@@ -52,6 +55,28 @@ def publish_records(
         )
     assert producer.flush(30) == 0
     return [positions[at] for at in sorted(positions)]
+
+
+@contextmanager
+def stored_as_sent(kafka: str, topic: str = COMMANDS_TOPIC) -> Iterator[None]:
+    """Let *topic* keep what comes compressed as it is, as a cluster that was set up otherwise."""
+    _set_compression(kafka, topic, "producer")
+    try:
+        yield
+    finally:
+        _set_compression(kafka, topic, "uncompressed")
+
+
+def _set_compression(kafka: str, topic: str, kind: str) -> None:
+    entry = ConfigEntry("compression.type", kind, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.incremental_alter_configs([resource])[resource].result(10)
+    plain = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    until(
+        lambda: admin.describe_configs([plain])[plain].result(10)["compression.type"].value == kind,
+        of=f"{topic} has compression.type {kind}",
+    )
 
 
 def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from order_operations import dead_letter_view
 from order_operations.dead_letter_view import Letter, LetterFilter
+from order_operations.problems import OperationFailed
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.problems import StackProblem
@@ -53,13 +54,13 @@ def list_letters(
     since: SinceOption = None,
     until: UntilOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also those that were replayed or dropped.")
+        bool, typer.Option("--all", help="Also those that were replayed, settled or dropped.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, the oldest first; nothing of what they hold but the key."""
     wanted = _filter(None, topic, reason, key, since, until, handled=everything)
-    _print(_dead_letters(system).matching(wanted), as_json=as_json)
+    _print(_matching(system, wanted), as_json=as_json)
 
 
 @dlq_app.command("show")
@@ -79,7 +80,7 @@ def show_letter(
     if value:
         sys.stdout.buffer.write(record.value or b"")
         return
-    [letter] = dead_letters.matching(wanted)
+    [letter] = _matching(system, wanted)
     fields = dead_letter_view.json_of(letter)
     headers = [[header, dead_letter_view.printable(text)] for header, text in record.headers]
     if as_json:
@@ -105,7 +106,7 @@ def replay(
     """Send open dead letters to the topic they came from; exit code 1 where some can't be."""
     wanted = _explicit_filter(positions, topic, reason, key, since, until)
     dead_letters = _dead_letters(system)
-    chosen = dead_letters.matching(wanted)
+    chosen = _matching(system, wanted)
     if dry_run:
         _print(chosen, as_json=as_json)
         return
@@ -146,7 +147,7 @@ def drop(
     """Set open dead letters aside: no longer listed, and deleted when their time is over."""
     wanted = _explicit_filter(positions, topic, reason, key, since, until)
     dead_letters = _dead_letters(system)
-    chosen = dead_letters.matching(wanted)
+    chosen = _matching(system, wanted)
     if dry_run:
         _print(chosen, as_json=as_json)
         return
@@ -162,6 +163,20 @@ def _dead_letters(system: SystemOptions) -> DeadLetters:
     from order_operations.dead_letters import DeadLetters
 
     return DeadLetters(system.kafka_address())
+
+
+def _matching(system: SystemOptions, wanted: LetterFilter) -> list[Letter]:
+    """Return the letters that match; says where MongoDB can't be asked what became of them."""
+    from order_operations.dead_letter_outcomes import with_outcomes
+
+    def outcomes(letters: Sequence[Letter]) -> Sequence[Letter]:
+        try:
+            return with_outcomes(system.mongo_address(), letters) if letters else letters
+        except (StackProblem, OperationFailed) as error:
+            err().print(Text(f"{error} What was settled since may be listed as open."))
+            return letters
+
+    return _dead_letters(system).matching(wanted, outcomes)
 
 
 def _explicit_filter(

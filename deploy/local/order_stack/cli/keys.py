@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 from rich.table import Table
 
-from order_runtime.auth.api_keys import SCOPES, ApiKey, KeyFile, Scope
+from order_runtime.auth.api_keys import SCOPES, ApiKey, ClientRefused, KeyFile, Scope
 from order_stack.cli.options import JsonOption, NameOption, out, print_json
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
@@ -23,15 +23,35 @@ def new_key(
         list[str] | None, typer.Option(help="May be given several times; all by default.")
     ] = None,
     rate: Annotated[int, typer.Option(help="Requests a second; 0 is no limit.")] = 200,
+    client: Annotated[
+        str | None,
+        typer.Option(help="The new client's name; by default the key's id. It outlives the key."),
+    ] = None,
     name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key and print it; it can't be shown again."""
-    key = _key_file(name).new(label, _scopes(scope), rate or None)
-    if as_json:
-        print_json({"key": key, "id": key.partition(".")[0]})
-    else:
-        typer.echo(key)
+    """Make a key of a new client and print it; it can't be shown again."""
+    try:
+        key = _key_file(name).new(label, _scopes(scope), rate or None, client)
+    except ClientRefused as error:
+        raise StackProblem(str(error)) from None
+    _print_key(key, as_json=as_json)
+
+
+@keys_app.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `orders keys list` shows it.")],
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Revoke the old key at once; else it stays valid.")
+    ] = False,
+    name: NameOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Make another key for a key's client, with the same scopes and rate, and print it."""
+    key = _key_file(name).rotate(key_id, revoke=revoke)
+    if key is None:
+        raise _no_key(key_id)
+    _print_key(key, as_json=as_json)
 
 
 @keys_app.command("list")
@@ -51,7 +71,18 @@ def revoke_key(
 ) -> None:
     """Revoke a key."""
     if not _key_file(name).revoke(key_id):
-        raise StackProblem(f"There is no key {key_id!r}; `orders keys list` shows them.")
+        raise _no_key(key_id)
+
+
+def _no_key(key_id: str) -> StackProblem:
+    return StackProblem(f"There is no key {key_id!r}; `orders keys list` shows them.")
+
+
+def _print_key(key: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"key": key, "id": key.partition(".")[0]})
+    else:
+        typer.echo(key)
 
 
 def _key_file(name: str) -> KeyFile:
@@ -71,6 +102,7 @@ def _row(key: ApiKey) -> dict[str, object]:
     """Return what may be shown of a key: all but its hash."""
     return {
         "id": key.id,
+        "client": key.client,
         "name": key.name,
         "scopes": sorted(key.scopes),
         "rate": key.rate,
@@ -81,7 +113,7 @@ def _row(key: ApiKey) -> dict[str, object]:
 
 def _table(rows: list[dict[str, object]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "name", "scopes", "rate", "createdAt", "revoked"):
+    for column in ("id", "client", "name", "scopes", "rate", "createdAt", "revoked"):
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*map(_cell, row.values()))

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
 from order_runtime.process.log_events import KEYS_FILE_NOT_READ
 from order_runtime.process.logs import error_fields, log
@@ -21,10 +32,20 @@ from order_runtime.process.logs import error_fields, log
 Scope = Literal["orders:read", "orders:write", "ops"]
 SCOPES: Final[frozenset[Scope]] = frozenset({"orders:read", "orders:write", "ops"})
 DEFAULT_RATE: Final = 200  # requests a second, for each key and gateway process
+_CLIENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+class ClientRefused(ValueError):
+    """A name that a new client can't have; says why."""
 
 
 class ApiKey(BaseModel):
-    """One key; the key itself is `<id>.<secret>`, of which only the hash is kept."""
+    """
+    One key; the key itself is `<id>.<secret>`, of which only the hash is kept.
+
+    Idempotency-Keys are scoped to its client: the name of whoever has the key, which outlives the
+    key's rotation. By default it is the id of the client's first key.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,9 +57,30 @@ class ApiKey(BaseModel):
     """Requests a second; None is no limit."""
     created_at: AwareDatetime
     revoked: bool = False
+    client: str = Field(default_factory=lambda fields: fields.get("id", ""))
+
+    @model_validator(mode="after")
+    def _check_client(self) -> Self:
+        if self.client != self.id and not _CLIENT.fullmatch(self.client):
+            raise ValueError("a client's name has up to 64 characters of A-Z a-z 0-9 . _ -")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default_client(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a client that is the key's id, so that an older gateway reads the file too."""
+        fields: dict[str, Any] = serialize(self)
+        return {name: it for name, it in fields.items() if name != "client" or it != self.id}
 
 
-_FILE: Final = TypeAdapter(tuple[ApiKey, ...])
+def _checked(keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+    """Raise ValueError where a client is named as another one's key: a claim could be either's."""
+    clients = {key.id: key.client for key in keys}
+    if any(clients.get(key.client, key.client) != key.client for key in keys):
+        raise ValueError("a client's name is the id of another client's key")
+    return keys
+
+
+_FILE: Final = TypeAdapter(Annotated[tuple[ApiKey, ...], AfterValidator(_checked)])
 
 
 def key_hash(key: str) -> str:
@@ -73,30 +115,52 @@ class KeyFile:
             flock(lock, LOCK_EX)
             yield
 
-    def new(self, name: str, scopes: frozenset[Scope], rate: int | None = DEFAULT_RATE) -> str:
-        """Add a key and return it; it can't be read again."""
-        key_id = secrets.token_hex(6)
-        key = f"{key_id}.{secrets.token_urlsafe(32)}"
-        entry = ApiKey(
-            id=key_id,
-            name=name,
-            hash=key_hash(key),
-            scopes=scopes,
-            rate=rate,
-            created_at=datetime.now(UTC),
-        )
+    def new(
+        self,
+        name: str,
+        scopes: frozenset[Scope],
+        rate: int | None = DEFAULT_RATE,
+        client: str | None = None,
+    ) -> str:
+        """
+        Add a key of a new client and return it; it can't be read again.
+
+        *client* is its name; by default, the key's id. Raises ClientRefused where it is malformed,
+        or ever was a client's name or a key's id: Idempotency-Keys of that one would be found.
+        """
+        if client is not None and not _CLIENT.fullmatch(client):
+            raise ClientRefused(
+                "A client's name has up to 64 characters of A-Z a-z 0-9 . _ -, no sign first."
+            )
         with self._locked():
-            self._write([*self.keys(), entry])
+            keys = self.keys()
+            if client in _taken(keys):
+                raise ClientRefused(f"There is a client or a key {client} already.")
+            key, entry = _made(keys, name, scopes, rate, client)
+            self._write([*keys, entry])
+        return key
+
+    def rotate(self, key_id: str, *, revoke: bool = False) -> str | None:
+        """
+        Add a key for the client of another one, with its name, scopes and rate, and return it.
+
+        The old key stays valid, unless it is to *revoke* in the same step. None where it isn't
+        there.
+        """
+        with self._locked():
+            keys = self.keys()
+            old = next((key for key in keys if key.id == key_id), None)
+            if old is None:
+                return None
+            key, entry = _made(keys, old.name, old.scopes, old.rate, old.client)
+            self._write([*(_revoked(keys, key_id) if revoke else keys), entry])
         return key
 
     def revoke(self, key_id: str) -> bool:
         """Revoke a key; return whether it was there."""
         with self._locked():
             keys = self.keys()
-            self._write(
-                key.model_copy(update={"revoked": True}) if key.id == key_id else key
-                for key in keys
-            )
+            self._write(_revoked(keys, key_id))
         return any(key.id == key_id for key in keys)
 
     def _refresh(self) -> None:
@@ -117,3 +181,36 @@ class KeyFile:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(_FILE.dump_json(tuple(keys), indent=2))
         draft.replace(self._path)
+
+
+def _made(
+    keys: Sequence[ApiKey],
+    name: str,
+    scopes: frozenset[Scope],
+    rate: int | None,
+    client: str | None,
+) -> tuple[str, ApiKey]:
+    """Return a new key with an id that none of *keys* nor their clients have, and its entry."""
+    key_id = secrets.token_hex(6)
+    while key_id in _taken(keys):
+        key_id = secrets.token_hex(6)
+    key = f"{key_id}.{secrets.token_urlsafe(32)}"
+    return key, ApiKey(
+        id=key_id,
+        name=name,
+        hash=key_hash(key),
+        scopes=scopes,
+        rate=rate,
+        created_at=datetime.now(UTC),
+        client=key_id if client is None else client,
+    )
+
+
+def _taken(keys: Iterable[ApiKey]) -> set[str]:
+    """Return the names by which Idempotency-Keys may have been claimed, of revoked keys too."""
+    return {name for key in keys for name in (key.id, key.client)}
+
+
+def _revoked(keys: Iterable[ApiKey], key_id: str) -> Iterator[ApiKey]:
+    for key in keys:
+        yield key.model_copy(update={"revoked": True}) if key.id == key_id else key

@@ -29,7 +29,7 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionRequest
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field, optional
 
 RETENTION: Final = timedelta(days=30)
 _CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE})
@@ -83,21 +83,21 @@ def entry_document(entry: LedgerEntry) -> Document:
 
 
 def entry_of(document: Document) -> LedgerEntry:
-    """Return the ledger's entry of a job document."""
+    """Return the ledger's entry of a job document; raises what says that it can't be read."""
     return LedgerEntry(
-        job_id=document["_id"],
-        order_id=document.get("orderId"),
+        job_id=field(document, "_id", str),
+        order_id=optional(document, "orderId", str),
         operation=Operation(document["operation"]),
-        fingerprint=document["fingerprint"],
-        at=document["at"],
-        version=document.get("version"),
-        registration=document.get("registration"),
+        fingerprint=field(document, "fingerprint", str),
+        at=field(document, "at", datetime),
+        version=optional(document, "version", int),
+        registration=optional(document, "registration", str),
         failure=at_rest(Failure, document["failure"]) if "failure" in document else None,
         action=at_rest(ActionRequest, document["action"]) if "action" in document else None,
         warnings=tuple(at_rest(JobWarning, warning) for warning in document.get("warnings", ())),
-        alias_of=document.get("aliasOf"),
+        alias_of=optional(document, "aliasOf", str),
         decoded="undecoded" not in document,
-        raw=document.get("raw"),
+        raw=optional(document, "raw", str),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order, order_type
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field, optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +88,19 @@ def order_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
 def order_of(document: Document) -> LiveOrder | Tombstone:
     """Return the order of a document; raises UnreadableDocument where its content can't be read."""
     if "deletedAt" in document:
-        return Tombstone(document["version"], document["deletedAt"])
+        return Tombstone(field(document, "version", int), field(document, "deletedAt", datetime))
     return LiveOrder(
-        order=at_rest(Order, document["order"]),
-        version=document["version"],
-        contact_version=document["contactVersion"],
-        contact_since=document["contactSince"],
-        contact_since_at=document["contactSinceAt"],
-        job_id=document["jobId"],
-        registered_by=document["registeredBy"],
-        registered_at=document["registeredAt"],
-        updated_at=document["updatedAt"],
-        status_changed_at=document["statusChangedAt"],
-        delivery_changed_at=document["deliveryChangedAt"],
-        cancelled_since=document.get("cancelledSince"),
-        size=document["size"],
+        order=at_rest(Order, field(document, "order", dict)),
+        version=field(document, "version", int),
+        contact_version=field(document, "contactVersion", int),
+        contact_since=field(document, "contactSince", int),
+        contact_since_at=field(document, "contactSinceAt", datetime),
+        job_id=field(document, "jobId", str),
+        registered_by=field(document, "registeredBy", str),
+        registered_at=field(document, "registeredAt", datetime),
+        updated_at=field(document, "updatedAt", datetime),
+        status_changed_at=optional(document, "statusChangedAt", datetime),
+        delivery_changed_at=optional(document, "deliveryChangedAt", datetime),
+        cancelled_since=optional(document, "cancelledSince", int),
+        size=field(document, "size", int),
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeCodec, TypeRegistry
 from bson.decimal128 import Decimal128
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.read_concern import ReadConcern
@@ -53,8 +53,12 @@ class _Exact(TypeCodec):
         return value.to_decimal()
 
 
+# What is out of range, or no UTF-8, makes no query fail, which would be that of all documents.
 CODEC: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=True, type_registry=TypeRegistry([_Exact()])
+    tz_aware=True,
+    type_registry=TypeRegistry([_Exact()]),
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="replace",
 )
 DURABLE: Final = WriteConcern(w="majority", j=True)
 SNAPSHOT: Final = ReadConcern("snapshot")

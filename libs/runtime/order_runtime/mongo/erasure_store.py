@@ -15,8 +15,9 @@ from typing import Any, Final
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field, stored
 from order_runtime.documents.erasures import ERASURE_RETENTION, Erasure, key_hash
+from order_runtime.mongo.client import ERASURES
 from order_runtime.process.errors import RequirementNotMet
 
 _KEPT_MS: Final = ERASURE_RETENTION // timedelta(milliseconds=1)
@@ -28,11 +29,16 @@ def note_erasure(key_hash: str, at: datetime) -> UpdateOne:
 
     `seen` is taken from the database's clock when the write is applied, from which moment every
     reader finds it: the writer's own clock may be stale, since the process may have been paused.
-    It is never before *at*, although Kafka's clock may be ahead.
+    It is never before *at*, although Kafka's clock may be ahead. A note that can't be read is
+    replaced.
     """
-    later = {"$gt": [at, "$at"]}  # anything is greater than a field that isn't there
+    legible = {
+        "$and": [{"$eq": [{"$type": name}, "date"]} for name in ("$at", "$seen", "$expireAt")]
+    }
+    before = {"$cond": [legible, "$at", None]}
+    later = {"$gt": [at, before]}  # anything is greater than nothing
     fields: dict[str, Any] = {
-        "at": {"$max": ["$at", at]},
+        "at": {"$max": [before, at]},
         "seen": {"$cond": [later, {"$max": ["$$NOW", at]}, "$seen"]},
         "expireAt": {"$cond": [later, {"$add": ["$$NOW", _KEPT_MS]}, "$expireAt"]},
     }
@@ -47,11 +53,15 @@ def keep_erasures(hashes: Collection[str]) -> tuple[Document, list[dict[str, Any
 async def find_erasures(
     erasures: AsyncCollection[Document], hashes: Collection[str]
 ) -> dict[str, Erasure]:
-    """Return those of these hashes that were erased."""
+    """Return those of these hashes that were erased; raises UnreadableStored."""
     if not hashes:
         return {}
     documents = erasures.find({"_id": {"$in": list(hashes)}})
-    return {it["_id"]: Erasure(it["at"], it["seen"]) async for it in documents}
+    return {it["_id"]: stored(ERASURES, it, _erasure_of) async for it in documents}
+
+
+def _erasure_of(document: Document) -> Erasure:
+    return Erasure(field(document, "at", datetime), field(document, "seen", datetime))
 
 
 async def require_same_secret(erasures: AsyncCollection[Document], secret: bytes) -> None:

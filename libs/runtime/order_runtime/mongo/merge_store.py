@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field, optional, stored
 from order_runtime.documents.merges import MAX_HOPS, MergePointer, Survivor, survivor_of
+from order_runtime.mongo.client import MERGES
 from order_runtime.mongo.portions import portions
 
 
@@ -17,7 +18,7 @@ async def find_survivors(
     """
     Return the contact that each of these counts as; those that were never merged are left out.
 
-    One query for each hop of the longest chain, and one only where none was merged.
+    Raises UnreadableStored. One query for each hop of the longest chain, and one only where none was merged.
     """
     pointers: dict[str, MergePointer] = {}
     frontier = set(hashes)
@@ -41,7 +42,7 @@ async def find_merged(
         found: dict[str, str | None] = {}
         for some in portions(sorted(frontier)):
             async for it in merges.find({"into": {"$in": some}}, {"ownId": 1}):
-                found[it["_id"]] = it.get("ownId")
+                found[it["_id"]] = stored(MERGES, it, _own_id_of)
         frontier = found.keys() - merged.keys() - set(hashes)
         merged |= {it: found[it] for it in frontier}
         if not frontier:
@@ -61,11 +62,23 @@ async def ensure_indexes(merges: AsyncCollection[Document]) -> None:
     await merges.create_index("into")
 
 
+def _own_id_of(document: Document) -> str | None:
+    return optional(document, "ownId", str)
+
+
 async def _pointers(
     merges: AsyncCollection[Document], hashes: Collection[str]
 ) -> dict[str, MergePointer]:
     found: dict[str, MergePointer] = {}
     for some in portions(sorted(hashes)):
         async for it in merges.find({"_id": {"$in": some}}):
-            found[it["_id"]] = MergePointer(it["into"], it.get("intoId"), it.get("ownId"))
+            found[it["_id"]] = stored(MERGES, it, _pointer_of)
     return found
+
+
+def _pointer_of(document: Document) -> MergePointer:
+    return MergePointer(
+        field(document, "into", str),
+        optional(document, "intoId", str),
+        optional(document, "ownId", str),
+    )

@@ -36,6 +36,18 @@ OFFSETS_NOT_COMMITTED: Final = LogEvent(
     "Members came or went: the offsets are committed again, or the records come again and change"
     " nothing.",
 )
+DOCUMENT_UNREADABLE: Final = LogEvent(
+    "document unreadable",
+    "A stored document is of a newer release, or damaged; only what needs it goes without.",
+)
+RECORD_SET_ASIDE: Final = LogEvent(
+    "record set aside",
+    "One record failed alone where others went well, or for a document; it is a dead letter.",
+)
+NO_FURTHER_DEAD_LETTER: Final = LogEvent(
+    "no further dead letter",
+    "A record was sent again five times and failed each time; the fifth dead letter is the last.",
+)
 KEYS_FILE_NOT_READ: Final = LogEvent(
     "keys file not read, the keys stay as they were", "The API keys file is broken or unreadable."
 )

@@ -61,7 +61,7 @@ def check_topics(kafka: str, service: str) -> Mapping[str, ObservedTopic]:
     topics = topics_used_by(service)
     found = _described(kafka, topics)
     _refuse([it for topic in topics for it in topic_violations(topic, found[topic.name])])
-    _warn((it, name) for name, described in found.items() for it in topic_risks(described))
+    _warn((it, topic.name) for topic in topics for it in topic_risks(topic, found[topic.name]))
     commit_beginnings(kafka, service, [topic.name for topic in topics if service in topic.readers])
     return found
 

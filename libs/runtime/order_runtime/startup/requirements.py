@@ -14,6 +14,7 @@ MONGODB_6_WIRE_VERSION: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVe
 TRANSACTION_SECONDS: Final = 10
 MAX_CLOCK_SKEW: Final = timedelta(minutes=1)
 _AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms", "min.compaction.lag.ms"})
+_COMPRESSION: Final = "compression.type"  # a risk, no violation: consumers bear what is stored
 _LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
 
 
@@ -56,7 +57,7 @@ def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
         value = found.config.get(name, "not set")
         if name in _AT_LEAST and _milliseconds(value) >= int(needed):
             continue
-        if value != needed:
+        if value != needed and name != _COMPRESSION:
             least = "at least " if name in _AT_LEAST else ""
             yield f"{topic.name}: {name} is {value}, needed: {least}{needed}."
     if _outlives_jobs(topic, found.config):
@@ -66,7 +67,7 @@ def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
         )
 
 
-def topic_risks(found: ObservedTopic) -> Iterator[str]:
+def topic_risks(topic: Topic, found: ObservedTopic) -> Iterator[str]:
     """Yield a sentence for each setting that is allowed but risky, as on a single broker."""
     if found.config is None:
         yield "The broker doesn't tell the settings; nobody compared them."
@@ -79,6 +80,12 @@ def topic_risks(found: ObservedTopic) -> Iterator[str]:
         )
     elif in_sync >= found.replicas:
         yield f"Replicas and min.insync.replicas are {in_sync}: no broker may be away."
+    stored = found.config.get(_COMPRESSION, "producer")
+    if stored != topic.config.get(_COMPRESSION, stored):
+        yield (
+            f"compression.type is {stored}, better: {topic.config[_COMPRESSION]}; a record within"
+            " max.message.bytes may inflate to a gigabyte in every consumer."
+        )
 
 
 def server_violations(server: MongoServer) -> Iterator[str]:

@@ -15,8 +15,10 @@ from pymongo import UpdateOne
 
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from action_trigger.domain.retry_policy import AttemptOutcome, Delivered, Disabled, Failed, Retry
+from order_contracts.decoding import UnreadableDocument
 from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
+from order_runtime.documents.document import field, optional
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import Document
 
@@ -41,18 +43,22 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
         "dueAt": now,
         "createdAt": now,
         "startedAt": now,
-        # For a dead letter, which has the original bytes.
-        "record": {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "at": record.at,
-            "key": _binary(record.key),
-            "value": _binary(record.value),
-            "headers": [[name, _binary(value)] for name, value in record.headers],
-        },
+        "record": record_document(record),
     }
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
+
+
+def record_document(record: Record) -> Document:
+    """Return the record of an action at rest, for a dead letter, which has the original bytes."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "at": record.at,
+        "key": _binary(record.key),
+        "value": _binary(record.value),
+        "headers": [[name, _binary(value)] for name, value in record.headers],
+    }
 
 
 def erased_delivery(item: ReceivedAction, now: datetime) -> Document:
@@ -67,23 +73,35 @@ def _binary(value: bytes | None) -> Binary | None:
 
 
 def original_record_of(document: Document) -> Record:
-    headers = tuple((name, value) for name, value in document["headers"])
-    return Record(**(document | {"headers": headers}))
+    """Return the record in a delivery's document, which has one."""
+    record = field(document, "record", dict)
+    return Record(
+        topic=field(record, "topic", str),
+        partition=field(record, "partition", int),
+        offset=field(record, "offset", int),
+        at=field(record, "at", datetime),
+        key=optional(record, "key", bytes),
+        value=optional(record, "value", bytes),
+        headers=tuple((name, value) for name, value in record["headers"]),
+    )
 
 
 def pending_delivery_of(document: Document) -> PendingDelivery:
+    """Return a delivery without its body, of which the document tells the type alone."""
+    if document["bodyType"] != "string":
+        raise UnreadableDocument("The field body is no text")
     return PendingDelivery(
-        id=document["_id"],
-        order_id=document["orderId"],
-        partition=document["partition"],
-        offset=document["offset"],
+        id=field(document, "_id", str),
+        order_id=field(document, "orderId", str),
+        partition=field(document, "partition", int),
+        offset=field(document, "offset", int),
         action=ActionName(document["action"]),
-        size=document["size"],
-        attempts=len(document["attempts"]),
-        scheduled=document["scheduled"],
-        due_at=document["dueAt"],
-        created_at=document["createdAt"],
-        started_at=document["startedAt"],
+        size=field(document, "size", int),
+        attempts=len(field(document, "attempts", list)),
+        scheduled=field(document, "scheduled", int),
+        due_at=field(document, "dueAt", datetime),
+        created_at=field(document, "createdAt", datetime),
+        started_at=field(document, "startedAt", datetime),
     )
 
 
@@ -131,17 +149,17 @@ def _ended(now: datetime) -> dict[str, Any]:
 
 
 def ended_delivery_of(document: Document) -> EndedDelivery:
-    attempts = document["attempts"]
+    attempts = field(document, "attempts", list)
     return EndedDelivery(
-        id=document["_id"],
-        job_id=document["jobId"],
-        order_id=document["orderId"],
+        id=field(document, "_id", str),
+        job_id=field(document, "jobId", str),
+        order_id=field(document, "orderId", str),
         action=ActionName(document["action"]),
-        state=document["state"],
+        state=field(document, "state", str),
         attempts=len(attempts),
-        status=attempts[-1]["status"] if attempts else None,
-        reason=document.get("reason"),
-        at=document["since"],
-        round=document.get("round", 0),
-        traceparent=document.get("traceparent"),
+        status=optional(attempts[-1], "status", int) if attempts else None,
+        reason=optional(document, "reason", str),
+        at=field(document, "since", datetime),
+        round=optional(document, "round", int) or 0,
+        traceparent=optional(document, "traceparent", str),
     )

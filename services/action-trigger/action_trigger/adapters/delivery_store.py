@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -18,6 +18,7 @@ from action_trigger.adapters.delivery_documents import (
     new_delivery,
     original_record_of,
     pending_delivery_of,
+    record_document,
 )
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from action_trigger.domain.ordering import Postponed
@@ -29,11 +30,13 @@ from order_runtime.documents.deliveries import (
     redaction_update,
     replay_update,
 )
+from order_runtime.documents.document import field
 from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, MERGES, Document
 from order_runtime.mongo.errors import duplicates
+from order_runtime.process.unreadable import all_readable, readable
 
 _INDEXES: Final = (
     IndexModel(
@@ -52,14 +55,33 @@ _INDEXES: Final = (
     IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
     IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
 )
-_PENDING_FIELDS: Final = (
-    *("orderId", "partition", "offset", "action", "size"),
-    *("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"),
-)
+_PENDING_FIELDS: Final = {
+    **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
+    **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
+    "bodyType": {"$type": "$body"},
+}
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The first documents that a query finds, by an index."""
+
+    where: Document
+    fields: Document
+    hint: str
+    sort: str
+    limit: int
 
 
 class DeliveryStore:
-    """One document for each action, with the action's id: MongoDB refuses duplicates."""
+    """
+    One document for each action, with the action's id: MongoDB refuses duplicates.
+
+    A document that can't be read is passed over, and takes no other's place in a list.
+    """
 
     def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._all = client.get_database(database)[ACTION_DELIVERIES].with_options(CODEC)
@@ -135,23 +157,19 @@ class DeliveryStore:
             "action": {"$in": [str(action) for action in actions]},
             "state": PENDING,
         }
-        found = (
-            self._all.find(where, _PENDING_FIELDS, hint="due").sort("dueAt", ASCENDING).limit(limit)
-        )
-        return [pending_delivery_of(document) async for document in found]
+        page = _Page(where, _PENDING_FIELDS, hint="due", sort="dueAt", limit=limit)
+        return await self._first(page, pending_delivery_of)
 
     async def pending_of(self, order_ids: Collection[str]) -> list[PendingDelivery]:
         """Return all pending deliveries of these orders."""
         where = {"orderId": {"$in": list(order_ids)}, "state": PENDING}
-        return [
-            pending_delivery_of(document)
-            async for document in self._all.find(where, _PENDING_FIELDS, hint="order")
-        ]
+        found = await self._all.find(where, _PENDING_FIELDS, hint="order").to_list()
+        return all_readable(ACTION_DELIVERIES, found, pending_delivery_of)
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
         """Return the webhook bodies of those deliveries that are still pending, by id."""
         found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, {"body": 1})
-        return {document["_id"]: document["body"] async for document in found}
+        return dict(all_readable(ACTION_DELIVERIES, await found.to_list(), _body_of))
 
     async def postpone(self, postponed: Sequence[Postponed]) -> None:
         """Set when deliveries are due that wait for an earlier one of their order."""
@@ -174,13 +192,15 @@ class DeliveryStore:
         """Return deliveries whose state is not announced yet, the oldest change first."""
         where = {"partition": {"$in": sorted(partitions)}, "announced": False}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
-        found = self._all.find(where, fields, hint="unannounced").sort("since").limit(limit)
-        return [ended_delivery_of(document) async for document in found]
+        page = _Page(where, fields, hint="unannounced", sort="since", limit=limit)
+        return await self._first(page, ended_delivery_of)
 
     async def original(self, action_id: str) -> Record | None:
-        """Return the Kafka record of the action; None where it has expired or was erased."""
+        """Return the record of the action; None where it has expired, was erased or is damaged."""
         document = await self._all.find_one({"_id": action_id}, {"record": 1})
-        return original_record_of(document["record"]) if document and "record" in document else None
+        if document is None or "record" not in document:
+            return None
+        return readable(ACTION_DELIVERIES, document, original_record_of)
 
     async def announced(self, ended: Sequence[EndedDelivery]) -> None:
         """Mark states as announced; one that has changed since stays unannounced."""
@@ -194,13 +214,31 @@ class DeliveryStore:
             ]
         )
 
+    async def _first(self, page: _Page, convert: Callable[[Document], T]) -> list[T]:
+        """Return what can be read of the first documents, as many as the page has."""
+        unreadable: list[Any] = []
+        while True:
+            others = {"_id": {"$nin": unreadable}} if unreadable else {}
+            found = self._all.find({**page.where, **others}, page.fields, hint=page.hint)
+            documents = await found.sort(page.sort, ASCENDING).limit(page.limit).to_list()
+            pairs = [(it["_id"], readable(ACTION_DELIVERIES, it, convert)) for it in documents]
+            items = [item for _, item in pairs if item is not None]
+            if len(items) == len(documents) or len(documents) < page.limit:
+                return items
+            unreadable += [identity for identity, item in pairs if item is None]
+
     async def _write(self, writes: list[UpdateOne]) -> None:
         if writes:
             await self._all.bulk_write(writes, ordered=False)
 
 
+def _body_of(document: Document) -> tuple[str, str]:
+    return field(document, "_id", str), field(document, "body", str)
+
+
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:
     earlier = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
     update = replay_update(now)
-    with_offset = {"$set": update["$set"] | {"offset": item.record.offset}}
-    return UpdateOne(earlier | REPLAYABLE, update | with_offset)
+    # The record as well: its headers count the dead letters that there were of it.
+    replayed = {"offset": item.record.offset, "record": record_document(item.record)}
+    return UpdateOne(earlier | REPLAYABLE, update | {"$set": update["$set"] | replayed})

@@ -17,9 +17,11 @@ from action_trigger import metrics
 from action_trigger.adapters.endpoint_config import ENDPOINT_NAMES, EndpointConfig, Route
 from action_trigger.log_events import ENDPOINT_MOVED
 from order_runtime.documents.deliveries import DISABLED, ENABLED
+from order_runtime.documents.document import optional
 from order_runtime.mongo.client import CODEC, ENDPOINTS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
+from order_runtime.process.unreadable import readable
 
 POLL_SECONDS: Final = 1.0
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,7 +98,11 @@ class EndpointStates:
 
     async def _poll(self) -> None:
         found = await retry_transient(lambda: self._all.find().to_list())
-        stored = {document["_id"]: _state_of(document) for document in found}
+        # One that can't be read is shut: an operator may have had a reason, and can say so anew.
+        stored = {
+            document["_id"]: readable(ENDPOINTS, document, _state_of) or EndpointState(DISABLED)
+            for document in found
+        }
         states = {name: stored.get(name, EndpointState()) for name in ENDPOINT_NAMES}
         for name, new in states.items():
             metrics.ENABLED.labels(name).set(new.state == ENABLED)
@@ -114,7 +120,7 @@ def _shown(route: Route | None) -> Document:
 
 def _state_of(document: Document) -> EndpointState:
     return EndpointState(
-        state=document.get("state", ENABLED),
-        changed_at=document.get("since", _NEVER),
-        replayed_at=document.get("replayedAt", _NEVER),
+        state=optional(document, "state", str) or ENABLED,
+        changed_at=optional(document, "since", datetime) or _NEVER,
+        replayed_at=optional(document, "replayedAt", datetime) or _NEVER,
     )

@@ -24,19 +24,24 @@ from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
 from order_contracts.topics import ACTIONS, TRIGGER
+from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
+from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import (
+    NO_FURTHER_DEAD_LETTER,
     OFFSETS_NOT_COMMITTED,
     PARTITIONS_ASSIGNED,
+    RECORD_SET_ASIDE,
     WAITING_FOR_KAFKA,
 )
-from order_runtime.process.logs import log
+from order_runtime.process.logs import error_fields, log
 from order_runtime.process.retry import retry, retry_transient
+from order_runtime.process.unreadable import report
 
 BATCH: Final = 500  # records
 BATCH_MS: Final = 500  # to wait for the first of them
@@ -63,7 +68,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 class ActionRecorder:
-    """Turns records into deliveries, or into dead letters where they can't be read."""
+    """Turns records into deliveries, or into dead letters where that can't be done."""
 
     def __init__(
         self, deliveries: DeliveryStore, publisher: Publisher, recorded: Callable[[], None]
@@ -71,26 +76,52 @@ class ActionRecorder:
         self._deliveries = deliveries
         self._publisher = publisher
         self._recorded = recorded
+        self._isolation = Isolation()
 
     async def record(self, records: Sequence[Record], now: datetime) -> None:
-        """Return when deliveries and dead letters are durable; idempotent."""
+        """
+        Return when deliveries and dead letters are durable; idempotent.
+
+        Raises EverythingFails where no action can be recorded.
+        """
         decoded = [decode_action(record) for record in records]
         actions = [item for item in decoded if isinstance(item, ReceivedAction)]
-        if actions:
-            await retry_transient(lambda: self._deliveries.record(actions, now))
-            metrics.RECORDED.inc(len(actions))
-            self._recorded()
-        unreadable = [item for item in decoded if isinstance(item, UnreadableAction)]
-        if unreadable:
-            await self._publish_dead_letters(unreadable)
 
-    async def _publish_dead_letters(self, unreadable: Sequence[UnreadableAction]) -> None:
-        for record, reason in ((item.record, item.reason) for item in unreadable):
-            letter = dead_letter(record, service=TRIGGER, code="ValidationFailed", reason=reason)
-            await self._publisher.publish(letter)  # one at a time: it may be large
-            metrics.UNREADABLE.inc()
-            where = {"partition": record.partition, "offset": record.offset}
-            log().warning(UNREADABLE_ACTION, **where, reason=reason)
+        async def handle(some: Sequence[ReceivedAction]) -> None:
+            await self._deliveries.record(some, now)
+
+        failed = await retry_transient(lambda: self._isolation.handle(actions, handle))
+        if len(failed) < len(actions):
+            metrics.RECORDED.inc(len(actions) - len(failed))
+            self._recorded()
+        for action, error in failed:
+            await self._set_aside(action.record, error)
+        for item in decoded:
+            if isinstance(item, UnreadableAction):
+                await self._publish_dead_letter(item.record, "ValidationFailed", item.reason)
+                log().warning(UNREADABLE_ACTION, **_place(item.record), reason=item.reason)
+
+    async def _set_aside(self, record: Record, error: Exception) -> None:
+        kind = type(error).__name__
+        reason = f"It can't be recorded, for a reason nobody knows ({kind})"
+        if isinstance(error, UnreadableStored):
+            report(error)
+            reason = str(error)
+        await self._publish_dead_letter(record, "InternalError", reason)
+        log().error(RECORD_SET_ASIDE, **_place(record), **error_fields(error))
+
+    async def _publish_dead_letter(self, record: Record, code: str, reason: str) -> None:
+        """Publish one at a time: it may be large."""
+        metrics.UNREADABLE.inc()
+        letter = dead_letter(record, service=TRIGGER, code=code, reason=reason)
+        if letter is None:
+            log().warning(NO_FURTHER_DEAD_LETTER, **_place(record))
+        else:
+            await self._publisher.publish(letter)
+
+
+def _place(record: Record) -> dict[str, int]:
+    return {"partition": record.partition, "offset": record.offset}
 
 
 async def consume(

@@ -20,6 +20,8 @@ from order_runtime.documents.deliveries import FAILED
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import JOBS, Document
+from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
+from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
 BATCH_SIZE: Final = 512  # deliveries announced at a time
@@ -103,7 +105,10 @@ class OutcomePublisher:
             return
         why = failed.reason or ""
         letter = dead_letter(record, service=TRIGGER, code="ActionFailed", reason=why)
-        await self._publisher.publish(letter)
+        if letter is None:
+            log().warning(NO_FURTHER_DEAD_LETTER, partition=record.partition, offset=record.offset)
+        else:
+            await self._publisher.publish(letter)
 
     async def _update_documents(self, ended: Sequence[EndedDelivery]) -> None:
         jobs = [

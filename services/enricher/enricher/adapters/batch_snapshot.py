@@ -10,7 +10,7 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import held_action_store, links
-from enricher.adapters.commitment_store import commitment_of
+from enricher.adapters.commitment_store import agreed_of
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.domain.batch import Batch, BatchSnapshot, JobProgress, reference_keys_of_events
 from enricher.domain.contact_matching import ContactKeys
@@ -19,6 +19,7 @@ from enricher.domain.model import ENRICHABLE, ReceivedEvent, RequestedAction, St
 from enricher.domain.reconcile import OrderContext
 from order_contracts.decoding import at_rest
 from order_contracts.order import ActionRequest, ContactKey
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from order_runtime.mongo.client import HELD, JOBS, LINKS, ORDERS, Document
 
@@ -67,10 +68,11 @@ async def order_contexts(
 async def stored_orders(
     database: AsyncDatabase[Document], order_ids: Iterable[str]
 ) -> dict[str, StoredOrder]:
-    """Return those of these orders that exist, by id."""
+    """Return those of these orders that exist, by id; raises UnreadableStored."""
     where = {"_id": {"$in": list(order_ids)}, "deletedAt": {"$exists": False}}
     fields = [*STORED_FIELDS, "order.contact"]
-    return {it["_id"]: stored_order_of(it) async for it in database[ORDERS].find(where, fields)}
+    found = database[ORDERS].find(where, fields)
+    return {it["_id"]: stored(ORDERS, it, stored_order_of) async for it in found}
 
 
 async def existing_orders(
@@ -88,20 +90,20 @@ async def whole_orders(
 ) -> dict[str, LiveOrder | Tombstone]:
     """Return these orders with all their fields, or what is left of them, by id."""
     found = database[ORDERS].find({"_id": {"$in": list(order_ids)}})
-    return {document["_id"]: order_of(document) async for document in found}
+    return {document["_id"]: stored(ORDERS, document, order_of) async for document in found}
 
 
 def stored_order_of(document: Document) -> StoredOrder:
     """Return the order in *document*, which needs STORED_FIELDS and `order.contact` only."""
     return StoredOrder(
-        version=document["version"],
-        contact_version=document["contactVersion"],
-        contact_since=document["contactSince"],
-        contact_since_at=document["contactSinceAt"],
-        registered_by=document["registeredBy"],
-        registered_at=document["registeredAt"],
+        version=field(document, "version", int),
+        contact_version=field(document, "contactVersion", int),
+        contact_since=field(document, "contactSince", int),
+        contact_since_at=field(document, "contactSinceAt", datetime),
+        registered_by=field(document, "registeredBy", str),
+        registered_at=field(document, "registeredAt", datetime),
         contact=at_rest(ContactKey, document["order"]["contact"]),
-        cancelled_since=document.get("cancelledSince"),
+        cancelled_since=optional(document, "cancelledSince", int),
     )
 
 
@@ -110,9 +112,17 @@ async def _job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str
     begun = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
     found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": begun}, ["enrichment", "agreed"])
     jobs = {it["_id"]: it async for it in found}
-    enrichments = {job_id: it["enrichment"] for job_id, it in jobs.items() if "enrichment" in it}
+    enrichments = {
+        job_id: stored(JOBS, it, _enrichment_of)
+        for job_id, it in jobs.items()
+        if "enrichment" in it
+    }
     committed = jobs.keys() - enrichments.keys()
-    return JobProgress(enrichments, {it: commitment_of(jobs[it]["agreed"]) for it in committed})
+    return JobProgress(enrichments, {it: stored(JOBS, jobs[it], agreed_of) for it in committed})
+
+
+def _enrichment_of(job: Document) -> Document:
+    return field(job, "enrichment", dict)
 
 
 async def _requested_actions(
@@ -127,6 +137,9 @@ async def _requested_actions(
             "version": {"$exists": True},
         }
         async for it in database[JOBS].find(where, {"orderId": 1, "version": 1, "action": 1}):
-            action = at_rest(ActionRequest, it["action"])
-            requested[it["orderId"]].append(RequestedAction(it["version"], action))
+            requested[it["orderId"]].append(stored(JOBS, it, _requested_action_of))
     return requested
+
+
+def _requested_action_of(job: Document) -> RequestedAction:
+    return RequestedAction(field(job, "version", int), at_rest(ActionRequest, job["action"]))

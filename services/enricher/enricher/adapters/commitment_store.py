@@ -17,7 +17,8 @@ from enricher.adapters import bulk_writes
 from enricher.domain.model import Commitment, DecidedEvent
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
-from order_runtime.mongo.client import Document
+from order_runtime.documents.document import field, optional, stored
+from order_runtime.mongo.client import JOBS, Document
 
 
 async def record_commitments(
@@ -36,7 +37,7 @@ async def record_commitments(
     )
     found = jobs.find({"_id": {"$in": list(commitments)}}, ["agreed"])
     recorded = {
-        it["_id"]: commitment_of(it["agreed"]) if "agreed" in it else None async for it in found
+        it["_id"]: stored(JOBS, it, agreed_of) if "agreed" in it else None async for it in found
     }
     return all(commitments[job_id] == it for job_id, it in recorded.items())
 
@@ -46,5 +47,7 @@ def _commitment_write(job_id: str, commitment: Commitment) -> UpdateOne:
     return UpdateOne(*job_updates.commit_action(job_id, commitment.end, commitment.contact_id))
 
 
-def commitment_of(document: Document) -> Commitment:
-    return Commitment(Action(document["end"]), document.get("contactId"))
+def agreed_of(job: Document) -> Commitment:
+    """Return the commitment on a job that has one."""
+    agreed = field(job, "agreed", dict)
+    return Commitment(Action(agreed["end"]), optional(agreed, "contactId", str))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,8 +15,10 @@ from enricher.domain.model import HeldAction, HoldState
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import action_id
 from order_contracts.order import ActionRequest
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.jobs import RETENTION
-from order_runtime.mongo.client import Document
+from order_runtime.mongo.client import HELD, Document
+from order_runtime.process.unreadable import readable
 
 _SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
@@ -41,15 +43,15 @@ def hold_write(held: HeldAction) -> UpdateOne:
 
 def held_action_of(document: Document) -> HeldAction:
     return HeldAction(
-        job_id=document["jobId"],
-        order_id=document["orderId"],
-        version=document["version"],
-        contact_version=document["contactVersion"],
+        job_id=field(document, "jobId", str),
+        order_id=field(document, "orderId", str),
+        version=field(document, "version", int),
+        contact_version=field(document, "contactVersion", int),
         action=at_rest(ActionRequest, document["action"]),
-        accepted_at=document["acceptedAt"],
-        until=document["until"],
+        accepted_at=field(document, "acceptedAt", datetime),
+        until=field(document, "until", datetime),
         state=HoldState(document["state"]),
-        message=document.get("message"),
+        message=optional(document, "message", bytes),
         unannounced="untoldSince" in document,
     )
 
@@ -83,26 +85,54 @@ def _leaves_waiting(held: HeldAction, fields: Document, now: datetime) -> Update
 async def held_actions_of(
     collection: AsyncCollection[Document], order_ids: Sequence[str]
 ) -> dict[str, list[HeldAction]]:
-    """Return the held actions of these orders, in any state."""
+    """Return the held actions of these orders, in any state; raises UnreadableStored."""
     found: dict[str, list[HeldAction]] = defaultdict(list)
     async for document in collection.find({"orderId": {"$in": order_ids}}):
-        found[document["orderId"]].append(held_action_of(document))
+        found[document["orderId"]].append(stored(HELD, document, held_action_of))
     return found
 
 
-async def expired(collection: AsyncCollection[Document], now: datetime, limit: int) -> list[str]:
-    """Return orders with an action that still waits after the end of its window."""
+async def expired(
+    collection: AsyncCollection[Document], now: datetime, limit: int
+) -> AsyncIterator[list[str]]:
+    """
+    Yield orders with an action that still waits after the end of its window, up to *limit* at once.
+
+    Each action is met once, whether it is dropped meanwhile or not.
+    """
     where = {"state": str(HoldState.WAITING), "until": {"$lte": now}}
-    found = collection.find(where, {"orderId": 1}).limit(limit)
-    return list({document["orderId"] async for document in found})
+    async for order_ids in _orders_of(collection, where, limit):
+        yield order_ids
 
 
 async def unannounced(
     collection: AsyncCollection[Document], since: datetime, limit: int
-) -> list[str]:
-    """Return orders with an action that ended before *since* and was not marked as announced."""
-    found = collection.find({"untoldSince": {"$lte": since}}, {"orderId": 1}).limit(limit)
-    return list({document["orderId"] async for document in found})
+) -> AsyncIterator[list[str]]:
+    """
+    Yield orders with an action that ended before *since* and was not marked as announced.
+
+    Up to *limit* at once; each action is met once.
+    """
+    async for order_ids in _orders_of(collection, {"untoldSince": {"$lte": since}}, limit):
+        yield order_ids
+
+
+async def _orders_of(
+    collection: AsyncCollection[Document], where: Document, limit: int
+) -> AsyncIterator[list[str]]:
+    """Yield the orders of the held actions that meet *where*."""
+    found = collection.find(where, {"orderId": 1}).batch_size(limit)
+    order_ids: dict[str, None] = {}
+    async with found:
+        async for document in found:
+            order_id = readable(HELD, document, lambda it: field(it, "orderId", str))
+            if order_id is not None:
+                order_ids[order_id] = None
+            if len(order_ids) == limit:
+                yield list(order_ids)
+                order_ids = {}
+    if order_ids:
+        yield list(order_ids)
 
 
 async def ensure_indexes(collection: AsyncCollection[Document]) -> None:

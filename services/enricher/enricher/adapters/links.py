@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from pymongo import DeleteOne, ReplaceOne
@@ -11,7 +12,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from enricher.domain.model import ContactLink, OrderLifetime
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
-from order_runtime.mongo.client import Document
+from order_runtime.documents.document import field, optional, stored
+from order_runtime.mongo.client import LINKS, Document
 from order_runtime.mongo.portions import portions
 
 _WAITING: Final = {"waitsFor": {"$exists": True}}
@@ -34,14 +36,14 @@ def link_document(link: ContactLink) -> Document:
 
 def link_of(document: Document) -> ContactLink:
     return ContactLink(
-        order_id=document["_id"],
-        job_id=document["jobId"],
-        contact_version=document["contactVersion"],
-        contact_id=document["contactId"],
-        registered_at=document["registeredAt"],
-        missing=tuple(at_rest(Missing, missing) for missing in document["missing"]),
-        waits_for=tuple(document.get("waitsFor", ())),
-        withheld_until=document.get("withheldUntil"),
+        order_id=field(document, "_id", str),
+        job_id=field(document, "jobId", str),
+        contact_version=field(document, "contactVersion", int),
+        contact_id=optional(document, "contactId", str),
+        registered_at=field(document, "registeredAt", datetime),
+        missing=tuple(at_rest(Missing, it) for it in field(document, "missing", list)),
+        waits_for=tuple(optional(document, "waitsFor", list) or ()),
+        withheld_until=optional(document, "withheldUntil", datetime),
     )
 
 
@@ -120,9 +122,9 @@ async def waiting_after(
 async def links_of(
     links: AsyncCollection[Document], order_ids: Iterable[str]
 ) -> dict[str, ContactLink]:
-    """Return the links of these orders, by orderId."""
+    """Return the links of these orders, by orderId; raises UnreadableStored."""
     found = links.find({"_id": {"$in": list(order_ids)}})
-    return {document["_id"]: link_of(document) async for document in found}
+    return {document["_id"]: stored(LINKS, document, link_of) async for document in found}
 
 
 async def ensure_indexes(links: AsyncCollection[Document]) -> None:

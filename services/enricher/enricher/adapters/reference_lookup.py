@@ -21,6 +21,7 @@ from enricher.domain.linking import (
 )
 from enricher.domain.model import OrderLifetime
 from enricher.domain.references import FORMER_KEYS
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, MERGES, STORES, Document
@@ -30,7 +31,11 @@ from order_runtime.mongo.portions import portions
 async def look_up_facts(
     database: AsyncDatabase[Document], references: ReferenceKeys, keys: ContactKeys, now: datetime
 ) -> ReferenceFacts:
-    """Return those of *references* that exist, and the erasures of the contacts among them."""
+    """
+    Return those of *references* that exist, and the erasures of the contacts among them.
+
+    Raises UnreadableStored.
+    """
     contacts, articles, stores = await asyncio.gather(
         _candidates(database, references.contacts, keys),
         _existing(database[ARTICLES], references.articles),
@@ -85,14 +90,19 @@ async def _begun_erasures(
     """Return the erasures of those contacts whose orders are not deleted yet."""
     deleted = {FORMER_KEYS: {"$in": sorted(keys)}, "deletedAt": {"$exists": True}}
     fields = {FORMER_KEYS: 1, "deletedAt": 1}
-    found = [it async for it in database[CONTACTS].find(deleted, fields)]
-    merged = await merge_store.find_survivors(database[MERGES], [it["_id"] for it in found])
-    return {
-        key: Erasure(document["deletedAt"], max(now, document["deletedAt"]))
-        for document in found
-        if document["_id"] not in merged
-        for key in keys.intersection(document[FORMER_KEYS])
-    }
+    documents = [it async for it in database[CONTACTS].find(deleted, fields)]
+    merged = await merge_store.find_survivors(database[MERGES], [it["_id"] for it in documents])
+    found: dict[str, Erasure] = {}
+    for document in documents:
+        if document["_id"] not in merged:
+            at, former = stored(CONTACTS, document, _tombstone_of)
+            found |= {key: Erasure(at, max(now, at)) for key in keys.intersection(former)}
+    return found
+
+
+def _tombstone_of(document: Document) -> tuple[datetime, list[str]]:
+    """Return when a contact was deleted, and the keys that it had."""
+    return field(document, "deletedAt", datetime), field(document, FORMER_KEYS, list)
 
 
 async def _candidates(
@@ -113,10 +123,11 @@ async def _candidates(
             candidates[key].append(contact)
 
     for document in documents:
-        contact = survivors.get(document["_id"]) or _known_contact(document)
+        own, known_by = stored(CONTACTS, document, _contact_of)
+        contact = survivors.get(document["_id"], own)
         # Under its id too: a linked contact is looked up by that.
-        own = {id_key(document["contactId"]), id_key(contact.contact_id)}
-        for key in named.intersection(document["keys"]) | own:
+        ids = {id_key(own.contact_id), id_key(contact.contact_id)}
+        for key in named.intersection(known_by) | ids:
             add(key, contact)
     for id_hash, key in by_id.items():
         if id_hash in survivors:  # of one that was merged, only the pointer may be left
@@ -132,17 +143,24 @@ async def _survivors(
     if not found:
         return {}
     where = {"_id": {"$in": sorted({it.hash for it in found.values()})}, "keys": {"$exists": True}}
-    living = {it["_id"]: _known_contact(it) async for it in database[CONTACTS].find(where)}
+    living = {
+        it["_id"]: stored(CONTACTS, it, _contact_of)[0]
+        async for it in database[CONTACTS].find(where)
+    }
     return {
         key: living.get(it.hash) or KnownContact(it.contact_id or "", awaited=it.hash)
         for key, it in found.items()
     }
 
 
-def _known_contact(document: Document) -> KnownContact:
-    return KnownContact(
-        document["contactId"], document.get("contactType"), document.get("language")
+def _contact_of(document: Document) -> tuple[KnownContact, list[str]]:
+    """Return a contact and the keys that it is known by."""
+    contact = KnownContact(
+        field(document, "contactId", str),
+        optional(document, "contactType", str),
+        optional(document, "language", str),
     )
+    return contact, field(document, "keys", list)
 
 
 async def _existing(collection: AsyncCollection[Document], ids: Iterable[str]) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +25,7 @@ from enricher.domain.references import (
 from enricher.log_events import REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
+from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import merge_store
@@ -65,7 +68,11 @@ class StoredReferences:
 async def store_references(
     database: AsyncDatabase[Document], records: Sequence[Record], keys: ContactKeys, topic_id: str
 ) -> StoredReferences:
-    """Write *records*, all of one topic; unreadable ones are logged and skipped."""
+    """
+    Write *records*, all of one topic; unreadable ones are logged and skipped.
+
+    Raises UnreadableStored.
+    """
     topic = records[0].topic
     latest, tombstones, pointers = _latest_documents(records, keys, topic_id)
     # First: whoever reads its tombstone must know of the merge.
@@ -76,18 +83,19 @@ async def store_references(
     await bulk_writes.bulk_write(database[COLLECTIONS[topic]], writes)
     metrics.REFERENCES.labels(topic).inc(len(records))
     where = {"_id": {"$in": list(latest)}}
-    stored = [it async for it in database[COLLECTIONS[topic]].find(where, _KEY_FIELDS)]
+    found = [it async for it in database[COLLECTIONS[topic]].find(where, _KEY_FIELDS)]
     # A document newer than the records here is another worker's: it has yet to reconcile.
     changed = [
         {"_id": it["_id"], "position": it["position"]}
-        for it in stored
+        for it in found
         if it.get(FORMER_KEYS) and it["position"] == latest[it["_id"]]["position"]
     ]
     merged = await merge_store.find_survivors(database[MERGES], latest if has_former_keys else {})
     gone = tombstones if has_former_keys else {}
     erased = {id_hash: name for id_hash, name in gone.items() if id_hash not in merged}
+    affected = [stored(COLLECTIONS[topic], it, partial(changed_keys, topic)) for it in found]
     return StoredReferences(
-        keys=list({key for it in stored for key in changed_keys(topic, it)}),
+        keys=list({key for keys in affected for key in keys}),
         changed=changed,
         deleted=await _deleted_contacts(database, erased),
         merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
@@ -109,7 +117,7 @@ def _latest_documents(
         try:
             document = reference_document(record, keys, topic_id)
         except Invalid as error:
-            _log_skipped(record, error)
+            log_skipped(record, str(error))
         else:
             if (pointer := taken_pointer(document, keys)) is not None:
                 pointers[document["_id"]] = pointer
@@ -123,8 +131,9 @@ def newer_reference_write(document: Document, *, keyed: bool) -> ReplaceOne[Docu
     """
     Return the write of *document*, unless the stored one is newer.
 
-    Where it is, the upsert ends in a duplicate key, to be ignored. A *keyed* document keeps the
-    keys that it had before until the orders that wait for one of them were reconciled.
+    Where it is, the upsert ends in a duplicate key, to be ignored. A stored one whose position
+    can't be read counts as older. A *keyed* document keeps the keys that it had before until the
+    orders that wait for one of them were reconciled.
     """
     position = document["position"]
     log = {f"position.{name}": position[name] for name in ("topic", "partition")}
@@ -133,11 +142,14 @@ def newer_reference_write(document: Document, *, keyed: bool) -> ReplaceOne[Docu
         # A topic that was recreated begins at offset 0 again. Within one log the broker's time
         # decides nothing: it goes back when the leader moves to a broker whose clock is behind.
         {"$nor": [log], "position.at": {"$lt": position["at"]}},
+        {"$nor": [{"position.at": {"$type": "date"}, "position.offset": {"$type": "number"}}]},
     ]
     where = {"_id": document["_id"], "$or": older}
     if not keyed:
         return ReplaceOne(where, document, upsert=True)
-    former: list[Document] = [{"$ifNull": [name, []]} for name in ("$keys", f"${FORMER_KEYS}")]
+    former: list[Document] = [
+        {"$cond": [{"$isArray": name}, name, []]} for name in ("$keys", f"${FORMER_KEYS}")
+    ]
     merged = {"$mergeObjects": [{"$literal": document}, {FORMER_KEYS: {"$setUnion": former}}]}
     return UpdateOne(where, [{"$replaceWith": merged}], upsert=True)
 
@@ -148,13 +160,18 @@ async def _deleted_contacts(
     """Return those that are still deleted: one that was created again was erased before that."""
     where = {"_id": {"$in": list(tombstones)}, "deletedAt": {"$exists": True}}
     return [
-        DeletedContact(
-            contact_id=tombstones[it["_id"]],
-            keys=frozenset([id_key(tombstones[it["_id"]]), *it.get(FORMER_KEYS, ())]),
-            at=it["deletedAt"],
-        )
+        stored(CONTACTS, it, partial(_deleted_contact, tombstones[it["_id"]]))
         async for it in database[CONTACTS].find(where)
     ]
+
+
+def _deleted_contact(contact_id: str, document: Document) -> DeletedContact:
+    former = optional(document, FORMER_KEYS, list) or ()
+    return DeletedContact(
+        contact_id=contact_id,
+        keys=frozenset([id_key(contact_id), *former]),
+        at=field(document, "deletedAt", datetime),
+    )
 
 
 async def forget_former_keys(
@@ -177,12 +194,13 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
         await database[collection].create_index("deletedAt", sparse=True)
 
 
-def _log_skipped(record: Record, error: Invalid) -> None:
+def log_skipped(record: Record, reason: str) -> None:
+    """Log and count a record without effect; *reason* repeats nothing of its content."""
     metrics.UNREADABLE.labels(record.topic).inc()
     log().warning(
         REFERENCE_PASSED_OVER,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        reason=str(error),
+        reason=reason,
     )

@@ -16,6 +16,7 @@ from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.order_events import event_type, order_event
 from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, Document
+from order_runtime.process.unreadable import all_readable, readable
 
 _CONNECTING: Final = [str(Operation.REGISTER), str(Operation.REPLACE)]
 # A partial index can express an absent field only as equality with null.
@@ -47,14 +48,19 @@ async def overdue_jobs(jobs: AsyncCollection[Document], before: datetime, limit:
 async def events_of(
     database: AsyncDatabase[Document], job_ids: Iterable[str]
 ) -> list[ReceivedEvent]:
-    """Return the events of these jobs as the order-writer would announce them now."""
+    """
+    Return the events of these jobs as the order-writer would announce them now.
+
+    Jobs that can't be read, or whose orders can't, are passed over.
+    """
     jobs = database[JOBS].find({"_id": {"$in": list(job_ids)}}).sort([("at", 1), ("version", 1)])
-    entries = [entry_of(document) async for document in jobs]
+    entries = all_readable(JOBS, await jobs.to_list(), entry_of)
     order_ids = list({it.order_id for it in entries})
-    orders = database[ORDERS].find({"_id": {"$in": order_ids}})
-    stored = {document["_id"]: order_of(document) async for document in orders}
-    live = {key: it for key, it in stored.items() if isinstance(it, LiveOrder)}
-    return list(_events(entries, live))
+    found = await database[ORDERS].find({"_id": {"$in": order_ids}}).to_list()
+    orders = {document["_id"]: readable(ORDERS, document, order_of) for document in found}
+    known = [it for it in entries if orders.get(it.order_id or "", "none") is not None]
+    live = {key: it for key, it in orders.items() if isinstance(it, LiveOrder)}
+    return list(_events(known, live))
 
 
 def _events(

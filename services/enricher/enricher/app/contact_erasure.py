@@ -10,6 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher import metrics
 from enricher.adapters import batch_snapshot, bulk_writes, links
 from enricher.adapters.publishing import RecordPublisher, publish
+from enricher.app.passed_over import report_unerased
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact, lifetimes_of
 from enricher.domain.events import deletion_command
@@ -19,6 +20,7 @@ from order_runtime.documents.erasures import Erasure, id_key
 from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, MERGES, Document
 from order_runtime.mongo.portions import portions
+from order_runtime.process.isolation import handle_apart
 
 
 class ContactErasure:
@@ -101,12 +103,20 @@ class ContactErasure:
         return self._keys.hashed(id_key(deleted.contact_id))
 
     async def _delete_orders_of(self, contact_id: str, erasure: Erasure) -> None:
-        """Delete the orders that are linked to the contact."""
+        """
+        Delete the orders that are linked to the contact.
+
+        An order that can't be read is passed over: nobody knows whether it is the contact's.
+        """
         linked = await links.linked_to(self._database[LINKS], contact_id)
-        for some in portions(linked):
+
+        async def delete_some(some: Sequence[str]) -> None:
             found = await links.links_of(self._database[LINKS], some)
             orders = await batch_snapshot.stored_orders(self._database, some)
             await self.delete_orders(lifetimes_of(contact_id, erasure, orders, found))
+
+        for some in portions(linked):
+            report_unerased(await handle_apart(some, delete_some))
 
     async def delete_orders(self, erased: Mapping[OrderLifetime, datetime]) -> None:
         """Command the deletion of these orders; their links name the contact and go at once."""

@@ -18,6 +18,7 @@ from enricher.adapters.job_writes import enrichment_updates, forget_action_data,
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
+from enricher.app.passed_over import reason_of, report_orders, report_record
 from enricher.app.reconciler import Reconciler
 from enricher.domain.batch import Batch, decide_batch
 from enricher.domain.contact_matching import ContactKeys
@@ -28,8 +29,9 @@ from order_contracts.events import EventType
 from order_contracts.topics import ENRICHER
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.dead_letters import dead_letter
-from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.process.isolation import Isolation, handle_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,44 @@ class EventHandler:
         self._reconciler = reconciler
         self._contact_erasure = contact_erasure
         self._policy = policy
+        self._isolation = Isolation()
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
-        """Handle *records* completely: on return everything is stored and acknowledged."""
-        events, dead_letters = _decode(records)
-        await publish(self._publisher, dead_letters)
-        await self.handle(events, now)
+        """
+        Handle *records* completely: on return everything is stored and acknowledged.
+
+        An event that can't be handled becomes a dead letter; those behind it are handled. Raises
+        EverythingFails where no event can be.
+        """
+        events, unreadable = _decode(records)
+        await self._publish_dead_letters("Unreadable", unreadable)
+
+        async def handle(some: Sequence[tuple[Record, ReceivedEvent]]) -> None:
+            await self.handle([event for _, event in some], now)
+
+        failed = await self._isolation.handle(events, handle)
+        await self._publish_dead_letters("InternalError", [(it[0], why) for it, why in failed])
+
+    async def repair(self, events: Sequence[ReceivedEvent], now: datetime) -> int:
+        """Handle *events* again, as far as they can be; return how many were."""
+
+        async def handle(some: Sequence[ReceivedEvent]) -> None:
+            await self.handle(some, now)
+
+        failed = await handle_apart(events, handle)
+        report_orders((it.event.order_id, error) for it, error in failed)
+        return len(events) - len(failed)
+
+    async def _publish_dead_letters(
+        self, code: str, failed: Sequence[tuple[Record, Exception]]
+    ) -> None:
+        for record, error in failed:
+            report_record(record, error)
+        letters = [
+            dead_letter(record, service=ENRICHER, code=code, reason=reason_of(error))
+            for record, error in failed
+        ]
+        await publish(self._publisher, [it for it in letters if it is not None])
 
     async def handle(self, events: Sequence[ReceivedEvent], now: datetime) -> None:
         """
@@ -146,19 +180,18 @@ class EventHandler:
         await self._reconciler([*batch.to_reconcile, *deleted], now)
 
 
-def _decode(records: Iterable[Record]) -> tuple[list[ReceivedEvent], list[Outgoing]]:
-    """Return the events, and a dead letter for each unreadable record."""
-    events: list[ReceivedEvent] = []
-    dead_letters: list[Outgoing] = []
+def _decode(
+    records: Iterable[Record],
+) -> tuple[list[tuple[Record, ReceivedEvent]], list[tuple[Record, Exception]]]:
+    """Return the records with their events, and those that can't be read with the reason."""
+    events: list[tuple[Record, ReceivedEvent]] = []
+    unreadable: list[tuple[Record, Exception]] = []
     for record in records:
         try:
-            events.append(received_event(record))
+            events.append((record, received_event(record)))
         except UnreadableEvent as error:
-            metrics.UNREADABLE.labels(record.topic).inc()
-            dead_letters.append(
-                dead_letter(record, service=ENRICHER, code="Unreadable", reason=str(error))
-            )
-    return events, dead_letters
+            unreadable.append((record, error))
+    return events, unreadable
 
 
 def _count(decided: Sequence[DecidedEvent]) -> None:

@@ -110,14 +110,15 @@ class Sweeper:
 
     async def _drop_expired(self, now: datetime) -> None:
         """Drop the held actions whose window is over: no repair, as nothing else drops them."""
-        while order_ids := await held_action_store.expired(self._database[HELD], now, LIMIT):
+        async for order_ids in held_action_store.expired(self._database[HELD], now, LIMIT):
             await self._reconciler(order_ids, now)
 
     async def _announce_ended(self, now: datetime) -> None:
         """Publish and record the ends of held actions whose worker died before it did so."""
-        left = await held_action_store.unannounced(self._database[HELD], now - GRACE, LIMIT)
-        await self._reconciler(left, now)
-        _count("untold", len(left))
+        left = held_action_store.unannounced(self._database[HELD], now - GRACE, LIMIT)
+        async for order_ids in left:
+            await self._reconciler(order_ids, now)
+            _count("untold", len(order_ids))
 
     async def _reconcile_suspects(self, now: datetime) -> None:
         """Heal links that wait for what exists; remove the links of orders that were deleted."""
@@ -131,7 +132,7 @@ class Sweeper:
         _count("link", await self._reconciler(overdue, now))
 
     async def _deleted(self, order_ids: Sequence[str]) -> list[str]:
-        existing = await batch_snapshot.stored_orders(self._database, order_ids)
+        existing = await batch_snapshot.existing_orders(self._database, order_ids)
         return [order_id for order_id in order_ids if order_id not in existing]
 
     async def _handle_overdue(self, now: datetime) -> None:
@@ -143,8 +144,7 @@ class Sweeper:
         due = await unfinished_jobs.overdue_jobs(self._database[JOBS], now - GRACE, LIMIT)
         overdue = set(self._suspect_jobs.overdue(due, now)).intersection(due)
         events = await unfinished_jobs.events_of(self._database, overdue)
-        await self._event_handler.handle(events, now)
-        _count("job", len(overdue))
+        _count("job", await self._event_handler.repair(events, now))
 
 
 def _count(what: str, repaired: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,6 +14,7 @@ from enricher import metrics
 from enricher.adapters import batch_snapshot, bulk_writes, held_action_store, job_writes, links
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
+from enricher.app.passed_over import report_orders
 from enricher.domain.action_ends import ACTION_DROPPED
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import lifetime_of
@@ -27,6 +28,7 @@ from enricher.domain.reconcile import (
 )
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
 from order_runtime.mongo.portions import portions
+from order_runtime.process.isolation import handle_apart
 
 PORTION: Final = 100  # orders, of up to 768 KB each, that are loaded together
 
@@ -45,6 +47,9 @@ class Reconciler:
     """
     Brings orders into agreement with today's facts; may be repeated at any time.
 
+    An order that can't be read, or for which something can't, is passed over: the sweep meets it
+    again.
+
     Two workers may reconcile one order at once: a held action leaves `waiting` by compare-and-set,
     its message is kept until it is published, and the link, by which orders are found, is written
     last.
@@ -59,7 +64,14 @@ class Reconciler:
 
     async def __call__(self, order_ids: Sequence[str], now: datetime) -> int:
         """Reconcile these orders; return for how many there was anything to change."""
-        return sum([await self._reconcile(some, now) for some in portions(order_ids, PORTION)])
+        changed = 0
+
+        async def reconcile_some(some: Sequence[str]) -> None:
+            nonlocal changed
+            changed += await self._reconcile(some, now)
+
+        await self._each_apart(order_ids, reconcile_some)
+        return changed
 
     async def reconcile_waiting(self, keys: Sequence[str], now: datetime) -> int:
         """Reconcile the orders that wait for any of these keys."""
@@ -67,14 +79,22 @@ class Reconciler:
 
     async def examine(self, order_ids: Sequence[str], now: datetime) -> Examination:
         """Return what reconciling these orders would change; writes nothing."""
-        inconsistent: list[str] = []
-        outlived: set[str] = set()
-        for some in portions(order_ids, PORTION):
+        found = Examination([], set())
+
+        async def examine_some(some: Sequence[str]) -> None:
             orders = await self._load(some, now)
-            inconsistent += [it.order_id for it in orders if it.changes_anything]
+            found.inconsistent.extend(it.order_id for it in orders if it.changes_anything)
             keys = (it.erasure_outlived for it in orders)
-            outlived |= {self._keys.hashed(key) for key in keys if key is not None}
-        return Examination(inconsistent, outlived)
+            found.outlived_erasures.update(self._keys.hashed(it) for it in keys if it is not None)
+
+        await self._each_apart(order_ids, examine_some)
+        return found
+
+    async def _each_apart(
+        self, order_ids: Sequence[str], handle: Callable[[Sequence[str]], Awaitable[None]]
+    ) -> None:
+        for some in portions(order_ids, PORTION):
+            report_orders(await handle_apart(some, handle))
 
     async def _reconcile(self, order_ids: Sequence[str], now: datetime) -> int:
         changed = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pymongo import AsyncMongoClient
@@ -22,6 +23,7 @@ from gateway.domain.order_contact import (
 from gateway.domain.pagination import PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
+from order_runtime.documents.document import field, stored
 from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.mongo import merge_store
 from order_runtime.mongo.client import (
@@ -33,6 +35,7 @@ from order_runtime.mongo.client import (
     ORDERS,
     Document,
 )
+from order_runtime.process.unreadable import all_readable, readable
 
 V = TypeVar("V")
 Where = Sequence[Mapping[str, Any]]
@@ -46,18 +49,28 @@ class DatabaseUnavailable(Exception):
     """MongoDB gave no answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """The first applied command under an Idempotency-Key."""
+
+    job_id: str
+    fingerprint: str
+
+
 class ReadStore:
     """
     Reads from the primary; look-ups by id are batched, so a hundred callers cost a few queries.
 
-    All methods raise DatabaseUnavailable, but for the two optional look-ups `owner` and
-    `first_use`: without them a command is accepted all the same, and its job shows the conflict.
+    All methods raise DatabaseUnavailable, and UnreadableStored for a document that is asked for
+    and can't be read; it is no other caller's fault. The exceptions are the two optional look-ups
+    `owner` and `first_use`: without them a command is accepted all the same, and its job shows the
+    conflict.
     """
 
     def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._database = client.get_database(database, codec_options=CODEC)
         self._secret = secret
-        self._owners = BatchLoader(self._fetch_owners)
+        self._owners = BatchLoader(self._fetch_from(ORDERS, {"registeredBy": 1}, _LIVE, "owners"))
         self._orders = BatchLoader(self._fetch_from(ORDERS))
         self._links = BatchLoader(self._fetch_from(LINKS))
         self._first_uses = BatchLoader(self._fetch_from(IDEMPOTENCY))
@@ -69,24 +82,28 @@ class ReadStore:
         """
         Return the job that registered the order; None where there is no such order.
 
-        None also while the database is unavailable.
+        None also while the database is unavailable, or if the order can't be read.
         """
-        return await self._optional(self._owners, order_id)
+        document = await self._optional(self._owners, order_id)
+        return None if document is None else readable(ORDERS, document, _owner_of)
 
-    async def first_use(self, key: str) -> Document | None:
+    async def first_use(self, key: str) -> FirstUse | None:
         """
         Return the job and the fingerprint of the first applied command under an Idempotency-Key.
 
-        None also while the database is unavailable.
+        None also while the database is unavailable, or if the key's document can't be read.
         """
-        return await self._optional(self._first_uses, key)
+        document = await self._optional(self._first_uses, key)
+        return None if document is None else readable(IDEMPOTENCY, document, _first_use_of)
 
     async def action_preconditions(self, order_id: str) -> ActionPreconditions | None:
         """Return what decides whether an action can be triggered; None if there is no order."""
         with _unavailable():
             order = await self._orders.get(order_id)
             link = await self._links.get(order_id)
-        return action_preconditions(order, link) if order is not None else None
+        if order is None:
+            return None
+        return stored(ORDERS, order, lambda it: action_preconditions(it, link))
 
     async def exists(self, order_id: str) -> bool:
         """Return whether there is an order."""
@@ -100,7 +117,7 @@ class ReadStore:
             document = await self._orders.get(order_id)
         if document is None or "deletedAt" in document:
             return None
-        return order_view(document, linked_contact(document, link))
+        return stored(ORDERS, document, lambda it: order_view(it, linked_contact(it, link)))
 
     async def survivor(self, contact_id: str) -> str:
         """Return the contact that a merged one counts as; any other one is returned itself."""
@@ -129,11 +146,11 @@ class ReadStore:
         return {document["_id"]: document for document in found}
 
     async def version_tags(self, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the version tags of those orders that exist, by order."""
+        """Return the version tags of those orders that exist and can be read, by order."""
         metrics.QUERIES.labels("tags").inc()
         with _unavailable():
             found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"jobId": 1})
-            return {document["_id"]: version_tag(document["jobId"]) async for document in found}
+            return dict(all_readable(ORDERS, await found.to_list(), _version_tag_of))
 
     async def find_page(self, name: str, where: Where, asked: PageRequest) -> list[Document]:
         """Return the documents of a collection from which `asked` makes its page."""
@@ -164,21 +181,34 @@ class ReadStore:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             return None
 
-    async def _fetch_owners(self, ids: Sequence[str]) -> Mapping[str, str]:
-        metrics.QUERIES.labels("owners").inc()
-        found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"registeredBy": 1})
-        return {document["_id"]: document["registeredBy"] async for document in found}
-
     def _fetch_from(
-        self, name: str
+        self,
+        name: str,
+        fields: Document | None = None,
+        where: Document | None = None,
+        kind: str | None = None,
     ) -> Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]:
+        """Return a query for documents by `_id`; they are read one by one, by who asked."""
         collection: AsyncCollection[Document] = self._database[name]
 
         async def fetch(ids: Sequence[str]) -> Mapping[str, Document]:
-            metrics.QUERIES.labels(name).inc()
-            return {document["_id"]: document async for document in collection.find(_with_ids(ids))}
+            metrics.QUERIES.labels(kind or name).inc()
+            found = collection.find(_with_ids(ids) | (where or {}), fields)
+            return {document["_id"]: document async for document in found}
 
         return fetch
+
+
+def _owner_of(order: Document) -> str:
+    return field(order, "registeredBy", str)
+
+
+def _first_use_of(claim: Document) -> FirstUse:
+    return FirstUse(field(claim, "jobId", str), field(claim, "fingerprint", str))
+
+
+def _version_tag_of(order: Document) -> tuple[str, str]:
+    return order["_id"], version_tag(field(order, "jobId", str))
 
 
 def _with_ids(ids: Sequence[str]) -> Document:

@@ -45,7 +45,7 @@ class BulkRegistration:
     async def register(self, request: Request) -> Response:
         key = self.admission.admit(request, "orders:write", ["actions"])
         actions = choice_in(request.query_params, "actions", ("suppress",))
-        terms = request_terms(request.headers, key.id, preconditions=False)
+        terms = request_terms(request.headers, key.client, preconditions=False)
         terms = replace(terms, suppress_actions=actions == "suppress")
         prepared = await self._prepare_all(await read_rows(request), terms)
         results = await self._publish_all(prepared)

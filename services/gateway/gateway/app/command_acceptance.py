@@ -15,6 +15,7 @@ from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
 from order_contracts.commands import Command, RegisterOrder
+from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
 
@@ -27,6 +28,7 @@ class CommandAcceptance:
     reads: ReadStore
     urls: Urls
     secrets: JobIdSecrets
+    signatures: CommandSignatures
 
     async def earlier_job(self, command: Command, terms: RequestTerms) -> str | None:
         """
@@ -40,11 +42,10 @@ class CommandAcceptance:
         first_use = await self.reads.first_use(terms.idempotency_key)
         if first_use is None:
             return None
-        if first_use["fingerprint"] != fingerprint_of(command, terms):
+        if first_use.fingerprint != fingerprint_of(command, terms):
             detail = "The Idempotency-Key was used for another request."
             raise ProblemError("IdempotencyKeyReused", detail)
-        job_id: str = first_use["jobId"]
-        return job_id
+        return first_use.job_id
 
     async def earlier_registration(self, order: RegisterOrder, terms: RequestTerms) -> str | None:
         """Return as `earlier_job` does; raises ProblemError where another job registered it."""
@@ -84,7 +85,7 @@ class CommandAcceptance:
         ProblemError where the queue is full: then nothing is published.
         """
         try:
-            return self.publisher.hand_over(submission.record())
+            return self.publisher.hand_over(self.signatures.signed(submission.record()))
         except NotAccepted:
             detail = "Kafka takes no more; nothing was accepted."
             raise ProblemError("NotAccepted", detail, headers=RETRY_SOON) from None

@@ -19,6 +19,7 @@ from gateway.http.responses import json_response
 from order_contracts.answers import IntegrationLog
 from order_contracts.integration_log import SEVERITIES
 from order_runtime.mongo.client import INTEGRATION_LOG
+from order_runtime.process.unreadable import all_readable
 
 LIST_PARAMETERS: Final = (
     "severity",
@@ -49,5 +50,5 @@ class IntegrationLogQueries:
         where += [{"at": {"$gte": since}}] if since else []
         found = await self.reads.find_page(INTEGRATION_LOG, where, asked)
         page = asked.page(found, self.urls.integration_log)
-        entries = tuple(map(log_entry_of, page.rows))
+        entries = tuple(all_readable(INTEGRATION_LOG, page.rows, log_entry_of))
         return json_response(IntegrationLog(items=entries, links=page.links))

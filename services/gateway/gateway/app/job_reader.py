@@ -11,14 +11,22 @@ from gateway.domain.problem_error import ProblemError
 from gateway.domain.urls import Urls
 from order_contracts.job import Job
 from order_runtime.auth.job_ids import JobIdSecrets
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import (
+    Document,
+    UnreadableStored,
+    field,
+    optional,
+    stored,
+)
 from order_runtime.documents.jobs import RETENTION, accepted_job, job_of
+from order_runtime.mongo.client import JOBS
+from order_runtime.process.unreadable import all_readable, report
 
 
 @dataclass(frozen=True, slots=True)
 class JobReader:
     """
-    Reads jobs; raises DatabaseUnavailable.
+    Reads jobs; raises DatabaseUnavailable, and UnreadableStored for one that can't be read.
 
     An alias, the job of a repeated command, has the content of the job that it repeats under its
     own id.
@@ -42,39 +50,67 @@ class JobReader:
 
     async def of_document(self, document: Document) -> Job:
         """Return a stored job; raises ProblemError for an alias whose job is past retention."""
-        repeated_id = document.get("aliasOf")
+        repeated_id = stored(JOBS, document, _repeated_id)
         repeated = await self.reads.job(repeated_id) if repeated_id else None
         if repeated_id and repeated is None:
             raise _expired()
-        order_id = (repeated or document).get("orderId")
+        order_id = stored(JOBS, repeated or document, lambda it: optional(it, "orderId", str))
         order_exists = order_id is not None and await self.reads.exists(order_id)
         return self._job(document, repeated, order_exists=order_exists)
 
     async def of_documents(
         self, documents: Sequence[Document], *, order_exists: bool
     ) -> tuple[Job, ...]:
-        """Return stored jobs, without aliases whose job is past retention."""
-        repeated_ids = [row["aliasOf"] for row in documents if "aliasOf" in row]
-        repeated = await self.reads.jobs(repeated_ids)
-        return tuple(
-            self._job(row, repeated.get(row.get("aliasOf", "")), order_exists=order_exists)
-            for row in documents
-            if "aliasOf" not in row or row["aliasOf"] in repeated
-        )
+        """
+        Return stored jobs, without aliases whose job is past retention.
+
+        Those that can't be read are left out.
+        """
+        repeated_ids = all_readable(JOBS, documents, lambda row: (row, _repeated_id(row)))
+        repeated = await self.reads.jobs([it for _, it in repeated_ids if it is not None])
+        rows = [
+            (row, repeated[it] if it is not None else None)
+            for row, it in repeated_ids
+            if it is None or it in repeated
+        ]
+        jobs = (self._readable_job(row, first, order_exists=order_exists) for row, first in rows)
+        return tuple(job for job in jobs if job is not None)
+
+    def _readable_job(
+        self, document: Document, repeated: Document | None, *, order_exists: bool
+    ) -> Job | None:
+        try:
+            return self._job(document, repeated, order_exists=order_exists)
+        except UnreadableStored as error:
+            report(error)
+            return None
 
     def _job(self, document: Document, repeated: Document | None, *, order_exists: bool) -> Job:
-        """Return the job of a document, with the content of the job that it repeats, if any."""
-        job_id, content = document["_id"], repeated or document
-        order_id = content.get("orderId")
-        job = job_of(
-            content,
-            created_at=self.secrets.issued_at(job_id) or content["at"],
-            href=self.urls.job(job_id),
-            order_href=self.urls.order(order_id) if order_exists and order_id else None,
-        )
+        """
+        Return the job of a document, with the content of the job that it repeats, if any.
+
+        Raises UnreadableStored.
+        """
+        job_id = stored(JOBS, document, lambda it: field(it, "_id", str))
+
+        def read(content: Document) -> Job:
+            order_id = optional(content, "orderId", str)
+            return job_of(
+                content,
+                created_at=self.secrets.issued_at(job_id) or field(content, "at", datetime),
+                href=self.urls.job(job_id),
+                order_href=self.urls.order(order_id) if order_exists and order_id else None,
+            )
+
+        job = stored(JOBS, repeated or document, read)
         if repeated is None:
             return job
         return job.model_copy(update={"job_id": job_id, "alias_of": repeated["_id"]})
+
+
+def _repeated_id(document: Document) -> str | None:
+    """Return the job that an alias repeats."""
+    return optional(document, "aliasOf", str)
 
 
 def _expired() -> ProblemError:

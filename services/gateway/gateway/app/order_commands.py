@@ -80,7 +80,7 @@ class OrderCommands:
 
     def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
         key = self.admission.admit(request, "orders:write")
-        return request_terms(request.headers, key.id, preconditions=preconditions)
+        return request_terms(request.headers, key.client, preconditions=preconditions)
 
     async def _accept(self, command: Command, terms: RequestTerms, earlier: str | None) -> Response:
         """Answer for the *earlier* job of the same request, else publish the command."""

@@ -24,7 +24,9 @@ from gateway.http.responses import json_response
 from order_contracts.answers import ExpectedOrders, History, OrderList
 from order_contracts.decoding import read
 from order_contracts.order import Order, OrderStatus
+from order_runtime.documents.document import Document, optional
 from order_runtime.mongo.client import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, LINKS, ORDERS
+from order_runtime.process.unreadable import all_readable
 
 MAX_CHECK_BODY: Final = 4 * 1024 * 1024
 MAX_HISTORY: Final = 1_000
@@ -93,8 +95,8 @@ class OrderQueries:
             History(
                 order_id=order_id,
                 jobs=await self.jobs.of_documents(jobs, order_exists=order_exists),
-                warnings=tuple(map(log_entry_of, log_entries)),
-                deliveries=tuple(map(delivery_state_of, deliveries)),
+                warnings=tuple(all_readable(INTEGRATION_LOG, log_entries, log_entry_of)),
+                deliveries=tuple(all_readable(ACTION_DELIVERIES, deliveries, delivery_state_of)),
             )
         )
 
@@ -113,7 +115,7 @@ class OrderQueries:
         )
         links = await self.reads.aggregate(LINKS, contact_orders_pipeline(where, asked))
         page = asked.page(links, self.urls.orders)
-        orders = [order_view(link[ORDER_FIELD], link["contactId"]) for link in page.rows]
+        orders = all_readable(ORDERS, page.rows, _order_of_link)
         return json_response(OrderList(items=tuple(orders), links=page.links))
 
     async def _changed(self, request: Request) -> Response:
@@ -125,7 +127,14 @@ class OrderQueries:
         where = [{"deletedAt": {"$exists": False}, "updatedAt": {"$gte": since}}]
         page = asked.page(await self.reads.find_page(ORDERS, where, asked), self.urls.orders)
         links = await self.reads.links([order["_id"] for order in page.rows])
-        orders = [
-            order_view(order, linked_contact(order, links.get(order["_id"]))) for order in page.rows
-        ]
+        orders = all_readable(
+            ORDERS,
+            page.rows,
+            lambda order: order_view(order, linked_contact(order, links.get(order["_id"]))),
+        )
         return json_response(OrderList(items=tuple(orders), links=page.links))
+
+
+def _order_of_link(link: Document) -> Order:
+    """Return the order of a link that has it as a field."""
+    return order_view(link[ORDER_FIELD], optional(link, "contactId", str))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field, optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,19 @@ class ActionPreconditions:
 
 
 def action_preconditions(order: Document, link: Document | None) -> ActionPreconditions | None:
-    """Return the preconditions from the documents of an order; None where it was deleted."""
+    """
+    Return the preconditions from the documents of an order; None where it was deleted.
+
+    Raises UnreadableDocument, as `linked_contact` does.
+    """
     if "deletedAt" in order:
         return None
     missing = (
         link is not None
-        and link["contactVersion"] == order["contactVersion"]
-        and link.get("contactId") is None
+        and field(link, "contactVersion", int) == field(order, "contactVersion", int)
+        and optional(link, "contactId", str) is None
     )
-    return ActionPreconditions(order["jobId"], missing)
+    return ActionPreconditions(field(order, "jobId", str), missing)
 
 
 def linked_contact(order: Document, link: Document | None) -> str | None:
@@ -38,5 +42,6 @@ def linked_contact(order: Document, link: Document | None) -> str | None:
     """
     if link is None:
         return None
-    holds = order["contactSince"] <= link["contactVersion"] <= order["contactVersion"]
-    return link.get("contactId") if holds else None
+    since, last = (field(order, it, int) for it in ("contactSince", "contactVersion"))
+    holds = since <= field(link, "contactVersion", int) <= last
+    return optional(link, "contactId", str) if holds else None

@@ -76,13 +76,18 @@ class PageRequest:
         return {self.sort_field: direction, "_id": direction}
 
     def page(self, fetched: Sequence[Document], url: str) -> Page:
-        """Return the page of rows that were fetched by `filter`, `sort` and `limit`."""
+        """
+        Return the page of rows that were fetched by `filter`, `sort` and `limit`.
+
+        Its links begin at rows that have a place in the list; a damaged one may have none.
+        """
         rows, has_more = list(fetched[: self.count]), len(fetched) > self.count
         if self.backward:
             rows.reverse()
         has_next = self.backward or has_more
         has_previous = has_more if self.backward else self.cursor is not None
-        first, last = map(self._cursor_of, (rows[0], rows[-1])) if rows else [self.cursor] * 2
+        places = [place for row in rows if (place := self._cursor_of(row)) is not None]
+        first, last = (places[0], places[-1]) if places else [self.cursor] * 2
         links = []
         if has_next and last is not None:
             links.append(PageLink(rel="next", href=self._href(url, last, backward=False)))
@@ -94,8 +99,11 @@ class PageRequest:
     def _oldest_first(self) -> bool:
         return self.ascending != self.backward
 
-    def _cursor_of(self, row: Document) -> Cursor:
-        return Cursor(row[self.sort_field], row["_id"])
+    def _cursor_of(self, row: Document) -> Cursor | None:
+        at, row_id = row.get(self.sort_field), row["_id"]
+        if isinstance(at, datetime) and isinstance(row_id, str):
+            return Cursor(at, row_id)
+        return None
 
     def _href(self, url: str, cursor: Cursor, *, backward: bool) -> str:
         token = _encoded(cursor, backward=backward)

@@ -22,7 +22,7 @@ _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])",
 class RequestTerms:
     if_match: str | None = None
     idempotency_key: str | None = None
-    """Hash of the API client's id and the header, since clients may put personal data into keys."""
+    """Hash of the API client and the header, since clients may put personal data into keys."""
     wait: int = 0
     """Seconds to wait for the job to be stored."""
     traceparent: str | None = None

@@ -29,11 +29,12 @@ class Admission:
         """
         Return the caller's key; raises ProblemError or Invalid.
 
-        The query may have no other than the named *parameters*. Leaves the key's id and the
-        headers of its rate limit in the request's state, for the access log and the response.
+        The query may have no other than the named *parameters*. Leaves the client, the key's id
+        and the headers of its rate limit in the request's state, for the access log and the
+        response.
         """
         key = self._authenticate(request)
-        request.state.client = key.id
+        request.state.client, request.state.key_id = key.client, key.id
         request.state.headers = self.rates.count(key)
         if scope not in key.scopes:
             raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import log_events
 from gateway.http.problems import internal_error
+from order_runtime.documents.document import UnreadableStored
 from order_runtime.process.logs import error_fields, log
+from order_runtime.process.unreadable import report
 
 NO_STORE: Final = "private, no-store"
 """The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
@@ -39,8 +41,11 @@ class RequestContext:
         except ClientDisconnect:
             pass  # there is no connection left to answer on
         except Exception as error:  # noqa: BLE001  every failure is logged and answered
-            request_id = exchange.request_id
-            log().error(log_events.REQUEST_FAILED, request_id=request_id, **error_fields(error))
+            facts: dict[str, object] = {"request_id": exchange.request_id, **error_fields(error)}
+            if isinstance(error, UnreadableStored):
+                report(error)
+                facts |= error.facts
+            log().error(log_events.REQUEST_FAILED, **facts)
             if not exchange.status:
                 await internal_error()(scope, receive, exchange.send)
         finally:
@@ -81,6 +86,7 @@ class Exchange:
             milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
             request_id=self.request_id,
             client=self._state.get("client"),
+            key_id=self._state.get("key_id"),
         )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from order_contracts.integration_log import KEPT_DAYS
+from order_runtime.documents.document import field, stored
 from order_runtime.documents.integration_log import log_document
 from order_runtime.documents.jobs import RETENTION, LedgerEntry, entry_document, entry_of
-from order_runtime.documents.orders import order_document, order_of
+from order_runtime.documents.orders import LiveOrder, order_document, order_of
 from order_runtime.mongo.client import (
     CODEC,
     DURABLE,
@@ -31,6 +33,7 @@ from order_writer.domain.batch import (
 )
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
+from order_writer.domain.ledger_entries import unread_entry
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
 from order_writer.domain.record_ids import record_size
 
@@ -76,7 +79,7 @@ class MongoLedger:
         """
         Fold a batch over what is stored, and store the result; to apply it again is harmless.
 
-        Raises BatchTooLarge, OwnCommandUnreadable, UnreadableDocument and PyMongo's errors. Then
+        Raises BatchTooLarge, OwnCommandUnreadable, UnreadableStored and PyMongo's errors. Then
         nothing was stored, or, where only the answer to the commit was lost, all of it.
         """
         with (
@@ -93,13 +96,12 @@ class MongoLedger:
         return folded
 
     def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:
-        known = self._entries(job_ids(items), session)
+        known = entries_of(self._jobs(job_ids(items), session), items)
         taken = fallback_job_ids(items, known)
-        return known | self._entries(taken, session) if taken else known
+        return known | entries_of(self._jobs(taken, session), items) if taken else known
 
-    def _entries(self, ids: Iterable[str], session: ClientSession) -> dict[str, LedgerEntry]:
-        found = self._database[JOBS].find({"_id": {"$in": list(ids)}}, session=session)
-        return {document["_id"]: entry_of(document) for document in found}
+    def _jobs(self, ids: Iterable[str], session: ClientSession) -> Iterable[Document]:
+        return self._database[JOBS].find({"_id": {"$in": list(ids)}}, session=session)
 
     def _claims(
         self, items: Sequence[BatchItem], session: ClientSession
@@ -109,22 +111,24 @@ class MongoLedger:
         if not wanted:
             return {}
         found = self._database[IDEMPOTENCY].find({"_id": {"$in": wanted}}, session=session)
-        return {claim.key: claim for claim in map(claim_of, found)}
+        claims = [stored(IDEMPOTENCY, document, claim_of) for document in found]
+        return {claim.key: claim for claim in claims}
 
     def _orders(
         self, items: Sequence[BatchItem], session: ClientSession
     ) -> Mapping[str, OrderState]:
         ids = Counter(
-            item.order_id for item in items if item.order_id and not _is_without_order(item)
+            item.order_id for item in items if item.order_id and not _is_without_stored(item)
         )
         bytes_left = self._max_bytes - sum(record_size(item.record) for item in items)
         found: dict[str, OrderState] = {}
         for document in self._database[ORDERS].find({"_id": {"$in": list(ids)}}, session=session):
             # Once for each command, since the event of each carries the order.
-            bytes_left -= document.get("size", 0) * ids[document["_id"]]
+            order = stored(ORDERS, document, order_of)
+            bytes_left -= (order.size if isinstance(order, LiveOrder) else 0) * ids[document["_id"]]
             if bytes_left < 0 and len(items) > 1:
                 raise BatchTooLarge
-            found[document["_id"]] = order_of(document)
+            found[document["_id"]] = order
         return found
 
     def _write(self, folded: FoldedBatch, session: ClientSession) -> None:
@@ -153,8 +157,26 @@ class MongoLedger:
             )
 
 
-def _is_without_order(item: BatchItem) -> bool:
-    return isinstance(item, UnreadableCommand) and item.without_order
+def entries_of(documents: Iterable[Document], items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
+    """
+    Return the ledger's entries of job documents, for a batch of *items*.
+
+    Raises UnreadableStored; where all *items* are refused whatever is stored, a job that can't be
+    read is another command's, as far as anybody can tell.
+    """
+    read = entry_or_stranger if all(map(_is_without_stored, items)) else entry_of
+    return {document["_id"]: stored(JOBS, document, read) for document in documents}
+
+
+def entry_or_stranger(document: Document) -> LedgerEntry:
+    try:
+        return entry_of(document)
+    except Exception:  # noqa: BLE001  any error of a document that is damaged
+        return unread_entry(document["_id"])
+
+
+def _is_without_stored(item: BatchItem) -> bool:
+    return isinstance(item, UnreadableCommand) and item.without_stored
 
 
 def _order_write(order_id: str, folded: FoldedBatch) -> InsertOne[Document] | ReplaceOne[Document]:
@@ -180,5 +202,8 @@ def claim_document(claim: IdempotencyClaim) -> Document:
 
 def claim_of(document: Document) -> IdempotencyClaim:
     return IdempotencyClaim(
-        document["_id"], document["jobId"], document["fingerprint"], document["at"]
+        document["_id"],
+        field(document, "jobId", str),
+        field(document, "fingerprint", str),
+        field(document, "at", datetime),
     )

@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from order_contracts.job import Operation
+from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.isolation import FailureCauses
+from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
 from order_writer import metrics
@@ -29,7 +32,7 @@ from order_writer.log_events import BATCH_SETTLED
 TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
 ACKNOWLEDGED_SECONDS: Final = 1.0  # before the consumer is polled again, to stay in its group
 PUBLISHED_BYTES: Final = 8 * 1024 * 1024  # of events at once, well below what the producer queues
-MAX_UNPROVEN: Final = 2  # suspects in a row, with nothing applied: then the service is at fault
+MAX_UNKNOWN: Final = 2  # suspects in a row, with nothing applied: then the service is at fault
 
 
 class EverythingFails(UnrecoverableError):
@@ -53,7 +56,7 @@ class BatchProcessor:
         self._source, self._sink, self._stop = source, sink, stop
         self._waiting = Waiting(source, stop)
         self._isolation = PoisonIsolation(ledger, topic, self._waiting)
-        self._unproven = 0  # suspects since a record was last applied
+        self._causes = FailureCauses(MAX_UNKNOWN)
 
     def run(self, batch_commands: int, batch_bytes: int) -> None:
         """
@@ -89,13 +92,12 @@ class BatchProcessor:
         Raise EverythingFails where nothing shows that the records are at fault, not the service.
 
         Other records of the batch that were applied show it. A suspect with no others beside it
-        may be refused once; the next one may not, unless a record was applied in between.
+        may be refused once; the next one may not, unless a record was applied in between. Of
+        stored documents that can't be read, more are passed over.
         """
         if applied:
-            self._unproven = 0
-            return
-        self._unproven += len(suspects)
-        if self._unproven >= MAX_UNPROVEN:
+            self._causes.clear()
+        elif self._causes.add(error for _, error in suspects):
             raise EverythingFails() from suspects[-1][1]
 
     def _announce(self, folded: FoldedBatch) -> None:
@@ -116,3 +118,6 @@ def _count(folded: FoldedBatch) -> None:
         operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
         outcome = entry.failure.code if entry.failure else "Applied"
         metrics.COMMANDS.labels(operation, outcome).inc()
+        if not entry.decoded and is_given_up(item.record):
+            where = {"partition": item.record.partition, "offset": item.record.offset}
+            log().warning(NO_FURTHER_DEAD_LETTER, **where)

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Record
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.signals import StopRequested
+from order_runtime.process.unreadable import report
 from order_writer import metrics
 from order_writer.app.error_policy import FailureKind, failure_kind
 from order_writer.app.ports import Ledger
@@ -79,6 +81,8 @@ class PoisonIsolation:
         """Refuse a suspect: its job fails with 500, and it becomes a dead letter."""
         metrics.POISON.inc()
         metrics.SUSPECTS.dec()
+        if isinstance(error, UnreadableStored):
+            report(error)
         log().error(RECORD_REFUSED, offset=record.offset, **error_fields(error))
         item = poison_command(record, self._topic)
         try:
@@ -87,7 +91,7 @@ class PoisonIsolation:
             raise
         except Exception as second:  # noqa: BLE001  the stored order may be what can't be read
             log().warning(BATCH_FAILED, commands=1, **error_fields(second))
-            return self._apply([replace(item, without_order=True)])
+            return self._apply([replace(item, without_stored=True)])
 
     def _decode_and_apply(self, records: Sequence[Record]) -> FoldedBatch:
         return self._apply([decode(record, self._topic) for record in records])

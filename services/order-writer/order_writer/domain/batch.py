@@ -35,10 +35,10 @@ class IdempotencyClaim:
 
 class OwnCommandUnreadable(UnrecoverableError):
     """
-    A command that our gateway issued can't be read: this release is at fault, not the command.
+    A command that our gateway made can't be read: this release is at fault, not the command.
 
     Refusing it would lose a command that was answered 202. Where its job exists already, the
-    record is somebody else's repeat under the same id, and is refused like any other.
+    record is a repeat, and is refused like any other.
     """
 
     def __init__(self, item: UnreadableCommand) -> None:

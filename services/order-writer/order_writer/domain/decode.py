@@ -11,7 +11,6 @@ from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
-from order_contracts.topics import GATEWAY
 from order_runtime.documents.fingerprints import fingerprint
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
@@ -36,6 +35,10 @@ _POISON: Final = "The command could not be applied; it is a dead letter."
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
 
+def _signed_by_none(_: Record) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
     """What must be known of `orders.commands` to decode its records."""
@@ -45,6 +48,8 @@ class TopicInfo:
     partitions: int
     issued: Callable[[str], bool]
     """Whether one of our gateways issued a job id."""
+    signed: Callable[[Record], bool] = _signed_by_none
+    """Whether one of our gateways made a record, as its signature proves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,13 @@ class UnreadableCommand:
     order_id: str | None
     failure: Failure
     from_gateway: bool = False
-    """Whether its id was issued by our gateway and its source says that the gateway sent it."""
+    """Whether one of our gateways made it, as its signature proves."""
     replayed_job_id: str | None = None
-    without_order: bool = False
-    """Whether the stored order must not be read: its document may be what can't be read."""
+    without_stored: bool = False
+    """
+    Whether to refuse it whatever is stored: its order's document, which is not read then, or its
+    job's, may be what can't be read.
+    """
 
     @property
     def fallback_job_id(self) -> str:
@@ -108,19 +116,18 @@ BatchItem = DecodedCommand | UnreadableCommand
 
 def decode(record: Record, topic: TopicInfo) -> BatchItem:
     """Decode one record; an invalid one is a value, too, and raises nothing."""
-    job_id, source = readable_id(record), None
+    job_id = readable_id(record)
     if exceeds_topic_limit(record):
         return _unreadable(record, job_id, topic, failure("TooLarge", _TOO_LARGE))
     try:
         headers = read_headers(record.headers)
-        source = headers.get("ce_source")
         return _decoded(record, headers, sender_id(headers) or _derived_id(record, topic), topic)
     except BadHeaders as error:
         reason = failure("ValidationFailed", str(error))
     except Invalid as error:
         reason = failure("ValidationFailed", "The command is not valid.", error.errors)
-    from_gateway = source == f"/{GATEWAY}" and job_id is not None and topic.issued(job_id)
-    return replace(_unreadable(record, job_id, topic, reason), from_gateway=from_gateway)
+    unreadable = _unreadable(record, job_id, topic, reason)
+    return replace(unreadable, from_gateway=topic.signed(record))
 
 
 def _decoded(

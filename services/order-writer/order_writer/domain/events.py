@@ -10,7 +10,7 @@ from order_contracts.derived_ids import event_id
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.order_events import event_type, order_event
-from order_runtime.kafka.dead_letters import dead_letter
+from order_runtime.kafka.dead_letters import ATTEMPT, dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
@@ -20,24 +20,24 @@ from order_writer.domain.record_ids import exceeds_topic_limit
 def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
     """Yield the events and dead letters of a batch, in the order of its records."""
     for item, entry in folded.answers:
-        record = _publishable(item.record, entry)
-        if not entry.decoded:
-            yield _dead_letter(record, entry)
+        whole = not exceeds_topic_limit(item.record)
+        record = item.record if whole else _place_of(item.record, entry)
+        if not entry.decoded and (letter := _dead_letter(record, entry, whole=whole)) is not None:
+            yield letter
         state = folded.orders.get(entry.order_id) if entry.order_id else None
         yield event_record(entry, state, record.key)
 
 
-def _publishable(record: Record, entry: LedgerEntry) -> Record:
+def _place_of(record: Record, entry: LedgerEntry) -> Record:
     """
-    Return *record*, without its content where that exceeds the topic's limit uncompressed.
+    Return *record* without its content, where that exceeds the topic's limit uncompressed.
 
     A dead letter then only names partition and offset, at which the record stays until retention
-    deletes it.
+    deletes it, and how often it came.
     """
-    if not exceeds_topic_limit(record):
-        return record
     key = entry.order_id.encode() if entry.order_id else None
-    return replace(record, key=key, value=None, headers=())
+    counted = tuple(pair for pair in record.headers if pair[0].lower() == ATTEMPT)
+    return replace(record, key=key, value=None, headers=counted)
 
 
 def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Outgoing:
@@ -53,11 +53,21 @@ def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Ou
     return Outgoing(EVENTS.name, key, data.to_json(), envelope.headers())
 
 
-def _dead_letter(record: Record, entry: LedgerEntry) -> Outgoing:
-    """Return the dead letter of an undecoded record, with the reason that the ledger has."""
+def _dead_letter(record: Record, entry: LedgerEntry, *, whole: bool) -> Outgoing | None:
+    """
+    Return the dead letter of an undecoded record, with the reason that the ledger has.
+
+    None where it was sent again too often.
+    """
     if entry.failure is None:
         raise TypeError("an entry that was not decoded has a failure")
     listed = "; ".join(f"{error.pointer} {error.message}".strip() for error in entry.failure.errors)
     reason = f"{entry.failure.detail} {listed}".strip()
-    code = entry.failure.code
-    return dead_letter(record, service=WRITER, code=code, reason=reason, job_id=entry.job_id)
+    return dead_letter(
+        record,
+        service=WRITER,
+        code=entry.failure.code,
+        reason=reason,
+        job_id=entry.job_id,
+        place_only=not whole,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from order_contracts.errors import failure
 from order_contracts.job import Operation
@@ -48,6 +49,24 @@ def undecoded_entry(item: UnreadableCommand, job_id: str) -> LedgerEntry:
         failure=item.failure,
         decoded=False,
         raw=item.bytes_fingerprint,
+    )
+
+
+def unread_entry(job_id: str) -> LedgerEntry:
+    """
+    Return what stands for the entry of a job that is stored and can't be read.
+
+    It is no command's: its fingerprint is none. Nothing of it is written; where a record has
+    nothing else, it is announced as refused.
+    """
+    return LedgerEntry(
+        job_id=job_id,
+        order_id=None,
+        operation=Operation.UNKNOWN,
+        fingerprint="",
+        at=datetime.fromtimestamp(0, UTC),
+        failure=failure("InternalError", "The job of this command can't be read."),
+        decoded=False,
     )
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.derived_ids import JOB_ID, derived
 from order_contracts.topics import COMMANDS
-from order_runtime.kafka.dead_letters import REPLAY
+from order_runtime.kafka.dead_letters import REPLAY, original_headers
 from order_runtime.kafka.records import Record
 
 
@@ -83,8 +83,10 @@ def exceeds_topic_limit(record: Record) -> bool:
     """
     Return whether the record is larger than its topic's `max.message.bytes`.
 
-    The broker compares the compressed size, so such a record can be in the topic.
+    The broker compares the compressed size, so such a record can be in the topic. What a dead
+    letter added to it doesn't count: its replay is decided as the record that the sender gave.
     """
-    headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    given = original_headers(record.headers)
+    headers = sum(len(name.encode()) + len(value or b"") for name, value in given)
     size = len(record.key or b"") + len(record.value or b"") + headers
     return size > COMMANDS.max_message_bytes
