@@ -18,7 +18,8 @@ async def find_survivors(
     """
     Return the contact that each of these counts as; those that were never merged are left out.
 
-    Raises UnreadableStored. One query for each hop of the longest chain, and one only where none was merged.
+    One query for each hop of the longest chain, and one only where none was merged. Raises
+    UnreadableStored.
     """
     pointers: dict[str, MergePointer] = {}
     frontier = set(hashes)
