@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
-from support.stack.running_stack import RunningStack, running_stack
+from support.stack.running_stack import RunningStack, paused, running_stack
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -113,7 +114,10 @@ def test_a_writer_goes_back_when_the_database_is_restored_under_it(
         saved = backup(own_stack)
         until_more_calls(journal)
         with journal.fault(f"{RESTORE} under the services"):
-            restore(own_stack, saved)
+            with ExitStack() as all_of_them:
+                for service in CONSUMER_GROUPS:
+                    all_of_them.enter_context(paused(own_stack, service))
+                restore(own_stack, saved)
             until(lambda: "reading again" in log(own_stack, "order-writer"), seconds=SECONDS)
             for service in ("enricher", "action-trigger"):
                 until(lambda it=service: own_stack.pid(it) is None, seconds=SECONDS, of=service)  # type: ignore[misc]

@@ -30,13 +30,14 @@ from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import erasure_store
+from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
     HELD,
     JOBS,
     LINKS,
+    MERGES,
     Document,
     async_client,
 )
@@ -122,6 +123,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await links.ensure_indexes(database[LINKS])
     await held_action_store.ensure_indexes(database[HELD])
     await erasure_store.ensure_indexes(database[ERASURES])
+    await merge_store.ensure_indexes(database[MERGES])
     await unfinished_jobs.ensure_indexes(database[JOBS])
 
 

@@ -23,6 +23,7 @@ LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher
 CONTACTS: Final = "contacts"  # enricher
 ERASURES: Final = "erasures"  # enricher
+MERGES: Final = "merges"  # enricher
 ARTICLES: Final = "articles"  # enricher
 STORES: Final = "stores"  # enricher
 ACTION_DELIVERIES: Final = "deliveries"  # action-trigger
