@@ -477,6 +477,32 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
     assert announced[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
 
 
+async def test_an_action_that_comes_again_tells_its_job_again(harness: DispatchHarness) -> None:
+    """After a restore it is read before its job is there, and once more when the job is."""
+    (one,) = received_actions(1)
+    outcomes = OutcomePublisher(
+        harness.mongo, harness.database, harness.deliveries, MemoryPublisher(), lambda: PARTITIONS
+    )
+    jobs = harness.mongo[harness.database][JOBS]
+    await harness.record(one)
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"delivered": 1})
+    assert await outcomes.announce_batch() == 1
+    await jobs.insert_one({"_id": one.job_id})
+
+    await harness.record(one)
+    assert await outcomes.announce_batch() == 0
+    again = replace(one, record=replace(one.record, offset=one.record.offset + 100))
+    for announced in (1, 0):
+        await harness.record(again)
+        assert await outcomes.announce_batch() == announced
+
+    job = await jobs.find_one({"_id": one.job_id})
+    assert job is not None
+    assert job["delivery"]["state"] == "delivered"
+    assert harness.webhook_endpoint.posts == {one.action_id: 1}
+
+
 async def test_a_duplicate_changes_nothing_of_what_is_there(harness: DispatchHarness) -> None:
     known, new = received_actions(2)
     await harness.record(known, at=ASKED_AT)

@@ -101,7 +101,9 @@ class DeliveryStore:
         Insert new deliveries, due at once; those that exist stay as they are.
 
         Only a record that an operator replayed makes a failed delivery pending again, and only
-        once, because the delivery then has that record's offset.
+        once, because the delivery then has that record's offset. An end is announced again where
+        the action comes again in a later record: after a restore its job may not have been there
+        when the delivery ended.
         """
         erased, survivors = await self._erased(actions), await self._survivors(actions)
         counted = [
@@ -112,11 +114,13 @@ class DeliveryStore:
             erased_delivery(item, now) if item.action_id in erased else new_delivery(item, now)
             for item in counted
         ]
+        known: list[ReceivedAction] = []
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            duplicates(error)  # raises what is none
-        await self._write([_retry_failed(item, now) for item in actions if item.replay])
+            known = [actions[position] for position in duplicates(error)]
+        await self._write([_retry_failed(item, now) for item in known if item.replay])
+        await self._write([_announce_again(item) for item in known])
         # Checked again: who merges or erases a contact stores that first, and looks for recorded
         # deliveries then.
         for contact_id, survivor in (await self._survivors(counted)).items():
@@ -234,6 +238,13 @@ class DeliveryStore:
 
 def _body_of(document: Document) -> tuple[str, str]:
     return field(document, "_id", str), field(document, "body", str)
+
+
+def _announce_again(item: ReceivedAction) -> UpdateOne:
+    """Return the update of a delivery that ended, and whose action came again since."""
+    earlier = {"_id": item.action_id, "state": {"$ne": PENDING}}
+    later = {"offset": {"$lt": item.record.offset}}
+    return UpdateOne(earlier | later, {"$set": {"announced": False, "offset": item.record.offset}})
 
 
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:
