@@ -16,7 +16,7 @@ from support.history.journal import PUBLICATION_ID_HEADER, InjectedFault, Public
 from support.history.log_record import LogRecord
 from support.laws import erasure
 from support.laws.all_laws import LAWS, check, report
-from support.laws.evidence import Evidence
+from support.laws.evidence import Evidence, survivor_id
 from support.laws.faultless_history import FaultlessHistory
 from support.load.command_encoders import raw_record_of
 from support.model.log_reader import derived_id
@@ -167,6 +167,44 @@ def test_an_action_that_was_nobodys_and_reaches_a_namesake_breaks_a_law() -> Non
     broken = erasure_laws_broken(replace(history, webhooks=[webhook]))
 
     assert broken == {"no_action_of_an_erased_contact_is_sent_later"}
+
+
+def merged_history(erased: dict[str, int], *more: ModelCommand) -> History:
+    """An order of a contact that was merged into another, and has its tombstone by now."""
+    kept, loser = contact_body("kept"), contact_body("loser", mergedInto="kept")
+    commands = [ModelCommand(REGISTER, "o-5", "j-20", order_of("o-5", loser)), *more]
+    log = [log_record(command, offset) for offset, command in enumerate(commands, 20)]
+    return FaultlessHistory(log, [kept, loser], ["mug"], {"loser": ERASED_AT, **erased}).history()
+
+
+def test_an_order_of_a_merged_contact_is_the_survivors() -> None:
+    history = merged_history({})
+    violations = check(history)
+    assert not violations, report(violations)
+
+    unmoved = with_document_changed("links", "o-5", contactId="loser")(history)
+    assert {it.law for it in check(unmoved)} == {"the_links_are_the_models"}
+
+
+def test_deleting_an_order_with_the_contact_that_was_merged_away_breaks_a_law() -> None:
+    broken = erasure_laws_broken(merged_history({}, DELETED))
+    assert broken == {"only_orders_of_erased_contacts_are_deleted"}
+
+
+def test_erasing_the_survivor_must_take_the_orders_of_who_was_merged_into_it() -> None:
+    kept = {"kept": ERASED_AT + 1}
+    broken = erasure_laws_broken(merged_history(kept))
+    assert "no_order_of_an_erased_contact_is_left" in broken
+    assert not erasure_laws_broken(merged_history(kept, DELETED))
+
+
+@pytest.mark.parametrize(("gone", "survivor"), [((), "a"), (("a",), "b")])
+def test_in_a_cycle_of_merges_the_smallest_contact_survives(
+    gone: tuple[str, ...], survivor: str
+) -> None:
+    merges = {"b": "c", "c": "a", "a": "b", "x": "c"}
+    assert {survivor_id(it, merges, gone) for it in "abcx"} == {survivor}
+    assert survivor_id("x", {"x": "y", "y": "z"}, gone) == "z"
 
 
 Change = Callable[[History], History]

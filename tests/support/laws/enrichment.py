@@ -79,8 +79,9 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
         key = contact_key(order.content) if order else None
         expected = {evidence.existing_contacts.get(key) if key else None}
         carriers = {it.contact_id for it in evidence.carriers.get(key, ())} if key else set()
-        if len(carriers) > 1:
-            expected |= {None, *carriers}
+        former = {it.former_id for it in evidence.carriers.get(key, ())} if key else set()
+        if len(carriers | former) > 1:
+            expected |= {None, *carriers, *former}
         elif key in evidence.erased_contacts:
             expected |= carriers
         elif key in evidence.late_contacts(job) and not _is_current(evidence, job):

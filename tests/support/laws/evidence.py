@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -63,6 +63,8 @@ class ContactHistory:
     """The last version."""
     first_seen: int
     erased_at: int | None
+    former_id: str | None = None
+    """Its own contactId, where it was merged into the one that it counts as."""
 
     @property
     def keys(self) -> Iterator[ContactKey]:
@@ -79,6 +81,34 @@ def contact_history(contact_id: str, messages: Sequence[LogRecord]) -> ContactHi
         return None
     erased_at = last.at if last.value is None else None
     return ContactHistory(contact_id, known[-1].json(), known[0].at, erased_at)
+
+
+def merges_of(records: Iterable[LogRecord]) -> dict[str, str]:
+    """Return the contactId that each merged contact was merged into last."""
+    found: dict[str, str] = {}
+    for it in records:
+        into = it.json().get("mergedInto") if it.value is not None else None
+        if into is not None and it.name is not None:
+            found[it.name] = into
+    return found
+
+
+def survivor_id(contact_id: str, merges: Mapping[str, str], gone: Collection[str]) -> str:
+    """Return whom a contact counts as; in a cycle the smallest id that is not *gone*."""
+    chain = [contact_id]
+    while (into := merges.get(chain[-1])) is not None and into not in chain:
+        chain.append(into)
+    if into is None:
+        return chain[-1]
+    cycle = chain[chain.index(into) :]
+    return min((it for it in cycle if it not in gone), default=into)
+
+
+def as_survivor(own: ContactHistory, survivor: ContactHistory | None, into: str) -> ContactHistory:
+    """Return a merged contact as the one that it counts as; one that is gone has its id alone."""
+    body = own.body if own.erased_at is None else {"contactId": own.contact_id}
+    erased_at = survivor.erased_at if survivor else None
+    return ContactHistory(into, body, own.first_seen, erased_at, former_id=own.contact_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +173,19 @@ class Evidence:
     @cached_property
     def contact_histories(self) -> list[ContactHistory]:
         """All contacts that ever existed; an erased one isn't created again."""
-        messages = group_by(self.history.records.get("reference.contacts", ()), lambda it: it.name)
+        records = self.history.records.get("reference.contacts", ())
+        messages = group_by(records, lambda it: it.name)
+        found = {
+            name: it
+            for name, some in messages.items()
+            if (it := contact_history(name, some)) is not None
+        }
+        merges, gone = merges_of(records), {it for it in found if found[it].erased_at is not None}
+        survivors = {name: survivor_id(name, merges, gone) for name in found}
         return [
-            it
-            for name, found in messages.items()
-            if (it := contact_history(name, found)) is not None
+            it if survivors[name] == name else as_survivor(it, found.get(into), into)
+            for name, it in found.items()
+            if (into := survivors[name])
         ]
 
     @cached_property
@@ -160,7 +198,9 @@ class Evidence:
         return dict(found)
 
     def living_carriers(self, key: ContactKey) -> list[ContactHistory]:
-        return [it for it in self.carriers.get(key, ()) if it.erased_at is None]
+        """Return the contacts that carry a key at the end; those that were merged once."""
+        found = {it.contact_id: it for it in self.carriers.get(key, ()) if it.erased_at is None}
+        return list(found.values())
 
     @cached_property
     def existing_contacts(self) -> dict[ContactKey, str]:

@@ -40,7 +40,9 @@ class FaultlessHistory:
         erased: Mapping[str, int] | None = None,
     ) -> None:
         self._commands = commands
-        self._contacts = {("ContactId", it["contactId"]): it["contactId"] for it in contacts}
+        self._contacts = {
+            ("ContactId", it["contactId"]): it.get("mergedInto", it["contactId"]) for it in contacts
+        }
         """Orders name contacts by their id, or by a key that several of them share."""
         self._reference = {
             "reference.contacts": [(it["contactId"], it) for it in contacts],
