@@ -20,7 +20,7 @@ from support.laws.evidence import Evidence, survivor_id
 from support.laws.faultless_history import FaultlessHistory
 from support.load.command_encoders import raw_record_of
 from support.model.log_reader import derived_id
-from support.model.model import ACTION, DELETE, REGISTER, STATUS, ModelCommand, tag_of
+from support.model.model import ACTION, DELETE, REGISTER, REPLACE, STATUS, ModelCommand, tag_of
 
 ANN, BOB = contact_body("ann"), contact_body("bob")
 NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves
@@ -198,6 +198,31 @@ def test_erasing_the_survivor_must_take_the_orders_of_who_was_merged_into_it() -
     assert not erasure_laws_broken(merged_history(kept, DELETED))
 
 
+def shared_until_merged(at: int) -> History:
+    """An order waits for an e-mail of two contacts, gets another contact, and they are merged."""
+    loser = NAMESAKES[0]
+    waiting = order_of("o-5") | {"contact": SHARED}
+    commands = [
+        ModelCommand(REGISTER, "o-5", "j-20", waiting),
+        ModelCommand(REPLACE, "o-5", "j-21", order_of("o-5")),
+    ]
+    log = [log_record(command, offset) for offset, command in enumerate(commands, 20)]
+    history = FaultlessHistory(log, [ANN, *NAMESAKES[:2]], ["mug"]).history()
+    value = json.dumps(loser | {"mergedInto": NAMESAKES[1]["contactId"]}).encode()
+    contacts = history.records[CONTACTS]
+    merged = replace(contacts[1], at=at, offset=2_000, value=value)
+    gone = replace(merged, at=at + 1, offset=2_001, value=None)
+    return with_records(history, CONTACTS, [*contacts, merged, gone])
+
+
+def test_an_order_may_have_lacked_a_contact_until_two_were_merged_not_later() -> None:
+    violations = check(shared_until_merged(NOW + 1_000))
+    assert not violations, report(violations)
+
+    long_before = check(shared_until_merged(NOW - 1_000_000))
+    assert {it.law for it in long_before} == {"a_missing_contact_shows_in_the_job"}
+
+
 @pytest.mark.parametrize(("gone", "survivor"), [((), "a"), (("a",), "b")])
 def test_in_a_cycle_of_merges_the_smallest_contact_survives(
     gone: tuple[str, ...], survivor: str
@@ -260,7 +285,7 @@ def with_records(history: History, topic: str, records: list[LogRecord]) -> Hist
     return replace(history, records={**history.records, topic: records})
 
 
-def with_event_changed(job_id: str, **fields: Any) -> Change:
+def with_event_changed(job_id: str, topic: str = "orders.events", /, **fields: Any) -> Change:
     """Change the data of a job's event."""
 
     def change(history: History) -> History:
@@ -268,9 +293,9 @@ def with_event_changed(job_id: str, **fields: Any) -> Change:
             replace(it, value=json.dumps(it.json() | fields).encode())
             if it.json()["jobId"] == job_id
             else it
-            for it in history.records["orders.events"]
+            for it in history.records[topic]
         ]
-        return with_records(history, "orders.events", records)
+        return with_records(history, topic, records)
 
     return change
 
@@ -445,7 +470,10 @@ for law_broken, changes in {
     "a_missing_contact_shows_in_the_job": [
         with_document_changed("jobs", "j-8", enrichment={"state": "done", "action": "held"})
     ],
-    "every_enrichment_is_announced": [without_record_of("orders.enriched", "j-1")],
+    "every_enrichment_is_announced": [
+        without_record_of("orders.enriched", "j-1"),
+        with_event_changed("j-1", "orders.enriched", contactId=None),
+    ],
     "the_job_tells_what_became_of_its_action": [
         with_document_changed(
             "jobs", "j-8", enrichment={"state": "contactMissing", "action": "fired"}
