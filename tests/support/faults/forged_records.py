@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -52,8 +53,8 @@ def forged_records(
     while True:
         for value in UNREADABLE_VALUES:
             job_id = issue_job_id(time.time_ns() // 1_000_000, rng.getrandbits(48), secret)
-            yield lambda key, value=value, job_id=job_id: forged_record(key, value, job_id)
-            yield lambda _, value=value: replace(real, value=value)
+            yield partial(forged_record, value=value, job_id=job_id)
+            yield partial(_copy, real=real, value=value)
 
 
 def forged_record(order_id: str, value: bytes | None, job_id: str) -> RawRecord:
@@ -61,6 +62,10 @@ def forged_record(order_id: str, value: bytes | None, job_id: str) -> RawRecord:
     claims = {"ce_source": "/gateway", "ce_gatewaysignature": "0" * 64}
     good = register_record(order_body(order_id), job_id)
     return replace(good.with_headers(claims), value=value)
+
+
+def _copy(_: str, real: RawRecord, value: bytes | None) -> RawRecord:
+    return replace(real, value=value)
 
 
 def gateway_record(cluster: FaultCluster) -> RawRecord:

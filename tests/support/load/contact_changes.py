@@ -57,11 +57,11 @@ class ContactChanges:
 
     def in_random_order(self, seed: int) -> Iterator[ContactChange]:
         """Yield all changes; those of one merge keep their order."""
-        stories: list[list[ContactChange]] = [
-            *([(it["contactId"], it)] for it in self.arriving),
-            *([(it["contactId"], None)] for it in self.erased),
-            *(it.changes for it in self.merges),
+        single: list[ContactChange] = [
+            *((it["contactId"], it) for it in self.arriving),
+            *((it["contactId"], None) for it in self.erased),
         ]
+        stories = [*([it] for it in single), *(it.changes for it in self.merges)]
         turns = [number for number, story in enumerate(stories) for _ in story]
         left = [iter(story) for story in stories]
         for number in Random(seed).sample(turns, len(turns)):
