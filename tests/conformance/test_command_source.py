@@ -12,16 +12,20 @@ import pytest
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.kafka.partitioning import partition_of
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.record_batches import BatchBounds
+from order_runtime.kafka.record_conversion import unreadable_batch
+from order_runtime.kafka.records import NOT_UTF8, Record
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.app.ports import CommandSource
 from support.builders.bodies import order_body, unique
 from support.builders.commands import command_record, raw_record, register
 from support.builders.raw_records import RawRecord, register_record
+from support.builders.stored_batches import StoredBytes, batch_bytes
 from support.fakes.memory_source import MemorySource
 from support.stack.consumer_groups import lag
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
+from support.stack.stored_batches import publish_batch
 from support.stack.wait import until
 
 SECONDS = 5.0  # in which a consumer that is alone joins its group, and gets what is there
@@ -38,6 +42,14 @@ class Process(Protocol):
         ...
 
     def publish_raw(self, sent: RawRecord) -> None: ...
+    def publish_undecodable(self, count: int) -> None:
+        """Publish a batch of *count* records, on partition 0, which no client decompresses."""
+        ...
+
+    def publish_stored(self, *sent: StoredBytes) -> None:
+        """Publish records on partition 0, as no client would write them."""
+        ...
+
     def start(self) -> CommandSource:
         """End the process without another commit, if there is one, and start the next."""
         ...
@@ -57,6 +69,17 @@ class MemoryProcess:
         pairs = tuple((name, it.encode() if isinstance(it, str) else it) for name, it in sent.pairs)
         self.records.append(replace(raw_record(sent.value, sent.key), headers=pairs))
 
+    def publish_undecodable(self, count: int) -> None:
+        first = raw_record(None, None).offset
+        last = [raw_record(None, None).offset for _ in range(count - 1)][-1]
+        bounds = BatchBounds(first, last, at=0)
+        self.records.append(unreadable_batch(COMMANDS.name, 0, bounds))
+
+    def publish_stored(self, *sent: StoredBytes) -> None:
+        for each in sent:
+            made = replace(raw_record(each.value, each.key), headers=(), unreadable=NOT_UTF8)
+            self.records.append(made)
+
     def start(self) -> CommandSource:
         return MemorySource(self.records, offsets=self.offsets)
 
@@ -73,6 +96,16 @@ class KafkaProcess:
 
     def publish_raw(self, sent: RawRecord) -> None:
         publish_records(self.stack.kafka, [sent])
+
+    def publish_undecodable(self, count: int) -> None:
+        large = StoredBytes(b"secret", bytes((60 << 20) // count))
+        self._publish_batch(batch_bytes([large] * count, "zstd", at=None))
+
+    def publish_stored(self, *sent: StoredBytes) -> None:
+        self._publish_batch(batch_bytes(sent, at=None))
+
+    def _publish_batch(self, batch: bytes) -> None:
+        publish_batch(self.stack.kafka, COMMANDS.name, 0, batch)
 
     def start(self) -> KafkaCommandSource:
         self.stop()
@@ -232,3 +265,63 @@ def test_a_process_that_idled_commits_as_before(process: Process) -> None:
         source.idle(NOTHING)
     source.commit(batch)
     assert keys(take(process.start(), 1)) == published[1:]
+
+
+def test_a_batch_that_no_client_decompresses_is_one_record(process: Process) -> None:
+    """At the batch's last offset, so that it is settled with it; what is behind it goes on."""
+    before, behind = ids(2), ids(2)
+    process.publish(*before)
+    process.publish_undecodable(3)
+    process.publish(*behind)
+    source = process.start()
+
+    first, second, batch, third, fourth = take(source, 5)
+
+    assert keys([first, second, third, fourth]) == before + behind
+    assert (batch.key, batch.value, batch.headers) == (None, None, ())
+    assert batch.unreadable is not None
+    assert batch.first_offset == second.offset + 1
+    assert (batch.offset, third.offset) == (batch.first_offset + 2, batch.offset + 1)
+    assert batch.partition == 0
+    source.commit([first, second, batch])
+    assert keys(take(process.start(), 2)) == behind
+
+
+def test_a_batch_that_was_not_settled_is_given_again(process: Process) -> None:
+    """With the same place: its job must have the same id."""
+    process.publish_undecodable(2)
+    process.publish_undecodable(2)
+    [batch, next_one] = take(process.start(), 2)
+    assert next_one.first_offset == batch.offset + 1
+    source = process.start()
+    assert take(source, 2) == [batch, next_one]
+    source.commit([batch])
+    assert take(process.start(), 1) == [next_one]
+
+
+def test_an_undecodable_batch_waits_while_the_source_idles(process: Process) -> None:
+    published = ids(2)
+    process.publish(published[0])
+    process.publish_undecodable(2)
+    process.publish(published[1])
+    source = process.start()
+    take(source, 1)
+    source.idle(NOTHING)
+    batch, behind = take(source, 2)
+    assert batch.first_offset is not None
+    assert keys([behind]) == published[1:]
+
+
+def test_a_record_whose_header_names_are_not_utf_8_is_given_with_the_reason(
+    process: Process,
+) -> None:
+    """With its key and value, for a dead letter that can be sent again; without its headers."""
+    bad = StoredBytes(b"o-1", b"{}", [(b"ce_id", b"x"), (b"na\xffme", b"y")])
+    process.publish_stored(bad, bad)
+    [behind] = ids(1)
+    process.publish(behind)
+    first, second, good = take(process.start(), 3)
+    for record in (first, second):
+        assert (record.key, record.value, record.headers) == (b"o-1", b"{}", ())
+        assert record.unreadable == NOT_UTF8
+    assert (keys([good]), good.unreadable) == ([behind], None)

@@ -11,7 +11,7 @@ from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.domain.webhooks import webhook_body
 from order_contracts.events import OrderAction
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.records import NOT_UTF8, Record
 from support.builders.actions import ASKED_AT, action_record, order_action
 
 ARRIVED_AT = datetime(2025, 11, 28, 10, 0, 5, tzinfo=UTC)
@@ -102,3 +102,7 @@ def test_a_value_that_is_no_action_has_a_reason(value: bytes | None) -> None:
 
 def test_headers_that_are_not_text_have_a_reason() -> None:
     assert reason(record(order_action(), ce_subject=b"\xff"))
+
+
+def test_an_action_that_the_client_cannot_read_says_so() -> None:
+    assert reason(replace(record(order_action()), unreadable=NOT_UTF8)) == NOT_UTF8

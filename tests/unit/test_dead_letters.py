@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from order_contracts.topics import DEAD_LETTER_HEADERS, TOPICS
+from order_contracts.topics import COMMANDS_DLQ, DEAD_LETTER_HEADERS, TOPICS
 from order_runtime.kafka.dead_letters import (
     MAX_ATTEMPTS,
     MAX_REASON,
+    PLACE_ONLY,
     PREFIX,
     NotReplayable,
     attempts_of,
@@ -18,8 +19,9 @@ from order_runtime.kafka.dead_letters import (
     is_given_up,
     replay_of,
 )
-from order_runtime.kafka.records import Outgoing, Record
+from order_runtime.kafka.records import Outgoing, Record, wire_size
 from support.builders.commands import AT
+from support.builders.stored_batches import StoredBytes, batch_bytes
 
 HEADERS = (("ce_id", b"job-1"), ("b3", b"\xff"), ("empty", None))
 RECORD = Record("orders.commands", 3, 42, AT, b"\xff", b"{", HEADERS)
@@ -223,3 +225,45 @@ def test_a_letter_that_does_not_tell_its_origin_can_not_be_replayed(
         replay_of(Record("orders.commands.dlq", 0, 0, AT, None, None, headers))
     with pytest.raises(NotReplayable, match="topic"):
         replay_of(RECORD)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        replace(RECORD, value=b"x" * 1_200_000),
+        replace(RECORD, key=b"x" * 1_200_000),
+        replace(RECORD, headers=(("name", b"x" * 1_200_000),)),
+        replace(RECORD, headers=(("h", b""),) * 400_000),
+    ],
+)
+def test_what_its_topic_would_not_take_is_a_letter_of_its_place_alone(record: Record) -> None:
+    """Else the service would stop at the letter, with everything behind it."""
+    sent = letter(record, reason="r" * MAX_REASON)
+    told = dict(sent.headers)
+
+    assert (sent.key, sent.value) == (None, None)
+    assert all(name.startswith(PREFIX) for name in told.keys() - {"orders-attempt"})
+    assert (told[f"{PREFIX}partition"], told[f"{PREFIX}offset"]) == (b"3", b"42")
+    assert (told[f"{PREFIX}exception.message"] or b"").endswith(PLACE_ONLY.encode())
+    assert wire_size(sent) <= COMMANDS_DLQ.max_message_bytes
+
+
+def test_a_letter_that_its_topic_just_takes_is_whole() -> None:
+    room = COMMANDS_DLQ.max_message_bytes - wire_size(letter(replace(RECORD, value=b"")))
+    assert letter(replace(RECORD, value=b"x" * (room - 4))).value
+    assert letter(replace(RECORD, value=b"x" * (room + 1))).value is None
+
+
+def test_a_batch_that_cannot_be_read_is_told_by_its_first_and_last_offset() -> None:
+    batch = Record("orders.commands", 3, 49, AT, None, None, unreadable="why", first_offset=42)
+    told = dict(letter(batch).headers)
+    assert (told[f"{PREFIX}offset"], told[f"{PREFIX}last.offset"]) == (b"42", b"49")
+
+
+def test_a_record_has_the_size_of_its_batch_on_the_wire() -> None:
+    """At most: a time or an offset may take some bytes fewer than they can."""
+    headers = [(b"ce_id", b"x" * 200), (b"none", None), (b"", b"")]
+    stored = StoredBytes(b"key", b"x" * 70_000, headers)
+    pairs = tuple((name.decode(), value) for name, value in headers)
+    sent = Outgoing("orders.commands", stored.key, stored.value, pairs)
+    assert 0 <= wire_size(sent) - len(batch_bytes([stored])) < 32

@@ -11,7 +11,9 @@ import pytest
 from order_contracts.cloudevents import DeleteGuard
 from order_contracts.job import Operation
 from order_contracts.topics import MIB
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.record_batches import BatchBounds
+from order_runtime.kafka.record_conversion import unreadable_batch
+from order_runtime.kafka.records import NOT_UTF8, TOO_MANY_HEADERS, Record
 from order_writer.domain.decode import (
     DecodedCommand,
     TopicInfo,
@@ -21,6 +23,7 @@ from order_writer.domain.decode import (
 )
 from support.builders.bodies import ABSENT, order_body
 from support.builders.commands import (
+    AT,
     PARTITIONS,
     TOPIC_INFO,
     command_record,
@@ -377,3 +380,33 @@ def test_a_type_of_another_system_is_told_so() -> None:
     reason = unreadable(raw_record(GOOD, kind="OrderDeleted.v1")).failure.detail
 
     assert reason == "The header ce_type names no command of this system"
+
+
+@pytest.mark.parametrize("reason", [NOT_UTF8, TOO_MANY_HEADERS])
+def test_a_record_whose_headers_the_client_cannot_read_is_refused(reason: str) -> None:
+    """Its key and value are kept, and name the order; its headers may be missing."""
+    sent = replace(command_record(register("o-1")), headers=(), unreadable=reason)
+    item = unreadable(sent)
+    assert (item.failure.detail, item.order_id) == (reason, "o-1")
+    assert item.job_id == item.fallback_job_id
+
+
+def test_the_senders_id_counts_where_the_client_read_it() -> None:
+    sent = replace(command_record(register("o-1"), "job-1"), unreadable=TOO_MANY_HEADERS)
+    assert unreadable(sent).job_id == "job-1"
+
+
+def test_a_batch_that_cannot_be_read_is_one_command_with_the_id_of_its_place() -> None:
+    bounds = BatchBounds(first=42, last=49, at=round(AT.timestamp() * 1000))
+    batch = unreadable_batch("orders.commands", 3, bounds)
+    item = unreadable(batch)
+    assert (item.job_id, item.order_id) == (item.fallback_job_id, None)
+    other = unreadable_batch("orders.commands", 3, BatchBounds(50, 59, bounds.at))
+    assert unreadable(other).job_id != item.job_id
+
+
+def test_what_the_client_cannot_read_is_never_our_own_commands_fault() -> None:
+    """A gateway's headers are text: the writer must not stop for such a record."""
+    sent = replace(command_record(register("o-1"), ISSUED), unreadable=TOO_MANY_HEADERS)
+    sent = replace(sent, headers=(*sent.headers, ("ce_source", b"/gateway")))
+    assert not unreadable(sent, OWN).from_gateway

@@ -14,7 +14,7 @@ from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_runtime.documents.erasures import ERASURE_RETENTION
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.records import NOT_UTF8, Record
 from support.builders.bodies import Json, article_body, contact_body, order_body, store_body
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
 
@@ -202,3 +202,23 @@ def test_a_reference_record_whose_key_is_no_text_says_so() -> None:
 
 def test_the_secret_of_erasures_is_never_shown() -> None:
     assert "secret-of-all" not in repr(ContactKeys(b"secret-of-all"))
+
+
+def test_an_event_that_the_client_cannot_read_says_so() -> None:
+    with pytest.raises(UnreadableEvent, match=NOT_UTF8):
+        received_event(replace(EVENT, unreadable=NOT_UTF8))
+
+
+@pytest.mark.parametrize("topic", [CONTACTS, ARTICLES, STORES])
+def test_a_reference_batch_that_cannot_be_read_is_no_tombstone(topic: Topic) -> None:
+    """It has neither key nor value, and deletes nothing."""
+    lost = Record(topic.name, 3, 9, AT, None, None, unreadable="The batch is lost.", first_offset=2)
+    with pytest.raises(Invalid, match="The batch is lost"):
+        reference_document(lost, ContactKeys(b"secret"), "topic-1")
+
+
+def test_a_contact_is_read_whatever_its_headers_are() -> None:
+    sent = reference_record(CONTACTS.name, "c-1", json.dumps(contact_body("c-1")).encode())
+    keys = ContactKeys(b"secret")
+    read = reference_document(replace(sent, unreadable=NOT_UTF8), keys, "topic-1")
+    assert read == reference_document(sent, keys, "topic-1")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from order_contracts.topics import COMMANDS, MIB
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.records import Record, wire_size
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     exceeds_topic_limit,
@@ -110,19 +113,61 @@ def test_a_key_is_an_order_id_where_it_could_be_one(
     assert order_id_of_key(replace(SENT, key=key)) == order_id
 
 
+def limited(**change: Any) -> Record:
+    """Return a record of exactly its topic's limit, or one that is changed by *change*."""
+    full = Record("orders.commands", 0, 0, SENT.at, b"key", b"", (("ä", b"12"),))
+    room = COMMANDS.max_message_bytes - wire_size(full)
+    return replace(full, value=b"x" * room, **change)
+
+
 def test_everything_that_a_record_carries_counts_for_its_topics_limit() -> None:
     """Key, value, and the names and values of headers, in bytes of UTF-8."""
-    named = ("ä", b"12")
-    record = Record("orders.commands", 0, 0, SENT.at, b"key", b"x" * (MIB - 7), (named,))
-    assert not exceeds_topic_limit(record)
-    for larger in (
-        replace(record, key=b"key+"),
-        replace(record, value=b"x" * (MIB - 6)),
-        replace(record, headers=(("ä", b"123"),)),
-        replace(record, headers=(("ää", b"12"),)),
-        replace(record, headers=(named, ("b", None))),
+    assert not exceeds_topic_limit(limited())
+    for change in (
+        {"key": b"key+"},
+        {"headers": (("ä", b"123"),)},
+        {"headers": (("ää", b"12"),)},
+        {"headers": (("ä", b"12"), ("", None))},
     ):
-        assert exceeds_topic_limit(larger)
+        assert exceeds_topic_limit(limited(**change))
+
+
+def test_headers_of_one_byte_count_with_their_lengths() -> None:
+    """700,000 of them passed for 700 KB, and made a dead letter that no topic takes."""
+    assert exceeds_topic_limit(with_headers(*[("h", b"")] * 400_000))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"x" * 70_000,
+        b"'" * 70_000,
+        b'"' * 70_000,
+        b"x" * 70_000 + b"'",
+        b"'" + b"x" * 70_000 + b'"',
+        b'"' * 65_536 + b"'" * 65_536,
+        bytes(range(256)) * 1_000,
+        bytes(range(256)).replace(b'"', b"") * 1_000,
+        bytes(range(256)).replace(b"'", b"") * 1_000,
+    ],
+)
+def test_a_fingerprint_is_that_of_the_whole_repr(value: bytes) -> None:
+    """As it has been stored of records of any size, by every release so far."""
+    sent = with_headers(("ce_id", b"it's"), ("content-type", None), ("Ce_é'", value), ("x", b"y"))
+    for record in (replace(sent, value=value), replace(sent, key=value), replace(SENT, key=None)):
+        headers = sorted((n, v or b"") for n, v in record.headers if n.lower()[:2] in {"ce", "co"})
+        whole = repr((headers, record.key, record.value)).encode()
+        assert bytes_fingerprint(record) == sha256(whole).hexdigest()
+
+
+def test_a_fingerprint_copies_no_giant_value() -> None:
+    giant = replace(SENT, value=bytes(40 << 20))
+    tracemalloc.start()
+    bytes_fingerprint(giant)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MIB
 
 
 def test_a_record_weighs_what_its_value_does() -> None:
@@ -132,10 +177,3 @@ def test_a_record_weighs_what_its_value_does() -> None:
 def test_a_position_keeps_its_id_over_releases() -> None:
     """Else a record that is read again after an upgrade would be another command."""
     assert position_id(replace(SENT, partition=3, offset=7), "topic-1") == POSITION_ID
-
-
-def test_a_record_without_a_key_may_fill_the_whole_limit() -> None:
-    full = replace(SENT, key=None, headers=(), value=b"x" * COMMANDS.max_message_bytes)
-
-    assert not exceeds_topic_limit(full)
-    assert exceeds_topic_limit(replace(full, key=b"k"))

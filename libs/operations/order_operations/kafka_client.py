@@ -6,10 +6,18 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
 
@@ -29,7 +37,8 @@ def read_to_end(bootstrap: str, topics: Collection[str]) -> Iterator[Record]:
     """
     Yield the records that the topics hold now, each partition in its order; commits nothing.
 
-    Raises OperationFailed where Kafka doesn't answer or a topic doesn't exist.
+    A batch that can't be decompressed is passed over, since it holds nothing to show. Raises
+    OperationFailed where Kafka doesn't answer or a topic doesn't exist.
     """
     with closing(_consumer(bootstrap)) as consumer:
         try:
@@ -39,13 +48,24 @@ def read_to_end(bootstrap: str, topics: Collection[str]) -> Iterator[Record]:
                 message = consumer.poll(SILENCE_SECONDS)
                 if message is None:
                     raise OperationFailed(f"Kafka at {bootstrap} doesn't answer.")
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     yield from_confluent(message)
-                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     unread.discard((message.topic(), message.partition()))
+                elif error.code() in UNDECODABLE:
+                    _pass_over(consumer, bootstrap, message)
         except KafkaException as error:
             reason = error.args[0].str()
             raise OperationFailed(f"Kafka at {bootstrap} can't be read: {reason}.") from error
+
+
+def _pass_over(consumer: Consumer, bootstrap: str, report: Message) -> None:
+    """Go on behind the batch that *report* is about; it comes again where that fails."""
+    topic, partition = report.topic(), report.partition()
+    bounds = stored_batch(bootstrap, topic, partition, report.offset())
+    if bounds is not None:
+        consumer.seek(TopicPartition(topic, partition, bounds.last + 1))
 
 
 def _consumer(bootstrap: str) -> Consumer:

@@ -198,14 +198,19 @@ def _dead_letter() -> Json:
     prefix = "__connect.errors."
     names = ("topic", "partition", "offset", "connector.name", "exception.class.name")
     told = {prefix + name: _TEXT for name in (*names, "exception.message")}
-    job = {f"{prefix}job.id": {**_TEXT, "description": "Of a command: the job that failed."}}
-    again = {"orders-replay": _REPLAY, "orders-attempt": _ATTEMPT}
+    last = "Of a batch that can't be read: its last offset; the other is its first one."
+    optional = {
+        f"{prefix}job.id": {**_TEXT, "description": "Of a command: the job that failed."},
+        f"{prefix}last.offset": {**_TEXT, "description": last},
+        "orders-replay": _REPLAY,
+        "orders-attempt": _ATTEMPT,
+    }
     return {
         "name": DEAD_LETTER,
         "title": DEAD_LETTER,
         "summary": "The original key, value and headers, with the reason and the origin.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": told | job | again, "required": sorted(told)},
+        "headers": {"type": "object", "properties": told | optional, "required": sorted(told)},
         "payload": {"description": "As it came; it may be anything."},
     }
 

@@ -15,6 +15,11 @@ RECORD_REFUSED: Final = LogEvent(
     "One record failed alone five times where others went well; its job is Failed 500, and it is a"
     " dead letter.",
 )
+BATCH_UNDECODABLE: Final = LogEvent(
+    "batch undecodable",
+    "A batch of `orders.commands` can't be decompressed; it is passed over, and becomes one failed"
+    " job and one dead letter that name its first and last offset.",
+)
 WAITING: Final = LogEvent("waiting", "MongoDB or Kafka is away; nothing is lost.")
 PARTITIONS_LOST: Final = LogEvent(
     "partitions lost",

@@ -223,6 +223,7 @@ def record_cases() -> dict[str, RecordCase]:
         "has a `ce_contactsince` that is no version": after_registering(
             lambda body: delete_of(body, ce_contactsince="first")
         ),
+        "has more than 1,000 headers": case_with_headers(*[("x", b"")] * 1_000),
         "is larger than 1 MiB before it is compressed": case_with_value(
             lambda value: value + b" " * MIB
         ),

@@ -20,6 +20,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import Json, unique
@@ -80,7 +81,7 @@ def _set_compression(kafka: str, topic: str, kind: str) -> None:
 
 
 def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
-    """Return all records of the topics, up to their present end offsets."""
+    """Return the records of the topics, up to their present end offsets, that can be read."""
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
@@ -100,6 +101,8 @@ def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
             assert time.monotonic() < end, f"not read within {seconds} s: {open_ones}"
             batch = consumer.consume(1_000, timeout=0.1)
             found.extend(message for message in batch if message.error() is None)
+            for place in {_behind(kafka, it) for it in batch if _is_undecodable(it)}:
+                consumer.seek(TopicPartition(*place))
             open_ones -= {(it.topic(), it.partition()) for it in batch if _is_end(it)}
         return found
     finally:
@@ -109,6 +112,21 @@ def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
 def _is_end(message: Message) -> bool:
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+
+
+def _is_undecodable(it: Message) -> bool:
+    error = it.error()
+    return error is not None and error.code() in UNDECODABLE
+
+
+def _behind(kafka: str, report: Message) -> tuple[str, int, int]:
+    """Return topic, partition and offset behind a batch that can't be decompressed."""
+    topic, partition, offset = report.topic(), report.partition(), report.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    bounds = stored_batch(kafka, topic, partition, offset)
+    return topic, partition, offset if bounds is None else bounds.last + 1
 
 
 def messages_of_order(messages: Sequence[Message], order_id: str) -> list[Message]:

@@ -9,11 +9,12 @@ are, by any tool, does the same: the headers that make it a replay are in the le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from order_contracts.derived_ids import JOB_ID
-from order_runtime.kafka.records import Outgoing, Record
+from order_contracts.topics import MIB, TOPICS
+from order_runtime.kafka.records import Outgoing, Record, wire_size
 
 PREFIX: Final = "__connect.errors."
 JOB: Final = f"{PREFIX}job.id"
@@ -22,6 +23,8 @@ REPLAY: Final = "orders-replay"
 ATTEMPT: Final = "orders-attempt"
 MAX_ATTEMPTS: Final = 5  # letters of one record, each of a replay of the one before
 MAX_REASON: Final = 4_000  # characters
+PLACE_ONLY: Final = "It is too large for a dead letter, which only says where it is."
+_LIMITS: Final = {topic.name: topic.max_message_bytes for topic in TOPICS}
 _PLACE: Final = re.compile(r"[a-z.]{1,249}/\d{1,10}/\d{1,19}", re.ASCII)
 _ATTEMPT: Final = re.compile(rb"[1-9][0-9]{0,5}")
 
@@ -48,36 +51,47 @@ def dead_letter(
     topic must not do so for ever. *reason* must not repeat what the record holds: a header is read
     in dashboards. *job_id* is the job that failed with it, which a replay has to name.
     *place_only* says that *record* lacks the bytes that it came with, so that there is nothing to
-    send again.
+    send again. The topic takes every letter: of a record that doesn't fit, it keeps nothing but
+    its place.
     """
     attempt = attempts_of(record) + 1
     if attempt > MAX_ATTEMPTS:
         return None
-    added = _reason(record, service, code, reason)
+    topic = f"{record.topic}{SUFFIX}"
+    why = _why(record, service, code, reason[:MAX_REASON])
     if job_id is not None:
-        added.append((JOB, job_id.encode()))
-    if not place_only:
-        added.append((REPLAY, (job_id or _replayed_place(record)).encode()))
-    added.append((ATTEMPT, str(attempt).encode()))
-    return Outgoing(
-        f"{record.topic}{SUFFIX}",
-        record.key,
-        record.value,
-        (*original_headers(record.headers), *added),
-    )
+        why[JOB.removeprefix(PREFIX)] = job_id
+    count = (ATTEMPT, str(attempt).encode())
+    headers = (*original_headers(record.headers), *_texts(why))
+    if not place_only and record.unreadable is None:
+        headers = (*headers, (REPLAY, (job_id or _replayed_place(record)).encode()))
+    letter = Outgoing(topic, record.key, record.value, (*headers, count))
+    if wire_size(letter) <= _LIMITS.get(topic, MIB):
+        return letter
+    why["exception.message"] = f"{reason[: MAX_REASON - len(PLACE_ONLY) - 1]} {PLACE_ONLY}"
+    return Outgoing(topic, None, None, (*_texts(why), count))
 
 
-def _reason(record: Record, service: str, code: str, reason: str) -> list[tuple[str, bytes | None]]:
-    """Return the headers that say why there is a dead letter of *record*, and where it was."""
+def _why(record: Record, service: str, code: str, reason: str) -> dict[str, str]:
+    """
+    Return why there is a dead letter of *record*, and where it was.
+
+    Of a batch that can't be read, its first and its last offset.
+    """
+    first = record.offset if record.first_offset is None else record.first_offset
     why = {
         "topic": record.topic,
         "partition": str(record.partition),
-        "offset": str(record.offset),
+        "offset": str(first),
         "connector.name": service,
         "exception.class.name": code,
-        "exception.message": reason[:MAX_REASON],
+        "exception.message": reason,
     }
-    return [(PREFIX + name, text.encode()) for name, text in why.items()]
+    return why if record.first_offset is None else why | {"last.offset": str(record.offset)}
+
+
+def _texts(why: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((PREFIX + name, text.encode()) for name, text in why.items())
 
 
 def attempts_of(record: Record) -> int:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Headers = tuple[tuple[str, bytes], ...]
+
+MAX_HEADERS: Final = 1_000  # of one record; each costs many times its bytes once it is read
+NOT_UTF8: Final = "The name of a header is not UTF-8 text; no header was read."
+TOO_MANY_HEADERS: Final = f"There are more than {MAX_HEADERS} headers; no more were read."
+TOO_LARGE: Final = "The record is larger than its topic allows before it is compressed."
+_BATCH_OVERHEAD: Final = 61  # bytes of the header of a batch
+_RECORD_OVERHEAD: Final = 32  # bytes at most, beside key, value and headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,13 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    unreadable: str | None = None
+    """Why the client couldn't read it, or not all of its headers; repeats nothing of it."""
+    first_offset: int | None = None
+    """
+    Where a whole batch can't be read: its first offset. `offset` is its last one then, and
+    nothing else of it is known.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,21 @@ class Outgoing:
 
 
 R = TypeVar("R", Record, Outgoing)
+
+
+def wire_size(record: Record | Outgoing) -> int:
+    """Return the bytes, at most, of a batch with *record* alone, not compressed."""
+    headers = sum(
+        _field_size(len(name.encode(errors="replace"))) + _field_size(len(value or b""))
+        for name, value in record.headers
+    )
+    data = len(record.key or b"") + len(record.value or b"")
+    return _BATCH_OVERHEAD + _RECORD_OVERHEAD + data + headers
+
+
+def _field_size(size: int) -> int:
+    """Return the bytes of a field of *size* bytes with its length, a varint in zigzag encoding."""
+    return size + max(1, ((size << 1).bit_length() + 6) // 7)
 
 
 def split_by_size(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:

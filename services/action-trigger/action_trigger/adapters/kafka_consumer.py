@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -25,6 +25,7 @@ from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.documents.document import UnreadableStored
+from order_runtime.kafka.bounded_fetching import bound_fetches
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
@@ -44,6 +45,8 @@ from order_runtime.process.retry import retry, retry_transient
 from order_runtime.process.unreadable import report
 
 BATCH: Final = 500  # records
+BATCH_BYTES: Final = 16 * 1024 * 1024  # of the values in a batch
+PORTION: Final = 8  # records that are taken at once, whatever they weigh
 BATCH_MS: Final = 500  # to wait for the first of them
 PAUSE: Final = 1.0  # seconds before Kafka is tried again
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -131,26 +134,53 @@ async def consume(
     async with _consumer(kafka, instance, assignment) as consumer:
         while not stop.is_set():
             try:
-                found = await consumer.getmany(timeout_ms=BATCH_MS, max_records=BATCH)
+                records = await take_batch(consumer)
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 raise OffsetsLost(f"{error}. {WHAT_TO_DO}") from error
             except KafkaError as error:
                 await _wait_out(error)
                 continue
-            records = [from_aiokafka(item) for batch in found.values() for item in batch]
             if not records:
                 continue
             # Record first, commit last: in the other order a crash in between would lose actions.
             await recorder.record(records, datetime.now(UTC))
-            await _commit(
-                consumer, {source: batch[-1].offset + 1 for source, batch in found.items()}
-            )
+            await _commit(consumer, {_partition(it): it.offset + 1 for it in records})
+
+
+async def take_batch(consumer: AIOKafkaConsumer) -> list[Record]:
+    """Return what is there, up to BATCH records or about BATCH_BYTES; waits for the first."""
+    records = await _take_portion(consumer, BATCH_MS)
+    size = _bytes_of(records)
+    while records and len(records) < BATCH and size < BATCH_BYTES:
+        try:
+            more = await _take_portion(consumer, 0)
+        except KafkaError:
+            break  # it comes again with the next take: what was taken is to be recorded first
+        if not more:
+            break
+        records += more
+        size += _bytes_of(more)
+    return records
+
+
+async def _take_portion(consumer: AIOKafkaConsumer, wait_ms: int) -> list[Record]:
+    found = await consumer.getmany(timeout_ms=wait_ms, max_records=PORTION)
+    return [from_aiokafka(item) for batch in found.values() for item in batch]
+
+
+def _bytes_of(records: Sequence[Record]) -> int:
+    return sum(len(record.value or b"") for record in records)
+
+
+def _partition(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
 
 
 @asynccontextmanager
 async def _consumer(
     kafka: str, instance: str, assignment: Assignment
 ) -> AsyncIterator[AIOKafkaConsumer]:
+    bound_fetches()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
         client_id=instance,

@@ -21,6 +21,8 @@ class UnreadableAction:
 
 def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
     """Return the action in *record*, or the reason why it can't be read."""
+    if record.unreadable is not None:
+        return UnreadableAction(record, record.unreadable)
     try:
         headers = read_headers(record.headers)
         if headers.get("ce_type") != OrderAction.TYPE:

@@ -16,6 +16,8 @@ from enricher import metrics
 from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
+from order_runtime.kafka.bounded_fetching import bound_fetches
+from order_runtime.kafka.byte_budget import ByteBudget
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.record_conversion import from_faust
 from order_runtime.kafka.records import Record, split_by_size
@@ -28,11 +30,34 @@ EventQueue = asyncio.Queue[list[Any]]  # of Faust's events
 LINGER: Final = 0.02  # seconds in which events are collected
 BACKLOG: Final = 20  # events in that time: more mean that there is a backlog
 PORTION_BYTES: Final = 8 * 1024 * 1024  # of events that are handled together
+IN_HAND_BYTES: Final = 32 * 1024 * 1024  # of events that are read and not acknowledged
+HEADER_BYTES: Final = 128  # of a header in memory, about
+READ_AT_ONCE: Final = 32  # records, whatever they weigh
 STOP_TIMEOUT: Final = 10.0  # seconds for the current batch when the service is asked to stop
 
 
 class FaustApp(faust.App):  # type: ignore[misc]  # Faust's types are incomplete
     """Faust as a mere consumer: no tables, no folders, no web server, no leader, no new topics."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.budget = ByteBudget(IN_HAND_BYTES)
+        self.on_partitions_assigned.connect(self._reset_budget)
+
+    def _new_consumer(self) -> Any:
+        """Return Faust's consumer, which waits while the events in hand have too many bytes."""
+        consumer = super()._new_consumer()
+        forward = consumer.callback
+
+        async def on_message(message: Any) -> None:
+            await self.budget.take(_size(message))
+            await forward(message)
+
+        consumer.callback = on_message
+        return consumer
+
+    async def _reset_budget(self, *_: object, **__: object) -> None:
+        self.budget.reset()
 
     async def on_first_start(self) -> None:
         """Do nothing: Faust would create a folder for tables in the working directory."""
@@ -52,6 +77,7 @@ def faust_app(settings: Settings) -> FaustApp:
         # While the database is unavailable the service waits, and must keep its partitions.
         broker_max_poll_interval=24 * 3600,
         broker_commit_interval=0.5,
+        broker_max_poll_records=READ_AT_ONCE,
         stream_buffer_maxsize=2 * settings.batch,
         # Effects are idempotent, so a rebalance needn't wait for the current batch.
         stream_wait_empty=False,
@@ -66,6 +92,7 @@ class StreamConsumer:
     """Passes each topic's records to its handler until it is asked to stop."""
 
     def __init__(self, settings: Settings, handlers: Mapping[str, Handle]) -> None:
+        bound_fetches()
         self._app = faust_app(settings)
         self._batch_size = settings.batch
         # One batch at a time, of any topic: reference data doesn't change within a batch.
@@ -147,7 +174,7 @@ class StreamConsumer:
             batch = await self._next_batch(events)
             async with self._batch_lock:
                 began = time.monotonic()
-                await handle_and_ack(batch, handle)
+                await handle_and_ack(batch, handle, self._app.budget)
             topic = batch[0].message.topic
             metrics.BATCH_SECONDS.labels(topic).observe(time.monotonic() - began)
 
@@ -159,7 +186,7 @@ def _crash_reason(reason: BaseException) -> BaseException:
     return reason
 
 
-async def handle_and_ack(events: Sequence[Any], handle: Handle) -> None:
+async def handle_and_ack(events: Sequence[Any], handle: Handle, budget: ByteBudget) -> None:
     """
     Handle *events* of one topic, and acknowledge them once they are handled completely.
 
@@ -170,3 +197,10 @@ async def handle_and_ack(events: Sequence[Any], handle: Handle) -> None:
         await handle(records)
         for event in islice(left, len(records)):
             event.ack()
+            budget.give_back(_size(event.message))
+
+
+def _size(message: Any) -> int:
+    """Return the bytes that *message* is counted with; headers cost more than their bytes."""
+    headers = message.headers or ()
+    return len(message.key or b"") + len(message.value or b"") + HEADER_BYTES * len(headers)

@@ -178,5 +178,6 @@ def log_skipped(record: Record, reason: str) -> None:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
+        first_offset=record.first_offset,
         reason=reason,
     )

@@ -15,6 +15,8 @@ class UnreadableEvent(ValueError):
 
 def received_event(record: Record) -> ReceivedEvent:
     """Return the event in *record*; raises UnreadableEvent."""
+    if record.unreadable is not None:
+        raise UnreadableEvent(record.unreadable)
     try:
         headers = read_headers(record.headers)
         event = read_announced(OrderEvent, record.value or b"")

@@ -66,9 +66,13 @@ def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Docu
     """
     Return the document of *record*; raises Invalid.
 
-    A tombstone has a document too, so that an older record can't restore what was deleted. The
-    `_id` of a contact is a keyed hash: its tombstone must not say who was deleted.
+    Its headers don't matter: it is read without those that can't be. A tombstone has a document
+    too, so that an older record can't restore what was deleted. The `_id` of a contact is a keyed
+    hash: its tombstone must not say who was deleted.
     """
+    if record.unreadable is not None and not record.key:
+        # Not a tombstone, though it has no value: the record or its batch could not be read.
+        raise _malformed(record.unreadable)
     key = _record_key(record)
     kind = REFERENCE_KINDS[record.topic]
     identity = keys.hashed(id_key(key)) if kind.key is None else key

@@ -117,6 +117,8 @@ BatchItem = DecodedCommand | UnreadableCommand
 def decode(record: Record, topic: TopicInfo) -> BatchItem:
     """Decode one record; an invalid one is a value, too, and raises nothing."""
     job_id = readable_id(record)
+    if record.unreadable is not None:
+        return _unreadable(record, job_id, topic, failure("ValidationFailed", record.unreadable))
     if exceeds_topic_limit(record):
         return _unreadable(record, job_id, topic, failure("TooLarge", _TOO_LARGE))
     try:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
+from typing import Final, Protocol
 
 from order_contracts.cloudevents import BadHeaders, read_headers
 from order_contracts.derived_ids import JOB_ID, derived
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.dead_letters import REPLAY, original_headers
-from order_runtime.kafka.records import Record
+from order_runtime.kafka.records import Record, wire_size
+
+_PIECE: Final = 64 * 1024  # bytes
+
+
+class Hash(Protocol):
+    """What is hashed in pieces."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 def sender_id(headers: Mapping[str, str]) -> str | None:
@@ -56,13 +66,41 @@ def position_id(record: Record, topic_id: str) -> str:
 
 
 def bytes_fingerprint(record: Record) -> str:
-    """Return the fingerprint of a record's key, value, CloudEvents headers and content type."""
+    """
+    Return the fingerprint of a record's key, value, CloudEvents headers and content type.
+
+    It is the SHA-256 of their `repr`, which is made in pieces: a value may have many MB.
+    """
     headers = sorted(
         (name, value or b"")
         for name, value in record.headers
         if name.lower().startswith("ce_") or name.lower() == "content-type"
     )
-    return sha256(repr((headers, record.key, record.value)).encode()).hexdigest()
+    digest = sha256(b"([")
+    for at, (name, value) in enumerate(headers):
+        digest.update(f"{', ' if at else ''}({name!r}, ".encode())
+        _add_repr(digest, value)
+        digest.update(b")")
+    digest.update(b"], ")
+    _add_repr(digest, record.key)
+    digest.update(b", ")
+    _add_repr(digest, record.value)
+    digest.update(b")")
+    return digest.hexdigest()
+
+
+def _add_repr(digest: Hash, value: bytes | None) -> None:
+    """Add `repr(value)` to *digest*; the quotes around it depend on those that *value* has."""
+    if value is None or len(value) <= _PIECE:
+        digest.update(repr(value).encode())
+        return
+    double = b"'" in value and b'"' not in value
+    # A piece that begins with the other quote is quoted as the whole value is.
+    quote, other = (b'"', b"'") if double else (b"'", b'"')
+    digest.update(b"b" + quote)
+    for start in range(0, len(value), _PIECE):
+        digest.update(repr(other + value[start : start + _PIECE])[3:-1].encode())
+    digest.update(quote)
 
 
 def order_id_of_key(record: Record) -> str | None:
@@ -86,7 +124,5 @@ def exceeds_topic_limit(record: Record) -> bool:
     The broker compares the compressed size, so such a record can be in the topic. What a dead
     letter added to it doesn't count: its replay is decided as the record that the sender gave.
     """
-    given = original_headers(record.headers)
-    headers = sum(len(name.encode()) + len(value or b"") for name, value in given)
-    size = len(record.key or b"") + len(record.value or b"") + headers
-    return size > COMMANDS.max_message_bytes
+    given = replace(record, headers=original_headers(record.headers))
+    return wire_size(given) > COMMANDS.max_message_bytes

@@ -1,0 +1,71 @@
+"""What confluent-kafka gives is a record, whatever its headers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from order_runtime.kafka.record_conversion import from_confluent
+from order_runtime.kafka.records import MAX_HEADERS, NOT_UTF8, TOO_MANY_HEADERS
+
+AT = datetime(2025, 11, 28, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+@dataclass
+class Message:
+    """As confluent-kafka's: its headers can be asked for once, where a name isn't UTF-8."""
+
+    found: list[tuple[str, bytes | None]] | Exception | None
+    asked: int = 0
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        self.asked += 1
+        assert self.asked == 1, "a second call reads a null pointer"
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    def topic(self) -> str:
+        return "orders.commands"
+
+    def partition(self) -> int:
+        return 3
+
+    def offset(self) -> int:
+        return 7
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, round(AT.timestamp() * 1000)
+
+    def key(self) -> bytes:
+        return b"o-1"
+
+    def value(self) -> bytes:
+        return b"{}"
+
+
+@pytest.mark.parametrize(
+    "error", [SystemError("error return"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "start")]
+)
+def test_headers_that_the_client_cannot_give_are_left_out(error: Exception) -> None:
+    record = from_confluent(Message(error))
+    assert (record.key, record.value, record.headers) == (b"o-1", b"{}", ())
+    assert (record.unreadable, record.at) == (NOT_UTF8, AT)
+
+
+def test_of_too_many_headers_the_first_are_kept() -> None:
+    """The sender's id is usually among them."""
+    headers: list[tuple[str, bytes | None]] = [("ce_id", b"x"), *[("h", b"")] * MAX_HEADERS]
+    record = from_confluent(Message(headers))
+    assert (len(record.headers), record.headers[0]) == (MAX_HEADERS, ("ce_id", b"x"))
+    assert record.unreadable == TOO_MANY_HEADERS
+
+
+@pytest.mark.parametrize("headers", [None, [], [("h", None)] * MAX_HEADERS])
+def test_any_other_headers_are_kept_as_they_are(
+    headers: list[tuple[str, bytes | None]] | None,
+) -> None:
+    record = from_confluent(Message(headers))
+    assert (record.headers, record.unreadable) == (tuple(headers or ()), None)
