@@ -348,6 +348,34 @@ def a_dead_letter_of_a_good_command(history: History) -> History:
     return with_records(history, letter.topic, [letter, replace(letter, headers=other)])
 
 
+UNREADABLE = {
+    "a name of a header": LogRecord(COMMANDS_TOPIC, 0, 30, NOW + 30, b"o-9", b"{}", readable=False),
+    "a batch": LogRecord(
+        COMMANDS_TOPIC, 0, 33, NOW + 30, None, None, readable=False, first_offset=31
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_no_client_can_read_is_one_dead_letter_and_one_failed_job(what: str) -> None:
+    history = FaultlessHistory([*command_log(), UNREADABLE[what]], [ANN, BOB], ["mug"], ERASED)
+    whole = history.history()
+    letters = list(whole.records["orders.commands.dlq"])
+    assert not check(whole), report(check(whole))
+
+    lost = with_records(whole, letters[0].topic, letters[:-1])
+    assert {it.law for it in check(lost)} == {
+        "what_is_no_command_is_a_dead_letter_and_nothing_else"
+    }
+    job = next(it for it in whole.documents["jobs"] if it["_id"] not in ALL_IDS)
+    unnoticed = without_document("jobs", job["_id"])(whole)
+    assert {it.law for it in check(unnoticed)} == {"every_command_has_one_job"}
+
+
+ERASED = {"bob": 1_764_400_010_000}
+ALL_IDS = {f"j-{number}" for number in range(1, 12)}
+
+
 @breaks("every_due_action_was_delivered")
 def no_webhook(history: History) -> History:
     return replace(history, webhooks=history.webhooks[1:])
