@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from random import Random
 
-from support.builders.bodies import Json, contact_body, matching
+from support.builders.bodies import Json, contact_body, matching, unique
 
 ContactChange = tuple[str, Json | None]
 """A contactId with the contact's next value; None for a tombstone."""
@@ -87,8 +87,8 @@ def contact_changes(each: int, merges: int = 0) -> ContactChanges:
     Every third erased contact shares its e-mail with one that stays, every sixth with two. Every
     other survivor of a merge is erased.
     """
-    erased = [contact_body() for _ in range(each)]
-    pairs = ((contact_body(), number % 2 == 1) for number in range(merges))
+    erased = [_with_own_email() for _ in range(each)]
+    pairs = ((_with_own_email(), number % 2 == 1) for number in range(merges))
     return ContactChanges(
         arriving=[contact_body() for _ in range(each)],
         erased=erased,
@@ -97,3 +97,8 @@ def contact_changes(each: int, merges: int = 0) -> ContactChanges:
             Merge(contact_body(email=survivor["email"]), survivor, gone) for survivor, gone in pairs
         ],
     )
+
+
+def _with_own_email() -> Json:
+    """Return a contact whose e-mail doesn't hold its id: another one may have the same."""
+    return contact_body(email=f"{unique('shared')}@example.com")
