@@ -188,7 +188,7 @@ def test_an_order_of_a_merged_contact_is_the_survivors() -> None:
 
 def test_deleting_an_order_with_the_contact_that_was_merged_away_breaks_a_law() -> None:
     broken = erasure_laws_broken(merged_history({}, DELETED))
-    assert broken == {"only_orders_of_erased_contacts_are_deleted"}
+    assert broken == {"a_merge_loses_no_order"}
 
 
 def test_erasing_the_survivor_must_take_the_orders_of_who_was_merged_into_it() -> None:
@@ -411,6 +411,13 @@ def nobody_is_erased(history: History) -> History:
 def it_was_a_later_life_of_the_order(history: History) -> History:
     contacts = history.records[CONTACTS]
     return with_records(history, CONTACTS, [*contacts[:-1], replace(contacts[-1], at=NOW)])
+
+
+@breaks("a_merge_loses_no_order")
+def the_erased_contact_was_merged_before(history: History) -> History:
+    contacts = list(history.records[CONTACTS])
+    contacts[1] = replace(contacts[1], value=json.dumps(BOB | {"mergedInto": "ann"}).encode())
+    return with_records(history, CONTACTS, contacts)
 
 
 @breaks("no_action_of_an_erased_contact_is_sent_later")
