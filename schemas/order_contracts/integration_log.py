@@ -21,7 +21,7 @@ _ENTRIES: Final = MappingProxyType(
         ),
         "ContactAmbiguous": (
             "Several contacts match the order's contact; none was chosen.",
-            "Merge the contacts, or name the contact by a key of its own.",
+            "Merge the contacts, by mergedInto, or name the contact by a key of its own.",
         ),
         "ArticleMissing": (
             "A line of the order names an article that is not known.",

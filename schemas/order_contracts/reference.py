@@ -10,6 +10,8 @@ class Contact(Message):
     """A person known to the platform, found by any of its keys."""
 
     contact_id: Name
+    merged_into: OptionalName = None
+    """The contactId that everything of this contact counts as, from this record on, for good."""
     email: OptionalName = None
     mobile_phone: OptionalName = None
     external_id: OptionalName = None

@@ -45,6 +45,8 @@ class Topic:
             {
                 "cleanup.policy": "compact",
                 "delete.retention.ms": str(30 * DAY_MS),
+                # A record says what the next one of its key doesn't, such as that it was merged.
+                "min.compaction.lag.ms": str(7 * DAY_MS),
             }
             if self.retention_ms is None
             else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}

@@ -15,14 +15,16 @@ from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.record_batches import BatchBounds
 from order_runtime.kafka.record_conversion import unreadable_batch
 from order_runtime.kafka.records import NOT_UTF8, Record
-from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_runtime.mongo.client import CONSUMER_OFFSETS, client
 from order_writer.app.ports import CommandSource
+from order_writer.domain.offset_tracker import ends
 from support.builders.bodies import order_body, unique
 from support.builders.commands import command_record, raw_record, register
 from support.builders.raw_records import RawRecord, register_record
 from support.builders.stored_batches import StoredBytes, batch_bytes
 from support.fakes.memory_source import MemorySource
-from support.stack.consumer_groups import lag
+from support.harness.command_source import StoringSource
+from support.stack.consumer_groups import committed_offset, group_is_empty, lag, set_offsets
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.stored_batches import publish_batch
@@ -31,6 +33,7 @@ from support.stack.wait import until
 SECONDS = 5.0  # in which a consumer that is alone joins its group, and gets what is there
 ATTEMPTS = 12  # to take what is there
 MARGIN = 3.0  # seconds by which a bounded wait may be late on a busy machine
+INSTANT = 0.001  # seconds in which no record comes from Kafka
 NOTHING = 0.3  # seconds to wait for what doesn't come
 
 
@@ -54,6 +57,22 @@ class Process(Protocol):
         """End the process without another commit, if there is one, and start the next."""
         ...
 
+    def store(self, records: Sequence[Record]) -> None:
+        """Store the offsets behind *records* in the database, without committing them."""
+        ...
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Restore the database to where it was before *records* were applied."""
+        ...
+
+    def committed(self, partition: int) -> int:
+        """Return the group's offset of a partition."""
+        ...
+
+    def reset(self, partition: int, offset: int) -> None:
+        """End the process, and set the group's offset of a partition, as an operator does."""
+        ...
+
 
 @dataclass
 class MemoryProcess:
@@ -61,6 +80,7 @@ class MemoryProcess:
 
     records: list[Record] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
+    stored: dict[int, int] = field(default_factory=dict)
 
     def publish(self, *order_ids: str) -> None:
         self.records += [command_record(register(each)) for each in order_ids]
@@ -81,7 +101,19 @@ class MemoryProcess:
             self.records.append(made)
 
     def start(self) -> CommandSource:
-        return MemorySource(self.records, offsets=self.offsets)
+        return MemorySource(self.records, offsets=self.offsets, stored=self.stored, stores=True)
+
+    def store(self, records: Sequence[Record]) -> None:
+        self.stored |= ends(records)
+
+    def restore(self, records: Sequence[Record]) -> None:
+        self.stored |= starts(records)
+
+    def committed(self, partition: int) -> int:
+        return self.offsets[partition]
+
+    def reset(self, partition: int, offset: int) -> None:
+        self.offsets[partition] = offset
 
 
 @dataclass
@@ -89,7 +121,7 @@ class KafkaProcess:
     """Reads `orders.commands` as the order-writer does, which is stopped meanwhile."""
 
     stack: RunningStack
-    source: KafkaCommandSource | None = None
+    source: StoringSource | None = None
 
     def publish(self, *order_ids: str) -> None:
         publish_records(self.stack.kafka, [register_record(order_body(each)) for each in order_ids])
@@ -107,10 +139,30 @@ class KafkaProcess:
     def _publish_batch(self, batch: bytes) -> None:
         publish_batch(self.stack.kafka, COMMANDS.name, 0, batch)
 
-    def start(self) -> KafkaCommandSource:
+    def start(self) -> StoringSource:
         self.stop()
-        self.source = KafkaCommandSource(self.stack.kafka, "conformance")
+        stack = self.stack
+        self.source = StoringSource(stack.kafka, "conformance", stack.mongo, stack.database)
         return self.source
+
+    def store(self, records: Sequence[Record]) -> None:
+        assert self.source is not None
+        self.source.stored.settle(ends(records))
+
+    def restore(self, records: Sequence[Record]) -> None:
+        with client(self.stack.mongo, "test") as mongo:
+            for partition, offset in starts(records).items():
+                place = {"_id": f"{WRITER}/{COMMANDS.name}/{partition}"}
+                offsets = mongo[self.stack.database][CONSUMER_OFFSETS]
+                offsets.update_one(place, {"$set": {"next": offset}})
+
+    def committed(self, partition: int) -> int:
+        return committed_offset(self.stack.kafka, WRITER, COMMANDS.name, partition)
+
+    def reset(self, partition: int, offset: int) -> None:
+        self.stop()
+        until(lambda: group_is_empty(self.stack, WRITER), seconds=60)
+        set_offsets(self.stack, WRITER, COMMANDS.name, {partition: offset})
 
     def stop(self) -> None:
         if self.source is not None:
@@ -156,6 +208,11 @@ def take(source: CommandSource, count: int) -> list[Record]:
         if len(taken) >= count:
             return taken
     raise AssertionError(f"{len(taken)} of {count} records after {ATTEMPTS} attempts")
+
+
+def starts(records: Sequence[Record]) -> dict[int, int]:
+    """Return the offset of the first of *records* in each partition."""
+    return {it.partition: it.offset for it in reversed(records)}
 
 
 def keys(records: Sequence[Record]) -> list[str]:
@@ -325,3 +382,82 @@ def test_a_record_whose_header_names_are_not_utf_8_is_given_with_the_reason(
         assert (record.key, record.value, record.headers) == (b"o-1", b"{}", ())
         assert record.unreadable == NOT_UTF8
     assert (keys([good]), good.unreadable) == ([behind], None)
+
+
+def test_what_was_stored_and_not_announced_is_given_again(process: Process) -> None:
+    """A crash between the transaction and the commit: Kafka's offset is the lower one."""
+    published = ids(2)
+    process.publish(*published)
+    source = process.start()
+    process.store(take(source, 2))
+    assert keys(take(process.start(), 2)) == published
+
+
+def test_what_a_restored_database_lacks_is_given_again_and_counts_as_lag(process: Process) -> None:
+    """MongoDB's offset is the lower one; exactly what lies between is read again."""
+    published = ids(4)
+    process.publish(*published)
+    source = process.start()
+    batch = take(source, 3)
+    source.commit(batch)
+    until(lambda: process.committed(0) == batch[-1].offset + 1)
+    process.restore(batch[1:])
+
+    source = process.start()
+    again = take(source, 3)
+
+    assert keys(again) == published[1:]
+    until(lambda: source.take(1, NOTHING) or process.committed(0) == batch[-1].offset + 2)
+
+
+def test_a_lowered_offset_is_committed_at_once(process: Process) -> None:
+    """So that the lag is true, although what is read again isn't settled yet."""
+    process.publish(*ids(3))
+    source = process.start()
+    batch = take(source, 3)
+    source.commit(batch)
+    until(lambda: process.committed(0) == batch[-1].offset + 1)
+    process.restore(batch[1:])
+
+    source = process.start()
+    take(source, 2)
+    source.idle(NOTHING)
+
+    until(lambda: process.committed(0) == batch[1].offset)
+
+
+def test_a_source_that_rewinds_gives_what_the_database_lacks(process: Process) -> None:
+    """The database was restored under it; what was taken since doesn't count."""
+    published = ids(5)
+    process.publish(*published)
+    source = process.start()
+    source.commit(batch := take(source, 2))
+    take(source, 1)
+    process.restore(batch[1:])
+    source.rewind()
+    assert keys(take(source, 4)) == published[1:]
+
+
+def test_a_source_that_rewinds_settles_nothing_before_it_is_given_a_record(
+    process: Process,
+) -> None:
+    """A client may tell its position of before until then."""
+    published = ids(2)
+    process.publish(*published)
+    source = process.start()
+    source.commit(batch := take(source, 2))
+    process.restore(batch)
+    source.rewind()
+    until(lambda: source.take(10, INSTANT))
+    assert keys(take(process.start(), 2)) == published
+
+
+def test_an_operators_reset_to_an_earlier_offset_is_heeded(process: Process) -> None:
+    """What is stored is higher, and is never lowered."""
+    published = ids(3)
+    process.publish(*published)
+    source = process.start()
+    source.commit(batch := take(source, 3))
+    until(lambda: process.committed(0) == batch[-1].offset + 1)
+    process.reset(0, batch[1].offset)
+    assert keys(take(process.start(), 2)) == published[1:]

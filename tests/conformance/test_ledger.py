@@ -13,11 +13,14 @@ from pymongo import MongoClient
 from order_contracts.commands import Command
 from order_contracts.decoding import UnreadableDocument
 from order_contracts.integration_log import LogEntry
+from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.documents.consumer_offsets import GroupOffsets
 from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
 from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import (
     CODEC,
+    CONSUMER_OFFSETS,
     IDEMPOTENCY,
     INTEGRATION_LOG,
     JOBS,
@@ -25,6 +28,7 @@ from order_runtime.mongo.client import (
     Document,
 )
 from order_writer.adapters.mongo_store import MongoLedger, claim_of
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.error_policy import FailureKind, failure_kind
 from order_writer.app.ports import Ledger
 from order_writer.domain.batch import (
@@ -36,10 +40,12 @@ from order_writer.domain.batch import (
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
 from order_writer.domain.events import outgoing_records
+from order_writer.domain.offset_tracker import StoredOffsetsBehind
 from support.builders.bodies import line
 from support.builders.commands import (
     AT,
     FIRST_VERSION,
+    PARTITIONS,
     TOPIC_INFO,
     change_status,
     command_record,
@@ -53,6 +59,7 @@ from support.builders.gateway_records import OWN_TOPIC, own
 from support.fakes.memory_ledger import MemoryLedger, log_entry_of
 
 MAX_BYTES = 1024 * 1024
+GROUP = GroupOffsets(WRITER, {COMMANDS.name: "topic-1"})
 
 
 class Store(Protocol):
@@ -77,6 +84,10 @@ class Store(Protocol):
 
     def spoil_job(self, job_id: str) -> None:
         """Likewise a job's."""
+
+    def stored_offset(self, partition: int) -> int: ...
+    def restore_offset(self, partition: int, offset: int) -> None:
+        """Store a lower offset, as a restored database does."""
         ...
 
 
@@ -96,6 +107,12 @@ class MemoryStore(MemoryLedger):
     def spoil_job(self, job_id: str) -> None:
         self.job_documents.set(job_id, operation=99)
 
+    def stored_offset(self, partition: int) -> int:
+        return self.offsets.get(partition, 0)
+
+    def restore_offset(self, partition: int, offset: int) -> None:
+        self.offsets[partition] = offset
+
 
 @dataclass(frozen=True)
 class MongoStore:
@@ -104,8 +121,10 @@ class MongoStore:
     client: MongoClient[Document]
     database: str
 
-    def ledger(self) -> Ledger:
-        return MongoLedger(self.client, self.database, MAX_BYTES)
+    def ledger(self) -> MongoLedger:
+        offsets = StoredOffsets(self.client, self.database, GROUP)
+        offsets.begin(dict.fromkeys(range(PARTITIONS), 0))
+        return MongoLedger(self.client, self.database, MAX_BYTES, offsets)
 
     @property
     def jobs(self) -> Mapping[str, LedgerEntry]:
@@ -133,9 +152,21 @@ class MongoStore:
     def spoil_job(self, job_id: str) -> None:
         self.client[self.database][JOBS].update_one({"_id": job_id}, {"$set": {"operation": 99}})
 
+    def stored_offset(self, partition: int) -> int:
+        [found] = self.client[self.database][CONSUMER_OFFSETS].find({"_id": place(partition)})
+        return int(found["next"])
+
+    def restore_offset(self, partition: int, offset: int) -> None:
+        lower = {"$set": {"next": offset}}
+        self.client[self.database][CONSUMER_OFFSETS].update_one({"_id": place(partition)}, lower)
+
     def _all(self, collection: str) -> list[Document]:
         database = self.client.get_database(self.database, codec_options=CODEC)
         return database[collection].find().to_list()
+
+
+def place(partition: int) -> str:
+    return f"order-writer/orders.commands/{partition}"
 
 
 @pytest.fixture(params=["memory", pytest.param("mongo", marks=pytest.mark.stack)])
@@ -144,14 +175,14 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         yield MemoryStore(max_bytes=MAX_BYTES)
         return
     client, database = request.getfixturevalue("mongo")
-    ledger = MongoLedger(client, database, MAX_BYTES)
-    ledger.prepare()
+    store = MongoStore(client, database)
+    store.ledger().prepare()
     # The builders' time is long past, so that what they made would expire during the test.
     for name in (JOBS, IDEMPOTENCY):
         client[database][name].drop_index("expireAt_1")
     client[database][ORDERS].drop_index("deletedAt_1")
     client[database][INTEGRATION_LOG].drop_index("at_1")
-    yield MongoStore(client, database)
+    yield store
 
 
 def apply(store: Store, *records: Record, topic: TopicInfo = TOPIC_INFO) -> FoldedBatch:
@@ -351,6 +382,37 @@ def test_a_command_whose_job_can_not_be_read_is_refused_under_another_id(store: 
     )
     assert [it.job_id for _, it in second.answers] == [again.fallback_job_id]
     assert second.entries == []
+
+
+def decoded(*records: Record) -> list[BatchItem]:
+    return [decode(each, TOPIC_INFO) for each in records]
+
+
+def test_offsets_are_stored_with_their_batch_and_never_lowered(store: Store) -> None:
+    """Another worker may be further, or this one reads again what was done."""
+    ledger = store.ledger()
+    ledger.apply(decoded(REGISTER), {3: 7, 4: 1})
+    ledger.apply(decoded(command_record(register("o-2"), "job-2")), {3: 9})
+    store.ledger().apply(decoded(REGISTER), {3: 7})
+    assert (store.stored_offset(3), store.stored_offset(4)) == (9, 1)
+
+
+def test_of_a_batch_that_fails_no_offset_is_stored(store: Store) -> None:
+    apply(store, REGISTER)
+    store.spoil_order("o-1")
+    with pytest.raises(UnreadableDocument):
+        store.ledger().apply(decoded(command_record(change_status(), "job-2")), {3: 8})
+    assert store.stored_offset(3) == 0
+
+
+def test_a_ledger_that_was_restored_under_a_process_takes_no_batch_of_it(store: Store) -> None:
+    """Whatever lies between would be skipped."""
+    ledger = store.ledger()
+    ledger.apply(decoded(REGISTER), {3: 7})
+    store.restore_offset(3, 5)
+    with pytest.raises(StoredOffsetsBehind):
+        ledger.apply(decoded(command_record(register("o-2"), "job-2")), {3: 9})
+    assert (set(store.jobs), store.stored_offset(3)) == ({"job-1"}, 5)
 
 
 def test_two_processes_that_apply_the_same_batches_apply_each_command_once(store: Store) -> None:

@@ -101,6 +101,7 @@ def test_reference_data_is_kept_for_good(topic: Topic) -> None:
     """A tombstone long enough that a consumer which was away a month still sees it."""
     assert topic.config["cleanup.policy"] == "compact"
     assert topic.config["delete.retention.ms"] == str(30 * DAY)
+    assert topic.config["min.compaction.lag.ms"] == str(7 * DAY)
     assert "retention.ms" not in topic.config
     assert topic.writers == {PUBLIC}
 

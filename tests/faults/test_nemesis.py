@@ -80,7 +80,8 @@ def cluster(
 def _load_profile(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
     known = [contact_body() for _ in range(10)]
-    changes = contact_changes(max(10, round(1.5 * minutes)))
+    each = max(10, round(1.5 * minutes))
+    changes = contact_changes(each, merges=each // 2)
     file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")

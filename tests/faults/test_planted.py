@@ -39,6 +39,7 @@ STEPS = (
     "insert orders",
     "update orders",
     "insert jobs",
+    "update consumer_offsets",
     "before commitTransaction",
     "commitTransaction",
     "produce 1",
@@ -54,6 +55,7 @@ ENRICHER_STEPS = (
     "produce 10",
     "before update jobs",
     "update jobs",
+    "update consumer_offsets",
 )
 
 

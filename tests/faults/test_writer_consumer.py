@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
-from order_writer.adapters.kafka_consumer import KafkaCommandSource
+from order_runtime.mongo.client import CONSUMER_OFFSETS, client
 from support.builders.bodies import order_body, unique
 from support.builders.raw_records import register_record
 from support.faults.tcp_proxy import TcpProxy
-from support.stack.consumer_groups import lag
+from support.harness.command_source import StoringSource
+from support.stack.consumer_groups import end_offsets, lag
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -32,7 +33,7 @@ def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: Running
     """
     stack.kill(WRITER, "TERM")
     with TcpProxy(stack.kafka) as kafka:
-        source = KafkaCommandSource(kafka.rewritten(stack.kafka), "waiting")
+        source = _source(stack, kafka.rewritten(stack.kafka), "waiting")
         try:
             until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
             kafka.block()
@@ -58,12 +59,12 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     with (
         TcpProxy(stack.kafka) as kafka,
         capture_logs() as logs,
-        closing(KafkaCommandSource(kafka.rewritten(stack.kafka), "first")) as first,
+        closing(_source(stack, kafka.rewritten(stack.kafka), "first")) as first,
     ):
         kafka.delay = 0.3
         until(lambda: _all_committed(stack, first), seconds=SECONDS)
         for _ in range(REBALANCES):
-            with closing(KafkaCommandSource(stack.kafka, "second")) as second:
+            with closing(_source(stack, stack.kafka, "second")) as second:
                 _settle_commands(stack, first, second, logs)
                 if _refused(logs):
                     until(lambda: _all_committed(stack, first, second), seconds=SECONDS)
@@ -72,10 +73,16 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     assert _refused(logs), "no commit was refused"
 
 
+def _source(
+    stack: RunningStack, kafka: str, instance: str, mongo: str | None = None
+) -> StoringSource:
+    return StoringSource(kafka, instance, mongo or stack.mongo, stack.database)
+
+
 def _settle_commands(
     stack: RunningStack,
-    first: KafkaCommandSource,
-    second: KafkaCommandSource,
+    first: StoringSource,
+    second: StoringSource,
     logs: list[EventDict],
 ) -> None:
     """Settle one command of each partition, repeatedly, until both members have partitions."""
@@ -89,7 +96,7 @@ def _refused(logs: list[EventDict]) -> bool:
     return any(it["event"] == "offsets not committed" for it in logs)
 
 
-def _all_committed(stack: RunningStack, *sources: KafkaCommandSource) -> bool:
+def _all_committed(stack: RunningStack, *sources: StoringSource) -> bool:
     """Settle what there is; return whether nothing is left to commit."""
     for source in sources:
         if records := source.take(1_000, 0.05):
@@ -111,8 +118,35 @@ def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) ->
         end(producer, 30)
 
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
+    assert _stored_offsets(stack) == end_offsets(stack, COMMANDS.name)
 
 
-def _idle_and_lost(source: KafkaCommandSource) -> bool:
+def test_partitions_assigned_while_mongodb_is_away_are_read_once_it_is_back(
+    stack: RunningStack,
+) -> None:
+    """Until then nobody knows where they begin: they are paused, and the consumer goes on."""
+    until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
+    stack.kill(WRITER, "TERM")
+    with (
+        TcpProxy(stack.mongo) as proxy,
+        closing(_source(stack, stack.kafka, "waiting", proxy.rewritten(stack.mongo))) as source,
+    ):
+        proxy.block()
+        until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
+        publish_records(stack.kafka, [register_record(order_body())])
+        assert [source.take(1_000, 0.1) for _ in range(4)] == [[]] * 4
+        proxy.unblock()
+        assert len(until(lambda: source.take(1_000, 0.1), seconds=SECONDS)) == 1
+    stack.start(WRITER)
+
+
+def _stored_offsets(stack: RunningStack) -> dict[int, int]:
+    with client(stack.mongo, "test") as mongo:
+        where = {"_id": {"$regex": f"^{WRITER}/"}}
+        found = mongo[stack.database][CONSUMER_OFFSETS].find(where).to_list()
+    return {int(it["_id"].rsplit("/", 1)[1]): it["next"] for it in found}
+
+
+def _idle_and_lost(source: StoringSource) -> bool:
     source.idle(0.1)
     return not source.assigned

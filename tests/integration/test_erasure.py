@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
 from order_runtime.mongo.client import CONTACTS as KNOWN
+from support.builders.bodies import Json, contact_body, order_body, unique
 from support.builders.writer_fixtures import (
     AT,
     WriterFixture,
@@ -39,6 +42,8 @@ from support.harness.enricher_harness import (
     contact_record,
     order_of_contact,
 )
+from support.stack.api_client import ApiClient
+from support.stack.running_stack import RunningStack
 
 LATER = AT + timedelta(minutes=2)
 SOON = AT + timedelta(seconds=30)
@@ -589,3 +594,34 @@ async def test_a_crash_between_any_two_writes_erases_all_the_same(
     asked = {("o-1", linked.job_id), ("o-2", waits.job_id), ("o-3", orders.job_id)}
     assert set(deletions(harness)) == asked
     assert await holding(harness, "c-1", "ann@x.se") == []
+
+
+def test_an_order_with_a_shared_key_is_deleted_with_the_last_contact_that_has_it(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    """The whole system: the erasure says that others have the key, and finds nothing else."""
+    api, email = ApiClient(stack), f"{unique('family')}@example.com"
+    family = [contact_body(email=email) for _ in range(3)]
+    file = tmp_path / "contacts.ndjson"
+    file.write_text("\n".join(map(json.dumps, family)))
+    stack.orders("reference", "load", str(file))
+    shared = {"matchKey": email, "matchKeyType": "Email"}
+    body = order_body(contact=shared, orderAction={"action": "ConfirmOrder"})
+    job_id = api.registered(body)
+    assert api.settled(job_id)["stages"]["action"] == "held"
+
+    found = erased(stack, family[0]["contactId"])
+
+    assert (found["left"], found["shared"]) == ([], ["Email"])
+    assert api.order(body["orderId"]).status_code == 200
+    assert api.job(job_id).json()["stages"]["action"] == "held"
+    assert erased(stack, family[1]["contactId"])["left"] == []
+    assert api.order(body["orderId"]).json()["contactId"] == family[2]["contactId"]
+    assert api.job(job_id).json()["stages"]["action"] == "dropped"
+    assert erased(stack, family[2]["contactId"])["shared"] == []
+    assert api.order(body["orderId"]).status_code == 404
+
+
+def erased(stack: RunningStack, contact_id: str) -> Json:
+    found: Json = json.loads(stack.orders("privacy", "erase", contact_id, "--json").stdout)
+    return found

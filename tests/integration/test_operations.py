@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from order_contracts.events import OrderAction
+from order_contracts.topics import PUBLIC, TOPICS
 from order_stack.cli.main import app
 from support.builders.actions import action_record, order_action
 from support.builders.bodies import contact_body, matching, order_body, store_body, unique
@@ -96,6 +97,16 @@ def exported(orders: Run, contact_id: str, order_id: str) -> dict[str, dict[str,
 def gone(orders: Run, contact_id: str) -> Result:
     json.loads(orders("reference", "count", "--json").stdout)
     return orders("reference", "show", "contact", contact_id, code=1)
+
+
+def test_offsets_are_shown_where_kafka_and_mongodb_do_not_agree(orders: Run) -> None:
+    """None on a healthy system; `--all` shows every partition of every group."""
+    everything = json.loads(orders("offsets", "plan", "--all", "--json").stdout)
+    assert {(it["group"], it["topic"]) for it in everything} == {
+        (group, topic.name) for topic in TOPICS for group in topic.readers - {PUBLIC}
+    }
+    assert json.loads(orders("offsets", "plan", "--json").stdout) == []
+    assert "nothing to set" in orders("offsets", "apply").stdout
 
 
 def test_without_addresses_the_sentence_says_how_to_give_them(tmp_path: Path) -> None:

@@ -102,6 +102,17 @@ def test_tombstones_may_be_kept_longer_but_not_shorter() -> None:
     assert faults("86400000")
 
 
+@pytest.mark.parametrize(("lag", "fault"), [("0", True), (FORTY_DAYS, False), ("604800000", False)])
+def test_a_slow_enricher_must_still_find_what_a_later_record_replaced(
+    lag: str, *, fault: bool
+) -> None:
+    """A contact's merge, before its tombstone."""
+    found = replace(GOOD, config={**CONTACTS.config, "min.compaction.lag.ms": lag})
+
+    sentence = f"reference.contacts: min.compaction.lag.ms is {lag}, needed: at least 604800000."
+    assert list(topic_violations(CONTACTS, found)) == ([sentence] if fault else [])
+
+
 def test_a_broker_that_does_not_tell_its_settings_is_a_doubt_and_no_fault() -> None:
     hidden = replace(GOOD, config=None)
 

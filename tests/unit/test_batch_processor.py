@@ -52,8 +52,8 @@ class Parts:
     topic: TopicInfo = TOPIC_INFO
 
     def __post_init__(self) -> None:
-        self.source = MemorySource(self.records, self.calls)
         self.memory = MemoryLedger(self.calls)
+        self.source = MemorySource(self.records, self.calls, stored=self.memory.offsets)
         self.ledger: Ledger = self.memory
         self.sink = MemorySink(self.calls)
 
@@ -72,8 +72,23 @@ class Parts:
         """Go on as the next process does: with what was stored and what was committed."""
         self.stop.clear()
         self.source = self.source.restarted()
+        self.memory.restart()
         self.sink = MemorySink(self.calls)
         self.run()
+
+    @property
+    def stored(self) -> int:
+        """The number of records below the stored offsets."""
+        offsets = self.memory.offsets
+        return sum(it.offset < offsets.get(it.partition, 0) for it in self.records)
+
+    def restore_to(self, count: int) -> None:
+        """Restore the database to where the first *count* registrations were applied."""
+        for job_id, entry in list(self.memory.jobs.items())[count:]:
+            self.memory.job_documents.delete(job_id)
+            self.memory.order_documents.delete(str(entry.order_id))
+        lost = reversed(self.records[count:])
+        self.memory.offsets |= {it.partition: it.offset for it in lost}
 
     def failures(self) -> dict[str, str]:
         jobs = self.memory.jobs.values()
@@ -377,6 +392,78 @@ def test_asked_to_stop_while_kafka_is_away_it_leaves_uncommitted() -> None:
     parts.source.on_idle = parts.stop.set
     parts.run()
     assert (parts.calls, parts.source.committed) == (["apply", "publish", "idle"], 0)
+
+
+def test_a_database_restored_under_it_has_the_commands_since_then_applied_again() -> None:
+    """Exactly those, and what it had in hand; the answers are the same, under the same ids."""
+    parts = Parts(commands(6))
+    parts.run(batch=2)
+    told, announced = dict(parts.memory.jobs), parts.sink.ids()
+    parts.restore_to(2)
+    parts.records.append(command_record(change_status("o-5"), "job-6"))
+    parts.stop.clear()
+
+    parts.run()
+
+    assert parts.memory.jobs == told | {"job-6": parts.memory.jobs["job-6"]}
+    assert parts.memory.jobs["job-6"].version == FIRST_VERSION + 1
+    assert len(parts.source.taken) == 6 + 1 + 4 + 1
+    assert (parts.calls.count("rewind"), parts.source.committed) == (1, 7)
+    assert parts.sink.ids()[: len(announced)] == announced
+    assert set(parts.sink.ids()[len(announced) :]) > set(announced[2:])
+
+
+def test_what_a_restored_database_lacks_at_the_start_is_applied_again() -> None:
+    """Its offsets are below Kafka's; exactly what lies between is read again."""
+    parts = Parts(commands(5))
+    parts.run()
+    told = dict(parts.memory.jobs)
+    parts.restore_to(3)
+
+    parts.restart()
+
+    assert parts.memory.jobs == told
+    assert len(parts.source.taken) == 2
+
+
+def test_a_database_restored_while_a_record_is_isolated_takes_nothing_of_the_batch() -> None:
+    """On what was restored the next command would find no order."""
+    parts = Parts(commands(2))
+    parts.run()
+    changes = [command_record(change_status("o-1"), f"job-{number}") for number in (2, 3)]
+    backups = iter([1])
+
+    def restore_once() -> None:
+        for count in backups:
+            parts.restore_to(count)
+
+    parts.source.on_idle = restore_once
+    parts.failing(whenever("job-2"))
+    parts.stop.clear()
+
+    parts.records[2:] = changes
+    parts.run()
+
+    assert parts.failures() == {"job-2": "InternalError"}
+    assert parts.memory.jobs["job-3"].version == FIRST_VERSION + 1
+    assert parts.calls.count("rewind") == 1
+
+
+def test_the_stored_offset_does_not_pass_a_record_that_may_still_be_applied() -> None:
+    """A backup of that moment would lack the record, and nobody would read it again."""
+    parts = Parts(commands(4))
+    fails, stored = whenever("job-1"), list[int]()
+
+    def failing(items: Sequence[BatchItem]) -> Exception | None:
+        stored.append(parts.stored)
+        return fails(items)
+
+    parts.failing(failing)
+    parts.run()
+
+    assert set(parts.failures()) == {"job-1"}
+    assert (set(stored[:3]), set(stored[3:])) == ({0}, {1})
+    assert (parts.stored, parts.source.committed) == (4, 4)
 
 
 def test_asked_to_stop_it_finishes_the_batch_it_has() -> None:

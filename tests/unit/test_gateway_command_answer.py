@@ -25,7 +25,7 @@ async def alias_stored(job_ids: Sequence[str]) -> Mapping[str, Document]:
 async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back() -> None:
     urls = Urls("http://127.0.0.1:1")
     async with async_client(NOBODY, "test", TIMEOUT_MS) as client:
-        jobs = JobReader(ReadStore(client, "nowhere"), urls, JobIdSecrets((b"s" * 32,)))
+        jobs = JobReader(ReadStore(client, "nowhere", b""), urls, JobIdSecrets((b"s" * 32,)))
         answers = CommandAnswer(urls, JobWaiter(alias_stored), jobs)
 
         answer = await answers.answer("job-1", "o-1", RequestTerms(wait=5))

@@ -12,7 +12,13 @@ import pytest
 from support.builders.bodies import Json, contact_body, line, matching, order_body
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
-from support.history.journal import PUBLICATION_ID_HEADER, InjectedFault, Publication, RecordedCall
+from support.history.journal import (
+    PUBLICATION_ID_HEADER,
+    RESTORE,
+    InjectedFault,
+    Publication,
+    RecordedCall,
+)
 from support.history.log_record import LogRecord
 from support.laws import erasure
 from support.laws.all_laws import LAWS, check, report
@@ -167,6 +173,18 @@ def test_an_action_that_was_nobodys_and_reaches_a_namesake_breaks_a_law() -> Non
     broken = erasure_laws_broken(replace(history, webhooks=[webhook]))
 
     assert broken == {"no_action_of_an_erased_contact_is_sent_later"}
+
+
+def test_an_action_that_was_sent_is_logged_as_dropped_only_after_a_restore() -> None:
+    """It was sent before; on what is restored its order was deleted before its contact came."""
+    history = faultless()
+    dropped = {"jobId": "j-1", "orderId": "o-1", "code": "ActionDropped"}
+    log = [*history.documents["integration_log"], dropped]
+    logged = replace(history, documents={**history.documents, "integration_log": log})
+    restored = replace(logged, faults=[InjectedFault(RESTORE, 0.0, 1.0)])
+
+    assert [it.law for it in check(logged)] == ["the_integration_log_says_what_is_due"]
+    assert check(restored) == []
 
 
 def merged_history(erased: dict[str, int], *more: ModelCommand) -> History:

@@ -12,6 +12,7 @@ from support.faults.forged_records import FORGERY_FAULTS
 from support.faults.matrix import MATRIX
 from support.faults.nemesis import FaultResult, fault_order
 from support.faults.publisher_faults import PUBLISHER_FAULTS
+from support.faults.restore_fault import RESTORE_FAULTS
 from support.faults.unreadable_records import UNREADABLE_FAULTS
 from support.history.history import History
 from support.laws.all_laws import LAWS
@@ -58,7 +59,7 @@ def test_each_broken_law_is_counted_under_its_promise() -> None:
 
 def test_the_documentation_names_the_faults_of_publishers_and_every_promise() -> None:
     rows = FAULTS_PAGE.read_text()
-    faults = (*PUBLISHER_FAULTS, *FORGERY_FAULTS, *UNREADABLE_FAULTS)
+    faults = (*PUBLISHER_FAULTS, *FORGERY_FAULTS, *UNREADABLE_FAULTS, *RESTORE_FAULTS)
     for name in (*(it.name for it in faults), *PROMISES):
         assert f"| {name} |" in rows
 

@@ -33,8 +33,8 @@ def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str
         partitions = [
             TopicPartition(it, number) for it in readers for number in known[it].partitions
         ]
-        ends = _offsets(client, partitions, OffsetSpec.latest())
-        starts = _offsets(client, partitions, OffsetSpec.earliest())
+        ends = partition_offsets(client, partitions, OffsetSpec.latest())
+        starts = partition_offsets(client, partitions, OffsetSpec.earliest())
         groups = {group for groups in readers.values() for group in groups}
         committed = {group: committed_offsets(client, group, ends) for group in groups}
     except (KafkaException, KeyError, TimeoutError):
@@ -57,7 +57,7 @@ def end_offsets(bootstrap: str, topic: str) -> Offsets:
     client = admin_client(bootstrap)
     known = client.list_topics(topic, timeout=REQUEST_SECONDS).topics
     partitions = [TopicPartition(topic, number) for number in known[topic].partitions]
-    return _offsets(client, partitions, OffsetSpec.latest())
+    return partition_offsets(client, partitions, OffsetSpec.latest())
 
 
 def committed_offsets(client: AdminClient, group: str, partitions: Iterable[Partition]) -> Offsets:
@@ -105,9 +105,10 @@ def _lag(topic: str, starts: Offsets, ends: Offsets, committed: Offsets) -> int:
     )
 
 
-def _offsets(
+def partition_offsets(
     client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec
 ) -> Offsets:
+    """Return an offset of each partition: its first, or the one of the next record."""
     asked = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=REQUEST_SECONDS)
     return {
         (it.topic, it.partition): future.result(REQUEST_SECONDS).offset

@@ -18,6 +18,7 @@ from order_runtime.mongo.client import (
     INTEGRATION_LOG,
     JOBS,
     LINKS,
+    MERGES,
     ORDERS,
 )
 
@@ -42,6 +43,13 @@ def contact_data(address: MongoAddress, contact_id: str) -> Json:
             "integrationLog": _found(database, INTEGRATION_LOG, of_jobs),
         }
     return {name: json_of(_without_none(part)) for name, part in documents.items()}
+
+
+def merged_into(address: MongoAddress, contact_id: str) -> str | None:
+    """Return the contactId that a contact, which exists, was merged into; None if it wasn't."""
+    with open_database(address) as database:
+        pointer = database[MERGES].find_one({"ownId": contact_id})
+    return pointer.get("intoId") if pointer else None
 
 
 def identifiers(known: Json, contact_id: str) -> set[str]:

@@ -26,6 +26,7 @@ from order_operations.consumer_lag import end_offsets, wait_until_committed
 from order_operations.contact_data import (
     contact_data,
     identifiers,
+    merged_into,
     shared_keys,
     without_shared,
 )
@@ -62,11 +63,15 @@ def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> Era
     """
     Delete a contact with its orders; return when all services have handled it, with what is left.
 
-    Raises OperationFailed where a service hasn't within so many seconds; the tombstone is
-    published then, and to erase once more does no harm.
+    Raises OperationFailed for a contact that was merged, and where a service hasn't within so many
+    seconds; the tombstone is published then, and to erase once more does no harm.
     """
     deadline = time.monotonic() + seconds
     known = contact_data(system.mongo, contact_id)
+    if survivor := known["contact"] and merged_into(system.mongo, contact_id):
+        raise OperationFailed(
+            f"It was merged into {survivor}: its tombstone deletes no orders. Erase that one."
+        )
     ends = reference_load.publish(system.kafka, [reference_load.contact_tombstone(contact_id)])
     wait_until_committed(system.kafka, ENRICHER, ends, seconds)
     for topic, group in _STAGES:

@@ -32,13 +32,16 @@ from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
+from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import Document, async_client
+from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.retry import retry_transient
 from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import refuse
 from order_runtime.process.signals import async_stop_event, run_until, unless_stopped
 from order_runtime.startup.preflight import preflight
+from order_runtime.startup.stored_offsets import group_of, require_stored_offsets
 
 GRACE: Final = 2.0  # seconds beyond the longest timeout, for the requests in flight at the end
 LAST_ANNOUNCEMENT: Final = 3.0  # seconds to announce what those requests came to
@@ -57,8 +60,15 @@ class Clients:
 class Parts:
     """The parts of the action-trigger, put together."""
 
-    def __init__(self, settings: Settings, config: EndpointConfig, clients: Clients) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        config: EndpointConfig,
+        clients: Clients,
+        offsets: tuple[GroupOffsets, Offsets],
+    ) -> None:
         mongo, database = clients.mongo, settings.database
+        self.offsets = StoredOffsets(mongo, database, *offsets)
         secret = settings.erasure_secret.encode()
         self.deliveries = DeliveryStore(mongo, database, secret)
         self.leases = PartitionLeases(mongo, database, settings.instance, config.longest_timeout)
@@ -93,22 +103,35 @@ def run(process: Process[Settings]) -> None:
         config = parse_endpoints(text)
     except EndpointConfigError as error:
         refuse([str(error)])
-    preflight(settings.kafka, settings.mongo, TRIGGER, process.stop)
-    asyncio.run(deliver(process, text, config))
+    kafka, mongo = settings.kafka, settings.mongo
+    group = group_of(TRIGGER, preflight(kafka, mongo, TRIGGER, process.stop))
+    stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
+    asyncio.run(deliver(process, text, config, (group, stored)))
 
 
-async def deliver(process: Process[Settings], text: str, config: EndpointConfig) -> None:
-    """Deliver until told to stop; *config* is what *text*, that of the webhooks file, says."""
+async def deliver(
+    process: Process[Settings],
+    text: str,
+    config: EndpointConfig,
+    offsets: tuple[GroupOffsets, Offsets],
+) -> None:
+    """
+    Deliver until told to stop.
+
+    *config* is what *text*, that of the webhooks file, says; *offsets* are the group's as they
+    are stored.
+    """
     settings, stop = process.settings, async_stop_event(process.stop)
     async with connected(settings) as clients:
-        parts = Parts(settings, config, clients)
+        parts = Parts(settings, config, clients, offsets)
         process.probes.ready = lambda: parts.assignment.ready
         if not await unless_stopped(stop, prepared(parts.deliveries)):
             return
         await parts.reload.use(config)
         await run_until(
             stop,
-            consume(settings.kafka, settings.instance, parts.assignment, parts.recorder, stop),
+            consume(settings, parts.assignment, parts.recorder, parts.offsets, stop),
+            parts.offsets.watch(stop),
             parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
             parts.endpoint_states.watch(parts.endpoints_changed, stop),
             parts.reload.follow(settings.webhooks_file, text, stop),

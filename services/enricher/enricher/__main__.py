@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -27,22 +27,26 @@ from enricher.app.reference_handler import ReferenceHandler
 from enricher.domain.contact_matching import ContactKeys
 from enricher.settings import Settings
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
+from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import erasure_store
+from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
     HELD,
     JOBS,
     LINKS,
+    MERGES,
     Document,
     async_client,
 )
+from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.retry import retry_transient
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.signals import async_stop_event, unless_stopped
 from order_runtime.startup.preflight import preflight
+from order_runtime.startup.stored_offsets import group_of, require_stored_offsets
 
 READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 
@@ -51,11 +55,13 @@ def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
     settings = process.settings
-    topics = preflight(settings.kafka, settings.mongo, ENRICHER, process.stop)
-    asyncio.run(consume(process, {name: topic.id for name, topic in topics.items()}))
+    kafka, mongo = settings.kafka, settings.mongo
+    group = group_of(ENRICHER, preflight(kafka, mongo, ENRICHER, process.stop))
+    stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
+    asyncio.run(consume(process, group, stored))
 
 
-async def consume(process: Process[Settings], topic_ids: Mapping[str, str]) -> None:
+async def consume(process: Process[Settings], group: GroupOffsets, stored: Offsets) -> None:
     settings, stop = process.settings, async_stop_event(process.stop)
     async with (
         async_client(settings.mongo, ENRICHER) as client,
@@ -67,24 +73,33 @@ async def consume(process: Process[Settings], topic_ids: Mapping[str, str]) -> N
         erasure = ContactErasure(database, publisher, keys)
         policy = EnrichmentPolicy(settings.hold_for, keys)
         events = EventHandler(database, publisher, reconciler, erasure, policy)
-        references = ReferenceHandler(database, reconciler, erasure, keys, topic_ids)
+        references = ReferenceHandler(database, reconciler, erasure, keys, group.topic_ids)
+        offsets = StoredOffsets(client, settings.database, group, stored)
         sweeper = Sweeper(database, events, reconciler, partial(caught_up, settings.kafka))
         if not await unless_stopped(stop, prepared(database, keys)):
             return
-        consumer = StreamConsumer(settings, handlers(events, references))
+        consumer = StreamConsumer(settings, handlers(events, references, offsets))
         process.probes.ready = consumer.ready
-        async with sweeper.running(stop):
+        async with sweeper.running(stop), offsets.watched(stop):
             await consumer.run(stop)
 
 
-def handlers(events: EventHandler, references: ReferenceHandler) -> dict[str, Handle]:
-    """Return the handler of each topic's batches; each waits for a database that is away."""
+def handlers(
+    events: EventHandler, references: ReferenceHandler, offsets: StoredOffsets
+) -> dict[str, Handle]:
+    """
+    Return the handler of each topic's batches; each waits for a database that is away.
+
+    Offsets are stored after the effects, and before Kafka is told: it is never ahead of MongoDB.
+    """
 
     async def handle_events(records: Sequence[Record]) -> None:
         await retry_transient(lambda: events(records, datetime.now(UTC)), metrics.RETRIES.inc)
+        await offsets.advance(records)
 
     async def handle_references(records: Sequence[Record]) -> None:
         await retry_transient(lambda: references(records, datetime.now(UTC)), metrics.RETRIES.inc)
+        await offsets.advance(records)
 
     reference_topics = dict.fromkeys(reference_store.COLLECTIONS, handle_references)
     return {EVENTS.name: handle_events, **reference_topics}
@@ -108,6 +123,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await links.ensure_indexes(database[LINKS])
     await held_action_store.ensure_indexes(database[HELD])
     await erasure_store.ensure_indexes(database[ERASURES])
+    await merge_store.ensure_indexes(database[MERGES])
     await unfinished_jobs.ensure_indexes(database[JOBS])
 
 

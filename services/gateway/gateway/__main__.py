@@ -39,7 +39,7 @@ async def serve(process: Process[Settings]) -> None:
     ):
         dependencies = Dependencies(
             publisher=publisher,
-            reads=ReadStore(mongo, settings.database),
+            reads=ReadStore(mongo, settings.database, settings.erasure_secret.encode()),
             keys=KeyFile(settings.keys_file),
             urls=Urls(settings.public_url),
             secrets=secrets,

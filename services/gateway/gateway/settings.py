@@ -23,6 +23,8 @@ class Settings(ServiceSettings):
     """The file of hashed API keys; it is read again when it changes."""
     job_secrets: str = Field(repr=False)
     """Secrets that sign job ids, comma-separated, the newest first; the same in all gateways."""
+    erasure_secret: str = Field(default="", repr=False)
+    """The enricher's, by which a merged contact is known that is gone; may be left out."""
 
     @field_validator("public_url")
     @classmethod

@@ -13,8 +13,10 @@ from order_runtime.mongo.client import client
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.startup.preflight import preflight, until_available
+from order_runtime.startup.stored_offsets import begin_stored_offsets, group_of
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.batch_processor import BatchProcessor
 from order_writer.domain.decode import TopicInfo
 from order_writer.settings import Settings
@@ -26,13 +28,17 @@ def run(process: Process[Settings]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
     settings = process.settings
     collect_garbage_rarely()
-    topic = preflight(settings.kafka, settings.mongo, WRITER, process.stop)[COMMANDS.name]
-    with client(settings.mongo, WRITER, TIMEOUT_MS) as mongo:
-        ledger = MongoLedger(mongo, settings.database, settings.batch_bytes)
+    kafka, uri = settings.kafka, settings.mongo
+    topics = preflight(kafka, uri, WRITER, process.stop)
+    topic, group = topics[COMMANDS.name], group_of(WRITER, topics)
+    begin_stored_offsets(kafka, uri, settings.database, group, process.stop)
+    with client(uri, WRITER, TIMEOUT_MS) as mongo:
+        stored = StoredOffsets(mongo, settings.database, group)
+        ledger = MongoLedger(mongo, settings.database, settings.batch_bytes, stored)
         until_available(process.stop, ledger.prepare)
-        with closing(KafkaCommandSource(settings.kafka, settings.instance)) as source:
+        with closing(KafkaCommandSource(kafka, settings.instance, stored)) as source:
             process.probes.ready = lambda: source.assigned
-            sink = BatchPublisher(settings.kafka, settings.instance)
+            sink = BatchPublisher(kafka, settings.instance)
             reads = topic_info(settings, topic.id, topic.partitions)
             processor = BatchProcessor(source, ledger, sink, reads, process.stop)
             processor.run(settings.batch_commands, settings.batch_bytes)

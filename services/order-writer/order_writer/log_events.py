@@ -25,3 +25,8 @@ PARTITIONS_LOST: Final = LogEvent(
     "partitions lost",
     "Kafka gave partitions to another worker while this one was away.",
 )
+READING_AGAIN: Final = LogEvent(
+    "reading again",
+    "MongoDB stores lower offsets than Kafka, as after a restore to an earlier time: the records"
+    " between are read again from there.",
+)

@@ -1,5 +1,5 @@
 """
-An action-trigger that commits the offsets of actions which it keeps in memory only.
+An action-trigger that stores and commits the offsets of actions it keeps in memory only.
 
     python -m faults.planted.buggy_trigger
 """
@@ -12,8 +12,15 @@ from datetime import datetime
 
 from action_trigger.adapters.kafka_consumer import Assignment, consume
 from action_trigger.settings import Settings
+from order_contracts.topics import TRIGGER
+from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import async_client
+from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.settings import load
+from order_runtime.process.signals import stop_event
+from order_runtime.startup.preflight import preflight
+from order_runtime.startup.stored_offsets import group_of, require_stored_offsets
 
 
 class UnrecordedActions:
@@ -27,18 +34,23 @@ class UnrecordedActions:
         self.held.extend(records)
 
 
-async def main() -> None:
-    settings = load(Settings)
-    assignment = Assignment(lambda _: None)
-    recorder = UnrecordedActions()
-    await consume(
-        settings.kafka,
-        settings.instance,
-        assignment,
-        recorder,  # type: ignore[arg-type]  # has the method of a recorder, and records nothing
-        asyncio.Event(),
-    )
+async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
+    async with async_client(settings.mongo, settings.instance) as mongo:
+        await consume(
+            settings,
+            Assignment(lambda _: None),
+            UnrecordedActions(),  # type: ignore[arg-type]  # records nothing
+            StoredOffsets(mongo, settings.database, group, stored),
+            asyncio.Event(),
+        )
+
+
+def main() -> None:
+    settings, stop = load(Settings), stop_event()
+    group = group_of(TRIGGER, preflight(settings.kafka, settings.mongo, TRIGGER, stop))
+    stored = require_stored_offsets(settings.kafka, settings.mongo, settings.database, group, stop)
+    asyncio.run(run(settings, group, stored))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -27,21 +27,25 @@ from order_runtime.mongo.client import JOBS, client
 from order_runtime.process.settings import load
 from order_runtime.process.signals import stop_event
 from order_runtime.startup.preflight import check_topics
+from order_runtime.startup.stored_offsets import group_of
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.batch_processor import BatchProcessor
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo
+from order_writer.domain.offset_tracker import NO_OFFSETS, ends
 from order_writer.settings import Settings
 
 
 class CommitsFirst(KafkaCommandSource):
-    """Commits the offsets of a batch before the batch is processed, then kills the process."""
+    """Stores and commits a batch's offsets before it is processed, then kills the process."""
 
     def take(self, limit: int, wait: float) -> list[Record]:
         records = super().take(limit, wait)
         if records:
+            self._stored.settle(ends(records))
             self.commit(records)
             self.close()  # waits until the commit was sent
             os.kill(os.getpid(), signal.SIGKILL)
@@ -68,8 +72,10 @@ class ForgetsTheLedger(MongoLedger):
 class SkipsWhatItKnows(MongoLedger):
     """Announces no outcome for a command that was applied before."""
 
-    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
-        folded = super().apply(items)
+    def apply(
+        self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
+    ) -> FoldedBatch:
+        folded = super().apply(items, offsets)
         new = {entry.job_id for entry in folded.entries}
         answers = [(item, entry) for item, entry in folded.answers if entry.job_id in new]
         return replace(folded, answers=answers)
@@ -129,11 +135,13 @@ STORES: dict[str, type[MongoLedger]] = {
 
 def main(bug: str) -> None:
     settings = load(Settings)
-    topic = check_topics(settings.kafka, WRITER)[COMMANDS.name]
+    topics = check_topics(settings.kafka, WRITER)
+    topic = topics[COMMANDS.name]
     mongo = client(settings.mongo, WRITER)
-    store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes)
+    offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
+    store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes, offsets)
     kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource
-    source = kind(settings.kafka, settings.instance)
+    source = kind(settings.kafka, settings.instance, offsets)
     sink = BatchPublisher(settings.kafka, settings.instance)
     reads = TopicInfo(
         topic.id,

@@ -15,9 +15,11 @@ from order_runtime.process import logs
 from order_runtime.process.settings import load
 from order_runtime.process.signals import stop_event
 from order_runtime.startup.preflight import check_topics
+from order_runtime.startup.stored_offsets import group_of
 from order_writer.__main__ import TIMEOUT_MS
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.batch_processor import BatchProcessor
 from order_writer.domain.decode import TopicInfo
 from order_writer.settings import Settings
@@ -33,10 +35,13 @@ def issued(job_id: str) -> bool:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     logs.configure(WRITER, settings.instance, settings.log_level)
-    topic = check_topics(settings.kafka, WRITER)[COMMANDS.name]
-    store = MongoLedger(client(settings.mongo, WRITER, TIMEOUT_MS), settings.database, 2**24)
+    topics = check_topics(settings.kafka, WRITER)
+    topic = topics[COMMANDS.name]
+    mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
+    offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
+    store = MongoLedger(mongo, settings.database, 2**24, offsets)
     store.prepare()
-    source = KafkaCommandSource(settings.kafka, settings.instance)
+    source = KafkaCommandSource(settings.kafka, settings.instance, offsets)
     sink = BatchPublisher(settings.kafka, settings.instance)
     BatchProcessor(source, store, sink, TopicInfo(topic.id, topic.partitions, issued), stop).run(
         100, 2**24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import bson
@@ -19,6 +19,7 @@ from order_writer.domain.batch import BatchTooLarge, FoldedBatch, IdempotencyCla
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
+from order_writer.domain.offset_tracker import NO_OFFSETS, StoredOffsetsBehind
 from order_writer.domain.record_ids import record_size
 
 Calls = list[str]
@@ -65,11 +66,18 @@ class MemoryLedger:
 
     calls: Calls = field(default_factory=list)
     max_bytes: int = 16 * 1024 * 1024
+    offsets: dict[int, int] = field(default_factory=dict)
+    """The stored next offset of each partition; a source may share it."""
 
     def __post_init__(self) -> None:
         self.job_documents, self.order_documents = MemoryCollection(), MemoryCollection()
         self.claim_documents, self.log_documents = MemoryCollection(), MemoryCollection()
+        self._seen: dict[int, int] = {}
         self._transaction = threading.Lock()
+
+    def restart(self) -> None:
+        """Go on as the next process does, which has seen no stored offset yet."""
+        self._seen.clear()
 
     @property
     def jobs(self) -> dict[str, LedgerEntry]:
@@ -87,11 +95,18 @@ class MemoryLedger:
     def log(self) -> dict[str, LogEntry]:
         return {it["_id"]: log_entry_of(it) for it in self.log_documents.all()}
 
-    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
+    def apply(
+        self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
+    ) -> FoldedBatch:
         with self._transaction:
             self.calls.append("apply")
             folded = fold(items, self._known(items), self._orders(items), self._claims(items))
+            if any(self.offsets.get(it, 0) < self._seen.get(it, 0) for it in offsets):
+                self._seen = dict(self.offsets)
+                raise StoredOffsetsBehind
             self._write(folded)
+            self.offsets |= {it: max(at, self.offsets.get(it, 0)) for it, at in offsets.items()}
+            self._seen |= {it: self.offsets[it] for it in offsets}
             return folded
 
     def _known(self, items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
@@ -148,9 +163,11 @@ class FailingLedger:
     asked: list[int] = field(default_factory=list)
     """The number of commands of each call."""
 
-    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
+    def apply(
+        self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
+    ) -> FoldedBatch:
         self.asked.append(len(items))
         error = self.failing(items)
         if error is not None:
             raise error
-        return self.inner.apply(items)
+        return self.inner.apply(items, offsets)

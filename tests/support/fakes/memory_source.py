@@ -21,6 +21,12 @@ class MemorySource:
     calls: Calls = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
     """The next offset of each partition that has a committed one."""
+    stored: dict[int, int] = field(default_factory=dict)
+    """Those that a ledger stores; it may share them."""
+    stores: bool = False
+    """Whether a commit stores its offsets first, in the place of the ledger."""
+    taken: list[Record] = field(default_factory=list)
+    """What it has given, in order."""
     idled: int = 0
     dies_before_commit: bool = False
     on_idle: Callable[[], None] = lambda: None
@@ -28,7 +34,7 @@ class MemorySource:
     """Called when no record is left to take."""
 
     def __post_init__(self) -> None:
-        self._positions = dict(self.offsets)
+        self._begin()
 
     @property
     def committed(self) -> int:
@@ -38,8 +44,11 @@ class MemorySource:
     def take(self, limit: int, wait: float) -> list[Record]:
         assert wait > 0
         taken = self._behind(self._positions)[:limit]
+        self.taken += taken
         self._positions |= _ends(taken)
         if not taken:
+            ahead = {it: max(at, self.stored.get(it, 0)) for it, at in self._positions.items()}
+            self.stored |= ahead
             self.offsets |= self._positions
             self.on_end()
         return taken
@@ -51,6 +60,8 @@ class MemorySource:
         if self.dies_before_commit:
             raise Killed
         self.calls.append("commit")
+        if self.stores:
+            self.stored |= _ends(records)
         self.offsets |= _ends(records)
 
     def idle(self, seconds: float) -> None:
@@ -59,9 +70,19 @@ class MemorySource:
         self.idled += 1
         self.on_idle()
 
+    def rewind(self) -> None:
+        self.calls.append("rewind")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin each partition at the lower offset, and commit that."""
+        for partition, offset in self.offsets.items():
+            self.offsets[partition] = min(offset, self.stored.setdefault(partition, offset))
+        self._positions = dict(self.offsets)
+
     def restarted(self) -> MemorySource:
         """Return the consumer of the next process."""
-        return MemorySource(self.records, self.calls, self.offsets)
+        return MemorySource(self.records, self.calls, self.offsets, self.stored, self.stores)
 
 
 def _ends(records: Sequence[Record]) -> dict[int, int]:

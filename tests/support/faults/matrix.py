@@ -12,6 +12,7 @@ from support.faults.forged_records import FORGERY_FAULTS
 from support.faults.network_faults import DISK_FAULTS, NETWORK_FAULTS
 from support.faults.process_faults import BROKER_FAULTS, MONGOD_FAULTS, SERVICE_FAULTS
 from support.faults.publisher_faults import PUBLISHER_FAULTS
+from support.faults.restore_fault import RESTORE_FAULTS
 from support.faults.unreadable_records import UNREADABLE_FAULTS
 
 
@@ -31,4 +32,5 @@ MATRIX: Final = (
     *PUBLISHER_FAULTS,
     *FORGERY_FAULTS,
     *UNREADABLE_FAULTS,
+    *RESTORE_FAULTS,
 )

@@ -15,6 +15,9 @@ from typing import Any
 
 from support.builders.bodies import Json
 
+RESTORE = "MongoDB is restored"
+"""How the name of a fault begins in which the database is restored to an earlier time."""
+
 PUBLICATION_ID_HEADER = "test-publication"
 """A header that identifies a publication in the log, acknowledged or not; services ignore it."""
 

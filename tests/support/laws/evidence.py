@@ -11,6 +11,7 @@ from typing import Any, Final
 from support.builders.bodies import Json
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
+from support.history.journal import RESTORE
 from support.history.log_record import LogRecord
 from support.model.expected_outcomes import ExpectedOutcome, expected_outcome
 from support.model.log_reader import GATEWAY_SOURCE, derived_id
@@ -134,6 +135,11 @@ class Evidence:
     @cached_property
     def replay(self) -> Replay:
         return replay(self.history.records.get(COMMANDS_TOPIC, ()), self.history.topic_id)
+
+    @property
+    def restored(self) -> bool:
+        """Whether the database was restored to an earlier time."""
+        return any(fault.name.startswith(RESTORE) for fault in self.history.faults)
 
     @cached_property
     def jobs(self) -> dict[str, Json]:

@@ -69,11 +69,11 @@ def set_offsets(stack: RunningStack, group: str, topic: str, offsets: Mapping[in
 def reset_to_beginning(stack: RunningStack, reads: Iterable[tuple[str, str]]) -> None:
     """Reset each (group, topic) to offset 0, once the group has no members."""
     for group, topic in reads:
-        until(lambda group=group: _empty(stack, group), seconds=60, of=group)  # type: ignore[misc]
+        until(lambda group=group: group_is_empty(stack, group), seconds=60, of=group)  # type: ignore[misc]
         set_offsets(stack, group, topic, dict.fromkeys(end_offsets(stack, topic), 0))
 
 
-def _empty(stack: RunningStack, group: str) -> bool:
+def group_is_empty(stack: RunningStack, group: str) -> bool:
     admin = _admin(stack)  # referenced until the result is here, as above
     found = admin.describe_consumer_groups([group])[group].result(30)
     return bool(found.state.name == "EMPTY")
@@ -105,6 +105,15 @@ def lag(kafka: str, group: str, topic: str) -> int:
         ends = _ends(consumer, topic)
         committed = _committed(consumer, topic, ends)
         return sum(end - committed[at] for at, end in ends.items())
+    finally:
+        consumer.close()
+
+
+def committed_offset(kafka: str, group: str, topic: str, partition: int) -> int:
+    """Return the group's offset of one partition; 0 where it has none."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
+    try:
+        return _committed(consumer, topic, [partition])[partition]
     finally:
         consumer.close()
 

@@ -11,7 +11,16 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from order_operations.problems import OperationFailed
-from order_stack.cli import dead_letters, deliveries, keys, privacy, reference, stack, submit
+from order_stack.cli import (
+    dead_letters,
+    deliveries,
+    keys,
+    offsets,
+    privacy,
+    reference,
+    stack,
+    submit,
+)
 from order_stack.cli.options import err, out
 from order_stack.problems import StackProblem
 from order_stack.supervision.signals import StopRequested, stop_on_signals
@@ -47,6 +56,7 @@ app.add_typer(reference.reference_app, name="reference")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(dead_letters.dlq_app, name="dlq")
 app.add_typer(deliveries.deliveries_app, name="deliveries")
+app.add_typer(offsets.offsets_app, name="offsets")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command()(submit.submit)
 

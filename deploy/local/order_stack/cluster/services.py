@@ -76,6 +76,7 @@ def _own(service: str, identity: StackIdentity, data: Path) -> tuple[Mapping[str
                     "ORDERMILL_PUBLIC_URL": gateway_urls(identity)[0],
                     "ORDERMILL_KEYS_FILE": str(keys_file(data)),
                     "ORDERMILL_JOB_SECRETS": identity.job_secret,
+                    "ORDERMILL_ERASURE_SECRET": identity.erasure_secret,
                 }
                 for url in gateway_urls(identity)
             )

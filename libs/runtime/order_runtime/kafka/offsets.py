@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from order_runtime.process.errors import OffsetsLost
 
 TIMEOUT: Final = 10.0  # seconds
 WHAT_TO_DO: Final = "docs/operating.md says how to set the group's offsets."
+NO_OFFSET: Final = "no offset is committed to Kafka, as where the topic was deleted."
 
 
 def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
@@ -44,6 +46,17 @@ def offset_out_of_range(place: str, group: str, goes_on: int, first: int, end: i
     return f"{place}: the group {group} is to go on at {goes_on}, and {wrong}. {WHAT_TO_DO}"
 
 
+def deleted_unread_sentence(place: str, group: str, goes_on: int, first: int) -> str:
+    """Say that MongoDB goes on below the log's start, and how the senders learn what is lost."""
+    return (
+        f"{place}: MongoDB has what the group {group} did before offset {goes_on}, and the log"
+        f" begins at {first}: what is between was deleted from Kafka, and the database was restored"
+        " to before it. Its senders learn by POST /orders/check what is missing;"
+        " `orders offsets apply --accept-loss` lets the group go on behind it. See"
+        " docs/operating.md."
+    )
+
+
 def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
     """Return the first offsets of the partitions without one; raises OffsetsLost."""
     partitions = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic].partitions
@@ -58,3 +71,51 @@ def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
         ):
             raise OffsetsLost(sentence)
     return new
+
+
+def committed_offsets(
+    kafka: str, group: str, partitions: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    """Return the offsets that *group* has committed; raises KafkaException where Kafka is away."""
+    asked = [TopicPartition(*place) for place in partitions]
+    with closing(Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})) as it:
+        found = it.committed(asked, timeout=TIMEOUT)
+    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
+
+
+def first_offsets(kafka: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Return where the log of each partition begins; raises KafkaException as above."""
+    config = {"bootstrap.servers": kafka, "group.id": "offsets", "log_level": 0}
+    with closing(Consumer(config)) as consumer:
+        return {place: _first(consumer, TopicPartition(*place)) for place in partitions}
+
+
+def _first(consumer: Consumer, place: TopicPartition) -> int:
+    first, _ = consumer.get_watermark_offsets(place, timeout=TIMEOUT, cached=False)
+    return int(first)
+
+
+def holds_records(kafka: str, topic: str, partition: int, start: int, end: int) -> bool:
+    """
+    Return whether a partition has, or had, a record from *start* to before *end*.
+
+    Offsets may be of none: of transaction markers, and of what compaction removed. Raises
+    KafkaException where Kafka doesn't answer.
+    """
+    config = {
+        "bootstrap.servers": kafka,
+        "group.id": "offsets",  # librdkafka asks for one; nothing is ever committed
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "log_level": 0,
+    }
+    with closing(Consumer(config)) as consumer:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        message = consumer.poll(TIMEOUT)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+        if message.error() is None:
+            return bool(message.offset() < end)
+        # Any other error, as of a start that the log doesn't have, leaves it open: assume records.
+        return bool(message.error().code() != KafkaError._PARTITION_EOF)  # noqa: SLF001

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Any, Final
 
 from order_contracts.topics import MIB, TOPICS
@@ -21,6 +22,8 @@ from order_runtime.kafka.records import (
 BATCH_UNREADABLE: Final = "The batch can't be decompressed within bounds, or is malformed."
 _LIMITS: Final = {topic.name: topic.max_message_bytes for topic in TOPICS}
 _HEADER_BYTES: Final = 64  # about what a usual header has
+
+_HEADERS: Final = methodcaller("headers")
 
 Pairs = Sequence[tuple[str, bytes | None]]
 
@@ -98,9 +101,14 @@ def _without_content(record: Record) -> Record:
 
 
 def _confluent_headers(message: Any) -> tuple[tuple[tuple[str, bytes | None], ...], str | None]:
-    """Return the headers, and what is wrong with them; a second call of `headers()` would crash."""
+    """
+    Return the headers, and what is wrong with them; a second call of `headers()` would crash.
+
+    Where a name isn't UTF-8, `headers()` returns a broken list and leaves an exception behind. An
+    ordinary call, once the interpreter has specialised it, doesn't notice; this one always does.
+    """
     try:
-        headers = message.headers() or ()
+        headers = _HEADERS(message) or ()
     except (SystemError, UnicodeDecodeError):
         return (), NOT_UTF8
     too_many = TOO_MANY_HEADERS if len(headers) > MAX_HEADERS else None

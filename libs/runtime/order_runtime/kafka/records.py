@@ -78,3 +78,12 @@ def split_by_size(records: Iterable[R], max_bytes: int) -> Iterator[list[R]]:
         total += size
     if batch:
         yield batch
+
+
+def next_offsets(records: Iterable[Record]) -> dict[tuple[str, int], int]:
+    """Return the offset behind the last of *records* in each partition, by topic and number."""
+    found: dict[tuple[str, int], int] = {}
+    for record in records:
+        place = record.topic, record.partition
+        found[place] = max(found.get(place, 0), record.offset + 1)
+    return found

@@ -23,11 +23,13 @@ LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher
 CONTACTS: Final = "contacts"  # enricher
 ERASURES: Final = "erasures"  # enricher
+MERGES: Final = "merges"  # enricher
 ARTICLES: Final = "articles"  # enricher
 STORES: Final = "stores"  # enricher
 ACTION_DELIVERIES: Final = "deliveries"  # action-trigger
 LEASES: Final = "leases"  # action-trigger
 ENDPOINTS: Final = "endpoints"  # action-trigger, and operators by `orders deliveries`
+CONSUMER_OFFSETS: Final = "consumer_offsets"  # each consumer its own, and operators
 INTEGRATION_LOG: Final = "integration_log"  # all, under derived ids
 
 TIMEOUT_MS: Final = 10_000  # for one operation, retries and server selection included
@@ -61,6 +63,7 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(
 )
 DURABLE: Final = WriteConcern(w="majority", j=True)
 SNAPSHOT: Final = ReadConcern("snapshot")
+COMMITTED: Final = ReadConcern("majority")
 
 
 def _options(app: str, timeout_ms: int) -> dict[str, Any]:

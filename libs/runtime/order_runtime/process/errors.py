@@ -21,3 +21,7 @@ class RequirementNotMet(UnrecoverableError):
 
 class OffsetsLost(UnrecoverableError):
     """What is to be read next isn't in the log; going on would skip records silently."""
+
+
+class DatabaseBehind(UnrecoverableError):
+    """MongoDB lacks the effects of records that were read: it was restored to an earlier time."""

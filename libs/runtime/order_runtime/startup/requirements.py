@@ -13,7 +13,7 @@ from order_runtime.documents.jobs import RETENTION
 MONGODB_6_WIRE_VERSION: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVersion
 TRANSACTION_SECONDS: Final = 10
 MAX_CLOCK_SKEW: Final = timedelta(minutes=1)
-_AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms"})
+_AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms", "min.compaction.lag.ms"})
 _COMPRESSION: Final = "compression.type"  # a risk, no violation: consumers bear what is stored
 _LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
 

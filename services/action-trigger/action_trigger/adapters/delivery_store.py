@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -33,8 +33,8 @@ from order_runtime.documents.deliveries import (
 from order_runtime.documents.document import field
 from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import erasure_store
-from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, Document
+from order_runtime.mongo import erasure_store, merge_store
+from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, MERGES, Document
 from order_runtime.mongo.errors import duplicates
 from order_runtime.process.unreadable import all_readable, readable
 
@@ -86,6 +86,7 @@ class DeliveryStore:
     def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._all = client.get_database(database)[ACTION_DELIVERIES].with_options(CODEC)
         self._erasures = client.get_database(database, codec_options=CODEC)[ERASURES]
+        self._merges = client.get_database(database, codec_options=CODEC)[MERGES]
         self._secret = secret
 
     async def ensure_indexes(self) -> None:
@@ -102,20 +103,39 @@ class DeliveryStore:
         Only a record that an operator replayed makes a failed delivery pending again, and only
         once, because the delivery then has that record's offset.
         """
-        erased = await self._erased(actions)
+        erased, survivors = await self._erased(actions), await self._survivors(actions)
+        counted = [
+            replace(item, contact_id=survivors.get(item.contact_id, item.contact_id))
+            for item in actions
+        ]
         documents = [
             erased_delivery(item, now) if item.action_id in erased else new_delivery(item, now)
-            for item in actions
+            for item in counted
         ]
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             duplicates(error)  # raises what is none
         await self._write([_retry_failed(item, now) for item in actions if item.replay])
-        # Checked again: an erasure is stored first, and redacts the recorded deliveries then.
+        # Checked again: who merges or erases a contact stores that first, and looks for recorded
+        # deliveries then.
+        for contact_id, survivor in (await self._survivors(counted)).items():
+            ids = [item.action_id for item in counted if item.contact_id == contact_id]
+            merged = {"_id": {"$in": ids}, "contactId": contact_id}
+            await self._all.update_many(merged, {"$set": {"contactId": survivor}})
         if erased := await self._erased(actions):
             not_redacted = {"_id": {"$in": list(erased)}, **REPLAYABLE}
             await self._all.update_many(not_redacted, redaction_update(now))
+
+    async def _survivors(self, actions: Sequence[ReceivedAction]) -> dict[str, str]:
+        """Return the contacts that those of the actions count as which were merged."""
+        ids = {key_hash(self._secret, id_key(it.contact_id)): it.contact_id for it in actions}
+        found = await merge_store.find_survivors(self._merges, ids)
+        return {
+            ids[id_hash]: survivor.contact_id
+            for id_hash, survivor in found.items()
+            if survivor.contact_id is not None
+        }
 
     async def _erased(self, actions: Sequence[ReceivedAction]) -> set[str]:
         """Return the ids of actions whose contact was erased after the action was requested."""

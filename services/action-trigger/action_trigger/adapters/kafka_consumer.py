@@ -23,6 +23,7 @@ from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
+from action_trigger.settings import Settings
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.bounded_fetching import bound_fetches
@@ -31,6 +32,7 @@ from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
+from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import (
@@ -128,10 +130,14 @@ def _place(record: Record) -> dict[str, int]:
 
 
 async def consume(
-    kafka: str, instance: str, assignment: Assignment, recorder: ActionRecorder, stop: asyncio.Event
+    settings: Settings,
+    assignment: Assignment,
+    recorder: ActionRecorder,
+    offsets: StoredOffsets,
+    stop: asyncio.Event,
 ) -> None:
-    """Run until *stop*; raises OffsetsLost, and errors that don't pass by waiting."""
-    async with _consumer(kafka, instance, assignment) as consumer:
+    """Run until *stop*; raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting."""
+    async with _consumer(settings.kafka, settings.instance, assignment) as consumer:
         while not stop.is_set():
             try:
                 records = await take_batch(consumer)
@@ -143,7 +149,9 @@ async def consume(
             if not records:
                 continue
             # Record first, commit last: in the other order a crash in between would lose actions.
+            # Stored in between: a database that is restored is known by lower offsets than Kafka's.
             await recorder.record(records, datetime.now(UTC))
+            await offsets.advance(records)
             await _commit(consumer, {_partition(it): it.offset + 1 for it in records})
 
 

@@ -69,7 +69,12 @@ def orphaned_link_write(old: ContactLink) -> DeleteOne:
 
 def _unchanged(old: ContactLink) -> Document:
     waits_for = list(old.waits_for) if old.waits_for else {"$exists": False}
-    return {"_id": old.order_id, "contactVersion": old.contact_version, "waitsFor": waits_for}
+    return {
+        "_id": old.order_id,
+        "contactVersion": old.contact_version,
+        "contactId": old.contact_id,
+        "waitsFor": waits_for,
+    }
 
 
 def erased_link_write(lifetime: OrderLifetime) -> DeleteOne:

@@ -13,13 +13,18 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactClaim, covered_lifetimes
-from enricher.domain.linking import ReferenceFacts, ReferenceKeys
+from enricher.domain.linking import (
+    ReferenceFacts,
+    ReferenceKeys,
+    is_survivor_key,
+    survivor_key,
+)
 from enricher.domain.model import OrderLifetime
 from enricher.domain.references import FORMER_KEYS
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import Erasure, id_key
-from order_runtime.mongo import erasure_store
-from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, STORES, Document
+from order_runtime.mongo import erasure_store, merge_store
+from order_runtime.mongo.client import ARTICLES, CONTACTS, ERASURES, MERGES, STORES, Document
 from order_runtime.mongo.portions import portions
 
 
@@ -32,13 +37,14 @@ async def look_up_facts(
     Raises UnreadableStored.
     """
     contacts, articles, stores = await asyncio.gather(
-        _candidates(database[CONTACTS], references.contacts),
+        _candidates(database, references.contacts, keys),
         _existing(database[ARTICLES], references.articles),
         _existing(database[STORES], references.stores),
     )
     # Afterwards: whoever erases a contact notes it before the others find no contact any more.
+    found = {it for some in contacts.values() for it in some}
     named = references.contacts | {
-        id_key(it.contact_id) for some in contacts.values() for it in some
+        survivor_key(it.awaited) if it.awaited else id_key(it.contact_id) for it in found
     }
     erasures = await erasures_of(database, named, keys, now)
     return ReferenceFacts(contacts, articles, stores, keys, erasures)
@@ -66,22 +72,31 @@ async def erasures_of(
     """
     found: dict[str, Erasure] = {}
     for some in portions(sorted(named)):
-        found |= await _begun_erasures(database[CONTACTS], frozenset(some), now)
-        hashes = {keys.hashed(key): key for key in some}
-        noted = await erasure_store.find_erasures(database[ERASURES], hashes.keys())
-        found |= {hashes[key_hash]: erasure for key_hash, erasure in noted.items()}
+        found |= await _begun_erasures(database, frozenset(some), now)
+        hashes = {key: _hash_of(key, keys) for key in some}
+        noted = await erasure_store.find_erasures(database[ERASURES], set(hashes.values()))
+        found |= {key: noted[key_hash] for key, key_hash in hashes.items() if key_hash in noted}
     return found
 
 
+def _hash_of(key: str, keys: ContactKeys) -> str:
+    """Return the hash that *key* is noted under: that of a contact which is awaited is known."""
+    return key.removeprefix(survivor_key("")) if is_survivor_key(key) else keys.hashed(key)
+
+
 async def _begun_erasures(
-    contacts: AsyncCollection[Document], keys: frozenset[str], now: datetime
+    database: AsyncDatabase[Document], keys: frozenset[str], now: datetime
 ) -> dict[str, Erasure]:
     """Return the erasures of those contacts whose orders are not deleted yet."""
     deleted = {FORMER_KEYS: {"$in": sorted(keys)}, "deletedAt": {"$exists": True}}
+    fields = {FORMER_KEYS: 1, "deletedAt": 1}
+    documents = [it async for it in database[CONTACTS].find(deleted, fields)]
+    merged = await merge_store.find_survivors(database[MERGES], [it["_id"] for it in documents])
     found: dict[str, Erasure] = {}
-    async for document in contacts.find(deleted, {FORMER_KEYS: 1, "deletedAt": 1}):
-        at, former = stored(CONTACTS, document, _tombstone_of)
-        found |= {key: Erasure(at, max(now, at)) for key in keys.intersection(former)}
+    for document in documents:
+        if document["_id"] not in merged:
+            at, former = stored(CONTACTS, document, _tombstone_of)
+            found |= {key: Erasure(at, max(now, at)) for key in keys.intersection(former)}
     return found
 
 
@@ -91,17 +106,51 @@ def _tombstone_of(document: Document) -> tuple[datetime, list[str]]:
 
 
 async def _candidates(
-    contacts: AsyncCollection[Document], keys: frozenset[str]
+    database: AsyncDatabase[Document], named: frozenset[str], keys: ContactKeys
 ) -> dict[str, list[KnownContact]]:
+    """Return the contacts that carry these keys; a merged one as the one it counts as."""
+    documents = [
+        it
+        for some in portions(list(named))
+        async for it in database[CONTACTS].find({"keys": {"$in": some}}, {"position": 0})
+    ]
+    by_id = {keys.hashed(key): key for key in named if key.startswith(id_key(""))}
+    survivors = await _survivors(database, {*by_id, *(it["_id"] for it in documents)})
     candidates: dict[str, list[KnownContact]] = defaultdict(list)
-    for portion in portions(list(keys)):
-        async for document in contacts.find({"keys": {"$in": portion}}, {"position": 0}):
-            contact, known_by = stored(CONTACTS, document, _contact_of)
-            # Under its id too: a linked contact is looked up by that.
-            for key in keys.intersection(known_by) | {id_key(contact.contact_id)}:
-                if contact not in candidates[key]:
-                    candidates[key].append(contact)
+
+    def add(key: str, contact: KnownContact) -> None:
+        if contact not in candidates[key]:
+            candidates[key].append(contact)
+
+    for document in documents:
+        own, known_by = stored(CONTACTS, document, _contact_of)
+        contact = survivors.get(document["_id"], own)
+        # Under its id too: a linked contact is looked up by that.
+        ids = {id_key(own.contact_id), id_key(contact.contact_id)}
+        for key in named.intersection(known_by) | ids:
+            add(key, contact)
+    for id_hash, key in by_id.items():
+        if id_hash in survivors:  # of one that was merged, only the pointer may be left
+            add(key, survivors[id_hash])
     return candidates
+
+
+async def _survivors(
+    database: AsyncDatabase[Document], hashes: Collection[str]
+) -> dict[str, KnownContact]:
+    """Return the contacts that those of these count as which were merged."""
+    found = await merge_store.find_survivors(database[MERGES], hashes)
+    if not found:
+        return {}
+    where = {"_id": {"$in": sorted({it.hash for it in found.values()})}, "keys": {"$exists": True}}
+    living = {
+        it["_id"]: stored(CONTACTS, it, _contact_of)[0]
+        async for it in database[CONTACTS].find(where)
+    }
+    return {
+        key: living.get(it.hash) or KnownContact(it.contact_id or "", awaited=it.hash)
+        for key, it in found.items()
+    }
 
 
 def _contact_of(document: Document) -> tuple[KnownContact, list[str]]:

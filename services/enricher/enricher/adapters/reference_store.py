@@ -16,14 +16,20 @@ from enricher import metrics
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
-from enricher.domain.references import FORMER_KEYS, changed_keys, reference_document
+from enricher.domain.references import (
+    FORMER_KEYS,
+    changed_keys,
+    reference_document,
+    taken_pointer,
+)
 from enricher.log_events import REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import ARTICLES, CONTACTS, STORES, Document
+from order_runtime.mongo import merge_store
+from order_runtime.mongo.client import ARTICLES, CONTACTS, MERGES, STORES, Document
 from order_runtime.mongo.portions import portions
 from order_runtime.process.logs import log
 
@@ -47,7 +53,11 @@ class StoredReferences:
     changed: list[Document]
     """Contacts with former keys, each as its document's `_id` and position."""
     deleted: list[DeletedContact]
-    """The contacts whose newest record is a tombstone."""
+    """The contacts whose newest record is a tombstone, but for those that were merged."""
+    merged: Mapping[str, str]
+    """The contacts that were merged, now or before: the id of each, by its hash."""
+    merged_and_gone: list[str]
+    """The hashes of those of them whose newest record is a tombstone."""
 
     @property
     def affected_keys(self) -> list[str]:
@@ -64,7 +74,10 @@ async def store_references(
     Raises UnreadableStored.
     """
     topic = records[0].topic
-    latest, tombstones = _latest_documents(records, keys, topic_id)
+    latest, tombstones, pointers = _latest_documents(records, keys, topic_id)
+    # First: whoever reads its tombstone must know of the merge.
+    merges = [newer_reference_write(it, keyed=False) for it in pointers.values()]
+    await bulk_writes.bulk_write(database[MERGES], merges)
     has_former_keys = COLLECTIONS[topic] == CONTACTS
     writes = [newer_reference_write(it, keyed=has_former_keys) for it in latest.values()]
     await bulk_writes.bulk_write(database[COLLECTIONS[topic]], writes)
@@ -77,30 +90,41 @@ async def store_references(
         for it in found
         if it.get(FORMER_KEYS) and it["position"] == latest[it["_id"]]["position"]
     ]
+    merged = await merge_store.find_survivors(database[MERGES], latest if has_former_keys else {})
+    gone = tombstones if has_former_keys else {}
+    erased = {id_hash: name for id_hash, name in gone.items() if id_hash not in merged}
     affected = [stored(COLLECTIONS[topic], it, partial(changed_keys, topic)) for it in found]
     return StoredReferences(
         keys=list({key for keys in affected for key in keys}),
         changed=changed,
-        deleted=await _deleted_contacts(database, tombstones if has_former_keys else {}),
+        deleted=await _deleted_contacts(database, erased),
+        merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
+        merged_and_gone=[it for it in gone if it in merged],
     )
 
 
 def _latest_documents(
     records: Sequence[Record], keys: ContactKeys, topic_id: str
-) -> tuple[dict[str, Document], dict[str, str]]:
-    """Return the last document of each `_id`, and the record key of each that has a tombstone."""
+) -> tuple[dict[str, Document], dict[str, str], dict[str, Document]]:
+    """
+    Return the last document of each `_id`, the record key of each that has a tombstone, and the
+    last pointer of each that was merged.
+    """
     latest: dict[str, Document] = {}
     tombstones: dict[str, str] = {}
+    pointers: dict[str, Document] = {}
     for record in records:
         try:
             document = reference_document(record, keys, topic_id)
         except Invalid as error:
             log_skipped(record, str(error))
         else:
+            if (pointer := taken_pointer(document, keys)) is not None:
+                pointers[document["_id"]] = pointer
             latest[document["_id"]] = document
             if record.value is None and record.key is not None:
                 tombstones[document["_id"]] = record.key.decode()
-    return latest, tombstones
+    return latest, tombstones, pointers
 
 
 def newer_reference_write(document: Document, *, keyed: bool) -> ReplaceOne[Document] | UpdateOne:

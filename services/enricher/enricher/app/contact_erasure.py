@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -17,8 +17,8 @@ from enricher.domain.events import deletion_command
 from enricher.domain.model import OrderLifetime
 from order_runtime.documents.deliveries import redaction_update
 from order_runtime.documents.erasures import Erasure, id_key
-from order_runtime.mongo import erasure_store
-from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, Document
+from order_runtime.mongo import erasure_store, merge_store
+from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, MERGES, Document
 from order_runtime.mongo.portions import portions
 from order_runtime.process.isolation import handle_apart
 
@@ -41,8 +41,35 @@ class ContactErasure:
     async def note(self, deleted: Sequence[DeletedContact]) -> None:
         """Note the erasure of every key of these contacts: it covers what names them later, too."""
         hashes = {(self._keys.hashed(key), it.at) for it in deleted for key in it.keys}
+        await self._note(hashes)
+        # Afterwards: who merges one into these looks for their notes when its pointer is stored.
+        for it in deleted:
+            merged = await merge_store.find_merged(self._database[MERGES], [self._id_hash(it)])
+            await self._note({(key_hash, it.at) for key_hash in merged})
+
+    async def _note(self, hashes: Collection[tuple[str, datetime]]) -> None:
         writes = [erasure_store.note_erasure(key_hash, at) for key_hash, at in sorted(hashes)]
         await bulk_writes.bulk_write(self._database[ERASURES], writes)
+
+    async def follow_merges(self, contacts: Mapping[str, str], now: datetime) -> None:
+        """
+        Let the orders and deliveries of merged contacts count as those of their survivors.
+
+        *contacts* are the ids of contacts by their hashes. If a survivor was erased, that covers
+        what is moved to it.
+        """
+        survivors = await merge_store.find_survivors(self._database[MERGES], contacts)
+        for id_hash, survivor in survivors.items():
+            moved = {"contactId": contacts[id_hash]}
+            if survivor.contact_id is not None:
+                for name in (LINKS, ACTION_DELIVERIES):
+                    await self._database[name].update_many(
+                        moved, {"$set": {"contactId": survivor.contact_id}}
+                    )
+            noted = await erasure_store.find_erasures(self._database[ERASURES], [survivor.hash])
+            for erasure in noted.values():
+                await self._note({(id_hash, erasure.at)})
+                await self._erase_id(survivor.contact_id or contacts[id_hash], erasure, now)
 
     async def erase(self, deleted: Sequence[DeletedContact], now: datetime) -> None:
         """
@@ -57,14 +84,20 @@ class ContactErasure:
         for it in deleted:
             # The note may have expired by now if the tombstone is an old one that is read again.
             erasure = noted.get(self._id_hash(it), Erasure(it.at, now))
-            await self._delete_orders_of(it.contact_id, erasure)
-            covered = {
-                "contactId": it.contact_id,
-                "registeredAt": {"$lte": erasure.at},
-                "acceptedAt": {"$lte": erasure.seen},
-            }
-            await self._database[ACTION_DELIVERIES].update_many(covered, redaction_update(now))
+            merged = await merge_store.find_merged(self._database[MERGES], [self._id_hash(it)])
+            for contact_id in (it.contact_id, *filter(None, merged.values())):
+                await self._erase_id(contact_id, erasure, now)
+            await merge_store.forget_ids(self._database[MERGES], [self._id_hash(it)])
         metrics.ERASED.inc(len(deleted))
+
+    async def _erase_id(self, contact_id: str, erasure: Erasure, now: datetime) -> None:
+        await self._delete_orders_of(contact_id, erasure)
+        covered = {
+            "contactId": contact_id,
+            "registeredAt": {"$lte": erasure.at},
+            "acceptedAt": {"$lte": erasure.seen},
+        }
+        await self._database[ACTION_DELIVERIES].update_many(covered, redaction_update(now))
 
     def _id_hash(self, deleted: DeletedContact) -> str:
         return self._keys.hashed(id_key(deleted.contact_id))

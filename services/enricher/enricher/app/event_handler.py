@@ -27,6 +27,7 @@ from enricher.domain.events import outgoing_records
 from enricher.domain.model import DecidedEvent, HoldWindow, ReceivedEvent
 from order_contracts.events import EventType
 from order_contracts.topics import ENRICHER
+from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
@@ -158,7 +159,13 @@ class EventHandler:
         Whoever erased a contact in between found no link to this order yet. Of an order that waits
         for a key, `_reconcile` finds it.
         """
-        erased = await erased_lifetimes(self._database, batch.claims, self._policy.keys, now)
+        keys = self._policy.keys
+        linked = {it.contact_id for it in batch.new_links if it.contact_id is not None}
+        # Whoever merged a contact in between moved no link of this batch yet.
+        await self._contact_erasure.follow_merges(
+            {keys.hashed(id_key(it)): it for it in linked}, now
+        )
+        erased = await erased_lifetimes(self._database, batch.claims, keys, now)
         await self._contact_erasure.delete_orders({**batch.erased, **erased})
 
     async def _reconcile(self, batch: Batch, now: datetime) -> None:

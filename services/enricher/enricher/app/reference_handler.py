@@ -15,7 +15,8 @@ from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.references import split_at_deletions
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import Document
+from order_runtime.mongo import merge_store
+from order_runtime.mongo.client import MERGES, Document
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.unreadable import report
 
@@ -59,9 +60,11 @@ class ReferenceHandler:
             stored = await reference_store.store_references(
                 self._database, run, self._keys, topic_id
             )
+            await self._contact_erasure.follow_merges(stored.merged, now)
             await self._contact_erasure.note(stored.deleted)
             # Before the erasure: an order whose key a second contact has too is that one's by now.
             # It takes those that wait for a key which nobody carries any more.
             await self._reconciler.reconcile_waiting(stored.affected_keys, now)
             await self._contact_erasure.erase(stored.deleted, now)
+            await merge_store.forget_ids(self._database[MERGES], stored.merged_and_gone)
             await reference_store.forget_former_keys(self._database, stored.changed)

@@ -37,6 +37,8 @@ class KnownContact:
     contact_id: str
     contact_type: str | None = None
     language: str | None = None
+    awaited: str | None = None
+    """Where others were merged into it, and it does not exist: the hash of its id key."""
 
 
 Candidates = Mapping[str, Sequence[KnownContact]]
@@ -83,7 +85,7 @@ def match_contact(contact: ContactKey, candidates: Sequence[KnownContact]) -> Kn
     ]
     if len(fitting) > 1:
         return CONTACT_AMBIGUOUS
-    return fitting[0] if fitting else CONTACT_MISSING
+    return fitting[0] if fitting and fitting[0].awaited is None else CONTACT_MISSING
 
 
 @lru_cache(maxsize=16_384)

@@ -83,8 +83,10 @@ def covering_erasure(
     must cover the stored order's contact key and the contact of *link*.
     """
     keys = [id_key(it) for it in _contacts_of(stored, link, facts)]
-    if not _is_linked(stored, link) and not facts.carriers_of(stored.contact):
-        keys.append(facts.keys.lookup_key(stored.contact))
+    if not _is_linked(stored, link):
+        carriers = facts.carriers_of(stored.contact)
+        if not carriers or all(it.awaited for it in carriers):
+            keys.append(facts.awaited_key(stored.contact))
     found = (facts.erasures.get(key) for key in keys)
     return next((it for it in found if it is not None and is_covered(stored, it)), None)
 

@@ -56,9 +56,23 @@ class ReferenceFacts:
         return match_contact(order, self.carriers_of(order))
 
     def contact(self, contact_id: str) -> KnownContact:
-        """Return a contact by its id; without a language if it was deleted."""
-        found = self.contacts.get(id_key(contact_id), ())
-        return next(iter(found), KnownContact(contact_id))
+        """Return a contact, or the one it was merged into; without a language if it was deleted."""
+        found = (it for it in self.contacts.get(id_key(contact_id), ()) if it.contact_id)
+        return next(found, KnownContact(contact_id))
+
+    def awaited_key(self, order: ContactKey) -> str:
+        """Return the key that an order without a contact waits for."""
+        found = [it.awaited for it in self.carriers_of(order)]
+        return survivor_key(found[0]) if found and found[0] else self.keys.lookup_key(order)
+
+
+def survivor_key(id_hash: str) -> str:
+    """Return the key that orders wait for whose contact was merged into one that is not known."""
+    return f"Survivor:{id_hash}"
+
+
+def is_survivor_key(key: str) -> bool:
+    return key.startswith(survivor_key(""))
 
 
 def article_key(sku: str) -> str:
@@ -122,7 +136,7 @@ def _missing_references(
     if isinstance(contact, str):
         # The reference is the key's type, never the key: that may be personal data.
         missing = Missing(code=contact, reference=order.contact.match_key_type)
-        yield missing, facts.keys.lookup_key(order.contact)
+        yield missing, facts.awaited_key(order.contact)
     for sku in dict.fromkeys(item.sku for item in order.line_items.items):
         if sku not in facts.articles:
             yield Missing(code=ARTICLE_MISSING, reference=sku), article_key(sku)
@@ -157,7 +171,8 @@ def healed_link(link: ContactLink, stored: StoredOrder, facts: ReferenceFacts) -
             existing = facts.articles if missing.code == ARTICLE_MISSING else facts.stores
             left += [] if missing.reference in existing else [(missing, key)]
         elif isinstance(contact := facts.contact_of(stored.contact), str):
-            left.append((Missing(code=contact, reference=missing.reference), key))
+            again = Missing(code=contact, reference=missing.reference)
+            left.append((again, facts.awaited_key(stored.contact)))
         else:
             contact_id = contact.contact_id
     return replace(

@@ -8,17 +8,21 @@ from types import MappingProxyType
 from typing import Final
 
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.linking import article_key, store_key
+from enricher.domain.linking import article_key, store_key, survivor_key
 from order_contracts import topics
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.errors import FieldError
 from order_contracts.reference import Article, Contact, Store
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
+from order_runtime.documents.merges import pointer_document
 from order_runtime.kafka.records import Record
 
 FORMER_KEYS: Final = "formerKeys"
 """The field with the keys that a contact had before; see `changed_keys`."""
+
+MERGED_INTO: Final = "mergedInto"
+"""The field with the contactId that a contact was merged into; stored as a pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ def _contact(raw: bytes, keys: ContactKeys) -> Document:
     return {
         "_id": keys.hashed(id_key(contact.contact_id)),
         "contactId": contact.contact_id,
+        MERGED_INTO: contact.merged_into,
         "keys": list(keys.all_of(contact)),
         "contactType": contact.contact_type,
         "language": contact.language,
@@ -106,10 +111,21 @@ def _malformed(message: str) -> Invalid:
     return Invalid((FieldError(pointer="", code="Malformed", message=message),))
 
 
+def taken_pointer(document: Document, keys: ContactKeys) -> Document | None:
+    """Take out of a contact's *document* whom it was merged into, and return the pointer to it."""
+    into = document.pop(MERGED_INTO, None)
+    if into is None or into == document["contactId"]:
+        return None
+    pointer = pointer_document(
+        document["_id"], document["contactId"], keys.hashed(id_key(into)), into
+    )
+    return {**pointer, "position": document["position"]}
+
+
 def changed_keys(topic: str, document: Document) -> set[str]:
     """Return the keys, present and former, of *document*: orders that wait for one are affected."""
-    key = REFERENCE_KINDS[topic].key
-    own = () if key is None else (key(document["_id"]),)
+    key = REFERENCE_KINDS[topic].key or survivor_key
+    own = (key(document["_id"]),)
     return {*own, *document.get("keys", ()), *document.get(FORMER_KEYS, ())}
 
 

@@ -24,7 +24,17 @@ from gateway.domain.pagination import PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
 from order_runtime.documents.document import field, stored
-from order_runtime.mongo.client import CODEC, IDEMPOTENCY, JOBS, LINKS, ORDERS, Document
+from order_runtime.documents.erasures import id_key, key_hash
+from order_runtime.mongo import merge_store
+from order_runtime.mongo.client import (
+    CODEC,
+    IDEMPOTENCY,
+    JOBS,
+    LINKS,
+    MERGES,
+    ORDERS,
+    Document,
+)
 from order_runtime.process.unreadable import all_readable, readable
 
 V = TypeVar("V")
@@ -57,8 +67,9 @@ class ReadStore:
     conflict.
     """
 
-    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], database: str, secret: bytes) -> None:
         self._database = client.get_database(database, codec_options=CODEC)
+        self._secret = secret
         self._owners = BatchLoader(self._fetch_from(ORDERS, {"registeredBy": 1}, _LIVE, "owners"))
         self._orders = BatchLoader(self._fetch_from(ORDERS))
         self._links = BatchLoader(self._fetch_from(LINKS))
@@ -107,6 +118,17 @@ class ReadStore:
         if document is None or "deletedAt" in document:
             return None
         return stored(ORDERS, document, lambda it: order_view(it, linked_contact(it, link)))
+
+    async def survivor(self, contact_id: str) -> str:
+        """Return the contact that a merged one counts as; any other one is returned itself."""
+        if not self._secret:
+            return contact_id
+        metrics.QUERIES.labels(MERGES).inc()
+        id_hash = key_hash(self._secret, id_key(contact_id))
+        with _unavailable():
+            found = await merge_store.find_survivors(self._database[MERGES], [id_hash])
+        survivor = found.get(id_hash)
+        return survivor.contact_id or contact_id if survivor else contact_id
 
     async def job(self, job_id: str) -> Document | None:
         with _unavailable():

@@ -52,9 +52,15 @@ class OrderQueries:
         self.admission.admit(request, "orders:read", ["contactId"])
         order = await self.reads.order(request.path_params["order_id"])
         contact_id = request.query_params.get("contactId")
-        if order is None or (contact_id is not None and contact_id != order.contact_id):
+        if order is None or not await self._is_of(order, contact_id):
             raise ProblemError("OrderNotFound", "There is no such order, or none of this contact.")
         return json_response(order, headers={"ETag": f'"{order.version_tag}"'})
+
+    async def _is_of(self, order: Order, contact_id: str | None) -> bool:
+        """Return whether an order is the contact's, or that of the one it was merged into."""
+        if contact_id is None or contact_id == order.contact_id:
+            return True
+        return order.contact_id == await self.reads.survivor(contact_id)
 
     async def list(self, request: Request) -> Response:
         """Answer the orders of a contact, or, for operators, those that changed."""
@@ -102,7 +108,7 @@ class OrderQueries:
             raise invalid_parameter("contactId", "Is required")
         asked = page_request(query, "registeredAt")
         where = OrderFilter(
-            contact_id=query["contactId"],
+            contact_id=await self.reads.survivor(query["contactId"]),
             status=choice_in(query, "status", OrderStatus),
             created_from=time_in(query, "createdFrom"),
             created_to=time_in(query, "createdTo"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from confluent_kafka import (
+    OFFSET_INVALID,
     TIMESTAMP_LOG_APPEND_TIME,
     Consumer,
     KafkaError,
@@ -14,6 +18,7 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+from pymongo.errors import PyMongoError
 
 from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
@@ -24,12 +29,17 @@ from order_runtime.kafka.records import Record
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import PARTITIONS_ASSIGNED
 from order_runtime.process.logs import log
+from order_runtime.process.retry import transient
 from order_writer.adapters.offset_commits import TRANSIENT, OffsetCommits
+from order_writer.adapters.start_offsets import StartOffsets
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.adapters.undecodable_batches import UndecodableBatches
-from order_writer.domain.offset_tracker import OffsetTracker
+from order_writer.domain.offset_tracker import OffsetTracker, StoredOffsetsBehind
 from order_writer.log_events import PARTITIONS_LOST
 
 GATHER_SECONDS: Final = 0.005  # for more records, once the first of a batch is here
+CHECK_SECONDS: Final = 5.0  # between two looks at what MongoDB stores
+PENDING_SECONDS: Final = 0.2  # between two attempts to find where partitions begin
 FETCH_BYTES: Final = 32 * 1024 * 1024
 RESPONSE_OVERHEAD: Final = 64 * 1024  # bytes of a response beside its records
 
@@ -37,9 +47,14 @@ RESPONSE_OVERHEAD: Final = 64 * 1024  # bytes of a response beside its records
 class KafkaCommandSource:
     """The commands of the partitions that the consumer group assigns; for one thread."""
 
-    def __init__(self, kafka: str, instance: str) -> None:
+    def __init__(self, kafka: str, instance: str, stored: StoredOffsets) -> None:
         self._partitions: set[int] = set()
+        self._pending: set[int] = set()
+        """Assigned and paused, until Kafka and MongoDB have told where they begin."""
+        self._stored = stored
+        self._checked = time.monotonic()
         self._offsets = OffsetTracker()
+        self._starts = StartOffsets(stored, self._offsets)
         self._commits = OffsetCommits(self._offsets)
         self._idle = False
         config = _config(kafka, instance) | {"on_commit": self._commits.answered}
@@ -59,15 +74,18 @@ class KafkaCommandSource:
         Return up to *limit* records; waits up to *wait* seconds for the first one.
 
         take() implies that the previous batch is settled: where no record comes, the offsets are
-        committed up to the consumer's positions. A batch that can't be read is one record, at its
-        last offset. Raises OffsetsLost where an offset to read is not in the topic any more, and
-        KafkaException.
+        stored and committed up to the consumer's positions. A batch that can't be read is one
+        record, at its last offset. Raises OffsetsLost where an offset to read is not in the topic
+        any more, and KafkaException.
         """
         self._undecodable.begin_take()
-        first = self._consumer.poll(wait)
+        self._check_stored()
+        self._pending -= self._starts.begin(self._consumer, self._pending)
+        first = self._consumer.poll(min(wait, PENDING_SECONDS) if self._pending else wait)
         if first is None:
-            self._offsets.read_to(self._positions())
-            self._commits.send(self._consumer)
+            self._settle_positions()
+        self._commits.send(self._consumer)  # where partitions begin below it, at once
+        if first is None:
             return []
         rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
         self._offsets.taken(self._partitions)
@@ -85,9 +103,48 @@ class KafkaCommandSource:
         self._offsets.settled(records)
         self._commits.send(self._consumer)
 
+    def rewind(self) -> None:
+        """
+        Read again from the offsets that MongoDB stores: it was restored to an earlier time.
+
+        What was taken and not committed counts as never taken. The partitions are paused until
+        MongoDB and Kafka answer.
+        """
+        self._consumer.pause(self._consumer.assignment())
+        self._offsets.revoked(self._partitions)
+        self._undecodable.revoked(self._partitions)
+        self._pending |= self._partitions
+
+    def _check_stored(self) -> None:
+        """Rewind where MongoDB stores less than before; a record may be long in coming."""
+        if time.monotonic() < self._checked + CHECK_SECONDS:
+            return
+        self._checked = time.monotonic()
+        with self._stored_or_rewound():
+            self._stored.check(self._partitions - self._pending)
+
+    def _settle_positions(self) -> None:
+        """Store how far the consumer has read, where that is past the last settled record."""
+        ahead = self._offsets.ahead(self._positions())
+        if ahead:
+            with self._stored_or_rewound():
+                self._stored.settle(ahead)
+                self._offsets.read_to(ahead)
+
+    @contextmanager
+    def _stored_or_rewound(self) -> Iterator[None]:
+        """Rewind where the block finds MongoDB restored; end the block where it is away."""
+        try:
+            yield
+        except StoredOffsetsBehind:
+            self.rewind()
+        except PyMongoError as error:
+            if not transient(error):
+                raise
+
     def _positions(self) -> dict[int, int]:
         """Return the next offset to read of each partition that has been read from."""
-        assigned = [TopicPartition(COMMANDS.name, it) for it in self._partitions]
+        assigned = _places(self._partitions - self._pending)
         found = self._consumer.position(assigned) if assigned else []
         read = {it.partition: it.offset for it in found if it.offset >= 0}
         return {**self._undecodable.positions, **read}
@@ -106,17 +163,23 @@ class KafkaCommandSource:
             _check(error, message)
         finally:
             self._idle = False
-            self._consumer.resume(self._consumer.assignment())
+            assigned = self._consumer.assignment()
+            self._consumer.resume([it for it in assigned if it.partition not in self._pending])
 
     def close(self) -> None:
         """Leave the consumer group, without committing anything more."""
         self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(partitions)
+        assigned = {place.partition for place in partitions}
+        # Not with a batch in hand: what was seen stored when it was taken must still count for it.
+        starts = None if self._idle else self._starts.of(consumer, assigned)
+        consumer.incremental_assign(_places(assigned, starts or {}))
         # A partition that was paused when it was lost is still paused when it is assigned again.
-        (consumer.pause if self._idle else consumer.resume)(partitions)
-        self._partitions |= {place.partition for place in partitions}
+        (consumer.pause if starts is None else consumer.resume)(partitions)
+        self._partitions |= assigned
+        if starts is None:
+            self._pending |= assigned
         log().info(PARTITIONS_ASSIGNED, partitions=sorted(p.partition for p in partitions))
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -124,6 +187,7 @@ class KafkaCommandSource:
         # Not the consumer's own assignment: while it is closing, that is empty.
         revoked = {place.partition for place in partitions}
         self._partitions -= revoked
+        self._pending -= revoked
         self._offsets.revoked(revoked)
         self._undecodable.revoked(revoked)
 
@@ -163,6 +227,13 @@ def _config(kafka: str, instance: str) -> dict[str, Any]:
         # the consumer is outside its group for five minutes.
         "topic.metadata.refresh.interval.ms": 10_000,
     }
+
+
+def _places(
+    partitions: Iterable[int], offsets: Mapping[int, int] = MappingProxyType({})
+) -> list[TopicPartition]:
+    """Return partitions by number, each with its offset where it has one."""
+    return [TopicPartition(COMMANDS.name, it, offsets.get(it, OFFSET_INVALID)) for it in partitions]
 
 
 def _record(message: Message) -> Record:

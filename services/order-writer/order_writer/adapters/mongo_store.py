@@ -25,6 +25,7 @@ from order_runtime.mongo.client import (
     SNAPSHOT,
     Document,
 )
+from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.domain.batch import (
     BatchTooLarge,
     FoldedBatch,
@@ -35,6 +36,7 @@ from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.ledger_entries import unread_entry
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
+from order_writer.domain.offset_tracker import NO_OFFSETS
 from order_writer.domain.record_ids import record_size
 
 _NEWEST = IndexModel([("at", DESCENDING), ("_id", DESCENDING)])  # how lists are paged
@@ -45,8 +47,14 @@ TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive wh
 class MongoLedger:
     """The order-writer's collections; for one thread."""
 
-    def __init__(self, client: MongoClient[Document], database: str, max_bytes: int) -> None:
-        self._client = client
+    def __init__(
+        self,
+        client: MongoClient[Document],
+        database: str,
+        max_bytes: int,
+        offsets: StoredOffsets,
+    ) -> None:
+        self._client, self._offsets = client, offsets
         self._database: Database[Document] = client.get_database(database, codec_options=CODEC)
         self._max_bytes = max_bytes
 
@@ -75,12 +83,15 @@ class MongoLedger:
             ]
         )
 
-    def apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
+    def apply(
+        self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
+    ) -> FoldedBatch:
         """
-        Fold a batch over what is stored, and store the result; to apply it again is harmless.
+        Fold a batch over what is stored, and store the result and the next *offsets* with it.
 
-        Raises BatchTooLarge, OwnCommandUnreadable, UnreadableStored and PyMongo's errors. Then
-        nothing was stored, or, where only the answer to the commit was lost, all of it.
+        To apply it again is harmless. Raises BatchTooLarge, OwnCommandUnreadable,
+        UnreadableStored, StoredOffsetsBehind and PyMongo's errors. Then nothing was stored, or,
+        where only the answer to the commit was lost, all of it.
         """
         with (
             self._client.start_session() as session,
@@ -93,6 +104,8 @@ class MongoLedger:
                 self._claims(items, session),
             )
             self._write(folded, session)
+            self._offsets.advance(offsets, session)
+        self._offsets.advanced(offsets)
         return folded
 
     def _ledger(self, items: Sequence[BatchItem], session: ClientSession) -> dict[str, LedgerEntry]:

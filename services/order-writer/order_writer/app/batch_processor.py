@@ -2,7 +2,8 @@
 Take commands, apply them, announce the outcomes, commit the offsets: in this order.
 
 Whatever the process dies between, the commands are taken again, recognised in the ledger, and
-announced again under the same ids. Committing before announcing would lose events.
+announced again under the same ids. Committing before announcing would lose events. Where MongoDB
+is restored to an earlier time meanwhile, the commands since then are taken again, too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decode import TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
+from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED
 
 TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
@@ -72,6 +74,10 @@ class BatchProcessor:
                     self.settle(batch)
                 except StopRequested:
                     return
+                except StoredOffsetsBehind:
+                    metrics.SUSPECTS.set(0)
+                    self._source.rewind()
+                    break
 
     def settle(self, batch: Sequence[Record]) -> None:
         """Apply and announce a batch, and only then commit it."""
@@ -80,8 +86,9 @@ class BatchProcessor:
         for folded in self._isolation.apply(batch, suspects):
             self._announce(folded)
         self._check_health(suspects, applied=len(batch) - len(suspects))
-        for suspect in suspects:
-            self._announce(self._isolation.refuse(*suspect))
+        for left, suspect in zip(reversed(range(len(suspects))), suspects, strict=True):
+            offsets = None if left else ends(batch)
+            self._announce(self._isolation.refuse(*suspect, offsets))
         self._source.commit(batch)
         seconds = time.monotonic() - began
         metrics.BATCH_SECONDS.observe(seconds)

@@ -7,7 +7,7 @@ at fault. The batch processor decides which, by how the rest of the batch went.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,12 +22,15 @@ from order_writer.app.ports import Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable
 from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
+from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_FAILED, RECORD_REFUSED
 
 ATTEMPTS_ALONE: Final = 5  # of a record by itself, before it is a suspect
 ATTEMPTS_TOGETHER: Final = 5  # of a batch that conflicts or is slow, before it is halved
 IMMEDIATE_RETRIES: Final = 3  # of a write conflict, before the batch waits
 SPACED_SUSPECTS: Final = 10  # of a batch: the attempts of so many are apart in time
+
+_PASSED_ON: Final = (StopRequested, StoredOffsetsBehind)  # no record is at fault
 
 Suspect = tuple[Record, Exception]
 """A record that failed by itself, and its last error."""
@@ -43,12 +46,12 @@ class PoisonIsolation:
         """
         Apply *batch* in order and yield its applied parts; add what fails alone to *suspects*.
 
-        A record behind a suspect is applied, even one of the same order. Raises StopRequested, and
-        OwnCommandUnreadable for a single record that is one.
+        A record behind a suspect is applied, even one of the same order. Raises StopRequested,
+        StoredOffsetsBehind, and OwnCommandUnreadable for a single record that is one.
         """
         try:
-            yield self._decode_and_apply(batch)
-        except StopRequested:
+            yield self._decode_and_apply(batch, suspects)
+        except _PASSED_ON:
             raise
         except Exception as error:  # noqa: BLE001  any error may be the fault of one record
             log().warning(BATCH_FAILED, commands=len(batch), **error_fields(error))
@@ -64,8 +67,8 @@ class PoisonIsolation:
         for _ in range(ATTEMPTS_ALONE - 1):
             self._waiting.check_stop()
             try:
-                folded = self._decode_and_apply([record])
-            except (StopRequested, OwnCommandUnreadable):
+                folded = self._decode_and_apply([record], suspects)
+            except (*_PASSED_ON, OwnCommandUnreadable):
                 raise
             except Exception as error:  # noqa: BLE001  as above
                 last = error
@@ -77,8 +80,11 @@ class PoisonIsolation:
         suspects.append((record, last))
         metrics.SUSPECTS.set(len(suspects))
 
-    def refuse(self, record: Record, error: Exception) -> FoldedBatch:
-        """Refuse a suspect: its job fails with 500, and it becomes a dead letter."""
+    def refuse(
+        self, record: Record, error: Exception, offsets: Mapping[int, int] | None = None
+    ) -> FoldedBatch:
+        """Refuse a suspect: its job fails with 500, and it is a dead letter; store *offsets*."""
+        offsets = offsets or _unmoved([record])
         metrics.POISON.inc()
         metrics.SUSPECTS.dec()
         if isinstance(error, UnreadableStored):
@@ -86,17 +92,21 @@ class PoisonIsolation:
         log().error(RECORD_REFUSED, offset=record.offset, **error_fields(error))
         item = poison_command(record, self._topic)
         try:
-            return self._apply([item])
-        except StopRequested:
+            return self._apply([item], offsets)
+        except _PASSED_ON:
             raise
         except Exception as second:  # noqa: BLE001  the stored order may be what can't be read
             log().warning(BATCH_FAILED, commands=1, **error_fields(second))
-            return self._apply([replace(item, without_stored=True)])
+            return self._apply([replace(item, without_stored=True)], offsets)
 
-    def _decode_and_apply(self, records: Sequence[Record]) -> FoldedBatch:
-        return self._apply([decode(record, self._topic) for record in records])
+    def _decode_and_apply(
+        self, records: Sequence[Record], suspects: Sequence[Suspect]
+    ) -> FoldedBatch:
+        """Apply records; the stored offsets don't pass a suspect, which may still be applied."""
+        items = [decode(record, self._topic) for record in records]
+        return self._apply(items, _unmoved(records) if suspects else ends(records))
 
-    def _apply(self, items: Sequence[BatchItem]) -> FoldedBatch:
+    def _apply(self, items: Sequence[BatchItem], offsets: Mapping[int, int]) -> FoldedBatch:
         """
         Apply items; waits for MongoDB for as long as it is away.
 
@@ -107,7 +117,7 @@ class PoisonIsolation:
         attempt = 0
         while True:
             try:
-                return self._ledger.apply(items)
+                return self._ledger.apply(items, offsets)
             except Exception as error:
                 kind = failure_kind(error)
                 too_often = attempt >= ATTEMPTS_TOGETHER and len(items) > 1
@@ -122,3 +132,8 @@ class PoisonIsolation:
             if attempt < IMMEDIATE_RETRIES:
                 return
         self._waiting.back_off("mongo", attempt)
+
+
+def _unmoved(records: Sequence[Record]) -> dict[int, int]:
+    """Return offsets that raise none of the stored ones, which are compared with all the same."""
+    return dict.fromkeys(ends(records), 0)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decode import BatchItem
+from order_writer.domain.offset_tracker import NO_OFFSETS
 
 
 class CommandSource(Protocol):
-    """The commands, each partition from the offset that was committed last."""
+    """
+    The commands, each partition from the lower of two offsets.
+
+    One was committed last; the other the ledger stores, with the effects of the commands before.
+    """
 
     def take(self, limit: int, wait: float, /) -> list[Record]:
         """
@@ -28,6 +33,10 @@ class CommandSource(Protocol):
 
     def idle(self, seconds: float, /) -> None:
         """Wait without taking anything, committing anything or leaving the consumer group."""
+        ...
+
+    def rewind(self) -> None:
+        """Begin again at the offsets that the ledger stores, which is behind what was taken."""
         ...
 
 
@@ -49,12 +58,16 @@ class EventSink(Protocol):
 class Ledger(Protocol):
     """The orders, jobs, Idempotency-Keys and the integration log."""
 
-    def apply(self, items: Sequence[BatchItem], /) -> FoldedBatch:
+    def apply(
+        self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS, /
+    ) -> FoldedBatch:
         """
         Fold a batch over what is stored and store the result, all of it or nothing.
 
+        *offsets*, the next one of each partition by number, are stored with it and never lowered.
         To apply a batch again changes nothing, and has the same answers. Raises BatchTooLarge,
-        OwnCommandUnreadable, and whatever the database raises: then nothing was stored, or all of
-        it where only the answer to the commit was lost.
+        OwnCommandUnreadable, StoredOffsetsBehind where a lower offset is stored than this ledger
+        had seen (the database was restored to an earlier time), and whatever the database raises:
+        then nothing was stored, or all of it where only the answer to the commit was lost.
         """
         ...

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from order_runtime.kafka.records import Record
+
+NO_OFFSETS: Final[Mapping[int, int]] = MappingProxyType({})
+
+
+class StoredOffsetsBehind(Exception):
+    """The database stores a lower offset than before: it was restored to an earlier time."""
+
+
+def ends(records: Iterable[Record]) -> dict[int, int]:
+    """Return the offset behind the last of *records* in each partition."""
+    return {it.partition: it.offset + 1 for it in records}
 
 
 class OffsetTracker:
@@ -33,20 +46,33 @@ class OffsetTracker:
         Those of partitions that were lost since they were taken don't count: the offsets of
         these are for the new owner to commit.
         """
-        ends = {it.partition: it.offset + 1 for it in records if it.partition in self._held}
-        self._settled |= ends
-        self._due |= ends.keys()
-
-    def read_to(self, positions: Mapping[int, int]) -> None:
-        """
-        Note that all records below *positions* are settled.
-
-        A position can be past the last record: commit markers and the records of aborted
-        transactions have offsets, too.
-        """
-        new = {it: at for it, at in positions.items() if at > self._settled.get(it, -1)}
+        new = ends(it for it in records if it.partition in self._held)
         self._settled |= new
         self._due |= new.keys()
+
+    def ahead(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """
+        Return those of *positions* that are past the last settled record.
+
+        Commit markers and the records of aborted transactions have offsets, too.
+        """
+        return {it: at for it, at in positions.items() if at > self._settled.get(it, -1)}
+
+    def read_to(self, positions: Mapping[int, int]) -> None:
+        """Note that all records below *positions* are settled."""
+        new = self.ahead(positions)
+        self._settled |= new
+        self._due |= new.keys()
+
+    def restarted(self, starts: Mapping[int, int]) -> None:
+        """
+        Note that partitions begin at *starts*, below what was committed; that is to be committed.
+
+        What was taken of them before doesn't count.
+        """
+        self._held -= starts.keys()
+        self._settled |= starts
+        self._due |= starts.keys()
 
     def due(self) -> Mapping[int, int]:
         """Return the next offset of each partition that has one to commit, and forget that."""

@@ -1,0 +1,70 @@
+"""The commands for offsets: where the consumer groups go on, and how both databases agree on it."""
+
+# ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from order_stack.cli.options import JsonOption, out, print_json
+from order_stack.cli.system_options import SystemOptions, on_a_system
+
+if TYPE_CHECKING:
+    from order_operations.group_offsets import PartitionPlan
+
+COLUMNS = ("group", "topic", "partition", "kafka", "mongo", "start", "end", "next", "lost")
+
+offsets_app = typer.Typer(
+    no_args_is_help=True, help="Where the consumer groups go on, in Kafka and in MongoDB."
+)
+
+
+@offsets_app.command("plan")
+@on_a_system
+def plan(
+    system: SystemOptions,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the partitions where nothing changes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `apply` would set: the lower of both offsets, for each group and partition."""
+    from order_operations.group_offsets import plan_offsets
+
+    found = plan_offsets(system.address())
+    _print([it for it in found if everything or it.changes], as_json=as_json)
+
+
+@offsets_app.command("apply")
+@on_a_system
+def apply(
+    system: SystemOptions,
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss", help="Go on behind records that Kafka has deleted and MongoDB lacks."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Set what `plan` shows; the workers of those groups must be stopped."""
+    from order_operations.group_offsets import apply_offsets
+
+    _print(apply_offsets(system.address(), accept_loss=accept_loss), as_json=as_json)
+
+
+def _print(found: Sequence[PartitionPlan], *, as_json: bool) -> None:
+    from order_operations.json_values import json_of
+
+    rows = [json_of(it) for it in found]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*["-" if row[it] is None else str(row[it]) for it in COLUMNS])
+    out().print(table if rows else "Kafka and MongoDB agree: nothing to set.")

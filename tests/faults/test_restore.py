@@ -1,0 +1,176 @@
+"""The restore drill: MongoDB is restored behind Kafka's offsets, and no command is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.builders.bodies import Json, contact_body, matching, unique
+from support.faults.database_backup import backup, restore
+from support.history.collector import collect
+from support.history.database_dump import differing_lines, dump_documents
+from support.history.history import History
+from support.history.journal import RESTORE, Journal
+from support.history.quiescence import CONSUMER_GROUPS, wait_until_quiet
+from support.laws.all_laws import check, report
+from support.load.background_load import (
+    LoadProfile,
+    all_order_ids,
+    background_load,
+    misrouted_order_ids,
+    numbered_order_ids,
+)
+from support.stack.running_stack import RunningStack, paused, running_stack
+from support.stack.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+CALLS = 100  # before and after a backup
+SECONDS = 120.0  # for what takes some seconds on an idle machine
+ENDED_BY_THE_LOG = ("orders", "idempotency")  # what the commands alone decide, to the last field
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack of its own, since its database is restored."""
+    with running_stack(tmp_path_factory.mktemp("orders-home"), seconds=300) as started:
+        yield started
+
+
+@pytest.fixture
+def profile(own_stack: RunningStack, tmp_path: Path) -> LoadProfile:
+    """A load in which contacts arrive after their orders, too, and others are erased."""
+    known, arriving, erased = ([contact_body() for _ in range(4)] for _ in range(3))
+    file = tmp_path / "contacts.ndjson"
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *erased)))
+    own_stack.orders("reference", "load", str(file))
+    prefix = unique("restored")
+    return LoadProfile(
+        order_ids=numbered_order_ids(prefix, 60),
+        contacts=[matching(it) for it in known],
+        misrouted=misrouted_order_ids(prefix, 12),
+        arriving_contacts=arriving,
+        erased_contacts=erased,
+        contact_interval=2.0,
+        seed=11,
+    )
+
+
+def test_after_a_restore_everything_settles_as_it_had(
+    own_stack: RunningStack, profile: LoadProfile
+) -> None:
+    """
+    The backup is of a moment under load, when the groups are at different places.
+
+    Enricher and action-trigger don't start until both databases agree. Exactly the commands since
+    the backup are read again, orders become what they were, and every webhook has the same id.
+    """
+    journal = Journal()
+    with background_load(own_stack, profile, journal):
+        until_more_calls(journal)
+        saved = backup(own_stack)
+        until_more_calls(journal)
+    before = checked_history(own_stack, profile, journal)
+
+    with journal.fault(RESTORE):
+        for service in CONSUMER_GROUPS:
+            own_stack.kill(service, "TERM")
+        restore(own_stack, saved)
+        for service in ("enricher", "action-trigger"):
+            refused = own_stack.orders("start", service, check=False)
+            assert refused.returncode != 0
+            assert "`orders offsets plan`" in last_words(own_stack, service)
+        plan = json.loads(own_stack.orders("offsets", "plan", "--json").stdout)
+        assert {it["group"] for it in plan} == set(CONSUMER_GROUPS)
+        assert json.loads(own_stack.orders("offsets", "apply", "--json").stdout) == plan
+        read_before = settled_commands(own_stack)
+        for service in CONSUMER_GROUPS:
+            own_stack.start(service)
+        after = checked_history(own_stack, profile, journal)
+
+    assert lines_that_differ(before, after) == []
+    assert {it.id for it in after.webhooks} == {it.id for it in before.webhooks}
+    assert settled_commands(own_stack) - read_before == lacking(plan, "order-writer") + len(
+        after.records["orders.commands"]
+    ) - len(before.records["orders.commands"])
+    assert json.loads(own_stack.orders("offsets", "plan", "--json").stdout) == []
+
+
+def test_a_writer_goes_back_when_the_database_is_restored_under_it(
+    own_stack: RunningStack, profile: LoadProfile
+) -> None:
+    """
+    The services are suspended for the moment in which it is, with what they have in hand.
+
+    The others stop with a sentence; while they are away the load goes on.
+    """
+    journal = Journal()
+    with background_load(own_stack, profile, journal):
+        until_more_calls(journal)
+        saved = backup(own_stack)
+        until_more_calls(journal)
+        with journal.fault(f"{RESTORE} under the services"):
+            with ExitStack() as all_of_them:
+                for service in CONSUMER_GROUPS:
+                    all_of_them.enter_context(paused(own_stack, service))
+                restore(own_stack, saved)
+            until(lambda: "reading again" in log(own_stack, "order-writer"), seconds=SECONDS)
+            for service in ("enricher", "action-trigger"):
+                until(lambda it=service: own_stack.pid(it) is None, seconds=SECONDS, of=service)  # type: ignore[misc]
+                assert "`orders offsets plan`" in last_words(own_stack, service)
+            until(lambda: applied(own_stack), seconds=SECONDS, of="the groups are empty")
+            for service in ("enricher", "action-trigger"):
+                own_stack.start(service)
+            until_more_calls(journal)
+    checked_history(own_stack, profile, journal)
+
+
+def until_more_calls(journal: Journal) -> None:
+    wanted = len(journal.calls) + CALLS
+    until(lambda: len(journal.calls) > wanted, seconds=SECONDS)
+
+
+def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
+    """Return the history of the load once the system is quiet; fails if it breaks a law."""
+    wait_until_quiet(stack, all_order_ids(profile), seconds=240)
+    history = collect(stack, journal).of(all_order_ids(profile))
+    violations = check(history)
+    assert not violations, report(violations)
+    return history
+
+
+def lines_that_differ(before: History, after: History) -> list[str]:
+    first, second = (
+        dump_documents({name: it.documents[name] for name in ENDED_BY_THE_LOG})
+        for it in (before, after)
+    )
+    return differing_lines(first, second)
+
+
+def lacking(plan: list[Json], group: str) -> int:
+    """Return how many records a group reads again."""
+    return sum(it["kafka"] - it["next"] for it in plan if it["group"] == group)
+
+
+def applied(stack: RunningStack) -> bool:
+    return stack.orders("offsets", "apply", check=False).returncode == 0
+
+
+def settled_commands(stack: RunningStack) -> int:
+    """Return how many commands the order-writer has settled, repeats included."""
+    lines = [json.loads(it) for it in log(stack, "order-writer").splitlines() if it[:1] == "{"]
+    return sum(it["commands"] for it in lines if it["event"] == "batch settled")
+
+
+def last_words(stack: RunningStack, service: str) -> str:
+    """Return the last line that a service logged as critical."""
+    lines = [it for it in log(stack, service).splitlines() if '"level": "critical"' in it]
+    return lines[-1] if lines else ""
+
+
+def log(stack: RunningStack, service: str) -> str:
+    return (stack.command.home / stack.name / "logs" / f"{service}.log").read_text()
