@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from support.builders.bodies import unique
@@ -55,8 +55,8 @@ def stored_bombs(cluster: FaultCluster) -> Iterator[None]:
     """The same on brokers that store what comes as it is: no client can read these batches."""
     with stored_as_sent(cluster.stack.kafka):
         for partition in range(BOMBED_PARTITIONS):
-            offset = until(lambda at=partition: _stored_bomb(cluster, at), of="a stored bomb")
-            cluster.journal.unreadable_batches.append((COMMANDS_TOPIC, partition, offset[0]))
+            [offset] = until(partial(_stored_bomb, cluster, partition), of="a stored bomb")
+            cluster.journal.unreadable_batches.append((COMMANDS_TOPIC, partition, offset))
     publish_backlog(cluster)
     yield
 
