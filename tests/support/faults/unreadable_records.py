@@ -19,16 +19,16 @@ from support.stack.stored_batches import publish_batch, send_batch
 from support.stack.wait import until
 
 BOMB: Final = 120 << 20  # bytes; librdkafka unpacks 100 MB at most
-BOMBED_PARTITIONS: Final = 3
+PARTITIONS_HIT: Final = 3  # each batch takes a second or two
 CODECS: Final = ("zstd", "gzip")
 
 
 @contextmanager
 def bad_header_names(cluster: FaultCluster) -> Iterator[None]:
-    """A header's name that isn't UTF-8, on each partition of the commands and the contacts."""
+    """A header's name that isn't UTF-8, on three partitions of the commands and the contacts."""
     publish_backlog(cluster)
     for topic in (COMMANDS_TOPIC, "reference.contacts"):
-        for partition in range(PARTITIONS):
+        for partition in hit_partitions(cluster):
             key = unique("bad-name").encode()
             record = StoredBytes(key, b"{}", [(b"ce_id", b"x"), (b"na\xffme", b"y")])
             batch = batch_bytes([record], at=None)
@@ -42,7 +42,7 @@ def refused_bombs(cluster: FaultCluster) -> Iterator[None]:
     """Compressed commands of 120 MiB each, between good ones; the brokers refuse them."""
     publish_backlog(cluster)
     for codec in CODECS:
-        for partition in range(BOMBED_PARTITIONS):
+        for partition in hit_partitions(cluster):
             error, _ = send_batch(
                 cluster.stack.kafka, COMMANDS_TOPIC, partition, inflating_batch(codec)
             )
@@ -54,11 +54,15 @@ def refused_bombs(cluster: FaultCluster) -> Iterator[None]:
 def stored_bombs(cluster: FaultCluster) -> Iterator[None]:
     """The same on brokers that store what comes as it is: no client can read these batches."""
     with stored_as_sent(cluster.stack.kafka):
-        for partition in range(BOMBED_PARTITIONS):
+        for partition in hit_partitions(cluster):
             [offset] = until(partial(_stored_bomb, cluster, partition), of="a stored bomb")
             cluster.journal.unreadable_batches.append((COMMANDS_TOPIC, partition, offset))
     publish_backlog(cluster)
     yield
+
+
+def hit_partitions(cluster: FaultCluster) -> list[int]:
+    return cluster.rng.sample(range(PARTITIONS), PARTITIONS_HIT)
 
 
 def _stored_bomb(cluster: FaultCluster, partition: int) -> tuple[int] | None:
