@@ -81,6 +81,8 @@ def test_a_consumer_whose_topic_is_made_anew_stops_with_a_sentence(
 ) -> None:
     """
     Started again, it reads the new topic from its beginning.
+
+    Where a commit of before came after the topic was made anew, it refuses until that is set back.
     """
     wait_until_read(own_stack, service, topic, register_orders(own_stack, contact))
     recreate_topic(own_stack, topic)
@@ -89,7 +91,10 @@ def test_a_consumer_whose_topic_is_made_anew_stops_with_a_sentence(
     until(lambda: own_stack.part(service)["pid"] is None, seconds=SECONDS, of=f"{service} stops")
     assert topic.name in last_words(own_stack, service)
     for stopped in (it["name"] for it in own_stack.status()["services"] if it["pid"] is None):
-        own_stack.start(stopped)
+        if own_stack.orders("start", stopped, check=False).returncode:
+            assert "made anew" in last_words(own_stack, stopped)
+            own_stack.orders("offsets", "apply")
+            own_stack.start(stopped)
     wait_until_read(own_stack, service, topic, sent)
 
 

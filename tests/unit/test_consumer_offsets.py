@@ -58,6 +58,7 @@ def test_the_sentence_names_the_places_and_the_commands_that_help() -> None:
         ((15, 15), 20, 5, True),  # deleted unread
         ((20, 15), 20, 5, True),  # Kafka's alone was set past what was deleted
         ((120, 130), 100, 0, True),  # the log was cut off
+        ((120, None), 20, 0, True),  # the topic was made anew; a commit came after that
     ],
 )
 def test_a_group_goes_on_at_the_lower_offset_that_the_log_has(

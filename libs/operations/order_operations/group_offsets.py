@@ -96,11 +96,16 @@ def apply_offsets(address: SystemAddress, *, accept_loss: bool = False) -> list[
 def planned(
     group: str, place: tuple[str, int], offsets: tuple[int | None, int | None], log: tuple[int, int]
 ) -> PartitionPlan:
-    """Return the plan of a partition by its *offsets* in Kafka and in MongoDB. Pure."""
+    """
+    Return the plan of a partition by its *offsets* in Kafka and in MongoDB. Pure.
+
+    Kafka's offset alone, behind the log's end, is of a topic that was deleted and made anew: its
+    first record is next.
+    """
     kafka, mongo = offsets
     start, end = log
     done = min((it for it in offsets if it is not None), default=start)
-    goes_on = min(max(done, start), end)
+    goes_on = start if mongo is None and done > end else min(max(done, start), end)
     return PartitionPlan(group, *place, kafka, mongo, start, end, goes_on, max(0, start - done))
 
 
