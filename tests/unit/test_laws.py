@@ -187,6 +187,21 @@ def test_an_action_that_was_sent_is_logged_as_dropped_only_after_a_restore() -> 
     assert check(restored) == []
 
 
+@pytest.mark.parametrize(
+    ("lost", "law"),
+    [
+        (("jobs", "j-1"), "every_command_has_one_job"),
+        (("orders", "o-2"), "every_command_is_applied_once"),
+        (("links", "o-2"), "the_links_are_the_models"),
+    ],
+)
+def test_what_a_restore_loses_is_found(lost: tuple[str, str], law: str) -> None:
+    """A restore excuses nothing that the log still has."""
+    restored = replace(faultless(), faults=[InjectedFault(RESTORE, 0.0, 1.0)])
+    broken = {it.law for it in check(without_document(*lost)(restored))}
+    assert broken == {law}
+
+
 def merged_history(erased: dict[str, int], *more: ModelCommand) -> History:
     """An order of a contact that was merged into another, and has its tombstone by now."""
     kept, loser = contact_body("kept"), contact_body("loser", mergedInto="kept")
