@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
 from order_runtime.kafka.batch_lookup import stored_batch
+from order_runtime.kafka.record_conversion import from_confluent
 from support.builders.bodies import Json
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
@@ -101,17 +102,14 @@ def _unreadable_batch(kafka: str, topic: str, partition: int, first: int) -> Log
 
 
 def _log_record(message: Message) -> LogRecord:
-    try:
-        headers, readable = tuple(message.headers() or ()), True
-    except (SystemError, UnicodeDecodeError):  # the name of one isn't UTF-8
-        headers, readable = (), False
+    record = from_confluent(message)  # which survives headers with a name that isn't UTF-8
     return LogRecord(
-        message.topic(),
-        message.partition(),
-        message.offset(),
+        record.topic,
+        record.partition,
+        record.offset,
         message.timestamp()[1],
-        message.key(),
-        message.value(),
-        headers,
-        readable,
+        record.key,
+        record.value,
+        record.headers,
+        record.unreadable is None,
     )
