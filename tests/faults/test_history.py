@@ -23,6 +23,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
+from support.load.contact_changes import contact_changes
 from support.stack.consumer_groups import reset_to_beginning
 from support.stack.running_stack import RunningStack
 from support.stack.service_logs import settled_commands
@@ -37,13 +38,16 @@ CALLS = 150
 def profile(stack: RunningStack, tmp_path: Path) -> LoadProfile:
     known = [contact_body() for _ in range(5)]
     file = tmp_path / "contacts.ndjson"
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in known))
+    changes = contact_changes(3, merges=4)
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 50),
         contacts=[matching(it) for it in known],
         misrouted=misrouted_order_ids(prefix, 12),
+        changes=changes,
+        contact_interval=0.3,
         seed=7,
     )
 

@@ -31,6 +31,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
+from support.load.contact_changes import contact_changes
 from support.load.recovery_probe import PARTITIONS, RecoveryProbe
 from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 
@@ -79,29 +80,22 @@ def cluster(
 def _load_profile(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
     known = [contact_body() for _ in range(10)]
-    arriving_contacts, erased_contacts = (
-        [contact_body() for _ in range(contact_changes(minutes))] for _ in range(2)
-    )
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *erased_contacts)))
+    each = max(10, round(1.5 * minutes))
+    changes = contact_changes(each, merges=each // 2)
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
     stack.orders("reference", "load", str(file))
     prefix = unique("load")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 300),
         contacts=[matching(it) for it in known],
         misrouted=misrouted_order_ids(prefix, PARTITIONS),
-        arriving_contacts=arriving_contacts,
-        erased_contacts=erased_contacts,
-        contact_interval=60 * minutes / (2 * contact_changes(minutes)),
+        changes=changes,
+        contact_interval=60 * minutes / changes.count,
         seed=seed,
         clients=3,
         publishers=2,
         pause=0.15,
     )
-
-
-def contact_changes(minutes: float) -> int:
-    """Return how many contacts arrive during the load; as many are erased."""
-    return max(10, round(1.5 * minutes))
 
 
 def test_nothing_is_lost_or_doubled_whatever_breaks(

@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.faults.forged_records import forged_record
 from support.history.collector import collect
 from support.history.journal import Journal
 from support.history.quiescence import lagging_group, open_work, wait_until_quiet
@@ -234,6 +235,23 @@ def test_versions_that_begin_anew_are_found(
     assert scenario.broken_laws() == {"versions_only_grow"}
 
 
+def test_stopping_at_a_forged_command_is_found(
+    stack: RunningStack, known: Json, slot: ProcessSlot
+) -> None:
+    """
+    It believes the source. The command behind the forged one isn't applied either.
+    """
+    scenario = Scenario(stack, known, slot)
+    slot.run("faults.planted.buggy_writer", "believes-the-source")
+    scenario.publish_forged()
+    scenario.publish(scenario.registration())
+    slot.wait_for_end()
+
+    assert scenario.broken_laws_now() == {"every_command_has_one_job"}
+    slot.run("order_writer")
+    assert scenario.broken_laws() == set()
+
+
 def test_acknowledging_an_action_before_it_is_recorded_is_found(
     stack: RunningStack, known: Json, slot: ProcessSlot
 ) -> None:
@@ -284,6 +302,11 @@ class Scenario:
             self._publisher.send(raw_record_of(command))
         assert self._publisher.flush() == 0
 
+    def publish_forged(self) -> None:
+        """Publish a record of the order that says a gateway sent it, and can't be read."""
+        self._publisher.send(forged_record(self._order_id, b"{not json", str(uuid4())))
+        assert self._publisher.flush() == 0
+
     def wait_until_caught_up(self) -> None:
         """Wait until no group has any lag."""
         until(lambda: lagging_group(self._stack) is None, seconds=60, of=self._seat.tail())
@@ -293,6 +316,10 @@ class Scenario:
         self.wait_until_caught_up()
         own = self._order_id
         until(lambda: open_work(self._stack, [own], ["deliveries"]) is None, of="deliveries")
+        return self.broken_laws_now()
+
+    def broken_laws_now(self) -> set[str]:
+        """Return the names of the broken laws, whatever is still open."""
         violations = check(collect(self._stack, self._journal).of([self._order_id]))
         print(report(violations))
         return {it.law for it in violations}

@@ -24,6 +24,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
+from support.load.contact_changes import contact_changes
 from support.stack.running_stack import RunningStack, paused, running_stack
 from support.stack.wait import until
 
@@ -43,18 +44,17 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack
 
 @pytest.fixture
 def profile(own_stack: RunningStack, tmp_path: Path) -> LoadProfile:
-    """A load in which contacts arrive after their orders, too, and others are erased."""
-    known, arriving, erased = ([contact_body() for _ in range(4)] for _ in range(3))
+    """A load in which contacts arrive after their orders, too, are erased, and are merged."""
+    known, changes = [contact_body() for _ in range(4)], contact_changes(4, merges=2)
     file = tmp_path / "contacts.ndjson"
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *erased)))
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
     own_stack.orders("reference", "load", str(file))
     prefix = unique("restored")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 60),
         contacts=[matching(it) for it in known],
         misrouted=misrouted_order_ids(prefix, 12),
-        arriving_contacts=arriving,
-        erased_contacts=erased,
+        changes=changes,
         contact_interval=2.0,
         seed=11,
     )

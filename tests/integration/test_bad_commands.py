@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -24,6 +23,7 @@ from support.builders.publisher_cases import RecordCase, record_cases
 from support.builders.raw_records import RawRecord, register_record
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.doc_examples import PUBLISHING
+from support.stack.gateway_secret import job_secret
 from support.stack.kafka_records import (
     header,
     publish_records,
@@ -183,13 +183,6 @@ def test_each_command_over_http_proves_on_the_topic_that_the_gateway_made_it(
     signatures = CommandSignatures(JobIdSecrets([job_secret(stack)]))
     assert [signatures.made(record) for record in sent] == [True] * 4
     assert not any(signatures.made(replace(record, key=b"another")) for record in sent)
-
-
-def job_secret(stack: RunningStack) -> bytes:
-    """Return the secret of the stack's gateways and order-writers."""
-    state = json.loads((stack.command.home / stack.name / "stack.json").read_text())
-    identity = json.loads((Path(state["data"]) / "identity.json").read_text())
-    return bytes(identity["job_secret"], "ascii")
 
 
 def test_a_forged_command_of_the_gateway_fails_its_job_and_stops_nobody(

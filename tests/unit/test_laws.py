@@ -26,7 +26,7 @@ from support.laws.evidence import Evidence, survivor_id
 from support.laws.faultless_history import FaultlessHistory
 from support.load.command_encoders import raw_record_of
 from support.model.log_reader import derived_id
-from support.model.model import ACTION, DELETE, REGISTER, STATUS, ModelCommand, tag_of
+from support.model.model import ACTION, DELETE, REGISTER, REPLACE, STATUS, ModelCommand, tag_of
 
 ANN, BOB = contact_body("ann"), contact_body("bob")
 NOW = 1_764_400_000_000  # milliseconds; after what the orders say of themselves
@@ -187,6 +187,21 @@ def test_an_action_that_was_sent_is_logged_as_dropped_only_after_a_restore() -> 
     assert check(restored) == []
 
 
+@pytest.mark.parametrize(
+    ("lost", "law"),
+    [
+        (("jobs", "j-1"), "every_command_has_one_job"),
+        (("orders", "o-2"), "every_command_is_applied_once"),
+        (("links", "o-2"), "the_links_are_the_models"),
+    ],
+)
+def test_what_a_restore_loses_is_found(lost: tuple[str, str], law: str) -> None:
+    """A restore excuses nothing that the log still has."""
+    restored = replace(faultless(), faults=[InjectedFault(RESTORE, 0.0, 1.0)])
+    broken = {it.law for it in check(without_document(*lost)(restored))}
+    assert broken == {law}
+
+
 def merged_history(erased: dict[str, int], *more: ModelCommand) -> History:
     """An order of a contact that was merged into another, and has its tombstone by now."""
     kept, loser = contact_body("kept"), contact_body("loser", mergedInto="kept")
@@ -206,7 +221,7 @@ def test_an_order_of_a_merged_contact_is_the_survivors() -> None:
 
 def test_deleting_an_order_with_the_contact_that_was_merged_away_breaks_a_law() -> None:
     broken = erasure_laws_broken(merged_history({}, DELETED))
-    assert broken == {"only_orders_of_erased_contacts_are_deleted"}
+    assert broken == {"a_merge_loses_no_order"}
 
 
 def test_erasing_the_survivor_must_take_the_orders_of_who_was_merged_into_it() -> None:
@@ -214,6 +229,31 @@ def test_erasing_the_survivor_must_take_the_orders_of_who_was_merged_into_it() -
     broken = erasure_laws_broken(merged_history(kept))
     assert "no_order_of_an_erased_contact_is_left" in broken
     assert not erasure_laws_broken(merged_history(kept, DELETED))
+
+
+def shared_until_merged(at: int) -> History:
+    """An order waits for an e-mail of two contacts, gets another contact, and they are merged."""
+    loser = NAMESAKES[0]
+    waiting = order_of("o-5") | {"contact": SHARED}
+    commands = [
+        ModelCommand(REGISTER, "o-5", "j-20", waiting),
+        ModelCommand(REPLACE, "o-5", "j-21", order_of("o-5")),
+    ]
+    log = [log_record(command, offset) for offset, command in enumerate(commands, 20)]
+    history = FaultlessHistory(log, [ANN, *NAMESAKES[:2]], ["mug"]).history()
+    value = json.dumps(loser | {"mergedInto": NAMESAKES[1]["contactId"]}).encode()
+    contacts = history.records[CONTACTS]
+    merged = replace(contacts[1], at=at, offset=2_000, value=value)
+    gone = replace(merged, at=at + 1, offset=2_001, value=None)
+    return with_records(history, CONTACTS, [*contacts, merged, gone])
+
+
+def test_an_order_may_have_lacked_a_contact_until_two_were_merged_not_later() -> None:
+    violations = check(shared_until_merged(NOW + 1_000))
+    assert not violations, report(violations)
+
+    long_before = check(shared_until_merged(NOW - 1_000_000))
+    assert {it.law for it in long_before} == {"a_missing_contact_shows_in_the_job"}
 
 
 @pytest.mark.parametrize(("gone", "survivor"), [((), "a"), (("a",), "b")])
@@ -278,7 +318,7 @@ def with_records(history: History, topic: str, records: list[LogRecord]) -> Hist
     return replace(history, records={**history.records, topic: records})
 
 
-def with_event_changed(job_id: str, **fields: Any) -> Change:
+def with_event_changed(job_id: str, topic: str = "orders.events", /, **fields: Any) -> Change:
     """Change the data of a job's event."""
 
     def change(history: History) -> History:
@@ -286,9 +326,9 @@ def with_event_changed(job_id: str, **fields: Any) -> Change:
             replace(it, value=json.dumps(it.json() | fields).encode())
             if it.json()["jobId"] == job_id
             else it
-            for it in history.records["orders.events"]
+            for it in history.records[topic]
         ]
-        return with_records(history, "orders.events", records)
+        return with_records(history, topic, records)
 
     return change
 
@@ -341,6 +381,34 @@ def a_dead_letter_of_a_good_command(history: History) -> History:
     return with_records(history, letter.topic, [letter, replace(letter, headers=other)])
 
 
+UNREADABLE = {
+    "a name of a header": LogRecord(COMMANDS_TOPIC, 0, 30, NOW + 30, b"o-9", b"{}", readable=False),
+    "a batch": LogRecord(
+        COMMANDS_TOPIC, 0, 33, NOW + 30, None, None, readable=False, first_offset=31
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_no_client_can_read_is_one_dead_letter_and_one_failed_job(what: str) -> None:
+    history = FaultlessHistory([*command_log(), UNREADABLE[what]], [ANN, BOB], ["mug"], ERASED)
+    whole = history.history()
+    letters = list(whole.records["orders.commands.dlq"])
+    assert not check(whole), report(check(whole))
+
+    lost = with_records(whole, letters[0].topic, letters[:-1])
+    assert {it.law for it in check(lost)} == {
+        "what_is_no_command_is_a_dead_letter_and_nothing_else"
+    }
+    job = next(it for it in whole.documents["jobs"] if it["_id"] not in ALL_IDS)
+    unnoticed = without_document("jobs", job["_id"])(whole)
+    assert {it.law for it in check(unnoticed)} == {"every_command_has_one_job"}
+
+
+ERASED = {"bob": 1_764_400_010_000}
+ALL_IDS = {f"j-{number}" for number in range(1, 12)}
+
+
 @breaks("every_due_action_was_delivered")
 def no_webhook(history: History) -> History:
     return replace(history, webhooks=history.webhooks[1:])
@@ -376,6 +444,13 @@ def nobody_is_erased(history: History) -> History:
 def it_was_a_later_life_of_the_order(history: History) -> History:
     contacts = history.records[CONTACTS]
     return with_records(history, CONTACTS, [*contacts[:-1], replace(contacts[-1], at=NOW)])
+
+
+@breaks("a_merge_loses_no_order")
+def the_erased_contact_was_merged_before(history: History) -> History:
+    contacts = list(history.records[CONTACTS])
+    contacts[1] = replace(contacts[1], value=json.dumps(BOB | {"mergedInto": "ann"}).encode())
+    return with_records(history, CONTACTS, contacts)
 
 
 @breaks("no_action_of_an_erased_contact_is_sent_later")
@@ -463,7 +538,10 @@ for law_broken, changes in {
     "a_missing_contact_shows_in_the_job": [
         with_document_changed("jobs", "j-8", enrichment={"state": "done", "action": "held"})
     ],
-    "every_enrichment_is_announced": [without_record_of("orders.enriched", "j-1")],
+    "every_enrichment_is_announced": [
+        without_record_of("orders.enriched", "j-1"),
+        with_event_changed("j-1", "orders.enriched", contactId=None),
+    ],
     "the_job_tells_what_became_of_its_action": [
         with_document_changed(
             "jobs", "j-8", enrichment={"state": "contactMissing", "action": "fired"}

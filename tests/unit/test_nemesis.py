@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from random import Random
 
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.fault_report import PROMISES, fault_lines, promise_lines
+from support.faults.forged_records import FORGERY_FAULTS
 from support.faults.matrix import MATRIX
 from support.faults.nemesis import FaultResult, fault_order
+from support.faults.publisher_faults import PUBLISHER_FAULTS
+from support.faults.restore_fault import RESTORE_FAULTS
+from support.faults.unreadable_records import UNREADABLE_FAULTS
 from support.history.history import History
 from support.laws.all_laws import LAWS
 from support.laws.evidence import Evidence, Violation
+
+FAULTS_PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 
 def test_every_fault_comes_before_any_comes_again() -> None:
@@ -48,6 +55,13 @@ def test_each_broken_law_is_counted_under_its_promise() -> None:
     assert counts["lost"] == 2
     assert counts["out of order"] == counts["other laws broken"] == 1
     assert counts["doubled"] == 0
+
+
+def test_the_documentation_names_the_faults_of_publishers_and_every_promise() -> None:
+    rows = FAULTS_PAGE.read_text()
+    faults = (*PUBLISHER_FAULTS, *FORGERY_FAULTS, *UNREADABLE_FAULTS, *RESTORE_FAULTS)
+    for name in (*(it.name for it in faults), *PROMISES):
+        assert f"| {name} |" in rows
 
 
 def test_promises_are_made_of_laws_that_there_are() -> None:

@@ -120,6 +120,11 @@ def _decoded(items: Iterable[BatchItem]) -> list[DecodedCommand]:
     return [item for item in items if isinstance(item, DecodedCommand)]
 
 
+def _says_so(record: Record) -> bool:
+    """Whether a record claims to be a gateway's: the bug is to ask for no proof."""
+    return ("ce_source", b"/gateway") in record.headers
+
+
 STORES: dict[str, type[MongoLedger]] = {
     "forgets-the-ledger": ForgetsTheLedger,
     "skips-what-it-knows": SkipsWhatItKnows,
@@ -138,7 +143,12 @@ def main(bug: str) -> None:
     kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource
     source = kind(settings.kafka, settings.instance, offsets)
     sink = BatchPublisher(settings.kafka, settings.instance)
-    reads = TopicInfo(topic.id, topic.partitions, lambda _: False)
+    reads = TopicInfo(
+        topic.id,
+        topic.partitions,
+        issued=lambda _: False,
+        signed=_says_so if bug == "believes-the-source" else lambda _: False,
+    )
     writer = BatchProcessor(source, store, sink, reads, stop_event())
     writer.run(settings.batch_commands, settings.batch_bytes)
     source.close()

@@ -31,6 +31,16 @@ PROMISES: Final[Mapping[str, frozenset[str]]] = {
     ),
     "out of order": frozenset({"versions_only_grow", "no_order_goes_back_in_version"}),
     "jobs without end": frozenset({"every_job_ends_as_the_model_says", "every_order_is_looked_at"}),
+    "taken from others by an erasure": frozenset(
+        {
+            "only_orders_of_erased_contacts_are_deleted",
+            "no_action_of_an_erased_contact_is_sent_later",
+        }
+    ),
+    "lost by a merge": frozenset({"a_merge_loses_no_order"}),
+    "left of erased contacts": frozenset(
+        {"no_order_of_an_erased_contact_is_left", "nothing_says_who_was_erased"}
+    ),
     "webhooks lost": frozenset({"every_due_action_was_delivered"}),
     "webhooks twice, unexplained": frozenset({"an_action_comes_twice_only_after_a_fault"}),
 }

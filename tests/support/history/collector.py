@@ -19,6 +19,8 @@ from confluent_kafka import Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
+from order_runtime.kafka.batch_lookup import stored_batch
+from order_runtime.kafka.record_conversion import from_confluent
 from support.builders.bodies import Json
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
@@ -52,7 +54,7 @@ def collect(stack: RunningStack, journal: Journal) -> History:
     return History(
         topic_id=str(described.topic_id),
         partitions=len(described.partitions),
-        records=read_log(stack.kafka, RECORDED_TOPICS),
+        records=read_log(stack.kafka, RECORDED_TOPICS, journal.unreadable_batches),
         documents=found,
         webhooks=received_by_stack(stack),
         calls=journal.calls,
@@ -79,21 +81,35 @@ def received_by_stack(stack: RunningStack) -> list[ReceivedWebhook]:
     ]
 
 
-def read_log(kafka: str, topics: Collection[str]) -> dict[str, list[LogRecord]]:
-    """Return all records by topic, sorted by partition and offset."""
+def read_log(
+    kafka: str, topics: Collection[str], unreadable: Collection[tuple[str, int, int]] = ()
+) -> dict[str, list[LogRecord]]:
+    """Return all records by topic, by partition and offset; an *unreadable* batch is one."""
     found: dict[str, list[LogRecord]] = {topic: [] for topic in topics}
     for message in read_all(kafka, *topics, seconds=300):
         found[message.topic()].append(_log_record(message))
+    for topic, partition, first in unreadable:
+        found[topic].append(_unreadable_batch(kafka, topic, partition, first))
     return {topic: in_log_order(records) for topic, records in found.items()}
 
 
-def _log_record(message: Message) -> LogRecord:
+def _unreadable_batch(kafka: str, topic: str, partition: int, first: int) -> LogRecord:
+    bounds = stored_batch(kafka, topic, partition, first)
+    assert bounds is not None, f"no batch at {topic}/{partition}@{first}"
     return LogRecord(
-        message.topic(),
-        message.partition(),
-        message.offset(),
+        topic, partition, bounds.last, bounds.at, None, None, readable=False, first_offset=first
+    )
+
+
+def _log_record(message: Message) -> LogRecord:
+    record = from_confluent(message)  # which survives headers with a name that isn't UTF-8
+    return LogRecord(
+        record.topic,
+        record.partition,
+        record.offset,
         message.timestamp()[1],
-        message.key(),
-        message.value(),
-        tuple(message.headers() or ()),
+        record.key,
+        record.value,
+        record.headers,
+        record.unreadable is None,
     )

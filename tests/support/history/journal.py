@@ -68,6 +68,8 @@ class Journal:
     calls: list[RecordedCall] = field(default_factory=list)
     publications: list[Publication] = field(default_factory=list)
     faults: list[InjectedFault] = field(default_factory=list)
+    unreadable_batches: list[tuple[str, int, int]] = field(default_factory=list)
+    """Topic, partition and first offset of stored batches that no client can read."""
 
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:

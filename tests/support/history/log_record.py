@@ -21,10 +21,15 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    readable: bool = True
+    """False: no client can read its headers, or anything of its batch."""
+    first_offset: int | None = None
+    """The first offset of an unreadable batch, which is one record with the last offset."""
 
     @property
     def position(self) -> str:
-        return f"{self.topic}/{self.partition}@{self.offset}"
+        first = self.offset if self.first_offset is None else self.first_offset
+        return f"{self.topic}/{self.partition}@{first}"
 
     @property
     def name(self) -> str | None:

@@ -37,6 +37,7 @@ LAWS: Final[Sequence[Law]] = (
     events.an_event_carries_the_order_as_it_was,
     erasure.no_order_of_an_erased_contact_is_left,
     erasure.only_orders_of_erased_contacts_are_deleted,
+    erasure.a_merge_loses_no_order,
     erasure.nothing_says_who_was_erased,
     enrichment.every_order_is_looked_at,
     enrichment.the_links_are_the_models,

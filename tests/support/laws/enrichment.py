@@ -78,8 +78,9 @@ def every_enrichment_is_announced(evidence: Evidence) -> Iterator[Finding]:
         order = job.step.after if job.step else None
         key = contact_key(order.content) if order else None
         expected = {evidence.existing_contacts.get(key) if key else None}
-        carriers = {it.contact_id for it in evidence.carriers.get(key, ())} if key else set()
-        former = {it.former_id for it in evidence.carriers.get(key, ())} if key else set()
+        known = evidence.carriers.get(key, ()) if key else ()
+        carriers = {it.contact_id for it in known}
+        former = {it.former_id for it in known if it.former_id}
         if len(carriers | former) > 1:
             expected |= {None, *carriers, *former}
         elif key in evidence.erased_contacts:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 
 from support.laws.actions import jobs_with_action
-from support.laws.evidence import ContactHistory, Evidence, Finding
+from support.laws.evidence import ContactHistory, ContactKey, Evidence, Finding
 from support.model.expected_outcomes import contact_key, sets_contact
 from support.model.log_reader import ENRICHER_SOURCE
 from support.model.model import ModelOrder
+from support.model.replay import ExpectedJob
 
 SENT_WITHIN = 300.0  # seconds after a tombstone in which an action may still be delivered
 
@@ -33,15 +34,9 @@ def no_order_of_an_erased_contact_is_left(evidence: Evidence) -> Iterator[Findin
 
 def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[Finding]:
     """Every order that the enricher deleted belonged to a contact before its erasure."""
-    for job in evidence.ordered_jobs():
-        deleted = (
-            job.source.record.header("ce_source") == ENRICHER_SOURCE
-            and job.result.version is not None
-        )
-        if not deleted or job.source.command is None or job.step is None:
-            continue
-        steps = evidence.replay.model.history[str(job.order_id)]
-        order = steps[steps.index(job.step) - 1].after
+    for job, order in _deletions(evidence):
+        if order and _is_a_living_ones_by_merge(evidence, contact_key(order.content)):
+            continue  # see the law below
         person = evidence.erased_contacts.get(contact_key(order.content)) if order else None
         if (
             order is None
@@ -53,6 +48,13 @@ def only_orders_of_erased_contacts_are_deleted(evidence: Evidence) -> Iterator[F
             contact_key(order.content), _at(evidence, order.registered_by)
         ):
             yield Finding("a living contact carries its key", job.order_id, job.job_id)
+
+
+def a_merge_loses_no_order(evidence: Evidence) -> Iterator[Finding]:
+    """The enricher deletes no order whose contact was merged into one that lives."""
+    for job, order in _deletions(evidence):
+        if order and _is_a_living_ones_by_merge(evidence, contact_key(order.content)):
+            yield Finding("its contact was merged, not erased", job.order_id, job.job_id)
 
 
 def nothing_says_who_was_erased(evidence: Evidence) -> Iterator[Finding]:
@@ -99,6 +101,21 @@ def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator
                 yield Finding(
                     f"webhook {webhook.id} of an erased contact", job.order_id, job.job_id
                 )
+
+
+def _deletions(evidence: Evidence) -> Iterator[tuple[ExpectedJob, ModelOrder | None]]:
+    """Yield the jobs by which the enricher deleted an order, with the order before it."""
+    for job in evidence.ordered_jobs():
+        by_enricher = job.source.record.header("ce_source") == ENRICHER_SOURCE
+        if by_enricher and job.result.version is not None and job.step is not None:
+            steps = evidence.replay.model.history[str(job.order_id)]
+            yield job, steps[steps.index(job.step) - 1].after
+
+
+def _is_a_living_ones_by_merge(evidence: Evidence, key: ContactKey) -> bool:
+    """Whether the key is that of a contact that was merged into one which was never erased."""
+    carriers = evidence.carriers.get(key, ())
+    return any(it.former_id is not None and it.erased_at is None for it in carriers)
 
 
 def erased_at(person: ContactHistory) -> int:

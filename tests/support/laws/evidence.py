@@ -70,9 +70,13 @@ class ContactHistory:
     @property
     def keys(self) -> Iterator[ContactKey]:
         """Every (matchKeyType, matchKey) that identifies it."""
-        for kind, name in MATCH_KEYS.items():
-            if self.body.get(name):
-                yield kind, self.body[name]
+        return keys_of(self.body)
+
+
+def keys_of(contact: Json) -> Iterator[ContactKey]:
+    for kind, name in MATCH_KEYS.items():
+        if contact.get(name):
+            yield kind, contact[name]
 
 
 def contact_history(contact_id: str, messages: Sequence[LogRecord]) -> ContactHistory | None:
@@ -241,8 +245,26 @@ class Evidence:
             for it in self.contact_histories
             if it.erased_at is None and it.first_seen > first_seen
         )
-        unique_by_now = self.existing_contacts.keys() & self.erased_contacts.keys()
+        merged = {key for key, at in self.keys_left_by_merges.items() if at > first_seen}
+        unique_by_now = self.existing_contacts.keys() & (self.erased_contacts.keys() | merged)
         return {key for it in coming for key in it.keys} | unique_by_now
+
+    @cached_property
+    def keys_left_by_merges(self) -> dict[ContactKey, int]:
+        """The keys that a merged contact shared with another one, each with the merge's time."""
+        records = self.history.records.get("reference.contacts", ())
+        values = [(it, it.json()) for it in records if it.value is not None]
+        owners: defaultdict[ContactKey, set[str | None]] = defaultdict(set)
+        for it, contact in values:
+            for key in keys_of(contact):
+                owners[key].add(it.name)
+        return {
+            key: it.at
+            for it, contact in values
+            if contact.get("mergedInto")
+            for key in keys_of(contact)
+            if len(owners[key]) > 1
+        }
 
     @cached_property
     def articles(self) -> dict[str, Json]:

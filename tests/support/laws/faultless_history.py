@@ -206,7 +206,7 @@ class FaultlessHistory:
 
     def _integration_log(self, jobs: Sequence[ExpectedJob]) -> Iterator[Json]:
         for job in jobs:
-            entry = {"jobId": job.job_id, "orderId": job.order_id}
+            entry = {"_id": f"log-{job.job_id}", "jobId": job.job_id, "orderId": job.order_id}
             if job.source.command is None:
                 yield entry | {"code": "CommandRejected"}
             elif _connects(job) and not self._contact_id(job):
@@ -221,7 +221,7 @@ class FaultlessHistory:
                 reasons = {
                     f"{DLQ_PREFIX}topic": it.topic,
                     f"{DLQ_PREFIX}partition": str(it.partition),
-                    f"{DLQ_PREFIX}offset": str(it.offset),
+                    f"{DLQ_PREFIX}offset": it.position.rpartition("@")[2],
                     f"{DLQ_PREFIX}exception.class.name": "ValidationFailed",
                     DLQ_REASON: "It is no command.",
                 }

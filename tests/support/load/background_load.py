@@ -26,11 +26,12 @@ import aiohttp
 from aiokafka.partitioner import murmur2
 from yarl import URL
 
-from support.builders.bodies import Json, matching
+from support.builders.bodies import Json
 from support.builders.raw_records import RawRecord
 from support.history.journal import Journal, RecordedCall, accepted_commands
 from support.load.command_encoders import HttpRequest, http_request
 from support.load.command_generator import CommandGenerator
+from support.load.contact_changes import ContactChanges
 from support.load.external_publisher import ExternalPublisher
 from support.model.model import REGISTER
 from support.stack.running_stack import RunningStack
@@ -47,12 +48,10 @@ class LoadProfile:
     contacts: Sequence[Json] = ()
     """The `contact` of orders whose contact exists."""
     misrouted: Sequence[str] = ()
-    arriving_contacts: Sequence[Json] = ()
-    """Bodies of contacts that are published during the load."""
-    erased_contacts: Sequence[Json] = ()
-    """Bodies of contacts that exist and are erased during the load."""
+    changes: ContactChanges = field(default_factory=ContactChanges)
+    """Contacts that change during the load."""
     contact_interval: float = 10.0
-    """Seconds between two contacts that arrive or are erased."""
+    """Seconds between two of these changes."""
     seed: int = 0
     clients: int = 4
     publishers: int = 2
@@ -148,7 +147,7 @@ async def run_load(
                 profile.order_ids,
                 profile.contacts,
                 profile.misrouted,
-                transient_contacts(profile),
+                profile.changes.order_contacts,
             ),
         )
         for seed in seeds
@@ -191,26 +190,15 @@ async def _change_contacts(
     publisher: ExternalPublisher, profile: LoadProfile, stop: asyncio.Event
 ) -> None:
     """Publish one contact or tombstone after the other, in random order."""
-    changes: list[tuple[Json, bytes | None]] = [
-        *((it, json.dumps(it).encode()) for it in profile.arriving_contacts),
-        *((it, None) for it in profile.erased_contacts),
-    ]
-    for contact, value in Random(profile.seed).sample(changes, len(changes)):
+    for contact_id, contact in profile.changes.in_random_order(profile.seed):
         with suppress(TimeoutError):
             async with asyncio.timeout(profile.contact_interval):
                 await stop.wait()
         if stop.is_set():
             break
-        publisher.send(RawRecord(contact["contactId"], value, {}), CONTACTS_TOPIC)
+        value = None if contact is None else json.dumps(contact).encode()
+        publisher.send(RawRecord(contact_id, value, {}), CONTACTS_TOPIC)
     await asyncio.to_thread(publisher.flush)
-
-
-def transient_contacts(profile: LoadProfile) -> list[Json]:
-    """Return the `contact` of orders whose contact arrives or is erased, by varying keys."""
-    keys = cycle(("ContactId", "Email", "MemberNumber"))
-    return [
-        matching(it, next(keys)) for it in (*profile.arriving_contacts, *profile.erased_contacts)
-    ]
 
 
 def misrouted_order_ids(prefix: str, partitions: int, wanted: int = MISROUTED_ORDERS) -> list[str]:

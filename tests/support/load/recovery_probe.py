@@ -43,7 +43,7 @@ class RecoveryProbe:
 
     def _posted(self, end: float) -> Iterator[str]:
         for partition in range(PARTITIONS):
-            while (job_id := self._post(order_id_for(partition))) is None:
+            while (job_id := self.post(order_id_for(partition))) is None:
                 _check(end, f"no post is accepted for partition {partition}")
                 time.sleep(PAUSE)
             yield job_id
@@ -61,7 +61,8 @@ class RecoveryProbe:
             left -= arrived
             _check(end, f"no record is acknowledged on the partitions {left}")
 
-    def _post(self, order_id: str) -> str | None:
+    def post(self, order_id: str) -> str | None:
+        """Post an order once; return its job id, or None if it wasn't accepted."""
         trace = f"00-{uuid4().hex}-{uuid4().hex[:16]}-01"
         call = RecordedCall(trace, REGISTER, (order_id,), time.time(), "POST", "/orders", {}, {})
         call.body = self._order(order_id)

@@ -119,6 +119,8 @@ def headers_of(record: LogRecord) -> Json:
 
 
 def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
+    if not record.readable:
+        raise InvalidCommand("no client can read it")
     content = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     kind, _, version = headers.get("ce_type", "").partition(".")
     key = headers.get("ce_idempotencykey")

@@ -55,6 +55,11 @@ class ProcessSlot:
             raise AssertionError(f"still alive after {seconds} s\n{self.tail()}") from None
         assert status == -signal.SIGKILL, f"ended with {status}\n{self.tail()}"
 
+    def wait_for_end(self, seconds: float = 90) -> None:
+        """Wait until the process has ended by itself, in error."""
+        assert self.process is not None
+        assert self.process.wait(seconds) > 0, f"no error\n{self.tail()}"
+
     def stop(self, seconds: float = 30) -> None:
         """Stop the process by SIGTERM, so that it leaves its group; kill it after *seconds*."""
         if self.process is None:

@@ -11,10 +11,17 @@ from aiokafka.structs import TopicPartition
 
 def publish_batch(kafka: str, topic: str, partition: int, batch: bytes) -> int:
     """Publish *batch*, which the broker gives other offsets; return its first one."""
-    return asyncio.run(_publish_batch(kafka, TopicPartition(topic, partition), batch))
+    error, offset = send_batch(kafka, topic, partition, batch)
+    assert error == 0, f"the broker refused the batch with error {error}"
+    return offset
 
 
-async def _publish_batch(kafka: str, place: TopicPartition, batch: bytes) -> int:
+def send_batch(kafka: str, topic: str, partition: int, batch: bytes) -> tuple[int, int]:
+    """Send *batch*; return the broker's error code, 0 for none, and the first offset."""
+    return asyncio.run(_send_batch(kafka, TopicPartition(topic, partition), batch))
+
+
+async def _send_batch(kafka: str, place: TopicPartition, batch: bytes) -> tuple[int, int]:
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()
     try:
@@ -23,7 +30,6 @@ async def _publish_batch(kafka: str, place: TopicPartition, batch: bytes) -> int
         request = ProduceRequest(None, -1, 20_000, [(place.topic, [(place.partition, batch)])])
         response = await client.send(leader, request)
         [(_, [(_, error, offset, *_)])] = response.topics
-        assert error == 0, f"the broker refused the batch with error {error}"
-        return int(offset)
+        return int(error), int(offset)
     finally:
         await client.close()
