@@ -27,7 +27,7 @@ from support.harness.command_source import StoringSource
 from support.stack.consumer_groups import committed_offset, group_is_empty, lag, set_offsets
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
-from support.stack.stored_batches import publish_batch
+from support.stack.stored_batches import publish_as_sent
 from support.stack.wait import until
 
 SECONDS = 5.0  # in which a consumer that is alone joins its group, and gets what is there
@@ -137,7 +137,7 @@ class KafkaProcess:
         self._publish_batch(batch_bytes(sent, at=None))
 
     def _publish_batch(self, batch: bytes) -> None:
-        publish_batch(self.stack.kafka, COMMANDS.name, 0, batch)
+        publish_as_sent(self.stack.kafka, COMMANDS.name, 0, batch)
 
     def start(self) -> StoringSource:
         self.stop()

@@ -18,7 +18,7 @@ from support.builders.stored_batches import StoredBytes, batch_bytes, bomb, many
 from support.stack.api_client import ApiClient, job_of_response
 from support.stack.kafka_records import header, publish_records, read_all
 from support.stack.running_stack import RunningStack, running_stack
-from support.stack.stored_batches import publish_batch
+from support.stack.stored_batches import publish_as_sent
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -60,7 +60,7 @@ def places(own: RunningStack) -> Mapping[tuple[str, str], tuple[int, int]]:
         for topic in READ_BY_SERVICES:
             key = CONTACT_ID if topic == CONTACTS.name else ORDER_ID
             partition = partition_of(key.encode(), 12)
-            found[topic, name] = partition, publish_batch(own.kafka, topic, partition, batch)
+            found[topic, name] = partition, publish_as_sent(own.kafka, topic, partition, batch)
     return found
 
 
@@ -150,7 +150,7 @@ def test_an_operator_lists_dead_letters_though_a_batch_among_them_cannot_be_read
 ) -> None:
     expected = len(unreadable_batches())
     letters(own, COMMANDS.name, expected)
-    publish_batch(own.kafka, f"{COMMANDS.name}.dlq", 0, unreadable_batches()["zstd"])
+    publish_as_sent(own.kafka, f"{COMMANDS.name}.dlq", 0, unreadable_batches()["zstd"])
     listed = json.loads(own.orders("dlq", "list", "--topic", COMMANDS.name, "--json").stdout)
     assert len(listed) == expected
 
@@ -166,9 +166,9 @@ def flooded(own: RunningStack, job: Json) -> Json:
     message = batch_bytes([StoredBytes(b"o", bytes(4_000_000))] * 7, "zstd", at=None)
     at_contact, at_order = (partition_of(key.encode(), 12) for key in (CONTACT_ID, ORDER_ID))
     for _ in range(40):
-        publish_batch(own.kafka, CONTACTS.name, at_contact, contact)
+        publish_as_sent(own.kafka, CONTACTS.name, at_contact, contact)
     for topic in (EVENTS.name, ACTIONS.name) * 6:
-        publish_batch(own.kafka, topic, at_order, message)
+        publish_as_sent(own.kafka, topic, at_order, message)
     api, action = ApiClient(own), {"action": "ConfirmShipment"}
     matched = matching(contact_body(CONTACT_ID))
     body = order_body(ORDER_ID, contact=matched, orderAction=action, status="Completed")

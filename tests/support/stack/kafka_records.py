@@ -20,12 +20,17 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from order_contracts.topics import TOPICS
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import Json, unique
 from support.builders.raw_records import COMMANDS_TOPIC, RawRecord
 from support.stack.wait import until
+
+_OWN_COMPRESSION = {
+    it.name: it.config["compression.type"] for it in TOPICS if "compression.type" in it.config
+}
 
 
 def publish_records(
@@ -65,7 +70,7 @@ def stored_as_sent(kafka: str, topic: str = COMMANDS_TOPIC) -> Iterator[None]:
     try:
         yield
     finally:
-        _set_compression(kafka, topic, "uncompressed")
+        _set_compression(kafka, topic, _OWN_COMPRESSION.get(topic, "producer"))
 
 
 def _set_compression(kafka: str, topic: str, kind: str) -> None:

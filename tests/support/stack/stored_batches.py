@@ -8,12 +8,20 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import TopicPartition
 
+from support.stack.kafka_records import stored_as_sent
+
 
 def publish_batch(kafka: str, topic: str, partition: int, batch: bytes) -> int:
     """Publish *batch*, which the broker gives other offsets; return its first one."""
     error, offset = send_batch(kafka, topic, partition, batch)
     assert error == 0, f"the broker refused the batch with error {error}"
     return offset
+
+
+def publish_as_sent(kafka: str, topic: str, partition: int, batch: bytes) -> int:
+    """Publish *batch* as `publish_batch` does, and have it stored compressed as it is."""
+    with stored_as_sent(kafka, topic):
+        return publish_batch(kafka, topic, partition, batch)
 
 
 def send_batch(kafka: str, topic: str, partition: int, batch: bytes) -> tuple[int, int]:
