@@ -6,7 +6,7 @@ MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants check format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants check lint fast format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -42,13 +42,17 @@ nemesis: setup  ## of the long tests, the one that breaks everything in turn
 mutants: setup  ## change the domains in COUNT small ways, drawn by SEED: do the fast tests notice?
 	PYTHONPATH=tests $(IN)python -m support.mutants $(MUTANTS)
 
-check: setup  ## format, lint, types, import laws, generated documents, compatible messages, fast tests
+check: lint fast  ## format, lint, types, import laws, generated documents, compatible messages; the fast tests
+
+lint: setup
 	$(IN)ruff format --check .
 	$(IN)ruff check .
 	$(IN)mypy
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
+
+fast: setup
 	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
 
 format: setup
