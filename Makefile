@@ -42,9 +42,9 @@ nemesis: setup  ## of the long tests, the one that breaks everything in turn
 mutants: setup  ## change the domains in COUNT small ways, drawn by SEED: do the fast tests notice?
 	PYTHONPATH=tests $(IN)python -m support.mutants $(MUTANTS)
 
-check: lint fast  ## format, lint, types, import laws, generated documents, compatible messages; the fast tests
+check: lint fast  ## make lint and make fast
 
-lint: setup
+lint: setup  ## format, lint, types, import laws, generated documents, compatible messages
 	$(IN)ruff format --check .
 	$(IN)ruff check .
 	$(IN)mypy
@@ -52,7 +52,7 @@ lint: setup
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
 
-fast: setup
+fast: setup  ## the fast tests: no Kafka, no MongoDB
 	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
 
 format: setup
