@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +14,11 @@ import pytest
 
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.partition_leases import SLACK, PartitionLeases, elapsed_with_suspension
+from action_trigger.app import outcome_publisher as outcome_publisher_module
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
 from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, QueuedDelivery
-from action_trigger.app.outcome_publisher import OutcomePublisher
+from action_trigger.app.outcome_publisher import EPOCH, OutcomePublisher
 from action_trigger.domain.circuit_breaker import THRESHOLD
 from action_trigger.domain.decode import decode_action
 from action_trigger.domain.delivery import EndedDelivery, ReceivedAction
@@ -90,7 +91,7 @@ async def letter_of_failing(harness: DispatchHarness) -> Outgoing:
     broker = MemoryPublisher()
     await OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
-    ).announce_batch()
+    ).announce()
     [letter] = [it for it in broker.records if it.topic == ACTIONS_DLQ.name]
     return letter
 
@@ -367,22 +368,22 @@ async def test_a_worker_that_announces_too_late_undoes_nothing(harness: Dispatch
     harness.webhook_endpoint.status = 400
     async with harness.run_dispatcher():
         await harness.wait_for_states({"failed": 1})
-    stale = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10)]
+    stale = [replace(it) for it in await harness.deliveries.unannounced(PARTITIONS, 10, EPOCH)]
     broker = MemoryPublisher()
     outcome_publisher = OutcomePublisher(
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
-    await outcome_publisher.announce_batch()
+    await outcome_publisher.announce()
     harness.webhook_endpoint.status = 204
     await database[ACTION_DELIVERIES].update_one({"_id": one.action_id}, replay_update(now()))
     async with harness.run_dispatcher():
         await harness.wait_for_states({"delivered": 1})
-    await outcome_publisher.announce_batch()
+    await outcome_publisher.announce()
 
     store = StaleDeliveries(harness.mongo, harness.database, b"secret")
     store.stale = stale
     late = OutcomePublisher(harness.mongo, harness.database, store, broker, lambda: PARTITIONS)
-    await late.announce_batch()
+    await late.announce()
 
     job = await database[JOBS].find_one({"_id": one.job_id})
     assert job is not None
@@ -395,8 +396,10 @@ class StaleDeliveries(DeliveryStore):
 
     stale: Sequence[EndedDelivery] = ()
 
-    async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
-        del partitions, limit
+    async def unannounced(
+        self, partitions: Collection[int], limit: int, after: datetime
+    ) -> list[EndedDelivery]:
+        del partitions, limit, after
         return list(self.stale)
 
 
@@ -425,10 +428,10 @@ async def test_what_a_crash_left_unannounced_is_announced_again_under_the_same_i
         harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
     with pytest.raises(ConnectionAbortedError):
-        await outcome_publisher.announce_batch()
+        await outcome_publisher.announce()
     broker.deaf = False
-    assert await outcome_publisher.announce_batch() == 1
-    assert await outcome_publisher.announce_batch() == 0
+    assert await outcome_publisher.announce() == 1
+    assert await outcome_publisher.announce() == 0
     first, again = broker.records
     assert first == again
     job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
@@ -452,7 +455,7 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
     stages, open_entries = [], []
 
     async def tell() -> None:
-        await outcome_publisher.announce_batch()
+        await outcome_publisher.announce()
         job = await harness.mongo[harness.database][JOBS].find_one({"_id": one.job_id})
         assert job is not None
         stages.append(str(stages_of(job).action))
@@ -477,30 +480,47 @@ async def test_each_end_of_a_replayed_delivery_is_announced_under_an_id_of_its_o
     assert announced[0]["ce_id"] == event_id(one.job_id, "ActionFailed.v1")
 
 
-async def test_an_action_that_comes_again_tells_its_job_again(harness: DispatchHarness) -> None:
-    """After a restore it is read before its job is there, and once more when the job is."""
-    (one,) = received_actions(1)
-    outcomes = OutcomePublisher(
-        harness.mongo, harness.database, harness.deliveries, MemoryPublisher(), lambda: PARTITIONS
+def outcomes_of(harness: DispatchHarness, broker: MemoryPublisher) -> OutcomePublisher:
+    return OutcomePublisher(
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
-    jobs = harness.mongo[harness.database][JOBS]
+
+
+async def test_an_end_is_announced_once_its_job_is_there(harness: DispatchHarness) -> None:
+    """After a restore an action is read again before the order-writer has made its job anew."""
+    one = replace(received_actions(1)[0], accepted_at=now())
+    broker, jobs = MemoryPublisher(), harness.mongo[harness.database][JOBS]
     await harness.record(one)
     async with harness.run_dispatcher():
         await harness.wait_for_states({"delivered": 1})
-    assert await outcomes.announce_batch() == 1
-    await jobs.insert_one({"_id": one.job_id})
+    assert await outcomes_of(harness, broker).announce() == 0
+    assert broker.records == []
 
-    await harness.record(one)
-    assert await outcomes.announce_batch() == 0
-    again = replace(one, record=replace(one.record, offset=one.record.offset + 100))
-    for announced in (1, 0):
-        await harness.record(again)
-        assert await outcomes.announce_batch() == announced
+    await jobs.insert_one({"_id": one.job_id})
+    assert await outcomes_of(harness, broker).announce() == 1
+    assert await outcomes_of(harness, broker).announce() == 0
 
     job = await jobs.find_one({"_id": one.job_id})
     assert job is not None
     assert job["delivery"]["state"] == "delivered"
-    assert harness.webhook_endpoint.posts == {one.action_id: 1}
+    assert len(broker.records) == 1
+
+
+async def test_ends_that_wait_for_their_jobs_hold_back_no_other(
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although they are the oldest, and more than are announced at a time."""
+    monkeypatch.setattr(outcome_publisher_module, "BATCH_SIZE", 2)
+    *waiting, last = (replace(it, accepted_at=now()) for it in received_actions(6))
+    await harness.mongo[harness.database][JOBS].insert_one({"_id": last.job_id})
+    for number, item in enumerate((*waiting, last)):
+        await harness.record(item)
+        pending = await harness.deliveries.next_pending(PARTITIONS, list(ActionName), 10)
+        await harness.deliveries.give_up(pending, "It is over", now() + timedelta(seconds=number))
+
+    assert await outcomes_of(harness, MemoryPublisher()).announce() == 1
+
+    assert (await harness.document(last))["announced"] is True
 
 
 async def test_a_duplicate_changes_nothing_of_what_is_there(harness: DispatchHarness) -> None:

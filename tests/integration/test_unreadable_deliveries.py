@@ -114,7 +114,7 @@ async def test_the_ends_of_others_are_announced(
     await spoil(harness, items[1], fields)
     broker = MemoryPublisher()
 
-    assert await publisher_of(harness, broker).announce_batch() == 2
+    assert await publisher_of(harness, broker).announce() == 2
 
     announced = {it["actionId"] for it in broker.on(DELIVERIES.name)}
     assert announced == {items[0].action_id, items[2].action_id}
@@ -131,7 +131,7 @@ async def test_a_failed_action_whose_record_is_damaged_is_announced_without_a_le
     await spoil(harness, items[0], {"record": record})
     broker = MemoryPublisher()
 
-    assert await publisher_of(harness, broker).announce_batch() == 2
+    assert await publisher_of(harness, broker).announce() == 2
 
     letters = [it for it in broker.records if it.topic == ACTIONS_DLQ.name]
     assert [it.value for it in letters] == [items[1].record.value]

@@ -8,29 +8,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from action_trigger.domain.delivery import EndedDelivery, ReceivedAction
+from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.domain.events import outcome_event
 from action_trigger.domain.retry_policy import Response, Retry, attempt_outcome
 from action_trigger.domain.webhooks import signature_headers
 from order_contracts.order import ActionName
-from support.builders.actions import action_record, order_action, outgoing_headers
+from support.builders.actions import (
+    action_record,
+    ended_delivery,
+    order_action,
+    outgoing_headers,
+)
 from support.builders.writer_fixtures import read_back
 
 NOW = datetime(2025, 12, 1, 12, tzinfo=UTC)
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
-DELIVERED = EndedDelivery(
-    id="action-1",
-    job_id="job-1",
-    order_id="order-1",
-    action=ActionName.CONFIRM_ORDER,
-    state="delivered",
-    attempts=1,
-    status=200,
-    reason=None,
-    at=NOW,
-    round=1,
-    traceparent=None,
-)
+DELIVERED = ended_delivery(NOW, attempts=1, status=200, round=1)
 
 
 def test_the_outcome_of_a_replay_keeps_its_id_over_releases() -> None:
@@ -74,3 +67,19 @@ def test_a_delay_in_seconds_may_have_leading_zeros(header: str) -> None:
         Response(503, header), attempt=1, deadline=NOW + timedelta(days=1), now=NOW, random=0.5
     )
     assert outcome == Retry(NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(
+    ("since_end", "since_accepted", "awaited"),
+    [
+        (timedelta(0), timedelta(days=1), True),
+        (timedelta(hours=23), timedelta(days=2), True),
+        (timedelta(days=1), timedelta(days=2), False),
+        (timedelta(hours=1), timedelta(days=30), False),
+    ],
+)
+def test_a_job_that_is_not_there_is_awaited_for_a_day_and_no_longer_than_jobs_are_kept(
+    since_end: timedelta, since_accepted: timedelta, *, awaited: bool
+) -> None:
+    ended = ended_delivery(NOW - since_end, accepted_at=NOW - since_accepted)
+    assert ended.awaits_job(NOW) is awaited

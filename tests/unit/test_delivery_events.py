@@ -11,24 +11,12 @@ import pytest
 from action_trigger.domain.delivery import EndedDelivery
 from action_trigger.domain.events import failure_entry, outcome_event
 from order_contracts.derived_ids import event_id
-from order_contracts.order import ActionName
 from order_runtime.kafka.records import Outgoing
-from support.builders.actions import outgoing_headers
+from support.builders.actions import ended_delivery, outgoing_headers
 
 AT = datetime(2025, 12, 1, 12, tzinfo=UTC)
-DELIVERED = EndedDelivery(
-    id="action-1",
-    job_id="job-1",
-    order_id="order-1",
-    action=ActionName.CONFIRM_ORDER,
-    state="delivered",
-    attempts=3,
-    status=204,
-    reason=None,
-    at=AT,
-    round=0,
-    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+DELIVERED = ended_delivery(AT, traceparent=TRACE)
 FAILED = replace(DELIVERED, state="failed", status=400, reason="The endpoint answered 400.")
 
 

@@ -187,20 +187,6 @@ def test_an_action_that_was_sent_is_logged_as_dropped_only_after_a_restore() -> 
     assert check(restored) == []
 
 
-@pytest.mark.parametrize(("restored_at", "excused"), [(1.0, True), (-1.0, False)])
-def test_only_what_was_sent_before_a_restore_may_be_told_as_dropped(
-    restored_at: float, *, excused: bool
-) -> None:
-    law, history = "the_job_tells_what_became_of_its_action", faultless()
-    sent = next(it for it in history.documents["jobs"] if "delivery" in it)
-    dropped = {**sent["delivery"], "state": "dropped"}
-    told = with_document_changed("jobs", sent["_id"], delivery=dropped)(history)
-    restored = replace(told, faults=[InjectedFault(RESTORE, restored_at - 1, restored_at)])
-
-    assert law in {it.law for it in check(told)}
-    assert (law in {it.law for it in check(restored)}) is not excused
-
-
 @pytest.mark.parametrize(
     ("lost", "law"),
     [

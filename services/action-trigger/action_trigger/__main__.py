@@ -142,7 +142,7 @@ async def deliver(
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_ANNOUNCEMENT):
-                await parts.outcomes.announce_batch()
+                await parts.outcomes.announce()
                 await parts.leases.give_back_all()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from action_trigger.domain.delivery import EndedDelivery
 from order_contracts.cloudevents import Envelope
 from order_contracts.decoding import parse, read
 from order_contracts.derived_ids import action_id, event_id
@@ -80,3 +82,22 @@ def job_document(action: OrderAction) -> Document:
 
 def outgoing_headers(record: Outgoing) -> dict[str, str]:
     return {name: (value or b"").decode() for name, value in record.headers}
+
+
+def ended_delivery(at: datetime, **deviations: Any) -> EndedDelivery:
+    """Return a delivery that was delivered at a time, and not announced yet."""
+    delivered = EndedDelivery(
+        id="action-1",
+        job_id="job-1",
+        order_id="order-1",
+        action=ActionName.CONFIRM_ORDER,
+        state="delivered",
+        attempts=3,
+        status=204,
+        reason=None,
+        accepted_at=at,
+        at=at,
+        round=0,
+        traceparent=None,
+    )
+    return replace(delivered, **deviations)

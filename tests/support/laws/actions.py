@@ -67,8 +67,6 @@ def the_job_tells_what_became_of_its_action(evidence: Evidence) -> Iterator[Find
         came = evidence.action_id(job) in evidence.webhooks
         if stage not in allowed and stage != "failed":
             yield Finding(f"{stage}, not {sorted(allowed)}", job.order_id, job.job_id)
-        elif stage == "dropped" and evidence.sent_before_a_restore(evidence.action_id(job)):
-            continue  # on what is restored, its order was deleted before its event was read again
         elif came and stage not in stages_of_sent_action(evidence, job, document):
             yield Finding(f"{stage}, and a webhook came", job.order_id, job.job_id)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,12 +140,6 @@ class Evidence:
     def restored(self) -> bool:
         """Whether the database was restored to an earlier time."""
         return any(fault.name.startswith(RESTORE) for fault in self.history.faults)
-
-    def sent_before_a_restore(self, action_id: str) -> bool:
-        """Whether an action was sent before the database was restored to an earlier time."""
-        ends = [it.ended or math.inf for it in self.history.faults if it.name.startswith(RESTORE)]
-        sent = [it.at for it in self.webhooks.get(action_id, ())]
-        return bool(ends and sent) and min(sent) < max(ends)
 
     @cached_property
     def jobs(self) -> dict[str, Json]:

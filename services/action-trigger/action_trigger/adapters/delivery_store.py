@@ -101,9 +101,7 @@ class DeliveryStore:
         Insert new deliveries, due at once; those that exist stay as they are.
 
         Only a record that an operator replayed makes a failed delivery pending again, and only
-        once, because the delivery then has that record's offset. An end is announced again where
-        the action comes again in a later record: after a restore its job may not have been there
-        when the delivery ended.
+        once, because the delivery then has that record's offset.
         """
         erased, survivors = await self._erased(actions), await self._survivors(actions)
         counted = [
@@ -114,13 +112,11 @@ class DeliveryStore:
             erased_delivery(item, now) if item.action_id in erased else new_delivery(item, now)
             for item in counted
         ]
-        known: list[ReceivedAction] = []
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            known = [actions[position] for position in duplicates(error)]
-        await self._write([_retry_failed(item, now) for item in known if item.replay])
-        await self._write([_announce_again(item) for item in known])
+            duplicates(error)  # raises what is none
+        await self._write([_retry_failed(item, now) for item in actions if item.replay])
         # Checked again: who merges or erases a contact stores that first, and looks for recorded
         # deliveries then.
         for contact_id, survivor in (await self._survivors(counted)).items():
@@ -192,9 +188,12 @@ class DeliveryStore:
         """End deliveries without another attempt."""
         await self._write([give_up_update(delivery, reason, now) for delivery in overdue])
 
-    async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
-        """Return deliveries whose state is not announced yet, the oldest change first."""
-        where = {"partition": {"$in": sorted(partitions)}, "announced": False}
+    async def unannounced(
+        self, partitions: Collection[int], limit: int, after: datetime
+    ) -> list[EndedDelivery]:
+        """Return deliveries whose state changed after a time and isn't announced, oldest first."""
+        changed = {"announced": False, "since": {"$gt": after}}
+        where = {"partition": {"$in": sorted(partitions)}, **changed}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
         page = _Page(where, fields, hint="unannounced", sort="since", limit=limit)
         return await self._first(page, ended_delivery_of)
@@ -238,13 +237,6 @@ class DeliveryStore:
 
 def _body_of(document: Document) -> tuple[str, str]:
     return field(document, "_id", str), field(document, "body", str)
-
-
-def _announce_again(item: ReceivedAction) -> UpdateOne:
-    """Return the update of a delivery that ended, and whose action came again since."""
-    earlier = {"_id": item.action_id, "state": {"$ne": PENDING}}
-    later = {"offset": {"$lt": item.record.offset}}
-    return UpdateOne(earlier | later, {"$set": {"announced": False, "offset": item.record.offset}})
 
 
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:

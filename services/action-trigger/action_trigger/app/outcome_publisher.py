@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Protocol
 
 from pymongo import AsyncMongoClient, UpdateOne
@@ -26,6 +28,7 @@ from order_runtime.process.retry import retry_transient
 
 BATCH_SIZE: Final = 512  # deliveries announced at a time
 POLL_SECONDS: Final = 30.0  # between two polls for what a crashed worker left unannounced
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordPublisher(Protocol):
@@ -40,7 +43,7 @@ class OutcomePublisher:
     Announces what is marked as unannounced in the database, so that a crash loses nothing.
 
     Every step is idempotent, and the mark is removed last: after a crash between any two steps,
-    the next worker repeats them all.
+    the next worker repeats them all. What has no job yet is passed over until it has.
     """
 
     def __init__(
@@ -65,29 +68,44 @@ class OutcomePublisher:
         """Announce until *stop*, whenever woken and every POLL_SECONDS."""
         while not stop.is_set():
             self._woken.clear()
-            if await self.announce_batch() == BATCH_SIZE:
-                continue
+            await self.announce(stop.is_set)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
 
-    async def announce_batch(self) -> int:
-        """Announce one batch of the partitions whose leases we hold; return its size."""
-        partitions = self._partitions()
-        if not partitions:
-            return 0
-        ended = await retry_transient(lambda: self._deliveries.unannounced(partitions, BATCH_SIZE))
+    async def announce(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Announce what ended in the partitions whose leases we hold; return how many did."""
+        count, after = 0, EPOCH
+        while not stopped() and (partitions := self._partitions()):
+            ended = await retry_transient(
+                partial(self._deliveries.unannounced, partitions, BATCH_SIZE, after)
+            )
+            waiting = await self._announce_batch(ended)
+            count += len(ended) - len(waiting)
+            if len(ended) < BATCH_SIZE:
+                break
+            # Those that wait stay the oldest of all, and must not fill each page.
+            after = max((item.at for item in waiting), default=after)
+        return count
+
+    async def _announce_batch(self, ended: Sequence[EndedDelivery]) -> list[EndedDelivery]:
+        """Announce these, but for those whose job isn't there and may still come: return them."""
         if not ended:
-            return 0
+            return []
+        missing = await retry_transient(lambda: self._update_jobs(ended))
+        now = datetime.now(UTC)
+        waiting = [it for it in ended if it.job_id in missing and it.awaits_job(now)]
+        waiting_ids = {it.id for it in waiting}
+        told = [it for it in ended if it.id not in waiting_ids]
         await asyncio.gather(
-            self._publish_events(ended),
-            self._publish_dead_letters(ended),
-            retry_transient(lambda: self._update_documents(ended)),
+            self._publish_events(told),
+            self._publish_dead_letters(told),
+            retry_transient(lambda: log_outcomes(self._database, told)),
         )
-        await retry_transient(lambda: self._deliveries.announced(ended))
-        for item in ended:
+        await retry_transient(lambda: self._deliveries.announced(told))
+        for item in told:
             metrics.ANNOUNCED.labels(item.state).inc()
-        return len(ended)
+        return waiting
 
     async def _publish_events(self, ended: Sequence[EndedDelivery]) -> None:
         events = [outcome_event(item) for item in ended]
@@ -110,9 +128,14 @@ class OutcomePublisher:
         else:
             await self._publisher.publish(letter)
 
-    async def _update_documents(self, ended: Sequence[EndedDelivery]) -> None:
-        jobs = [
+    async def _update_jobs(self, ended: Sequence[EndedDelivery]) -> set[str]:
+        """Tell the jobs what became of their actions; return the ids of those not there."""
+        updates = [
             UpdateOne(*job_updates.set_delivery(item.job_id, item.state, item.at)) for item in ended
         ]
-        await self._database[JOBS].bulk_write(jobs, ordered=False)
-        await log_outcomes(self._database, ended)
+        jobs = self._database[JOBS]
+        done = await jobs.bulk_write(updates, ordered=False)
+        if done.matched_count == len(updates):
+            return set()
+        asked = {item.job_id for item in ended}
+        return asked - {it["_id"] async for it in jobs.find({"_id": {"$in": list(asked)}}, ["_id"])}
