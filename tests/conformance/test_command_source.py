@@ -393,15 +393,21 @@ def test_what_was_stored_and_not_announced_is_given_again(process: Process) -> N
     assert keys(take(process.start(), 2)) == published
 
 
-def test_what_a_restored_database_lacks_is_given_again_and_counts_as_lag(process: Process) -> None:
-    """MongoDB's offset is the lower one; exactly what lies between is read again."""
-    published = ids(4)
+def restored(process: Process, published: Sequence[str], count: int) -> list[Record]:
+    """Settle *count* of what is published, and restore the database to behind the first of them."""
     process.publish(*published)
     source = process.start()
-    batch = take(source, 3)
+    batch = take(source, count)
     source.commit(batch)
     until(lambda: process.committed(0) == batch[-1].offset + 1)
     process.restore(batch[1:])
+    return batch
+
+
+def test_what_a_restored_database_lacks_is_given_again_and_counts_as_lag(process: Process) -> None:
+    """MongoDB's offset is the lower one; exactly what lies between is read again."""
+    published = ids(4)
+    batch = restored(process, published, 3)
 
     source = process.start()
     again = take(source, 3)
@@ -412,12 +418,7 @@ def test_what_a_restored_database_lacks_is_given_again_and_counts_as_lag(process
 
 def test_a_lowered_offset_is_committed_at_once(process: Process) -> None:
     """So that the lag is true, although what is read again isn't settled yet."""
-    process.publish(*ids(3))
-    source = process.start()
-    batch = take(source, 3)
-    source.commit(batch)
-    until(lambda: process.committed(0) == batch[-1].offset + 1)
-    process.restore(batch[1:])
+    batch = restored(process, ids(3), 3)
 
     source = process.start()
     take(source, 2)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.builders.bodies import contact_body, matching, unique
+from support.builders.bodies import unique
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.collector import collect, read_log
 from support.history.database_dump import digest, dump_documents
@@ -23,7 +22,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
-from support.load.contact_changes import contact_changes
+from support.load.contact_changes import contact_changes, load_contacts
 from support.stack.consumer_groups import reset_to_beginning
 from support.stack.running_stack import RunningStack
 from support.stack.service_logs import settled_commands
@@ -36,15 +35,11 @@ CALLS = 150
 
 @pytest.fixture
 def profile(stack: RunningStack, tmp_path: Path) -> LoadProfile:
-    known = [contact_body() for _ in range(5)]
-    file = tmp_path / "contacts.ndjson"
     changes = contact_changes(3, merges=4)
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
-    stack.orders("reference", "load", str(file))
     prefix = unique("load")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 50),
-        contacts=[matching(it) for it in known],
+        contacts=load_contacts(stack, tmp_path, 5, changes),
         misrouted=misrouted_order_ids(prefix, 12),
         changes=changes,
         contact_interval=0.3,

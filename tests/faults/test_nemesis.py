@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from random import Random
 
 import pytest
 
-from support.builders.bodies import contact_body, matching, unique
+from support.builders.bodies import unique
 from support.faults.cluster import FaultCluster, through_proxies
 from support.faults.failure_artifacts import keep_failure_artifacts, save_differences
 from support.faults.fault import Fault
@@ -31,7 +30,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
-from support.load.contact_changes import contact_changes
+from support.load.contact_changes import contact_changes, load_contacts
 from support.load.recovery_probe import PARTITIONS, RecoveryProbe
 from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 
@@ -70,24 +69,21 @@ def cluster(
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
         up = running_stack(tmp_path / "home", *CLUSTER_OPTIONS, "--data", str(data), seconds=300)
         stack = all_of_it.enter_context(up)
-        profile = _load_profile(stack, tmp_path / "contacts.ndjson", seed, minutes or SHORT)
+        profile = _load_profile(stack, tmp_path, seed, minutes or SHORT)
         summary.append(f"seed {seed}")
         yield all_of_it.enter_context(
             through_proxies(FaultCluster(stack, profile, Random(seed), disk))
         )
 
 
-def _load_profile(stack: RunningStack, file: Path, seed: int, minutes: float) -> LoadProfile:
+def _load_profile(stack: RunningStack, folder: Path, seed: int, minutes: float) -> LoadProfile:
     """Return a load that two cores bear beside ten services, three brokers and three mongods."""
-    known = [contact_body() for _ in range(10)]
     each = max(10, round(1.5 * minutes))
     changes = contact_changes(each, merges=each // 2)
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
-    stack.orders("reference", "load", str(file))
     prefix = unique("load")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 300),
-        contacts=[matching(it) for it in known],
+        contacts=load_contacts(stack, folder, 10, changes),
         misrouted=misrouted_order_ids(prefix, PARTITIONS),
         changes=changes,
         contact_interval=60 * minutes / changes.count,

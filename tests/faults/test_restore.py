@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.builders.bodies import Json, contact_body, matching, unique
+from support.builders.bodies import Json, unique
 from support.faults.database_backup import backup, restore
 from support.history.collector import collect
 from support.history.database_dump import differing_lines, dump_documents
@@ -24,7 +24,7 @@ from support.load.background_load import (
     misrouted_order_ids,
     numbered_order_ids,
 )
-from support.load.contact_changes import contact_changes
+from support.load.contact_changes import contact_changes, load_contacts
 from support.stack.running_stack import RunningStack, paused, running_stack
 from support.stack.wait import until
 
@@ -45,14 +45,11 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack
 @pytest.fixture
 def profile(own_stack: RunningStack, tmp_path: Path) -> LoadProfile:
     """A load in which contacts arrive after their orders, too, are erased, and are merged."""
-    known, changes = [contact_body() for _ in range(4)], contact_changes(4, merges=2)
-    file = tmp_path / "contacts.ndjson"
-    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
-    own_stack.orders("reference", "load", str(file))
+    changes = contact_changes(4, merges=2)
     prefix = unique("restored")
     return LoadProfile(
         order_ids=numbered_order_ids(prefix, 60),
-        contacts=[matching(it) for it in known],
+        contacts=load_contacts(own_stack, tmp_path, 4, changes),
         misrouted=misrouted_order_ids(prefix, 12),
         changes=changes,
         contact_interval=2.0,

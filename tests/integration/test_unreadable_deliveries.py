@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from action_trigger.adapters.kafka_consumer import ActionRecorder
+from action_trigger.app.action_recorder import ActionRecorder
 from action_trigger.app.endpoint_queue import MAX_QUEUED
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.domain.decode import decode_action

@@ -92,6 +92,16 @@ def registered(*order_ids: str) -> list[WrittenCommand]:
     ]
 
 
+async def three_registered(harness: EnricherHarness) -> list[WrittenCommand]:
+    """Store three orders, the second of them BAD, with their contacts and their article."""
+    orders = ["o-1", BAD, "o-3"]
+    await harness.add_references(*(contact_record(contact_of(it)) for it in orders))
+    await harness.add_references(article_record())
+    written = registered(*orders)
+    await harness.store(written)
+    return written
+
+
 OF_AN_EVENT = [
     Spoilt(ORDERS, {"_id": BAD}),
     Spoilt(ORDERS, {"_id": BAD}, {"contactVersion": "one"}),
@@ -112,11 +122,7 @@ def name_of(spoilt: Spoilt) -> str:
 async def test_an_event_whose_document_can_not_be_read_is_a_dead_letter_and_can_be_replayed(
     harness: EnricherHarness, spoilt: Spoilt
 ) -> None:
-    orders = ["o-1", BAD, "o-3"]
-    await harness.add_references(*(contact_record(contact_of(it)) for it in orders))
-    await harness.add_references(article_record())
-    written = registered(*orders)
-    await harness.store(written)
+    written = await three_registered(harness)
     before = await spoilt.plant(harness)
 
     await harness.handle_events([read_back(it.event) for it in written])
@@ -207,11 +213,7 @@ async def test_the_sweep_drops_what_is_over_but_for_what_it_can_not_read(
 async def test_the_sweep_handles_the_jobs_that_it_can_read(
     harness: EnricherHarness, spoilt: Spoilt
 ) -> None:
-    orders = ["o-1", BAD, "o-3"]
-    await harness.add_references(*(contact_record(contact_of(it)) for it in orders))
-    await harness.add_references(article_record())
-    written = registered(*orders)
-    await harness.store(written)
+    written = await three_registered(harness)
     before = await spoilt.plant(harness)
     sweep, later = sweep_of(harness), NOW + timedelta(hours=1)
 

@@ -12,8 +12,8 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, Ope
 
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Outgoing, Record, split_by_size
-from order_runtime.process.isolation import MAX_UNREADABLE
-from order_writer.app.batch_processor import BatchProcessor, EverythingFails
+from order_runtime.process.isolation import MAX_UNREADABLE, EverythingFails
+from order_writer.app.batch_processor import BatchProcessor
 from order_writer.app.poison_isolation import (
     ATTEMPTS_ALONE,
     ATTEMPTS_TOGETHER,

@@ -23,8 +23,9 @@ from action_trigger.adapters.endpoint_config import (
 )
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import session
-from action_trigger.adapters.kafka_consumer import ActionRecorder, Assignment, consume
+from action_trigger.adapters.kafka_consumer import Assignment, consume
 from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.action_recorder import ActionRecorder
 from action_trigger.app.delivery_attempt import AttemptRunner, Clock
 from action_trigger.app.dispatcher import Dispatcher
 from action_trigger.app.endpoint_queue import EndpointQueue
@@ -130,7 +131,7 @@ async def deliver(
         await parts.reload.use(config)
         await run_until(
             stop,
-            consume(settings, parts.assignment, parts.recorder, parts.offsets, stop),
+            consume(settings, parts.assignment, parts.recorder.record, parts.offsets, stop),
             parts.offsets.watch(stop),
             parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
             parts.endpoint_states.watch(parts.endpoints_changed, stop),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from random import Random
 
 from support.builders.bodies import Json, contact_body, matching, unique
+from support.stack.running_stack import RunningStack
 
 ContactChange = tuple[str, Json | None]
 """A contactId with the contact's next value; None for a tombstone."""
@@ -102,3 +105,18 @@ def contact_changes(each: int, merges: int = 0) -> ContactChanges:
 def _with_own_email() -> Json:
     """Return a contact whose e-mail doesn't hold its id: another one may have the same."""
     return contact_body(email=f"{unique('shared')}@example.com")
+
+
+def load_contacts(
+    stack: RunningStack, folder: Path, count: int, changes: ContactChanges
+) -> list[Json]:
+    """
+    Load *count* contacts that stay, and those of *changes* that exist before the load.
+
+    Returns the `contact` of orders of those that stay.
+    """
+    known = [contact_body() for _ in range(count)]
+    file = folder / "contacts.ndjson"
+    file.write_text("".join(f"{json.dumps(it)}\n" for it in (*known, *changes.existing)))
+    stack.orders("reference", "load", str(file))
+    return [matching(it) for it in known]

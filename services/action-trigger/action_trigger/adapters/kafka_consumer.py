@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,33 +18,24 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from action_trigger import metrics
-from action_trigger.adapters.delivery_store import DeliveryStore
-from action_trigger.domain.decode import UnreadableAction, decode_action
-from action_trigger.domain.delivery import ReceivedAction
-from action_trigger.log_events import UNREADABLE_ACTION
 from action_trigger.settings import Settings
 from order_contracts.topics import ACTIONS, TRIGGER
-from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.bounded_fetching import bound_fetches
-from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.offsets import WHAT_TO_DO
-from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.errors import OffsetsLost
-from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import (
-    NO_FURTHER_DEAD_LETTER,
     OFFSETS_NOT_COMMITTED,
     PARTITIONS_ASSIGNED,
-    RECORD_SET_ASIDE,
     WAITING_FOR_KAFKA,
 )
-from order_runtime.process.logs import error_fields, log
-from order_runtime.process.retry import retry, retry_transient
-from order_runtime.process.unreadable import report
+from order_runtime.process.logs import log
+from order_runtime.process.retry import retry
+
+RecordActions = Callable[[Sequence[Record], datetime], Awaitable[None]]
+"""Makes deliveries of records, and returns once they are durable."""
 
 BATCH: Final = 500  # records
 BATCH_BYTES: Final = 16 * 1024 * 1024  # of the values in a batch
@@ -72,67 +63,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         log().info(PARTITIONS_ASSIGNED, partitions=partitions)
 
 
-class ActionRecorder:
-    """Turns records into deliveries, or into dead letters where that can't be done."""
-
-    def __init__(
-        self, deliveries: DeliveryStore, publisher: Publisher, recorded: Callable[[], None]
-    ) -> None:
-        self._deliveries = deliveries
-        self._publisher = publisher
-        self._recorded = recorded
-        self._isolation = Isolation()
-
-    async def record(self, records: Sequence[Record], now: datetime) -> None:
-        """
-        Return when deliveries and dead letters are durable; idempotent.
-
-        Raises EverythingFails where no action can be recorded.
-        """
-        decoded = [decode_action(record) for record in records]
-        actions = [item for item in decoded if isinstance(item, ReceivedAction)]
-
-        async def handle(some: Sequence[ReceivedAction]) -> None:
-            await self._deliveries.record(some, now)
-
-        failed = await retry_transient(lambda: self._isolation.handle(actions, handle))
-        if len(failed) < len(actions):
-            metrics.RECORDED.inc(len(actions) - len(failed))
-            self._recorded()
-        for action, error in failed:
-            await self._set_aside(action.record, error)
-        for item in decoded:
-            if isinstance(item, UnreadableAction):
-                await self._publish_dead_letter(item.record, "ValidationFailed", item.reason)
-                log().warning(UNREADABLE_ACTION, **_place(item.record), reason=item.reason)
-
-    async def _set_aside(self, record: Record, error: Exception) -> None:
-        kind = type(error).__name__
-        reason = f"It can't be recorded, for a reason nobody knows ({kind})"
-        if isinstance(error, UnreadableStored):
-            report(error)
-            reason = str(error)
-        await self._publish_dead_letter(record, "InternalError", reason)
-        log().error(RECORD_SET_ASIDE, **_place(record), **error_fields(error))
-
-    async def _publish_dead_letter(self, record: Record, code: str, reason: str) -> None:
-        """Publish one at a time: it may be large."""
-        metrics.UNREADABLE.inc()
-        letter = dead_letter(record, service=TRIGGER, code=code, reason=reason)
-        if letter is None:
-            log().warning(NO_FURTHER_DEAD_LETTER, **_place(record))
-        else:
-            await self._publisher.publish(letter)
-
-
-def _place(record: Record) -> dict[str, int]:
-    return {"partition": record.partition, "offset": record.offset}
-
-
 async def consume(
     settings: Settings,
     assignment: Assignment,
-    recorder: ActionRecorder,
+    record: RecordActions,
     offsets: StoredOffsets,
     stop: asyncio.Event,
 ) -> None:
@@ -150,7 +84,7 @@ async def consume(
                 continue
             # Record first, commit last: in the other order a crash in between would lose actions.
             # Stored in between: a database that is restored is known by lower offsets than Kafka's.
-            await recorder.record(records, datetime.now(UTC))
+            await record(records, datetime.now(UTC))
             await offsets.advance(records)
             await _commit(consumer, {_partition(it): it.offset + 1 for it in records})
 

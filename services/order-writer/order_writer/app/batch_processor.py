@@ -16,8 +16,7 @@ from typing import Final
 from order_contracts.job import Operation
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
-from order_runtime.process.errors import UnrecoverableError
-from order_runtime.process.isolation import FailureCauses
+from order_runtime.process.isolation import EverythingFails, FailureCauses
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
@@ -35,13 +34,6 @@ TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
 ACKNOWLEDGED_SECONDS: Final = 1.0  # before the consumer is polled again, to stay in its group
 PUBLISHED_BYTES: Final = 8 * 1024 * 1024  # of events at once, well below what the producer queues
 MAX_UNKNOWN: Final = 2  # suspects in a row, with nothing applied: then the service is at fault
-
-
-class EverythingFails(UnrecoverableError):
-    """No record can be applied: the service is at fault, so no record is refused for it."""
-
-    def __init__(self) -> None:
-        super().__init__("One command after the other fails for a reason nobody knows; it stops.")
 
 
 class BatchProcessor:
@@ -105,7 +97,7 @@ class BatchProcessor:
         if applied:
             self._causes.clear()
         elif self._causes.add(error for _, error in suspects):
-            raise EverythingFails() from suspects[-1][1]
+            raise EverythingFails from suspects[-1][1]
 
     def _announce(self, folded: FoldedBatch) -> None:
         """Publish the outcomes in portions, since every event carries its whole order."""
