@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import ClientSession
 from pymongo import AsyncMongoClient
 
+from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
     ENDPOINT_NAMES,
@@ -24,10 +25,11 @@ from action_trigger.adapters.endpoint_config import (
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import session
 from action_trigger.adapters.kafka_consumer import Assignment, consume
+from action_trigger.adapters.order_backlogs import OrderBacklogs
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.action_recorder import ActionRecorder
 from action_trigger.app.delivery_attempt import AttemptRunner, Clock
-from action_trigger.app.dispatcher import Dispatcher
+from action_trigger.app.dispatcher import Dispatcher, Stores
 from action_trigger.app.endpoint_queue import EndpointQueue
 from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.app.outcome_publisher import OutcomePublisher
@@ -83,7 +85,10 @@ class Parts:
         self.attempts = AttemptRunner(
             self.deliveries, self.leases, states, clock, self.outcomes.wake
         )
-        self.dispatcher = Dispatcher(self.deliveries, self.leases, states, queues, self.attempts)
+        stores = Stores(
+            self.deliveries, DeliverySchedule(mongo, database), OrderBacklogs(mongo, database)
+        )
+        self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
         self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
         self.assignment = Assignment(self.leases.assign)
 
