@@ -110,7 +110,7 @@ def run(process: Process[Settings]) -> None:
     except EndpointConfigError as error:
         refuse([str(error)])
     kafka, mongo = settings.kafka, settings.mongo
-    group = group_of(TRIGGER, preflight(kafka, mongo, TRIGGER, process.stop))
+    group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(deliver(process, text, config, (group, stored)))
 
