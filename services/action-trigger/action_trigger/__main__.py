@@ -164,8 +164,7 @@ async def connected(settings: Settings) -> AsyncIterator[Clients]:
 
 
 async def prepared(deliveries: DeliveryStore) -> bool:
-    """Create missing indexes; raises RequirementNotMet for another erasure secret than before."""
-    await retry_transient(deliveries.ensure_indexes)
+    """Return true; raises RequirementNotMet for another erasure secret than before."""
     await retry_transient(deliveries.same_secret)
     return True
 

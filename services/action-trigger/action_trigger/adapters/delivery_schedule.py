@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel
+from pymongo import ASCENDING, AsyncMongoClient
 
 from action_trigger.adapters.delivery_documents import PENDING_FIELDS, pending_delivery_of
 from action_trigger.adapters.readable_page import Page, first_readable
@@ -21,12 +21,6 @@ from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, Document
 MAX_SCANS: Final = 200
 """Ranges of an index that MongoDB merges in their order (internalQueryMaxScansToExplode); for more
 it reads all that is in them, and sorts it in memory."""
-
-DUE_INDEX: Final = IndexModel(
-    [("partition", ASCENDING), ("action", ASCENDING), ("dueAt", ASCENDING)],
-    name="due",
-    partialFilterExpression={"state": PENDING},
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from action_trigger.adapters.delivery_documents import (
@@ -20,8 +19,6 @@ from action_trigger.adapters.delivery_documents import (
     record_document,
     webhook_of,
 )
-from action_trigger.adapters.delivery_schedule import DUE_INDEX
-from action_trigger.adapters.order_backlogs import ORDER_INDEXES
 from action_trigger.adapters.readable_page import Page, first_readable
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from order_runtime.documents.deliveries import (
@@ -38,22 +35,6 @@ from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, MERGE
 from order_runtime.mongo.errors import duplicates
 from order_runtime.process.unreadable import all_readable, readable
 
-_INDEXES: Final = (
-    DUE_INDEX,
-    *ORDER_INDEXES,
-    IndexModel(
-        [("partition", ASCENDING), ("since", ASCENDING)],
-        name="unannounced",
-        partialFilterExpression={"announced": False},
-    ),
-    # For the history of an order.
-    IndexModel([(it, ASCENDING) for it in ("orderId", "createdAt", "_id")], name="history"),
-    IndexModel([("contactId", ASCENDING)], name="contact", sparse=True),
-    # For operators, who search by state and time.
-    IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
-    IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
-)
-
 
 class DeliveryStore:
     """
@@ -67,9 +48,6 @@ class DeliveryStore:
         self._erasures = client.get_database(database, codec_options=CODEC)[ERASURES]
         self._merges = client.get_database(database, codec_options=CODEC)[MERGES]
         self._secret = secret
-
-    async def ensure_indexes(self) -> None:
-        await self._all.create_indexes(list(_INDEXES))
 
     async def same_secret(self) -> None:
         """Raise RequirementNotMet where the hashes of erased contacts have another secret."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 
 from action_trigger.adapters.delivery_documents import (
     PENDING_FIELDS,
@@ -29,19 +29,6 @@ from order_runtime.documents.deliveries import PENDING
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, Document
 from order_runtime.process.unreadable import all_readable, readable
 
-ORDER_INDEXES: Final = (
-    IndexModel(
-        [(it, ASCENDING) for it in ("orderId", "parked", "createdAt", "offset")],
-        name="turn",
-        partialFilterExpression={"state": PENDING},
-    ),
-    # Whether an order has parked ones is read from the index alone: `parked` is there or isn't.
-    IndexModel(
-        [(it, ASCENDING) for it in ("orderId", "parked", "action", "offset")],
-        name="parked",
-        partialFilterExpression={"parked": True},
-    ),
-)
 _WITH_CONTENT: Final = {**PENDING_FIELDS, **dict.fromkeys(("body", "record", "acceptedAt"), 1)}
 _UNPARKED: Final[list[Document]] = [{"$set": {"dueAt": "$createdAt"}}, {"$unset": "parked"}]
 
