@@ -157,13 +157,22 @@ class ReadStore:
         return await self.find(name, [*where, asked.filter()], asked.sort(), asked.limit)
 
     async def find(
-        self, name: str, where: Where, sort: Mapping[str, int], limit: int
+        self,
+        name: str,
+        where: Where,
+        sort: Mapping[str, int],
+        limit: int,
+        fields: Mapping[str, int] | None = None,
     ) -> list[Document]:
-        """Return up to *limit* documents that meet all conditions; an empty one is ignored."""
+        """
+        Return up to *limit* documents that meet all conditions; an empty one is ignored.
+
+        Of each only these *fields* and its `_id`; None for all.
+        """
         metrics.QUERIES.labels(name).inc()
         conditions = [condition for condition in where if condition]
         with _unavailable():
-            found = self._database[name].find({"$and": conditions} if conditions else {})
+            found = self._database[name].find({"$and": conditions} if conditions else {}, fields)
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
     async def aggregate(self, name: str, pipeline: Sequence[Document]) -> list[Document]:
