@@ -393,7 +393,7 @@ async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_wai
     notes, day_30 = harness.database[ERASURES], datetime.now(UTC) + timedelta(days=30)
     await notes.update_many({}, {"$set": {"expireAt": datetime.now(UTC)}})
 
-    await Sweeper(harness.database, harness.event_handler(), harness.reconciler(), always)(NOW)
+    await Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, always)(NOW)
 
     kept = {it["_id"] async for it in notes.find({"expireAt": {"$gt": day_30}})}
     assert kept == {KEYS.hashed("Email:ann@x.se")}
