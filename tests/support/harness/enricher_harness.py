@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -47,6 +47,9 @@ KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
 
 
+Handler = TypeVar("Handler", bound=EventHandler)
+
+
 @dataclass
 class EnricherHarness:
     """A database of its own, and the enricher's handlers on it."""
@@ -73,9 +76,9 @@ class EnricherHarness:
     ) -> None:
         """Handle a batch of one reference topic, up to its acknowledgement."""
         known = self.database if database is None else database
-        await ReferenceHandler(
-            known, self.queue(database), self.erase(database), KEYS, TOPIC_IDS
-        )(records, now)
+        await ReferenceHandler(known, self.queue(database), self.erase(database), KEYS, TOPIC_IDS)(
+            records, now
+        )
 
     async def heal(self, *, now: datetime = NOW, database: Any = None) -> int:
         """Work on the healing queue until it is empty; return the number of portions."""
@@ -115,16 +118,20 @@ class EnricherHarness:
         return Healer(known, self.queue(database, owner), self.reconciler(database), portions)
 
     def event_handler(self, database: Any = None) -> EventHandler:
-        known = self.database if database is None else database
-        reconciler, erase, queue = (
-            self.reconciler(database),
-            self.erase(database),
-            self.queue(database),
-        )
-        policy = EnrichmentPolicy(DAY, KEYS)
-        handler = _ThenHealed(known, self.publisher, reconciler, erase, queue, policy)
+        """Return a handler of events that does what it leaves in the healing queue, too."""
+        handler = self._event_handler(_ThenHealed, database)
         handler.healer = self.healer(database)
         return handler
+
+    def event_handler_alone(self) -> EventHandler:
+        """Return a handler that leaves the healing queue as it is."""
+        return self._event_handler(EventHandler, None)
+
+    def _event_handler(self, kind: type[Handler], database: Any) -> Handler:
+        known = self.database if database is None else database
+        reconciler, erase = self.reconciler(database), self.erase(database)
+        policy = EnrichmentPolicy(DAY, KEYS)
+        return kind(known, self.publisher, reconciler, erase, self.queue(database), policy)
 
     def erase(self, database: Any = None) -> ContactErasure:
         return ContactErasure(self.database if database is None else database, self.publisher, KEYS)

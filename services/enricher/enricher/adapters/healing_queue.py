@@ -109,7 +109,11 @@ def _arrival_write(arrival: Arrival, now: datetime) -> UpdateOne:
             "turn": now,
         },
     }
-    known = {"contactId": arrival.contact_id, "tombstone": arrival.tombstone}
+    known = {
+        "contactId": arrival.contact_id,
+        "tombstone": arrival.tombstone,
+        "position": arrival.position,
+    }
     if fields := {name: value for name, value in known.items() if value is not None}:
         changes["$set"] = fields
     if arrival.erased_at is not None:
@@ -128,6 +132,7 @@ def healing_item_of(document: Document) -> HealingItem:
         contact_id=optional(document, "contactId", str),
         erased_at=optional(document, "erasedAt", datetime),
         tombstone=bool(optional(document, "tombstone", bool)),
+        position=optional(document, "position", dict),
         walk=None if walk is None else _walk_of(walk),
     )
 

@@ -48,6 +48,8 @@ class StoredReferences:
 
     documents: list[str]
     """The ids of their documents."""
+    changed: list[Document]
+    """Those with former keys, each as `_id` and position."""
     deleted: list[DeletedContact]
     """The contacts whose newest record is a tombstone, but for those that were merged."""
     merged: Mapping[str, str]
@@ -78,10 +80,21 @@ async def store_references(
     erased = {id_hash: name for id_hash, name in gone.items() if id_hash not in merged}
     return StoredReferences(
         documents=list(latest),
+        changed=await _changed(database, latest) if has_former_keys else [],
         deleted=await _deleted_contacts(database, erased),
         merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
         tombstones=frozenset(tombstones),
     )
+
+
+async def _changed(
+    database: AsyncDatabase[Document], latest: Mapping[str, Document]
+) -> list[Document]:
+    """Return those of these contacts that have former keys, as `_id` and position."""
+    where = {"_id": {"$in": list(latest)}, FORMER_KEYS: {"$exists": True}}
+    found = database[CONTACTS].find(where, {"position": 1})
+    # A document newer than the records here is another worker's: it has yet to note its erasure.
+    return [it async for it in found if it["position"] == latest[it["_id"]]["position"]]
 
 
 def _latest_documents(

@@ -33,8 +33,10 @@ class HealingLoop:
         work: Callable[[datetime], Awaitable[bool]],
         queue: HealingQueue,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        look_again: float = LOOK_AGAIN,
     ) -> None:
         """*work* does a portion, and returns False where there is none."""
+        self._look_again = look_again
         self._work = work
         self._queue = queue
         self._sleep = sleep
@@ -58,7 +60,7 @@ class HealingLoop:
             worked = await retry_transient(lambda: self.next_turn(turns), metrics.RETRIES.inc)
             if not worked:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._queue.arrived.wait(), LOOK_AGAIN)
+                    await asyncio.wait_for(self._queue.arrived.wait(), self._look_again)
 
     async def next_turn(self, turns: Turns) -> bool:
         """Work on a portion in its turn, then leave the stream its share of the time."""

@@ -67,9 +67,12 @@ class ReferenceHandler:
 
     async def _arrivals(self, topic: str, stored: StoredReferences) -> list[Arrival]:
         """Note merges and erasures; return all that changed, for the queue."""
-        tombstones = stored.tombstones
+        gone, positions = stored.tombstones, {it["_id"]: it["position"] for it in stored.changed}
         return [
-            *(Arrival(topic, it, tombstone=it in tombstones) for it in stored.documents),
+            *(
+                Arrival(topic, it, tombstone=it in gone, position=positions.get(it))
+                for it in stored.documents
+            ),
             *await self._contact_erasure.note_merges(stored.merged),
             *await self._contact_erasure.note(stored.deleted),
         ]

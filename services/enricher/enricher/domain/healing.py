@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.linking import article_key, is_survivor_key, store_key, survivor_key
-from enricher.domain.references import FORMER_KEYS, changed_keys
+from enricher.domain.references import changed_keys
 from order_contracts import topics
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import id_key
@@ -55,6 +55,8 @@ class Arrival:
     erased_at: datetime | None = None
     tombstone: bool | None = None
     """Whether the contact's latest record is one; None where that isn't known."""
+    position: Document | None = None
+    """Of the record that wrote a contact with former keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class HealingItem:
     contact_id: str | None = None
     erased_at: datetime | None = None
     tombstone: bool = False
+    position: Document | None = None
+    """Of the record that wrote the contact with former keys that are to be forgotten."""
     walk: Walk | None = None
 
     @property
@@ -84,12 +88,16 @@ class HealingItem:
         return None if self.walk is None else self.walk.cursor
 
     def begun(self, document: Document | None) -> HealingItem:
-        """Return the item with its walk, one that begins with *document* where there is none."""
+        """
+        Return the item with its walk, one that begins with *document* where there is none.
+
+        Only a document as its item's record wrote it may lose its former keys then: whoever wrote
+        a later one has yet to note that these are an erased contact's.
+        """
         if self.walk is not None:
             return self
-        former = document is not None and document.get(FORMER_KEYS)
-        position = document.get("position") if document is not None and former else None
-        return replace(self, walk=Walk(self.generation, position))
+        written = document is not None and document.get("position") == self.position
+        return replace(self, walk=Walk(self.generation, self.position if written else None))
 
     def at(self, stage: Stage, cursor: Cursor | None = None) -> HealingItem:
         """Return the item with its walk, which must have begun, at another place."""
