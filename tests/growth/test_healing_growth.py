@@ -8,7 +8,7 @@ import pytest
 
 from enricher.app.reconciler import PORTION
 from order_contracts.topics import STORES
-from order_runtime.mongo.client import HEALING, INTEGRATION_LOG, JOBS, LINKS, ORDERS
+from order_runtime.mongo.client import HEALING, LINKS, ORDERS
 from support.builders.writer_fixtures import WriterFixture, read_back, reference_record
 from support.growth.profile import Profile, Work
 from support.harness.enricher_harness import (
@@ -30,8 +30,6 @@ LONG = (300, 3_000)
 async def with_waiting(make_harness: MakeHarness, orders: int) -> EnricherHarness:
     """Return a harness with so many orders that wait for the store `shop` alone."""
     harness = await make_harness()
-    for name in (JOBS, INTEGRATION_LOG):  # the order-writer's indexes
-        await harness.database[name].create_index([("orderId", 1), ("at", -1)])
     await harness.add_references(contact_record(), article_record())
     body = order_of_contact(externalStoreId="shop")
     written = [WriterFixture(f"o-{number:05}").register(body) for number in range(orders)]

@@ -162,9 +162,3 @@ def _walk_document(walk: Walk) -> Document:
         "stage": str(walk.stage),
         "cursor": cursor,
     }
-
-
-async def ensure_indexes(items: AsyncCollection[Document]) -> None:
-    await items.create_index("turn")
-    await items.create_index("since")
-    await items.create_index("contactId", sparse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Final
 
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -15,9 +14,7 @@ from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.mongo.client import LINKS, Document
-
-_WAITING: Final = {"waitsFor": {"$exists": True}}
-_WAITS_FOR: Final = "waitsFor"  # the index by which the orders of a key are walked
+from order_runtime.mongo.collections import WAITING, WAITS_FOR
 
 
 def link_document(link: ContactLink) -> Document:
@@ -93,7 +90,7 @@ async def waiting_for(
 ) -> list[str]:
     """Return orders that wait for any of these keys: all, where fewer than *limit* are returned."""
     where = {"waitsFor": {"$in": sorted(keys)}}
-    waiting = links.find(where, {"_id": 1}, limit=limit, hint=_WAITS_FOR)
+    waiting = links.find(where, {"_id": 1}, limit=limit, hint=WAITS_FOR.name)
     return [document["_id"] async for document in waiting]
 
 
@@ -102,7 +99,7 @@ async def waiting_for_after(
 ) -> list[str]:
     """Return the first of the orders after *order_id* that wait for any of these keys, by id."""
     where = {"waitsFor": {"$in": sorted(keys)}, "_id": {"$gt": order_id}}
-    waiting = links.find(where, {"_id": 1}, sort={"_id": 1}, limit=limit, hint=_WAITS_FOR)
+    waiting = links.find(where, {"_id": 1}, sort={"_id": 1}, limit=limit, hint=WAITS_FOR.name)
     return [document["_id"] async for document in waiting]
 
 
@@ -139,8 +136,8 @@ async def waiting_after(
     links: AsyncCollection[Document], job_id: str, limit: int
 ) -> list[tuple[str, str]]:
     """Return the waiting orders that follow *job_id*, the job of a link: (cursor, orderId)."""
-    where = {**_WAITING, "jobId": {"$gt": job_id}}
-    found = links.find(where, {"jobId": 1}, hint="waiting").sort("jobId").limit(limit)
+    where = {**(WAITING.partial or {}), "jobId": {"$gt": job_id}}
+    found = links.find(where, {"jobId": 1}, hint=WAITING.name).sort("jobId").limit(limit)
     return [(document["jobId"], document["_id"]) async for document in found]
 
 
@@ -150,11 +147,3 @@ async def links_of(
     """Return the links of these orders, by orderId; raises UnreadableStored."""
     found = links.find({"_id": {"$in": list(order_ids)}})
     return {document["_id"]: stored(LINKS, document, link_of) async for document in found}
-
-
-async def ensure_indexes(links: AsyncCollection[Document]) -> None:
-    await links.create_index([("contactId", 1), ("registeredAt", -1), ("_id", -1)])
-    await links.create_index(
-        [("waitsFor", 1), ("_id", 1)], name=_WAITS_FOR, partialFilterExpression=_WAITING
-    )
-    await links.create_index("jobId", name="waiting", partialFilterExpression=_WAITING)
