@@ -117,8 +117,8 @@ async def linked_to(
     """
     where: Document = {"contactId": contact_id, "registeredAt": {"$lte": latest}}
     if after is not None:
-        same_time = {"registeredAt": after.registered_at, "_id": {"$lt": after.order_id}}
-        where["$or"] = [{"registeredAt": {"$lt": after.registered_at}}, same_time]
+        earlier = [{"registeredAt": {"$lt": after.registered_at}}, {"_id": {"$lt": after.order_id}}]
+        where |= {"registeredAt": {"$lte": after.registered_at}, "$or": earlier}
     latest_first = {"registeredAt": -1, "_id": -1}
     found = links.find(where, {"registeredAt": 1}, sort=latest_first, limit=limit)
     return [Cursor(it["_id"], it.get("registeredAt")) async for it in found]
