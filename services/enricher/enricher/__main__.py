@@ -16,6 +16,7 @@ from enricher.adapters import (
     held_action_store,
     links,
     reference_store,
+    requested_actions,
     unfinished_jobs,
 )
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
@@ -125,6 +126,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await erasure_store.ensure_indexes(database[ERASURES])
     await merge_store.ensure_indexes(database[MERGES])
     await unfinished_jobs.ensure_indexes(database[JOBS])
+    await requested_actions.ensure_indexes(database[JOBS])
 
 
 if __name__ == "__main__":

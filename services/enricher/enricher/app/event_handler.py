@@ -20,7 +20,7 @@ from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.passed_over import reason_of, report_orders, report_record
 from enricher.app.reconciler import Reconciler
-from enricher.domain.batch import Batch, decide_batch
+from enricher.domain.batch import Batch, decide_batch, held_jobs
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
@@ -177,7 +177,7 @@ class EventHandler:
         """
         linked = {it.order_id for it in batch.new_links}
         deleted = linked - await existing_orders(self._database, linked)
-        await self._reconciler([*batch.to_reconcile, *deleted], now)
+        await self._reconciler([*batch.to_reconcile, *deleted], now, held_jobs(batch))
 
 
 def _decode(
