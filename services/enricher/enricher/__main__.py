@@ -15,6 +15,7 @@ from enricher.adapters import (
     consumer_lag,
     held_action_store,
     links,
+    log_writes,
     reference_store,
     requested_actions,
     unfinished_jobs,
@@ -36,6 +37,7 @@ from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
     HELD,
+    INTEGRATION_LOG,
     JOBS,
     LINKS,
     MERGES,
@@ -127,6 +129,7 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await merge_store.ensure_indexes(database[MERGES])
     await unfinished_jobs.ensure_indexes(database[JOBS])
     await requested_actions.ensure_indexes(database[JOBS])
+    await log_writes.ensure_indexes(database[INTEGRATION_LOG])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from aiokafka.partitioner import murmur2
 
@@ -12,6 +13,8 @@ from support.model.expected_outcomes import contact_key
 from support.model.model import ACTION, REGISTER, REPLACE
 from support.model.replay import ExpectedJob
 
+MAX_ENTRIES: Final = 50
+"""Of one job and code, as in the contract."""
 Entry = tuple[str, str | None]
 """The code and the reference of an integration log entry."""
 
@@ -178,9 +181,12 @@ def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
 
 def _missing(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
     body = job.source.command.body if job.source.command else {}
-    for line in body["lineItems"]["items"]:
-        if line["sku"] not in evidence.articles:
-            yield "ArticleMissing", line["sku"]
+    lines = dict.fromkeys(line["sku"] for line in body["lineItems"]["items"])
+    skus = [sku for sku in lines if sku not in evidence.articles]
+    # Of more than fifty the last entry names none: it says how many more there are.
+    named = skus if len(skus) <= MAX_ENTRIES else [*skus[: MAX_ENTRIES - 1], None]
+    for sku in named:
+        yield "ArticleMissing", sku
     store = body.get("externalStoreId")
     if store is not None and store not in evidence.stores:
         yield "StoreMissing", store

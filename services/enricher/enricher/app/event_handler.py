@@ -14,7 +14,8 @@ from enricher import metrics
 from enricher.adapters import bulk_writes, held_action_store, links
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
-from enricher.adapters.job_writes import enrichment_updates, forget_action_data, log_entry_writes
+from enricher.adapters.job_writes import enrichment_updates, forget_action_data
+from enricher.adapters.log_writes import log_entry_writes
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure

@@ -11,7 +11,14 @@ from pymongo import DeleteOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, bulk_writes, held_action_store, job_writes, links
+from enricher.adapters import (
+    batch_snapshot,
+    bulk_writes,
+    held_action_store,
+    job_writes,
+    links,
+    log_writes,
+)
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.app.passed_over import report_orders
@@ -200,15 +207,15 @@ def _log_writes(
 ) -> Iterator[UpdateOne | UpdateMany]:
     for it in orders:
         if it.still_missing is not None:
-            yield job_writes.resolve_log_entries(it.order_id, it.still_missing, now)
+            yield log_writes.resolve_log_entries(it.order_id, it.link, now)
         job_id = it.link.job_id if it.link else ""
         for missing in it.newly_missing:
-            yield job_writes.log_entry_write(
+            yield log_writes.log_entry_write(
                 missing.code, job_id, it.order_id, missing.reference, now
             )
     for held in ended:
         if held.state is HoldState.DROPPED:
-            yield job_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
+            yield log_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
 
 
 def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | DeleteOne]:

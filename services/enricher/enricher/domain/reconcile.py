@@ -17,6 +17,7 @@ from enricher.domain.linking import (
     current_link,
     healed_link,
 )
+from enricher.domain.missing_entries import with_articles_left
 from enricher.domain.model import (
     ContactLink,
     HeldAction,
@@ -132,7 +133,8 @@ def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Re
     erasure = None
     if link is not None and stored is not None:
         erasure = covering_erasure(stored, link, facts)
-        link = healed_link(link, stored, facts) if erasure is None else link
+        if erasure is None:
+            link = with_articles_left(link, healed_link(link, stored, facts))
     contact, requested = link if erasure is None else None, last_requests(context.requested)
     ends = {
         it.job_id: held_action_end(it, stored, requested, now, contact)
