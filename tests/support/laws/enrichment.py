@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from aiokafka.partitioner import murmur2
@@ -181,14 +181,21 @@ def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
 
 def _missing(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
     body = job.source.command.body if job.source.command else {}
+    return missing_entries(body, evidence.articles, evidence.stores)
+
+
+def missing_entries(
+    body: Json, articles: Collection[str], stores: Collection[str]
+) -> Iterator[Entry]:
+    """Yield the entries about what an order names and nobody knows."""
     lines = dict.fromkeys(line["sku"] for line in body["lineItems"]["items"])
-    skus = [sku for sku in lines if sku not in evidence.articles]
+    skus = [sku for sku in lines if sku not in articles]
     # Of more than fifty the last entry names none: it says how many more there are.
     named = skus if len(skus) <= MAX_ENTRIES else [*skus[: MAX_ENTRIES - 1], None]
     for sku in named:
         yield "ArticleMissing", sku
     store = body.get("externalStoreId")
-    if store is not None and store not in evidence.stores:
+    if store is not None and store not in stores:
         yield "StoreMissing", store
 
 
