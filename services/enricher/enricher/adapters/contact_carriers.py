@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -21,6 +21,7 @@ from enricher.domain.references import FORMER_KEYS, MATCHES_AS, is_merged_class
 from order_runtime.documents.document import field, stored
 from order_runtime.mongo import merge_store
 from order_runtime.mongo.client import CONTACTS, MERGES, Document
+from order_runtime.mongo.collections import CARRIERS, FORMER_CARRIERS
 from order_runtime.mongo.portions import portions
 
 SHARED: Final = 3
@@ -31,17 +32,16 @@ _FIELDS: Final = {"position": 0}
 
 @dataclass(frozen=True, slots=True)
 class KeyIndex:
-    """An index over a field with keys of contacts, and over a second one within each key."""
+    """An index over a field with keys of contacts."""
 
     name: str
     keys: str
-    within: str
     where: Mapping[str, Any]
     """What else a contact must have to be found by it."""
 
 
-CARRIERS: Final = KeyIndex("carriers", "keys", MATCHES_AS, {})
-FORMER: Final = KeyIndex("former", FORMER_KEYS, "deletedAt", {"deletedAt": {"$exists": True}})
+_CARRIERS: Final = KeyIndex(CARRIERS.name, "keys", {})
+_FORMER: Final = KeyIndex(FORMER_CARRIERS.name, FORMER_KEYS, {"deletedAt": {"$exists": True}})
 
 
 async def carriers_of(database: AsyncDatabase[Document], keys: Collection[str]) -> list[Document]:
@@ -51,7 +51,7 @@ async def carriers_of(database: AsyncDatabase[Document], keys: Collection[str]) 
     Raises UnreadableStored.
     """
     contacts = database[CONTACTS]
-    found, crowded = await _uncrowded(contacts, CARRIERS, keys)
+    found, crowded = await _uncrowded(contacts, _CARRIERS, keys)
     for key in crowded:
         found += await _representatives(database, key)
     return list({it["_id"]: it for it in found}.values())
@@ -81,7 +81,7 @@ async def tombstones_of(database: AsyncDatabase[Document], keys: Collection[str]
     were merged: they erase nothing. Raises UnreadableStored.
     """
     contacts = database[CONTACTS]
-    found, crowded = await _uncrowded(contacts, FORMER, keys)
+    found, crowded = await _uncrowded(contacts, _FORMER, keys)
     merged = await merge_store.find_survivors(database[MERGES], [it["_id"] for it in found])
     found = [it for it in found if it["_id"] not in merged]
     for key in crowded:
@@ -90,10 +90,10 @@ async def tombstones_of(database: AsyncDatabase[Document], keys: Collection[str]
 
 
 async def _last_tombstone(database: AsyncDatabase[Document], key: str) -> list[Document]:
-    where = {FORMER_KEYS: key, **FORMER.where}
+    where = {FORMER_KEYS: key, **_FORMER.where}
     newest = [("deletedAt", DESCENDING)]
     for limit in (OF_A_CLASS, 0):  # 0: all, since the first ones were merged
-        found = database[CONTACTS].find(where, _FIELDS, sort=newest, limit=limit, hint=FORMER.name)
+        found = database[CONTACTS].find(where, _FIELDS, sort=newest, limit=limit, hint=_FORMER.name)
         documents = [it async for it in found]
         ids = [it["_id"] for it in documents]
         merged = await merge_store.find_survivors(database[MERGES], ids)
@@ -134,13 +134,3 @@ async def _up_to_shared(
     lists = (stored(CONTACTS, it, lambda it: field(it, index.keys, list)) for it in found)
     times = Counter(key for some in lists for key in some)
     return found, frozenset(key for key in keys if times[key] > SHARED)
-
-
-async def ensure_indexes(contacts: AsyncCollection[Document]) -> None:
-    # Partial, not sparse: that could not find the contacts which have no class.
-    for index in (CARRIERS, FORMER):
-        await contacts.create_index(
-            [(index.keys, ASCENDING), (index.within, ASCENDING)],
-            name=index.name,
-            partialFilterExpression={index.keys: {"$exists": True}},
-        )

@@ -145,12 +145,3 @@ async def _orders_of(
                 order_ids = {}
     if order_ids:
         yield list(order_ids)
-
-
-async def ensure_indexes(collection: AsyncCollection[Document]) -> None:
-    unannounced = {"untoldSince": {"$exists": True}}
-    for name, where in (("waiting", _WAITING), ("unannounced", unannounced)):
-        await collection.create_index("orderId", name=name, partialFilterExpression=where)
-    await collection.create_index("until", partialFilterExpression=_WAITING)
-    await collection.create_index("untoldSince", sparse=True)
-    await collection.create_index("expireAt", expireAfterSeconds=0)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from pymongo import ASCENDING, UpdateMany, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo import UpdateMany, UpdateOne
 
 from enricher.adapters.bulk_writes import insert_once
 from enricher.domain.linking import ARTICLE_MISSING, MISSING_CODES
@@ -63,8 +62,3 @@ def _no_longer(order_id: str, code: str, missing: Sequence[Missing]) -> Document
     """Return the filter of an order's open entries of *code*, without what is still missing."""
     still = [it.reference for it in missing if it.code == code]
     return {"orderId": order_id, "code": code, "reference": {"$nin": still}, **_OPEN}
-
-
-async def ensure_indexes(log: AsyncCollection[Document]) -> None:
-    keys = [(name, ASCENDING) for name in ("orderId", "code", "reference")]
-    await log.create_index(keys, name="open", partialFilterExpression=_OPEN)

@@ -13,7 +13,7 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import bulk_writes, contact_carriers
+from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
 from enricher.domain.references import (
@@ -197,13 +197,6 @@ async def forget_former_keys(
     """
     for some in portions(changed, bulk_writes.MAX_WRITTEN):
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
-
-
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
-    await contact_carriers.ensure_indexes(database[CONTACTS])
-    for collection in COLLECTIONS.values():
-        await database[collection].create_index("deletedAt", sparse=True)
 
 
 def log_skipped(record: Record, reason: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pymongo import ASCENDING, DESCENDING
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.domain.action_ends import MAX_HELD
@@ -15,11 +13,10 @@ from order_contracts.decoding import at_rest
 from order_contracts.order import ActionRequest
 from order_runtime.documents.document import field, stored
 from order_runtime.mongo.client import JOBS, ORDERS, Document
+from order_runtime.mongo.collections import REQUESTED
 
-EMBEDDED: Final[Document] = {"action": {"$exists": True}, "version": {"$exists": True}}
-"""Jobs whose command asked for an action beside what it did to the order."""
 _NEWEST: Final[list[Document]] = [
-    {"$match": EMBEDDED},
+    {"$match": REQUESTED.partial},
     {"$sort": {"version": -1}},
     {"$limit": MAX_HELD},
     {"$project": {"version": 1, "action": 1}},
@@ -52,8 +49,3 @@ async def requested_actions(
 
 def _requested_action_of(job: Document) -> RequestedAction:
     return RequestedAction(field(job, "version", int), at_rest(ActionRequest, job["action"]))
-
-
-async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
-    newest = [("orderId", ASCENDING), ("version", DESCENDING)]
-    await jobs.create_index(newest, name="requested", partialFilterExpression=EMBEDDED)
