@@ -16,6 +16,7 @@ from order_contracts.events import Missing
 from order_contracts.integration_log import log_entry, log_id
 from order_runtime.documents.integration_log import log_document
 from order_runtime.mongo.client import Document
+from order_runtime.mongo.collections import OPEN_ENTRIES
 
 _OPEN: Final[Document] = {"resolvedAt": None}  # absent, as a partial index can express it
 
@@ -55,7 +56,7 @@ def resolve_log_entries(order_id: str, link: ContactLink | None, now: datetime) 
     where: dict[str, Any] = {"$or": left}
     if link is not None and lacks_unnamed_articles(link):
         where["_id"] = {"$ne": log_id(ARTICLE_MISSING, link.job_id)}
-    return UpdateMany(where, {"$set": {"resolvedAt": now}})
+    return UpdateMany(where, {"$set": {"resolvedAt": now}}, hint=OPEN_ENTRIES.name)
 
 
 def _no_longer(order_id: str, code: str, missing: Sequence[Missing]) -> Document:
