@@ -18,7 +18,13 @@ from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
 from enricher.domain.healing import HealingItem, item_id
-from enricher.domain.references import FORMER_KEYS, reference_document, taken_pointer
+from enricher.domain.references import (
+    FORMER_KEYS,
+    MATCHES_AS,
+    match_class,
+    reference_document,
+    taken_pointer,
+)
 from enricher.log_events import REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
@@ -72,6 +78,8 @@ async def store_references(
     merges = [newer_reference_write(it, keyed=False) for it in pointers.values()]
     await bulk_writes.bulk_write(database[MERGES], merges)
     has_former_keys = COLLECTIONS[topic] == CONTACTS
+    if has_former_keys:
+        await _classify(database, latest)
     writes = [newer_reference_write(it, keyed=has_former_keys) for it in latest.values()]
     await bulk_writes.bulk_write(database[COLLECTIONS[topic]], writes)
     metrics.REFERENCES.labels(topic).inc(len(records))
@@ -95,6 +103,15 @@ async def _changed(
     found = database[CONTACTS].find(where, {"position": 1})
     # A document newer than the records here is another worker's: it has yet to note its erasure.
     return [it async for it in found if it["position"] == latest[it["_id"]]["position"]]
+
+
+async def _classify(database: AsyncDatabase[Document], contacts: Mapping[str, Document]) -> None:
+    """Set the class of *contacts*, by `_id`: of merged ones, by the pointers that are stored."""
+    pointers = await merge_store.find_pointers(database[MERGES], contacts)
+    for id_hash, document in contacts.items():
+        pointer = pointers.get(id_hash)
+        if (name := match_class(document, pointer.into if pointer else None)) is not None:
+            document[MATCHES_AS] = name
 
 
 def _latest_documents(
