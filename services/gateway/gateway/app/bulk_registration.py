@@ -20,6 +20,7 @@ from gateway.domain.request_terms import RequestTerms, request_terms
 from gateway.http.admission import Admission
 from gateway.http.bulk_body import BulkInput, read_rows
 from gateway.http.request_body import MAX_BODY, body_too_large
+from gateway.http.request_fields import fields
 from gateway.http.responses import json_response
 from order_contracts.answers import BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
@@ -45,7 +46,7 @@ class BulkRegistration:
     async def register(self, request: Request) -> Response:
         key = self.admission.admit(request, "orders:write", ["actions"])
         actions = choice_in(request.query_params, "actions", ("suppress",))
-        terms = request_terms(request.headers, key.client, preconditions=False)
+        terms = request_terms(fields(request), key.client, preconditions=False)
         terms = replace(terms, suppress_actions=actions == "suppress")
         prepared = await self._prepare_all(await read_rows(request), terms)
         results = await self._publish_all(prepared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +12,20 @@ from starlette.requests import Request
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import refuse_unknown
 from gateway.http.rate_limits import RateLimits
+from gateway.http.request_fields import fields
 from order_runtime.auth.api_keys import ApiKey, KeyFile, Scope
 
 _PRODUCED: Final = frozenset(
-    {"*/*", "application/*", "application/json", "application/problem+json", "application/*+json"}
+    {
+        "*",  # no media range, but what Java's client sends by default
+        "*/*",
+        "application/*",
+        "application/json",
+        "application/problem+json",
+        "application/*+json",
+    }
 )
+_NEVER: Final = re.compile(r";\s*q\s*=\s*0(\.0{0,3})?\s*(;|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,8 @@ class Admission:
         return key
 
     def _authenticate(self, request: Request) -> ApiKey:
-        secret = request.headers.get("apikey") or request.headers.get("x-api-key")
+        sent = fields(request)
+        secret = sent.get("apikey") or sent.get("x-api-key")
         key = self.keys.find(secret) if secret else None
         if key is None:
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
@@ -54,12 +65,8 @@ class Admission:
 
 
 def _check_accept(request: Request) -> None:
-    header = request.headers.get("accept")
-    if header is None:
-        return
-    ranges = (part.partition(";") for part in header.lower().split(","))
-    accepted = {
-        name.strip() for name, _, quality in ranges if quality.strip() not in {"q=0", "q=0.0"}
-    }
+    """Refuse a list of media types without ours; an empty one is any, like none."""
+    ranges = [part for part in fields(request).get("accept", "").lower().split(",") if part.strip()]
+    accepted = {part.partition(";")[0].strip() for part in ranges if not _NEVER.search(part)}
     if accepted and not accepted & _PRODUCED:
         raise ProblemError("NotAcceptable", "Answers are application/json.")

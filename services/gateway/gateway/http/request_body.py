@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.domain.problem_error import ProblemError
+from gateway.http.request_fields import fields
 from order_contracts.decoding import parse
 
 MAX_BODY: Final = 512 * 1024
@@ -17,7 +19,7 @@ _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 
 
 def media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return fields(request).get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
@@ -29,11 +31,12 @@ async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Return the body; raises ProblemError where it is compressed, not UTF-8 or too large."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    sent = fields(request)
+    if set(re.split(r"[,\s]+", sent.get("content-encoding", "").lower())) - {"", "identity"}:
         raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
-    if _charset(request) not in _UTF8:
+    if _charset(sent) not in _UTF8:
         raise ProblemError("UnsupportedMediaType", "Send the body as UTF-8.")
-    length = request.headers.get("content-length", "0")
+    length = sent.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise body_too_large(limit)
     content = bytearray()
@@ -48,6 +51,6 @@ def body_too_large(limit: int) -> ProblemError:
     return ProblemError("TooLarge", f"The body is larger than {limit // 1024} KB.")
 
 
-def _charset(request: Request) -> str:
-    found = _CHARSET.search(request.headers.get("content-type", ""))
+def _charset(sent: Mapping[str, str]) -> str:
+    found = _CHARSET.search(sent.get("content-type", ""))
     return found[1].lower() if found else "utf-8"

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import log_events
 from gateway.http.problems import internal_error
+from gateway.http.request_fields import fields
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.unreadable import report
@@ -91,5 +92,5 @@ class Exchange:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Request(scope).headers.get("x-request-id", "")
+    given = fields(Request(scope)).get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
