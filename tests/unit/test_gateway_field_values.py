@@ -11,6 +11,7 @@ import gateway
 from gateway.domain.field_values import FieldValues
 from gateway.domain.problem_error import ProblemError
 from gateway.http.admission import Admission
+from gateway.http.memory_budget import Memory
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_body import JSON, media_type, read_json
 from gateway.http.request_context import Exchange
@@ -25,8 +26,9 @@ def request(*lines: tuple[str, str], body: bytes = b"") -> Request:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "state": {}}
-    return Request({**scope, "headers": headers}, receive)
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b""}
+    state = {"client": "shop", "reservations": [], "memory": Memory()}
+    return Request({**scope, "headers": headers, "state": state}, receive)
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def keys(tmp_path: Path) -> KeyFile:
 
 def admitted(keys: KeyFile, *lines: tuple[str, str]) -> None:
     key = keys.new("shop", SCOPES)
-    Admission(keys, RateLimits()).admit(request(("apikey", key), *lines), "orders:read")
+    Admission(keys, RateLimits(), Memory()).admit(request(("apikey", key), *lines), "orders:read")
 
 
 def test_names_have_no_case_and_values_no_blanks_at_their_ends() -> None:
@@ -104,7 +106,7 @@ def test_a_key_is_known_with_blanks_at_its_ends(keys: KeyFile, name: str) -> Non
         if name != "apikey"
         else request((name, f"{key} "))
     )
-    assert Admission(keys, RateLimits()).admit(sent, "orders:read").name == "shop"
+    assert Admission(keys, RateLimits(), Memory()).admit(sent, "orders:read").name == "shop"
 
 
 async def test_a_body_is_read_whatever_blanks_are_behind_its_headers() -> None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import refuse_unknown
+from gateway.http.memory_budget import Memory
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_fields import fields
 from order_runtime.auth.api_keys import ApiKey, KeyFile, Scope
@@ -34,6 +35,7 @@ class Admission:
 
     keys: KeyFile
     rates: RateLimits
+    memory: Memory
 
     def admit(self, request: Request, scope: Scope, parameters: Iterable[str] = ()) -> ApiKey:
         """
@@ -41,10 +43,11 @@ class Admission:
 
         The query may have no other than the named *parameters*. Leaves the client, the key's id
         and the headers of its rate limit in the request's state, for the access log and the
-        response.
+        response; and the memory that may be reserved for it.
         """
         key = self._authenticate(request)
         request.state.client, request.state.key_id = key.client, key.id
+        request.state.memory = self.memory
         request.state.headers = self.rates.count(key)
         if scope not in key.scopes:
             raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import log_events
+from gateway.http.memory_budget import Reservation
 from gateway.http.problems import internal_error
 from gateway.http.request_fields import fields
 from order_runtime.documents.document import UnreadableStored
@@ -50,7 +51,7 @@ class RequestContext:
             if not exchange.status:
                 await internal_error()(scope, receive, exchange.send)
         finally:
-            exchange.log()
+            exchange.end()
 
 
 class Exchange:
@@ -62,6 +63,7 @@ class Exchange:
         self.request_id = _request_id(scope)
         self.status = 0
         """Of the response; 0 until it has started."""
+        self._reservations: list[Reservation] = self._state.setdefault("reservations", [])
 
     async def send(self, message: Message) -> None:
         """Pass a message on; a response gets the request's id, rate limit and NO_STORE."""
@@ -78,7 +80,10 @@ class Exchange:
             ]
         await self._send(message)
 
-    def log(self) -> None:
+    def end(self) -> None:
+        """Give back what memory was reserved, and write the access log."""
+        for reservation in self._reservations:
+            reservation.release()
         log().info(
             log_events.REQUEST,
             method=self._method,
