@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
@@ -21,6 +22,12 @@ SECONDS = 0.4
 LIMITS = ConnectionLimits(connections=4, head_seconds=SECONDS, write_seconds=SECONDS)
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> object:
+    """The loop that the gateway has: its transports behave in their own way."""
+    return uvloop.EventLoopPolicy()
 
 
 @dataclass

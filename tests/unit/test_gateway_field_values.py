@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from starlette.requests import Request
 import gateway
 from gateway.domain.field_values import FieldValues
 from gateway.domain.problem_error import ProblemError
+from gateway.http import request_body
 from gateway.http.admission import Admission
 from gateway.http.memory_budget import Memory
 from gateway.http.rate_limits import RateLimits
-from gateway.http.request_body import JSON, media_type, read_json
+from gateway.http.request_body import JSON, MAX_BODY, media_type, read_json
 from gateway.http.request_context import Exchange
 from order_runtime.auth.api_keys import SCOPES, KeyFile
 
@@ -125,6 +127,30 @@ async def test_a_length_with_a_blank_behind_it_is_refused_before_the_body_is_rea
     with pytest.raises(ProblemError) as refused:
         await read_json(request(*lines, body=b"{}"))
     assert refused.value.problem.code == "TooLarge"
+
+
+async def test_a_body_that_comes_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    slow = Request(request(("content-type", JSON)).scope, receive)
+    with pytest.raises(ProblemError) as refused:
+        await read_json(slow)
+    assert (refused.value.problem.code, refused.value.problem.status) == ("RequestTimeout", 408)
+
+
+@pytest.mark.parametrize(
+    ("lines", "size"), [([("content-length", "2")], 2), ([], MAX_BODY)], ids=["known", "unknown"]
+)
+async def test_memory_is_reserved_for_a_body(lines: list[tuple[str, str]], size: int) -> None:
+    """Of one that tells no length, as much as it may have."""
+    sent = request(("content-type", JSON), *lines, body=b"{}")
+    await read_json(sent)
+    assert [it.size for it in sent.state.reservations] == [size]
+    assert sent.state.reservations[0].budget is sent.state.memory.commands
 
 
 @pytest.mark.parametrize("encoding", ["gzip ", "identity, gzip"])

@@ -73,8 +73,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     # From the transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  of a stream
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         metrics.CONNECTIONS.inc()
         self._start_timer(self._limits.head_seconds, self._head_is_late)
