@@ -21,6 +21,8 @@ MAX_FIELDS: Final = 128  # header fields of a request
 FRAMING: Final = 4  # bytes of a header line beside name and value
 LINGER_SECONDS: Final = 3.0
 """How long what a client goes on sending is passed over, so that it gets to read its answer."""
+MAX_PASSED_OVER: Final = 10 * 1024 * 1024
+"""Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = self._in_message = self._refused = False
         self._refusal: ProblemError | None = None
-        self._kept_by_parser = self._head_bytes = self._head_fields = 0
+        self._kept_by_parser = self._head_bytes = self._head_fields = self._passed_over = 0
 
     def close_for(self, reason: str) -> None:
         """Close at once; *reason* is that of the metric."""
@@ -88,6 +90,8 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused or (self._in_message and not self._in_head and self.waiting_since):
+            self._pass_over(len(data))
         if self._refused:
             return
         if not self._in_message and self._timer is None:
@@ -169,6 +173,12 @@ class LimitedConnection(HttpToolsProtocol):
 
     # Refusals
 
+    def _pass_over(self, size: int) -> None:
+        """Count bytes that nobody needs; from the bound on they are left where they are."""
+        self._passed_over += size
+        if self._passed_over > MAX_PASSED_OVER and not self.transport.is_closing():
+            self.transport.pause_reading()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or ProblemError("ValidationFailed", msg))
 
@@ -198,6 +208,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _refuse(self, error: ProblemError) -> None:
         """Answer outside of the application, and pass over what comes until the client has read."""
         self._refused = True
+        self._passed_over = MAX_PASSED_OVER - MAX_HEAD  # of a head, nothing more is worth reading
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
