@@ -186,6 +186,19 @@ async def test_a_flood_of_headers_is_not_taken_in(door: Running, flood: bytes) -
     assert await client.status() in {431, 0}
 
 
+async def test_a_flood_is_not_read_for_ever(door: Running) -> None:
+    """To pass it over would cost the others their time: it is left where it is, then cut off."""
+    client = await door.connect()
+    taken = 0
+    with suppress(ConnectionError):
+        client.writer.write(GET)
+        while taken < 200 << 20:
+            client.writer.write(b"X: " + b"x" * 300_000)
+            await client.writer.drain()
+            taken += 300_000
+    assert taken < 100 << 20  # what both sockets hold, and MAX_HEAD
+
+
 @pytest.mark.parametrize(
     "trailers",
     [b"X: y\r\n" * MAX_FIELDS * 2, b"X: " + b"x" * 400_000],
