@@ -42,6 +42,7 @@ Where = Sequence[Mapping[str, Any]]
 
 TIMEOUT_MS: Final = 1_000
 PAUSE_SECONDS: Final = 1.0  # after a failure, before an optional look-up is tried again
+MAX_SCANNED: Final = 1_000  # rows that are looked at for one page, whether they meet its filters
 _LIVE: Final = {"deletedAt": {"$exists": False}}
 
 
@@ -152,24 +153,45 @@ class ReadStore:
             found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"jobId": 1})
             return dict(all_readable(ORDERS, await found.to_list(), _version_tag_of))
 
-    async def find_page(self, name: str, where: Where, asked: PageRequest) -> list[Document]:
+    async def find_page(
+        self, name: str, where: Where, asked: PageRequest, hint: str | None = None
+    ) -> list[Document]:
         """Return the documents of a collection from which `asked` makes its page."""
-        return await self.find(name, [*where, asked.filter()], asked.sort(), asked.limit)
+        metrics.QUERIES.labels(name).inc()
+        with _unavailable():
+            found = self._database[name].find(asked.where(where), hint=hint)
+            return await found.sort(list(asked.sort().items())).limit(asked.limit).to_list()
+
+    async def scan_end(
+        self, name: str, where: Where, asked: PageRequest, hint: str
+    ) -> Document | None:
+        """
+        Return the last row that is looked at for a page, where its list goes on behind that one.
+
+        *where* are the conditions that the index *hint* meets, which alone is read. For a list
+        with other conditions, too: so many rows may not meet them that a page has to end before it
+        is full.
+        """
+        metrics.QUERIES.labels(name).inc()
+        with _unavailable():
+            found = self._database[name].find(asked.where(where), {asked.sort_field: 1}, hint=hint)
+            places = found.sort(list(asked.sort().items())).skip(MAX_SCANNED - 1).limit(1)
+            return next(iter(await places.to_list()), None)
 
     async def find(
         self, name: str, where: Where, sort: Mapping[str, int], limit: int
     ) -> list[Document]:
         """Return up to *limit* documents that meet all conditions; an empty one is ignored."""
         metrics.QUERIES.labels(name).inc()
-        conditions = [condition for condition in where if condition]
         with _unavailable():
-            found = self._database[name].find({"$and": conditions} if conditions else {})
+            found = self._database[name].find(_all_of(where))
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
-    async def aggregate(self, name: str, pipeline: Sequence[Document]) -> list[Document]:
+    async def aggregate(self, name: str, pipeline: Sequence[Document], hint: str) -> list[Document]:
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            return await (await self._database[name].aggregate(list(pipeline))).to_list()
+            found = await self._database[name].aggregate(list(pipeline), hint=hint)
+            return await found.to_list()
 
     async def _optional(self, loader: BatchLoader[V], key: str) -> V | None:
         """Return None after a failure and, to keep writes fast, for the pause that follows."""
@@ -197,6 +219,11 @@ class ReadStore:
             return {document["_id"]: document async for document in found}
 
         return fetch
+
+
+def _all_of(where: Where) -> Mapping[str, Any]:
+    conditions = [condition for condition in where if condition]
+    return {"$and": conditions} if conditions else {}
 
 
 def _owner_of(order: Document) -> str:

@@ -14,7 +14,7 @@ from gateway.adapters.read_store import ReadStore
 from gateway.app.job_reader import JobReader
 from gateway.domain.answer_models import check_result, delivery_state_of, log_entry_of, order_view
 from gateway.domain.order_contact import linked_contact
-from gateway.domain.pagination import page_request
+from gateway.domain.pagination import PageRequest, page_request
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import choice_in, invalid_parameter, time_in
 from gateway.domain.urls import Urls
@@ -26,6 +26,7 @@ from order_contracts.decoding import read
 from order_contracts.order import Order, OrderStatus
 from order_runtime.documents.document import Document, optional
 from order_runtime.mongo.client import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, LINKS, ORDERS
+from order_runtime.mongo.collections import BY_CHANGE, ORDERS_OF_CONTACT
 from order_runtime.process.unreadable import all_readable
 
 MAX_CHECK_BODY: Final = 4 * 1024 * 1024
@@ -113,10 +114,16 @@ class OrderQueries:
             created_from=time_in(query, "createdFrom"),
             created_to=time_in(query, "createdTo"),
         )
-        links = await self.reads.aggregate(LINKS, contact_orders_pipeline(where, asked))
-        page = asked.page(links, self.urls.orders)
+        scan_end = await self._scan_end(where, asked) if where.narrowed else None
+        pipeline = contact_orders_pipeline(where, asked, scan_end)
+        found = await self.reads.aggregate(LINKS, pipeline, ORDERS_OF_CONTACT.name)
+        page = asked.page(found, self.urls.orders, scan_end)
         orders = all_readable(ORDERS, page.rows, _order_of_link)
         return json_response(OrderList(items=tuple(orders), links=page.links))
+
+    async def _scan_end(self, where: OrderFilter, asked: PageRequest) -> Document | None:
+        links = [{"contactId": where.contact_id}]
+        return await self.reads.scan_end(LINKS, links, asked, ORDERS_OF_CONTACT.name)
 
     async def _changed(self, request: Request) -> Response:
         """Answer the orders of all contacts, the oldest change first, for a reconciliation."""
@@ -125,7 +132,8 @@ class OrderQueries:
         asked = page_request(query, "updatedAt", ascending=True)
         since = time_in(query, "changedSince")
         where = [{"deletedAt": {"$exists": False}, "updatedAt": {"$gte": since}}]
-        page = asked.page(await self.reads.find_page(ORDERS, where, asked), self.urls.orders)
+        rows = await self.reads.find_page(ORDERS, where, asked, BY_CHANGE.name)
+        page = asked.page(rows, self.urls.orders)
         links = await self.reads.links([order["_id"] for order in page.rows])
         orders = all_readable(
             ORDERS,
