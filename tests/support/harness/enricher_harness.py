@@ -30,6 +30,7 @@ from order_runtime.mongo.client import (
     Document,
     async_client,
 )
+from order_runtime.mongo.collections import collections_of
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
 from support.fakes.intercepted_database import dying_database
@@ -170,8 +171,10 @@ async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
             database = client.get_database(made[-1], codec_options=CODEC)
             await asyncio.to_thread(migrate_database, mongo, made[-1], ENRICHER)
             # The documents' times are in the past: TTL indexes would remove them during the test.
-            for name in (HELD, "contacts", "erasures"):
-                await database[name].drop_index("expireAt_1")
+            for collection in collections_of(ENRICHER):
+                for it in collection.indexes:
+                    if it.ttl_seconds is not None:
+                        await database[collection.name].drop_index(it.name)
             return EnricherHarness(database, MemoryPublisher())
 
         try:

@@ -75,6 +75,24 @@ CONNECTING: Final = index(
 ACTING: Final = index(
     "at", name="acting", partial={"enrichment": None, "action": {"$exists": True}}
 )
+REQUESTED: Final = index(
+    "orderId",
+    "-version",
+    name="requested",
+    partial={"action": {"$exists": True}, "version": {"$exists": True}},
+)
+CARRIERS: Final = index(
+    # Partial, not sparse: that could not find the contacts which have no class.
+    *("keys", "matchesAs"),
+    name="carriers",
+    partial={"keys": {"$exists": True}},  # tombstones have none
+)
+FORMER_CARRIERS: Final = index(
+    *("formerKeys", "deletedAt"), name="former", partial={"formerKeys": {"$exists": True}}
+)
+OPEN_ENTRIES: Final = index(
+    *("orderId", "code", "reference"), name="open", partial={"resolvedAt": None}
+)
 WAITING: Final = index("jobId", name="waiting", partial={"waitsFor": {"$exists": True}})
 # Lists: the newest first, and by their `_id` where times are equal.
 JOBS_BY_ORDER: Final = index("orderId", "-at", "-_id")
@@ -104,6 +122,7 @@ JOBS: Final = Collection(
         NEWEST_FIRST,
         CONNECTING,
         ACTING,
+        REQUESTED,
     ),
     retired=("orderId_1_at_-1",),
 )
@@ -128,11 +147,13 @@ HELD: Final = Collection(
     writers=_of(ENRICHER),
     readers=_of(ENRICHER),
     indexes=(
-        index("orderId"),
+        index("orderId", name="waiting", partial={"state": "waiting"}),
+        index("orderId", name="unannounced", partial={"untoldSince": {"$exists": True}}),
         index("until", partial={"state": "waiting"}),
         index("untoldSince", sparse=True),
         index("expireAt", ttl_seconds=_AT_ONCE),
     ),
+    retired=("orderId_1",),
 )
 ERASURES: Final = Collection(
     client.ERASURES,
@@ -152,11 +173,11 @@ CONTACTS: Final = Collection(
     readers=_of(ENRICHER),
     indexes=(
         index("expireAt", ttl_seconds=_AT_ONCE),
-        index("keys", sparse=True),  # tombstones have none
-        index("formerKeys", sparse=True),  # soon forgotten
+        CARRIERS,
+        FORMER_CARRIERS,  # soon forgotten
         index("deletedAt", sparse=True),
     ),
-    retired=("changedAt_1",),
+    retired=("changedAt_1", "keys_1", "formerKeys_1"),
 )
 ARTICLES: Final = Collection(
     client.ARTICLES,
@@ -208,6 +229,7 @@ INTEGRATION_LOG: Final = Collection(
         LOG_BY_CODE,
         LOG_BY_SEVERITY,
         NEWEST_FIRST,
+        OPEN_ENTRIES,
     ),
     retired=("orderId_1_at_-1", "jobId_1"),
 )
@@ -230,7 +252,26 @@ COLLECTIONS: Final = (
     MIGRATION_STATE,
     INTEGRATION_LOG,
 )
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
+_CONTACT_CLASSES: Final = Migration(
+    name="contact classes",
+    collection=client.CONTACTS,
+    selects={"keys": {"$exists": True}, "matchesAs": {"$exists": False}},
+    # Of one that was merged it is not its last word, and is found out when it is read.
+    update=(
+        {
+            "$set": {
+                "matchesAs": {
+                    "$cond": [
+                        {"$eq": [{"$type": "$contactType"}, "string"]},
+                        {"$concat": ["type:", "$contactType"]},
+                        "any",
+                    ]
+                }
+            }
+        },
+    ),
+)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_CONTACT_CLASSES,)
 """In the order in which they are applied."""
 
 
