@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.adapters.contact_orders import OrderFilter, contact_orders_pipeline
 from gateway.adapters.log_filter import LogFilter
 from gateway.domain.pagination import Cursor, PageRequest
-from order_contracts.order import OrderStatus
 from order_runtime.mongo.collections import INTEGRATION_LOG, JOBS, LINKS, ORDERS_OF_CONTACT
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
@@ -88,32 +86,6 @@ def test_lists_of_jobs_and_of_a_contact_have_indexes_with_the_keys_of_their_orde
 
     assert {newest_first, (("orderId", 1), *newest_first)} <= {it.keys for it in JOBS.indexes}
     assert ORDERS_OF_CONTACT in LINKS.indexes
-
-
-@pytest.mark.parametrize(
-    ("wanted", "narrowed"),
-    [
-        (OrderFilter("c-1"), False),
-        (OrderFilter("c-1", status=OrderStatus.CANCELLED), True),
-        (OrderFilter("c-1", created_from=AT), True),
-        (OrderFilter("c-1", created_to=AT), True),
-    ],
-)
-def test_a_list_is_narrowed_by_what_links_do_not_say(
-    wanted: OrderFilter, *, narrowed: bool
-) -> None:
-    assert wanted.narrowed is narrowed
-
-
-def test_no_link_behind_the_end_of_the_scan_is_looked_at() -> None:
-    asked = PageRequest("registeredAt", cursor=Cursor(AT + timedelta(1), "o-9"))
-    end = {"_id": "o-1", "registeredAt": AT}
-
-    links = contact_orders_pipeline(OrderFilter("c-1"), asked, end)[0]["$match"]
-
-    assert links == asked.where([{"contactId": "c-1"}, asked.up_to(end)])
-    unbounded = contact_orders_pipeline(OrderFilter("c-1"), asked)[0]["$match"]
-    assert unbounded == asked.where([{"contactId": "c-1"}])
 
 
 @pytest.mark.parametrize(("backward", "beyond"), [(False, "$lt"), (True, "$gt")])

@@ -75,6 +75,9 @@ CONNECTING: Final = index(
 ACTING: Final = index(
     "at", name="acting", partial={"enrichment": None, "action": {"$exists": True}}
 )
+WAITS_FOR: Final = index(
+    "waitsFor", "_id", name="waitsFor", partial={"waitsFor": {"$exists": True}}
+)
 REQUESTED: Final = index(
     "orderId",
     "-version",
@@ -138,9 +141,10 @@ LINKS: Final = Collection(
     readers=_of(GATEWAY, ENRICHER),
     indexes=(
         ORDERS_OF_CONTACT,
-        index("waitsFor", sparse=True),
+        WAITS_FOR,
         WAITING,
     ),
+    retired=("waitsFor_1",),
 )
 HELD: Final = Collection(
     client.HELD,
@@ -193,6 +197,13 @@ STORES: Final = Collection(
     indexes=(index("deletedAt", sparse=True),),
     retired=("changedAt_1",),
 )
+HEALING: Final = Collection(
+    client.HEALING,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER, OPERATOR),
+    indexes=(index("turn"), index("since"), index("contactId", sparse=True)),
+)
+WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers=_of(ENRICHER))
 DELIVERIES: Final = Collection(
     client.ACTION_DELIVERIES,
     writers=_of(TRIGGER, ENRICHER, OPERATOR),
@@ -245,6 +256,8 @@ COLLECTIONS: Final = (
     CONTACTS,
     ARTICLES,
     STORES,
+    HEALING,
+    WATERMARKS,
     DELIVERIES,
     LEASES,
     ENDPOINTS,

@@ -23,24 +23,12 @@ class OrderFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether orders of the contact are left out, for what their links don't say."""
-        return any(it is not None for it in (self.status, self.created_from, self.created_to))
 
-
-def contact_orders_pipeline(
-    where: OrderFilter, asked: PageRequest, scan_end: Document | None = None
-) -> list[Document]:
-    """
-    Return the pipeline over the links; its limit applies to the orders that are left.
-
-    No link behind *scan_end* is looked at.
-    """
-    links = [{"contactId": where.contact_id}, asked.up_to(scan_end) if scan_end else {}]
+def contact_orders_pipeline(where: OrderFilter, asked: PageRequest) -> list[Document]:
+    """Return the pipeline over the links; its limit applies to the orders that are left."""
     orders = {"localField": "_id", "foreignField": "_id", "as": ORDER_FIELD}
     return [
-        {"$match": asked.where(links)},
+        {"$match": asked.where([{"contactId": where.contact_id}])},
         {"$sort": asked.sort()},
         {"$lookup": {"from": ORDERS, **orders}},
         {"$unwind": f"${ORDER_FIELD}"},

@@ -14,13 +14,14 @@ from pymongo.errors import PyMongoError
 
 from gateway import metrics
 from gateway.adapters.batch_loader import BatchLoader
+from gateway.adapters.page_rows import page_rows
 from gateway.domain.answer_models import order_view
 from gateway.domain.order_contact import (
     ActionPreconditions,
     action_preconditions,
     linked_contact,
 )
-from gateway.domain.pagination import PageRequest
+from gateway.domain.pagination import FetchedRows, PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
 from order_runtime.documents.document import field, stored
@@ -155,12 +156,14 @@ class ReadStore:
 
     async def find_page(
         self, name: str, where: Where, asked: PageRequest, hint: str | None = None
-    ) -> list[Document]:
+    ) -> FetchedRows:
         """Return the documents of a collection from which `asked` makes its page."""
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            found = self._database[name].find(asked.where(where), hint=hint)
-            return await found.sort(list(asked.sort().items())).limit(asked.limit).to_list()
+            found = self._database[name].find_raw_batches(asked.where(where), hint=hint)
+            found = found.sort(list(asked.sort().items())).limit(asked.limit)
+            async with found:
+                return await page_rows(found)
 
     async def scan_end(
         self, name: str, where: Where, asked: PageRequest, hint: str
@@ -187,11 +190,15 @@ class ReadStore:
             found = self._database[name].find(_all_of(where))
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
-    async def aggregate(self, name: str, pipeline: Sequence[Document], hint: str) -> list[Document]:
+    async def aggregate_page(
+        self, name: str, pipeline: Sequence[Document], hint: str
+    ) -> FetchedRows:
+        """Return the results of a pipeline, as `find_page` does."""
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            found = await self._database[name].aggregate(list(pipeline), hint=hint)
-            return await found.to_list()
+            found = await self._database[name].aggregate_raw_batches(list(pipeline), hint=hint)
+            async with found:
+                return await page_rows(found)
 
     async def _optional(self, loader: BatchLoader[V], key: str) -> V | None:
         """Return None after a failure and, to keep writes fast, for the pause that follows."""
