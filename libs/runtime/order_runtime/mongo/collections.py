@@ -97,6 +97,14 @@ OPEN_ENTRIES: Final = index(
     *("orderId", "code", "reference"), name="open", partial={"resolvedAt": None}
 )
 WAITING: Final = index("jobId", name="waiting", partial={"waitsFor": {"$exists": True}})
+# Lists: the newest first, and by their `_id` where times are equal.
+JOBS_BY_ORDER: Final = index("orderId", "-at", "-_id")
+LOG_BY_ORDER: Final = index("orderId", "-at", "-_id")
+LOG_BY_JOB: Final = index("jobId", "-at", "-_id")
+LOG_BY_CODE: Final = index("code", "severity", "-at", "-_id")
+LOG_BY_SEVERITY: Final = index("severity", "-at", "-_id")
+BY_CHANGE: Final = index("updatedAt", "_id")  # the oldest first
+ORDERS_OF_CONTACT: Final = index("contactId", "-registeredAt", "-_id")
 
 ORDERS: Final = Collection(
     client.ORDERS,
@@ -104,7 +112,7 @@ ORDERS: Final = Collection(
     readers=_of(GATEWAY, WRITER, ENRICHER),
     indexes=(
         index("deletedAt", ttl_seconds=_seconds(TOMBSTONE_RETENTION)),
-        index("updatedAt", "_id"),
+        BY_CHANGE,
     ),
 )
 JOBS: Final = Collection(
@@ -113,12 +121,13 @@ JOBS: Final = Collection(
     readers=_of(GATEWAY, WRITER, ENRICHER),
     indexes=(
         index("expireAt", ttl_seconds=_AT_ONCE),
-        index("orderId", "-at"),
+        JOBS_BY_ORDER,
         NEWEST_FIRST,
         CONNECTING,
         ACTING,
         REQUESTED,
     ),
+    retired=("orderId_1_at_-1",),
 )
 IDEMPOTENCY: Final = Collection(
     client.IDEMPOTENCY,
@@ -131,7 +140,7 @@ LINKS: Final = Collection(
     writers=_of(ENRICHER),
     readers=_of(GATEWAY, ENRICHER),
     indexes=(
-        index("contactId", "-registeredAt", "-_id"),
+        ORDERS_OF_CONTACT,
         WAITS_FOR,
         WAITING,
     ),
@@ -230,11 +239,14 @@ INTEGRATION_LOG: Final = Collection(
     readers=_of(GATEWAY, ENRICHER),
     indexes=(
         index("at", ttl_seconds=_seconds(timedelta(days=KEPT_DAYS))),
-        index("orderId", "-at"),
-        index("jobId"),
+        LOG_BY_ORDER,
+        LOG_BY_JOB,
+        LOG_BY_CODE,
+        LOG_BY_SEVERITY,
         NEWEST_FIRST,
         OPEN_ENTRIES,
     ),
+    retired=("orderId_1_at_-1", "jobId_1"),
 )
 
 COLLECTIONS: Final = (

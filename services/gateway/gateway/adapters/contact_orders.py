@@ -26,10 +26,9 @@ class OrderFilter:
 
 def contact_orders_pipeline(where: OrderFilter, asked: PageRequest) -> list[Document]:
     """Return the pipeline over the links; its limit applies to the orders that are left."""
-    links = [{"contactId": where.contact_id}, asked.filter()]
     orders = {"localField": "_id", "foreignField": "_id", "as": ORDER_FIELD}
     return [
-        {"$match": {"$and": links}},
+        {"$match": asked.where([{"contactId": where.contact_id}])},
         {"$sort": asked.sort()},
         {"$lookup": {"from": ORDERS, **orders}},
         {"$unwind": f"${ORDER_FIELD}"},

@@ -43,6 +43,7 @@ Where = Sequence[Mapping[str, Any]]
 
 TIMEOUT_MS: Final = 1_000
 PAUSE_SECONDS: Final = 1.0  # after a failure, before an optional look-up is tried again
+MAX_SCANNED: Final = 1_000  # rows that are looked at for one page, whether they meet its filters
 _LIVE: Final = {"deletedAt": {"$exists": False}}
 
 
@@ -153,14 +154,32 @@ class ReadStore:
             found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"jobId": 1})
             return dict(all_readable(ORDERS, await found.to_list(), _version_tag_of))
 
-    async def find_page(self, name: str, where: Where, asked: PageRequest) -> FetchedRows:
+    async def find_page(
+        self, name: str, where: Where, asked: PageRequest, hint: str | None = None
+    ) -> FetchedRows:
         """Return the documents of a collection from which `asked` makes its page."""
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            found = self._database[name].find_raw_batches(_all_of([*where, asked.filter()]))
+            found = self._database[name].find_raw_batches(asked.where(where), hint=hint)
             found = found.sort(list(asked.sort().items())).limit(asked.limit)
             async with found:
                 return await page_rows(found)
+
+    async def scan_end(
+        self, name: str, where: Where, asked: PageRequest, hint: str
+    ) -> Document | None:
+        """
+        Return the last row that is looked at for a page, where its list goes on behind that one.
+
+        *where* are the conditions that the index *hint* meets, which alone is read. For a list
+        with other conditions, too: so many rows may not meet them that a page has to end before it
+        is full.
+        """
+        metrics.QUERIES.labels(name).inc()
+        with _unavailable():
+            found = self._database[name].find(asked.where(where), {asked.sort_field: 1}, hint=hint)
+            places = found.sort(list(asked.sort().items())).skip(MAX_SCANNED - 1).limit(1)
+            return next(iter(await places.to_list()), None)
 
     async def find(
         self,
@@ -180,11 +199,13 @@ class ReadStore:
             found = self._database[name].find(_all_of(where), fields)
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
-    async def aggregate_page(self, name: str, pipeline: Sequence[Document]) -> FetchedRows:
+    async def aggregate_page(
+        self, name: str, pipeline: Sequence[Document], hint: str
+    ) -> FetchedRows:
         """Return the results of a pipeline, as `find_page` does."""
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            found = await self._database[name].aggregate_raw_batches(list(pipeline))
+            found = await self._database[name].aggregate_raw_batches(list(pipeline), hint=hint)
             async with found:
                 return await page_rows(found)
 
@@ -216,6 +237,11 @@ class ReadStore:
         return fetch
 
 
+def _all_of(where: Where) -> Mapping[str, Any]:
+    conditions = [condition for condition in where if condition]
+    return {"$and": conditions} if conditions else {}
+
+
 def _owner_of(order: Document) -> str:
     return field(order, "registeredBy", str)
 
@@ -226,11 +252,6 @@ def _first_use_of(claim: Document) -> FirstUse:
 
 def _version_tag_of(order: Document) -> tuple[str, str]:
     return order["_id"], version_tag(field(order, "jobId", str))
-
-
-def _all_of(where: Where) -> Document:
-    conditions = [condition for condition in where if condition]
-    return {"$and": conditions} if conditions else {}
 
 
 def _with_ids(ids: Sequence[str]) -> Document:

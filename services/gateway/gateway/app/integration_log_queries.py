@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.adapters.log_filter import LogFilter
 from gateway.adapters.read_store import ReadStore
 from gateway.domain.answer_models import log_entry_of
-from gateway.domain.pagination import page_request
+from gateway.domain.pagination import Page, PageRequest, page_request
 from gateway.domain.query_params import choice_in, time_in
 from gateway.domain.urls import Urls
 from gateway.http.admission import Admission
@@ -41,14 +41,22 @@ class IntegrationLogQueries:
     async def list(self, request: Request) -> Response:
         self.admission.admit(request, "orders:read", LIST_PARAMETERS)
         query = request.query_params
-        asked, since = page_request(query, "at"), time_in(query, "since")
-        severity = choice_in(query, "severity", SEVERITIES)
-        where: list[Mapping[str, Any]] = [
-            {name: query[name]} for name in ("code", "orderId", "jobId") if name in query
-        ]
-        where += [{"severity": severity}] if severity else []
-        where += [{"at": {"$gte": since}}] if since else []
-        found = await self.reads.find_page(INTEGRATION_LOG, where, asked)
-        page = asked.page(found, self.urls.integration_log)
+        asked = page_request(query, "at")
+        where = LogFilter(
+            code=query.get("code"),
+            severity=choice_in(query, "severity", SEVERITIES),
+            order_id=query.get("orderId"),
+            job_id=query.get("jobId"),
+            since=time_in(query, "since"),
+        )
+        page = await self._page(where, asked)
         entries = tuple(all_readable(INTEGRATION_LOG, page.rows, log_entry_of))
         return json_response(IntegrationLog(items=entries, links=page.links))
+
+    async def _page(self, where: LogFilter, asked: PageRequest) -> Page:
+        name, hint = INTEGRATION_LOG, where.index.name
+        indexed, others = where.indexed(), where.others()
+        end = await self.reads.scan_end(name, indexed, asked, hint) if others else None
+        bound = [asked.up_to(end)] if end else []
+        found = await self.reads.find_page(name, [*indexed, *others, *bound], asked, hint)
+        return asked.page(found, self.urls.integration_log, end)

@@ -34,6 +34,7 @@ from order_contracts.decoding import parse, read
 from order_contracts.order import Order, OrderStatus
 from order_runtime.documents.document import Document, optional
 from order_runtime.mongo.client import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, LINKS, ORDERS
+from order_runtime.mongo.collections import BY_CHANGE, ORDERS_OF_CONTACT
 from order_runtime.process.unreadable import all_readable
 
 MAX_CHECK_BODY: Final = 4 * 1024 * 1024
@@ -128,8 +129,9 @@ class OrderQueries:
             created_to=time_in(query, "createdTo"),
         )
         reserved = await self._reserve(request, asked.limit)
-        links = await self.reads.aggregate_page(LINKS, contact_orders_pipeline(where, asked))
-        page = asked.page(links, self.urls.orders)
+        pipeline = contact_orders_pipeline(where, asked)
+        found = await self.reads.aggregate_page(LINKS, pipeline, ORDERS_OF_CONTACT.name)
+        page = asked.page(found, self.urls.orders)
         orders = all_readable(ORDERS, page.rows, _order_of_link)
         return _orders_response(OrderList(items=tuple(orders), links=page.links), reserved)
 
@@ -141,7 +143,8 @@ class OrderQueries:
         since = time_in(query, "changedSince")
         where = [{"deletedAt": {"$exists": False}, "updatedAt": {"$gte": since}}]
         reserved = await self._reserve(request, asked.limit)
-        page = asked.page(await self.reads.find_page(ORDERS, where, asked), self.urls.orders)
+        rows = await self.reads.find_page(ORDERS, where, asked, BY_CHANGE.name)
+        page = asked.page(rows, self.urls.orders)
         links = await self.reads.links([order["_id"] for order in page.rows])
         orders = all_readable(
             ORDERS,

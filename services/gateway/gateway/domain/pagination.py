@@ -10,8 +10,9 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -69,33 +70,60 @@ class PageRequest:
         """How many rows to fetch: one more than the page has tells whether there are more."""
         return self.count + 1
 
-    def filter(self) -> Mapping[str, Any]:
-        """Return the MongoDB filter for the rows beyond the cursor."""
+    def where(self, conditions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """
+        Return the MongoDB filter for the rows beyond the cursor that meet all *conditions*.
+
+        Each alternative is written out to the end, `$in` of the conditions too: MongoDB reads each
+        by an index from where it begins, and merges them in the order of the list.
+        """
+        given = [condition for condition in conditions if condition]
         if self.cursor is None:
-            return {}
-        beyond, at = "$gt" if self._oldest_first else "$lt", self.cursor.at
+            return {"$and": given} if given else {}
+        beyond, at = "$gt" if self.oldest_first else "$lt", self.cursor.at
+        later = {self.sort_field: {beyond: at}}
         same_time = {self.sort_field: at, "_id": {beyond: self.cursor.id}}
-        return {"$or": [{self.sort_field: {beyond: at}}, same_time]}
+        choices = product(*map(_alternatives, given), (same_time, later))
+        return {"$or": [{"$and": list(it)} for it in choices]}
+
+    def up_to(self, row: Document) -> Mapping[str, Any]:
+        """
+        Return the MongoDB filter for the rows that are fetched before *row*, and itself.
+
+        It is for all rows where that one has no place.
+        """
+        if (last := self._cursor_of(row)) is None:
+            return {}
+        before, at = "$lt" if self.oldest_first else "$gt", last.at
+        same_time = {self.sort_field: at, "_id": {f"{before}e": last.id}}
+        return {
+            self.sort_field: {f"{before}e": at},
+            "$or": [{self.sort_field: {before: at}}, same_time],
+        }
 
     def sort(self) -> dict[str, int]:
         """Return the MongoDB sort order in which to fetch; going backward it is the reverse."""
-        direction = 1 if self._oldest_first else -1
+        direction = 1 if self.oldest_first else -1
         return {self.sort_field: direction, "_id": direction}
 
-    def page(self, fetched: Sequence[Document], url: str) -> Page:
+    def page(self, fetched: Sequence[Document], url: str, scanned: Document | None = None) -> Page:
         """
-        Return the page of rows that were fetched by `filter`, `sort` and `limit`.
+        Return the page of rows that were fetched by `where`, `sort` and `limit`.
 
-        Its links begin at rows that have a place in the list; a damaged one may have none.
+        Its links begin at rows that have a place in the list; a damaged one may have none. Where
+        looking for rows was given up at the row *scanned*, the list goes on behind that one.
         """
         cut = isinstance(fetched, FetchedRows) and fetched.cut
         rows, has_more = list(fetched[: self.count]), cut or len(fetched) > self.count
+        edge = None if has_more or scanned is None else self._cursor_of(scanned)
+        has_more = has_more or edge is not None
         if self.backward:
             rows.reverse()
         has_next = self.backward or has_more
         has_previous = has_more if self.backward else self.cursor is not None
         places = [place for row in rows if (place := self._cursor_of(row)) is not None]
         first, last = (places[0], places[-1]) if places else [self.cursor] * 2
+        first, last = (edge or first, last) if self.backward else (first, edge or last)
         links = []
         if has_next and last is not None:
             links.append(PageLink(rel="next", href=self._href(url, last, backward=False)))
@@ -104,8 +132,14 @@ class PageRequest:
         return Page(rows, tuple(links))
 
     @property
-    def _oldest_first(self) -> bool:
+    def oldest_first(self) -> bool:
+        """Whether rows are fetched with the oldest first."""
         return self.ascending != self.backward
+
+    def behind(self, row: Document, count: int) -> PageRequest | None:
+        """Return the request for *count* rows behind *row*; None if that has no place."""
+        cursor = self._cursor_of(row)
+        return replace(self, cursor=cursor, count=count) if cursor is not None else None
 
     def _cursor_of(self, row: Document) -> Cursor | None:
         at, row_id = row.get(self.sort_field), row["_id"]
@@ -129,6 +163,14 @@ def page_request(
     cursor, backward = _decoded(token) if token is not None else (None, False)
     parameters = {name: value for name, value in query.items() if name != "continuation"}
     return PageRequest(sort_field, ascending, int(count), cursor, backward, parameters)
+
+
+def _alternatives(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a condition on one field by `$in` as one for each of its values."""
+    [(name, value), *others] = condition.items()
+    if not others and isinstance(value, dict) and value.keys() == {"$in"}:
+        return [{name: it} for it in value["$in"]]
+    return [condition]
 
 
 def _encoded(cursor: Cursor, *, backward: bool) -> str:
