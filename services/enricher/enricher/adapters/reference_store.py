@@ -20,11 +20,13 @@ from enricher.domain.references import (
     FORMER_KEYS,
     changed_keys,
     reference_document,
+    taken_faults,
     taken_pointer,
 )
-from enricher.log_events import REFERENCE_PASSED_OVER
+from enricher.log_events import FIELDS_PASSED_OVER, REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
+from order_contracts.reference import FieldFaults
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
@@ -121,6 +123,7 @@ def _latest_documents(
         else:
             if (pointer := taken_pointer(document, keys)) is not None:
                 pointers[document["_id"]] = pointer
+            _report_faults(record, taken_faults(document))
             latest[document["_id"]] = document
             if record.value is None and record.key is not None:
                 tombstones[document["_id"]] = record.key.decode()
@@ -192,6 +195,22 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await database[CONTACTS].create_index(FORMER_KEYS, sparse=True)  # soon forgotten
     for collection in COLLECTIONS.values():
         await database[collection].create_index("deletedAt", sparse=True)
+
+
+def _report_faults(record: Record, faults: FieldFaults) -> None:
+    """Log and count fields that were passed over: record and field are named, no value is."""
+    if not faults:
+        return
+    for name, reason in faults.items():
+        metrics.FIELD_FAULTS.labels(record.topic, name, reason).inc()
+    log().warning(
+        FIELDS_PASSED_OVER,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        record=(record.key or b"").decode(),
+        fields=faults,
+    )
 
 
 def log_skipped(record: Record, reason: str) -> None:

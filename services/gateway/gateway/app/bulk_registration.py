@@ -25,6 +25,7 @@ from order_contracts.answers import BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
 from order_contracts.decoding import Invalid
 from order_contracts.errors import MAX_ANSWERED, FieldError
+from order_contracts.rounding import RoundedNumbers
 
 YIELD_EVERY: Final = 50  # rows, after which other requests get a turn
 MAX_ERRORS: Final = 10_000  # listed in the answer, over all rows; further ones are only counted
@@ -72,7 +73,8 @@ class BulkRegistration:
         if row.error is not None:
             return _refused(row.index, None, row.error)
         try:
-            order = command_of(RegisterOrder, row.value, now, most=min(MAX_ANSWERED, budget.left))
+            most, rounded = min(MAX_ANSWERED, budget.left), RoundedNumbers()
+            order = command_of(RegisterOrder, row.value, now, most=most, rounded=rounded)
             if len(order.to_json()) > MAX_BODY:
                 raise body_too_large(MAX_BODY)
             earlier = await self.acceptance.earlier_registration(order, terms)
@@ -83,7 +85,7 @@ class BulkRegistration:
             return _refused(row.index, order.order_id, error)
         if earlier is not None:
             return self._accepted(row.index, order.order_id, earlier)
-        return self.acceptance.submission(order, terms)
+        return self.acceptance.submission(order, terms, rounded.found)
 
     async def _publish_all(self, prepared: Sequence[BulkRow | Submission]) -> list[BulkRow]:
         """Hand over all commands in the order of the rows, then wait for each acknowledgement."""

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 from gateway import metrics
 from gateway.adapters.read_store import ReadStore
-from gateway.domain.command_record import Submission, fingerprint_of
+from gateway.domain.command_record import Submission, is_claimed_by
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
 from order_contracts.commands import Command, RegisterOrder
+from order_contracts.rounding import NONE_ROUNDED, Roundings
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
@@ -42,7 +43,7 @@ class CommandAcceptance:
         first_use = await self.reads.first_use(terms.idempotency_key)
         if first_use is None:
             return None
-        if first_use.fingerprint != fingerprint_of(command, terms):
+        if not is_claimed_by(first_use.fingerprint, command, terms):
             detail = "The Idempotency-Key was used for another request."
             raise ProblemError("IdempotencyKeyReused", detail)
         return first_use.job_id
@@ -62,17 +63,21 @@ class CommandAcceptance:
             raise self._order_exists(owner)
         return job_id
 
-    def submission(self, command: Command, terms: RequestTerms) -> Submission:
+    def submission(
+        self, command: Command, terms: RequestTerms, rounded: Roundings = NONE_ROUNDED
+    ) -> Submission:
         """Return the command under a new job id, which holds the time at which it was issued."""
         milliseconds = time.time_ns() // 1_000_000
         random = secrets.randbits(RANDOM_BITS)
         job_id = issue_job_id(milliseconds, random, self.secrets.newest_first[0])
         at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-        return Submission(job_id, command, at, terms)
+        return Submission(job_id, command, at, terms, rounded)
 
-    async def publish(self, command: Command, terms: RequestTerms) -> str:
+    async def publish(
+        self, command: Command, terms: RequestTerms, rounded: Roundings = NONE_ROUNDED
+    ) -> str:
         """Publish a command, wait for the acknowledgement and return its job's id."""
-        submission = self.submission(command, terms)
+        submission = self.submission(command, terms, rounded)
         with metrics.ACK_SECONDS.time():
             await self.acknowledged(submission, self.hand_over(submission))
         return submission.job_id

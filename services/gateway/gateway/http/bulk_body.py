@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -49,6 +50,7 @@ def _items(content: bytes) -> Iterator[BulkInput]:
 
 
 def _lines(content: bytes) -> Iterator[BulkInput]:
+    content = content.removeprefix(BOM_UTF8)
     lines = (line for line in content.split(b"\n") if line.strip())
     for index, line in enumerate(lines):
         if len(line) > MAX_BODY:

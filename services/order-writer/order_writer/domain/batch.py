@@ -142,7 +142,7 @@ def _decide_once(
         return _decide(item, folded)
     first = claimed.get(item.idempotency_key)
     if first is not None:
-        same = first.fingerprint == item.fingerprint
+        same = first.fingerprint in {item.fingerprint, item.earlier_fingerprint}
         return (alias_entry if same else key_reused_entry)(item, first.job_id)
     claim = IdempotencyClaim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
     claimed[claim.key] = claim
