@@ -179,7 +179,7 @@ def test_null_clears_only_what_a_delivery_has() -> None:
     "key", [" ", "\t\n", "\u00a0", "\u200b", "\ufeff\u00ad", "\u2066 \u2069", "\u3000"]
 )
 def test_a_key_of_nothing_to_see_is_nobodys(key: str) -> None:
-    contact = {"contact": CONTACT | {"matchKey": key}}
+    contact: Json = {"contact": CONTACT | {"matchKey": key}}
     assert order_errors(**contact) == [("/contact/matchKey", "Invalid")]
     assert validation_errors(parsed(order_body(**contact)), RegisterOrder) != []
     # What a gateway of a former release accepted is still read: refusing it would stop the writer.

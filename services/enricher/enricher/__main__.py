@@ -13,10 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher import metrics
 from enricher.adapters import (
     consumer_lag,
-    held_action_store,
-    links,
     reference_store,
-    unfinished_jobs,
 )
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
@@ -30,14 +27,10 @@ from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import erasure_store, merge_store
+from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
-    HELD,
-    JOBS,
-    LINKS,
-    MERGES,
     Document,
     async_client,
 )
@@ -56,7 +49,8 @@ def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
     settings = process.settings
     kafka, mongo = settings.kafka, settings.mongo
-    group = group_of(ENRICHER, preflight(kafka, mongo, ENRICHER, process.stop))
+    topics = preflight(kafka, mongo, settings.database, ENRICHER, process.stop)
+    group = group_of(ENRICHER, topics)
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(consume(process, group, stored))
 
@@ -106,8 +100,7 @@ def handlers(
 
 
 async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool:
-    """Create missing indexes; raises RequirementNotMet for another erasure secret than before."""
-    await retry_transient(lambda: ensure_indexes(database), metrics.RETRIES.inc)
+    """Return true; raises RequirementNotMet for another erasure secret than before."""
     await retry_transient(
         lambda: erasure_store.require_same_secret(database[ERASURES], keys.secret)
     )
@@ -116,15 +109,6 @@ async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool
 
 async def caught_up(kafka: str, since: datetime) -> bool:
     return await asyncio.to_thread(consumer_lag.caught_up, kafka, READ, since)
-
-
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await reference_store.ensure_indexes(database)
-    await links.ensure_indexes(database[LINKS])
-    await held_action_store.ensure_indexes(database[HELD])
-    await erasure_store.ensure_indexes(database[ERASURES])
-    await merge_store.ensure_indexes(database[MERGES])
-    await unfinished_jobs.ensure_indexes(database[JOBS])
 
 
 if __name__ == "__main__":

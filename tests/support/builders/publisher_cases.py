@@ -125,8 +125,8 @@ def structured_mode(**changes: Any) -> RecordCase:
     """Return an order wrapped in a CloudEvent, as in structured mode."""
     body = order_body()
     record = register_record(body)
-    event = {"specversion": "1.0", "type": "RegisterOrder.v1", "source": "/outbox", "data": body}
-    event["id"] = dict(header_pairs(record))["ce_id"]
+    event: Json = {"specversion": "1.0", "type": "RegisterOrder.v1", "source": "/outbox"}
+    event |= {"id": dict(header_pairs(record))["ce_id"], "data": body}
     raw = replace(record, value=json.dumps(event | changes).encode())
     return RecordCase(
         with_headers(

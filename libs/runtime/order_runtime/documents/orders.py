@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from order_contracts.decoding import at_rest
@@ -14,6 +14,8 @@ from order_runtime.documents.document import Document, field, optional
 
 EXACT: Final = "exactTimes"
 """The field with `lastChangedAt` as text, of the order and of its aspects, beside their dates."""
+TOMBSTONE_RETENTION: Final = timedelta(days=60)
+"""Twice the jobs' retention: versions must outlive what refers to them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,14 +189,6 @@ async def forget_former_keys(
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
 
 
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
-    await database[CONTACTS].create_index("keys", sparse=True)  # tombstones have none
-    await database[CONTACTS].create_index(FORMER_KEYS, sparse=True)  # soon forgotten
-    for collection in COLLECTIONS.values():
-        await database[collection].create_index("deletedAt", sparse=True)
-
-
 def _report_faults(record: Record, faults: FieldFaults) -> None:
     """Log and count fields that were passed over: record and field are named, no value is."""
     if not faults:

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
-from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.domain.model import ReceivedEvent
-from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.order_events import event_type, order_event
 from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, Document
+from order_runtime.mongo.collections import ACTING, CONNECTING
 from order_runtime.process.unreadable import all_readable, readable
-
-_CONNECTING: Final = [str(Operation.REGISTER), str(Operation.REPLACE)]
-# A partial index can express an absent field only as equality with null.
-_DUE: Final[Mapping[str, Document]] = {
-    "connecting": {
-        "enrichment": None,
-        "version": {"$exists": True},
-        "operation": {"$in": _CONNECTING},
-    },
-    "acting": {"enrichment": None, "action": {"$exists": True}},
-}
-
-
-async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
-    await jobs.create_indexes(
-        [IndexModel("at", name=name, partialFilterExpression=where) for name, where in _DUE.items()]
-    )
 
 
 async def overdue_jobs(jobs: AsyncCollection[Document], before: datetime, limit: int) -> list[str]:
     """Return jobs of commands from *before* whose event was not handled, the oldest first."""
     found: dict[str, None] = {}
-    for name, where in _DUE.items():
-        old = jobs.find({**where, "at": {"$lt": before}}, {"_id": 1}, hint=name)
+    for index in (CONNECTING, ACTING):
+        where = {**(index.partial or {}), "at": {"$lt": before}}
+        old = jobs.find(where, {"_id": 1}, hint=index.name)
         found |= {it["_id"]: None async for it in old.sort("at").limit(limit)}
     return list(found)
 
