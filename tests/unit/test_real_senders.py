@@ -102,7 +102,7 @@ def submitted(
 def test_a_gateways_float_residue_is_told_by_the_job_as_well() -> None:
     """The order-writer gets what is rounded already: the gateway hands the pointers on."""
     record = sent_by_gateway(residue_body())
-    assert b'"unitPrice":49.99,' in (record.value or b"")
+    assert b'"unitPrice":49.99}' in (record.value or b"")
     assert OWN_TOPIC.signed(record)
     ledger = applied(record, topic=OWN_TOPIC)
     assert sorted(warnings(ledger.jobs[issued_id()])) == sorted(ROUNDED)
