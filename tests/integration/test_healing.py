@@ -23,6 +23,7 @@ from support.fakes.intercepted_database import WorkerDied, dying_database
 from support.harness.enricher_harness import (
     CONFIRM,
     DAY,
+    KEYS,
     NOW,
     EnricherHarness,
     MakeHarness,
@@ -330,7 +331,7 @@ async def no(_: datetime) -> bool:
 
 
 def sweep_of(harness: EnricherHarness, caught_up: Callable[[datetime], object] = yes) -> Sweeper:
-    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), caught_up)  # type: ignore[arg-type]
+    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, caught_up)  # type: ignore[arg-type]
 
 
 async def twice(sweep: Sweeper, now: datetime = NOW + timedelta(hours=1)) -> float:

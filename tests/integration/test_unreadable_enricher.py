@@ -181,7 +181,7 @@ def sweep_of(harness: EnricherHarness) -> Sweeper:
     async def caught_up(_: datetime) -> bool:
         return True
 
-    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), caught_up)
+    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, caught_up)
 
 
 @pytest.mark.parametrize("spoilt", OF_A_WAITING_ORDER, ids=name_of)

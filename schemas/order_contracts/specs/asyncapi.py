@@ -17,6 +17,7 @@ from order_contracts.cloudevents import (
     ROUNDED,
     SPEC_VERSION,
     SUPPRESS,
+    UNTRIMMED_KEY,
 )
 from order_contracts.commands import COMMANDS, DeleteOrder, type_of
 from order_contracts.derived_ids import JOB_ID
@@ -64,6 +65,12 @@ _MEANT: Final[Json] = {
 _SIGNATURE: Final[Json] = {
     "type": "string",
     "description": "Of our own gateways, which alone can make it: never send it.",
+}
+_UNTRIMMED: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "description": "Of our own gateways: the key as older ones would have sent it; never send it.",
 }
 
 _ROUNDED: Final[Json] = {
@@ -198,6 +205,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
             ROUNDED: _ROUNDED,
+            UNTRIMMED_KEY: _UNTRIMMED,
             GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),
             "orders-replay": _REPLAY,

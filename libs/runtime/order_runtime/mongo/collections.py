@@ -75,6 +75,27 @@ CONNECTING: Final = index(
 ACTING: Final = index(
     "at", name="acting", partial={"enrichment": None, "action": {"$exists": True}}
 )
+WAITS_FOR: Final = index(
+    "waitsFor", "_id", name="waitsFor", partial={"waitsFor": {"$exists": True}}
+)
+REQUESTED: Final = index(
+    "orderId",
+    "-version",
+    name="requested",
+    partial={"action": {"$exists": True}, "version": {"$exists": True}},
+)
+CARRIERS: Final = index(
+    # Partial, not sparse: that could not find the contacts which have no class.
+    *("keys", "matchesAs"),
+    name="carriers",
+    partial={"keys": {"$exists": True}},  # tombstones have none
+)
+FORMER_CARRIERS: Final = index(
+    *("formerKeys", "deletedAt"), name="former", partial={"formerKeys": {"$exists": True}}
+)
+OPEN_ENTRIES: Final = index(
+    *("orderId", "code", "reference"), name="open", partial={"resolvedAt": None}
+)
 WAITING: Final = index("jobId", name="waiting", partial={"waitsFor": {"$exists": True}})
 
 ORDERS: Final = Collection(
@@ -96,6 +117,7 @@ JOBS: Final = Collection(
         NEWEST_FIRST,
         CONNECTING,
         ACTING,
+        REQUESTED,
     ),
 )
 IDEMPOTENCY: Final = Collection(
@@ -110,20 +132,23 @@ LINKS: Final = Collection(
     readers=_of(GATEWAY, ENRICHER),
     indexes=(
         index("contactId", "-registeredAt", "-_id"),
-        index("waitsFor", sparse=True),
+        WAITS_FOR,
         WAITING,
     ),
+    retired=("waitsFor_1",),
 )
 HELD: Final = Collection(
     client.HELD,
     writers=_of(ENRICHER),
     readers=_of(ENRICHER),
     indexes=(
-        index("orderId"),
+        index("orderId", name="waiting", partial={"state": "waiting"}),
+        index("orderId", name="unannounced", partial={"untoldSince": {"$exists": True}}),
         index("until", partial={"state": "waiting"}),
         index("untoldSince", sparse=True),
         index("expireAt", ttl_seconds=_AT_ONCE),
     ),
+    retired=("orderId_1",),
 )
 ERASURES: Final = Collection(
     client.ERASURES,
@@ -143,11 +168,11 @@ CONTACTS: Final = Collection(
     readers=_of(ENRICHER),
     indexes=(
         index("expireAt", ttl_seconds=_AT_ONCE),
-        index("keys", sparse=True),  # tombstones have none
-        index("formerKeys", sparse=True),  # soon forgotten
+        CARRIERS,
+        FORMER_CARRIERS,  # soon forgotten
         index("deletedAt", sparse=True),
     ),
-    retired=("changedAt_1",),
+    retired=("changedAt_1", "keys_1", "formerKeys_1"),
 )
 ARTICLES: Final = Collection(
     client.ARTICLES,
@@ -163,6 +188,13 @@ STORES: Final = Collection(
     indexes=(index("deletedAt", sparse=True),),
     retired=("changedAt_1",),
 )
+HEALING: Final = Collection(
+    client.HEALING,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER, OPERATOR),
+    indexes=(index("turn"), index("since"), index("contactId", sparse=True)),
+)
+WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers=_of(ENRICHER))
 DELIVERIES: Final = Collection(
     client.ACTION_DELIVERIES,
     writers=_of(TRIGGER, ENRICHER, OPERATOR),
@@ -197,6 +229,7 @@ INTEGRATION_LOG: Final = Collection(
         index("orderId", "-at"),
         index("jobId"),
         NEWEST_FIRST,
+        OPEN_ENTRIES,
     ),
 )
 
@@ -211,6 +244,8 @@ COLLECTIONS: Final = (
     CONTACTS,
     ARTICLES,
     STORES,
+    HEALING,
+    WATERMARKS,
     DELIVERIES,
     LEASES,
     ENDPOINTS,
@@ -218,7 +253,26 @@ COLLECTIONS: Final = (
     MIGRATION_STATE,
     INTEGRATION_LOG,
 )
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
+_CONTACT_CLASSES: Final = Migration(
+    name="contact classes",
+    collection=client.CONTACTS,
+    selects={"keys": {"$exists": True}, "matchesAs": {"$exists": False}},
+    # Of one that was merged it is not its last word, and is found out when it is read.
+    update=(
+        {
+            "$set": {
+                "matchesAs": {
+                    "$cond": [
+                        {"$eq": [{"$type": "$contactType"}, "string"]},
+                        {"$concat": ["type:", "$contactType"]},
+                        "any",
+                    ]
+                }
+            }
+        },
+    ),
+)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_CONTACT_CLASSES,)
 """In the order in which they are applied."""
 
 

@@ -1,37 +1,16 @@
-"""Idempotent writes of decisions and reconciliations to jobs and to the integration log."""
+"""Idempotent writes of decisions and reconciliations to jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from pymongo import UpdateMany, UpdateOne
 
-from enricher.adapters.bulk_writes import insert_once
-from enricher.domain.linking import MISSING_CODES
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState, ReceivedEvent
-from order_contracts.events import EventType, Missing
-from order_contracts.integration_log import log_entry
+from order_contracts.events import EventType
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
-from order_runtime.documents.integration_log import log_document
-from order_runtime.mongo.client import Document
-
-
-def log_entry_writes(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
-    for it in decided:
-        event = it.received.event
-        for missing in it.decision.log:
-            yield log_entry_write(
-                missing.code, event.job_id, event.order_id, missing.reference or None, now
-            )
-
-
-def log_entry_write(
-    code: str, job_id: str, order_id: str, reference: str | None, now: datetime
-) -> UpdateOne:
-    entry = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
-    return insert_once(log_document(entry))
 
 
 def enrichment_updates(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
@@ -66,15 +45,3 @@ def contact_found_update(link: ContactLink, version: int, now: datetime) -> Upda
     """Return the update of the jobs that lacked the contact: from *link*'s version to *version*."""
     versions = (link.contact_version, version)
     return UpdateMany(*job_updates.set_contact_found(link.order_id, versions, now))
-
-
-def resolve_log_entries(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
-    """Return the update that resolves an order's open entries, but for those *still* missing."""
-    open_entries: Document = {
-        "orderId": order_id,
-        "code": {"$in": sorted(MISSING_CODES)},
-        "resolvedAt": {"$exists": False},
-    }
-    if still:
-        open_entries["$nor"] = [{"code": it.code, "reference": it.reference} for it in still]
-    return UpdateMany(open_entries, {"$set": {"resolvedAt": now}})

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from enricher.domain.commitments import apply_commitment
-from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactClaim
-from enricher.domain.linking import ReferenceFacts, ReferenceKeys
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys, current_link
 from enricher.domain.model import (
     ENRICHABLE,
     LINKING,
@@ -105,6 +105,24 @@ def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
     return replace(batch, decided=decided, new_links=new_links, to_reconcile=to_reconcile)
 
 
+def orders_to_heal_first(batch: Batch) -> list[str]:
+    """
+    Return the orders that wait for a contact which is there by now.
+
+    The healing queue comes to them, in its time. What their events decide is to be decided after
+    that, as if they had been healed when the contact came.
+    """
+    taken = {it.order_id for it in batch.erased}
+    return [
+        order_id
+        for order_id, stored in batch.snapshot.orders.items()
+        if order_id not in taken
+        and (link := current_link(stored, batch.snapshot.links.get(order_id))) is not None
+        and link.contact_id is None
+        and isinstance(batch.facts.contact_of(stored.contact), KnownContact)
+    ]
+
+
 def undecided_events(events: Iterable[ReceivedEvent], jobs: JobProgress) -> list[ReceivedEvent]:
     """
     Return the events whose jobs have no enrichment yet, each once.
@@ -149,6 +167,15 @@ def orders_to_reconcile(batch: Batch, decided: Iterable[DecidedEvent]) -> list[s
     """
     incomplete = {it.received.event.order_id for it in decided if it.decision.incomplete}
     return list(incomplete | {it.event.order_id for it in batch.events if _may_be_due(it, batch)})
+
+
+def held_jobs(batch: Batch) -> set[str]:
+    """Return the jobs of *batch* that say their action is held, now or since it came before."""
+    decided = {
+        it.received.event.job_id for it in batch.decided if it.decision.action is Action.HELD
+    }
+    before = batch.snapshot.jobs.enrichments.items()
+    return decided | {job_id for job_id, it in before if it.get("action") == Action.HELD}
 
 
 def _may_be_due(received: ReceivedEvent, batch: Batch) -> bool:

@@ -42,6 +42,7 @@ class Submission:
             traceparent=self.terms.traceparent,
             if_match=self.terms.if_match,
             idempotency_key=self.terms.idempotency_key,
+            untrimmed_key=self.terms.untrimmed_key,
             suppress_actions=self.terms.suppress_actions,
             rounded=self.rounded.to_text() if self.rounded.count else None,
         )
@@ -54,15 +55,15 @@ def fingerprint_of(command: Command, terms: RequestTerms) -> str:
     return _fingerprint(command, parse(command.to_json()), terms)
 
 
-def is_claimed_by(fingerprint: str, command: Command, terms: RequestTerms) -> bool:
+def claim_fingerprints(command: Command, terms: RequestTerms) -> frozenset[str]:
     """
-    Return whether an Idempotency-Key was claimed with *fingerprint* by the same command.
+    Return the fingerprints with which this command may have claimed its Idempotency-Key.
 
-    Releases before this one cut its lastChangedAt to milliseconds: such a claim matches as well.
+    Releases before this one cut its lastChangedAt to milliseconds: their claims match as well.
     """
     value = parse(command.to_json())
-    same = (value, with_milliseconds(value))
-    return any(fingerprint == _fingerprint(command, it, terms) for it in same)
+    values = (value, with_milliseconds(value))
+    return frozenset(_fingerprint(command, it, terms) for it in values)
 
 
 def _fingerprint(command: Command, value: object, terms: RequestTerms) -> str:

@@ -35,6 +35,13 @@ class Cursor:
     id: str
 
 
+class FetchedRows(list[Document]):
+    """The documents of a page, and one more where there are more; fewer where they are large."""
+
+    cut = False
+    """Whether there are more, but those that are here are all that an answer should hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The rows of one page in the order of the list, and links to the next and previous pages."""
@@ -81,7 +88,8 @@ class PageRequest:
 
         Its links begin at rows that have a place in the list; a damaged one may have none.
         """
-        rows, has_more = list(fetched[: self.count]), len(fetched) > self.count
+        cut = isinstance(fetched, FetchedRows) and fetched.cut
+        rows, has_more = list(fetched[: self.count]), cut or len(fetched) > self.count
         if self.backward:
             rows.reverse()
         has_next = self.backward or has_more
