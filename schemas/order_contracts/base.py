@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
+
+
+def without_null_members(value: Any) -> Any:
+    """Return an object without the members that are null: null is absent, unknown ones too."""
+    if isinstance(value, dict) and None in value.values():
+        return {name: item for name, item in value.items() if item is not None}
+    return value
 
 
 class Message(BaseModel):
@@ -22,6 +31,11 @@ class Message(BaseModel):
         serialize_by_alias=True,
         use_attribute_docstrings=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        return without_null_members(value)
 
     def to_json(self) -> bytes:
         """Return the message as UTF-8 JSON, not escaped to ASCII; what is absent is left out."""

@@ -1,4 +1,8 @@
-"""CloudEvents 1.0 in Kafka binary mode: attributes are text headers, the value is plain JSON."""
+"""
+CloudEvents 1.0 in Kafka binary mode: attributes are text headers, the value is plain JSON.
+
+What is read may be in structured mode as well, see `structured`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from order_contracts.values import rfc3339
+from order_contracts.times import rfc3339
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 SUPPRESS: Final = "suppress"
+ROUNDED: Final = "ce_rounded"
+"""The header by which our gateways tell which numbers of the body they rounded."""
 GATEWAY_SIGNATURE: Final = "ce_gatewaysignature"
 """The header by which order-writers know a command of our own gateways; of no use to others."""
 UNTRIMMED_KEY: Final = "ce_untrimmedkey"
@@ -59,6 +65,8 @@ class Envelope:
     """The Idempotency-Key as older gateways sent it; see `UNTRIMMED_KEY`."""
     suppress_actions: bool = False
     guard: DeleteGuard = UNGUARDED
+    rounded: str | None = None
+    """Which numbers the gateway rounded, see `rounding`."""
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
@@ -76,6 +84,7 @@ class Envelope:
             UNTRIMMED_KEY: self.untrimmed_key,
             "ce_actions": SUPPRESS if self.suppress_actions else None,
             "ce_registration": self.guard.registration,
+            ROUNDED: self.rounded,
             "ce_contactsince": None if self.guard.since is None else str(self.guard.since),
         }
         return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
@@ -117,8 +126,8 @@ def command_type(headers: Mapping[str, str]) -> str:
     content = headers.get("content-type", CONTENT_TYPE).split(";")[0].strip().lower()
     if content.startswith("application/cloudevents"):
         raise BadHeaders(
-            "Structured mode is not read here: send CloudEvents in binary mode, whose content-type "
-            "is that of the value"
+            "This content-type is not read here: send CloudEvents in binary mode, or one by one in "
+            "structured mode, as application/cloudevents+json"
         )
     if content != CONTENT_TYPE:
         raise BadHeaders("The header content-type must be application/json")

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
-from order_contracts.base import Message
+from order_contracts.base import Message, without_null_members
 from order_contracts.order import ActionName, ActionRequest, Delivery, Order, OrderStatus
-from order_contracts.values import FreeObject, Language, Name, OrderId, PastTime, Text
+from order_contracts.values import ExactPastTime, FreeObject, Language, Name, OrderId, Text
 
 
 class RegisterOrder(Order):
@@ -26,13 +33,35 @@ class DeleteOrder(Message):
     order_id: OrderId
 
 
-class StatusChange(Message):
-    """The body of change-status; an absent externalStatus stays."""
+_STATUSES: Final = frozenset({"status", "externalStatus", "external_status"})
 
-    status: OrderStatus
+
+def _given(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("missing", "Is required")
+    return value
+
+
+class StatusChange(Message):
+    """The body of change-status: a status, an externalStatus, or both; an absent one stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["status"]}, {"required": ["externalStatus"]}]}
+    )
+
+    status: Annotated[OrderStatus | None, BeforeValidator(_given)] = None
     external_status: Text | None = None
-    last_changed_at: PastTime
+    last_changed_at: ExactPastTime
     order_action: ActionRequest | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        """Return the body with a null status, which is refused, where nothing is to change."""
+        given = without_null_members(value)
+        if isinstance(given, dict) and not given.keys() & _STATUSES:
+            return {**given, "status": None}
+        return given
 
 
 class ChangeOrderStatus(StatusChange):
@@ -41,6 +70,11 @@ class ChangeOrderStatus(StatusChange):
 
 class DeliveryPatch(Delivery):
     """What changes of a delivery: absent fields stay, `null` clears, so it is written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        return value
 
     @model_serializer(mode="wrap")
     def _with_cleared(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -53,7 +87,7 @@ class DeliveryChange(Message):
     """The body of change-delivery."""
 
     delivery: DeliveryPatch
-    last_changed_at: PastTime
+    last_changed_at: ExactPastTime
     order_action: ActionRequest | None = None
 
 

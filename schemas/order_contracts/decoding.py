@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import jiter
 from pydantic import TypeAdapter, ValidationError
 
+from order_contracts.amounts import ROUNDINGS, RoundingCounter
 from order_contracts.base import Message
 from order_contracts.errors import MAX_ANSWERED, FieldError, field_errors
 from order_contracts.order import READ_ONLY, Order
+from order_contracts.rounding import RoundedNumbers, roundings
 
 M = TypeVar("M", bound=Message)
 
@@ -57,22 +59,29 @@ def read(
     strict: bool = False,
     now: datetime | None = None,
     most: int = MAX_ANSWERED,
+    rounded: RoundedNumbers | None = None,
 ) -> M:
     """
     Return *value*, parsed JSON, as a message; raises Invalid with every error, up to *most*.
 
     Strict refuses unknown fields (the gateway); else they are passed over (consumers). Read-only
     fields of an order are ignored, so that what was answered may be edited and sent back. `now`
-    bounds the times that must not lie ahead.
+    bounds the times that must not lie ahead. What is neither strict nor has a `now` was accepted
+    before: its matchKey may be blank. `rounded` is told which numbers were rounded.
     """
     if issubclass(model, Order) and isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name not in READ_ONLY}
-    return _validated(model, value, strict=strict, now=now, most=most)
+    counter = RoundingCounter()
+    context = {"now": now, "door": strict or now is not None, ROUNDINGS: counter}
+    message = _validated(model, value, context, strict=strict, most=most)
+    if rounded is not None and counter.count:
+        rounded.found = roundings(message, value)
+    return message
 
 
 def read_announced(model: type[M], raw: bytes) -> M:
     """Return a message that one of our services wrote; raises Invalid."""
-    return _validated(model, parse(raw), strict=False, now=None)
+    return _validated(model, parse(raw), {})
 
 
 def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
@@ -85,13 +94,18 @@ def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
 
 
 def _validated(
-    model: type[M], value: object, *, strict: bool, now: datetime | None, most: int = MAX_ANSWERED
+    model: type[M],
+    value: object,
+    context: dict[str, Any],
+    *,
+    strict: bool = False,
+    most: int = MAX_ANSWERED,
 ) -> M:
     try:
         message: M = _adapter(model).validate_python(
             value,
             extra="forbid" if strict else "ignore",
-            context={"now": now},
+            context=context,
             by_alias=True,
             by_name=False,
         )

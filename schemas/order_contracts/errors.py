@@ -121,12 +121,19 @@ def _more(count: int) -> FieldError:
 
 def _field_error(detail: ErrorDetails) -> FieldError:
     kind: Any = detail["type"]
-    location = [_cut(part) for part in detail["loc"] if part != "[key]"]
-    if detail["input"] is None:
+    location = (part for part in detail["loc"] if part != "[key]")
+    if detail["input"] is None and kind != "extra_forbidden":
         kind = "missing"  # null is absent
     return FieldError(
-        pointer=pointer(location), code=_CODES.get(kind, "Invalid"), message=_sentence(kind, detail)
+        pointer=short_pointer(location),
+        code=_CODES.get(kind, "Invalid"),
+        message=_sentence(kind, detail),
     )
+
+
+def short_pointer(location: Iterable[str | int]) -> str:
+    """Return the pointer to *location*, names in it cut to 64 characters."""
+    return pointer(map(_cut, location))
 
 
 def _cut(part: str | int) -> str | int:

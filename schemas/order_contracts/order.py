@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import BeforeValidator, Field, JsonValue, StringConstraints
 
-from order_contracts.base import Message
+from order_contracts.base import Message, without_null_members
 from order_contracts.values import (
     FIELD_NAME,
     Amount,
     Choice,
     Currency,
     DayOrTime,
+    ExactPastTime,
     FreeObject,
     Language,
+    MatchKey,
     Name,
     OptionalName,
     OrderId,
     PastTime,
-    PositiveAmount,
+    Quantity,
     Text,
     Text100,
     Text1000,
     Time,
     Url,
     at_most,
+    nulls_are_absent,
     or_default,
 )
 
@@ -35,11 +38,31 @@ READ_ONLY: Final = frozenset({"orderType", "versionTag", "contactId", "registere
 _READ_ONLY: Final[dict[str, JsonValue]] = {"readOnly": True}
 
 AddressField = Annotated[str, StringConstraints(pattern=FIELD_NAME, min_length=1, max_length=64)]
-Address = Annotated[dict[AddressField, Text], Field(max_length=30), at_most(30)]
+Address = Annotated[
+    dict[AddressField, Text],
+    Field(max_length=30),
+    at_most(30),
+    BeforeValidator(without_null_members, json_schema_input_type=dict[AddressField, Text | None]),
+]
 """title, firstname, lastname, street, zipCode, city, countryCode, …: text of up to 255 each."""
 
-Parts = Annotated[tuple[FreeObject, ...], Field(max_length=MAX_PARTS), at_most(MAX_PARTS)]
+_PARTS: Final = Field(max_length=MAX_PARTS)
+Parts = Annotated[
+    tuple[FreeObject, ...],
+    _PARTS,
+    at_most(MAX_PARTS),
+    nulls_are_absent(Annotated[tuple[FreeObject | None, ...], _PARTS]),
+]
 """Payments, fees and discounts: the platform names no members, so they are kept as they came."""
+
+
+_REFERENCES: Final = Field(max_length=50)
+References = Annotated[
+    tuple[Text, ...],
+    _REFERENCES,
+    at_most(50),
+    nulls_are_absent(Annotated[tuple[Text | None, ...], _REFERENCES]),
+]
 
 
 class MatchKeyType(Choice):
@@ -79,7 +102,8 @@ ContactType = Annotated[_ContactType, or_default("Member", _ContactType | None)]
 class ContactKey(Message):
     """How the order names its contact."""
 
-    match_key: Name
+    match_key: MatchKey
+    """Blanks and invisible marks at its ends are no part of it; more than these is required."""
     match_key_type: MatchKeyType
     contact_type: ContactType = "Member"
 
@@ -87,7 +111,7 @@ class ContactKey(Message):
 class LineItem(Message):
     type: LineType
     sku: Name
-    quantity: PositiveAmount
+    quantity: Quantity
     total_price: Amount
     """Any sign; the total of a Return line counts against the order's total."""
     unit_price: Amount | None = None
@@ -101,10 +125,17 @@ class LineItem(Message):
     extra_data: FreeObject | None = None
 
 
+_LINES: Final = Field(min_length=1, max_length=MAX_LINES)
+Lines = Annotated[
+    tuple[LineItem, ...],
+    _LINES,
+    at_most(MAX_LINES),
+    nulls_are_absent(Annotated[tuple[LineItem | None, ...], _LINES]),
+]
+
+
 class LineItems(Message):
-    items: Annotated[
-        tuple[LineItem, ...], Field(min_length=1, max_length=MAX_LINES), at_most(MAX_LINES)
-    ]
+    items: Lines
     sub_total: Amount | None = None
 
 
@@ -143,13 +174,13 @@ class Order(Message):
     external_store_id: OptionalName = None
     status: OrderStatus
     external_status: Text | None = None
-    references: Annotated[tuple[Text, ...], Field(max_length=50), at_most(50)] | None = None
+    references: References | None = None
     currency_code: Currency
     total_price: Amount
     """Negative where returns outweigh."""
     channel: Text100 | None = None
     created_at: PastTime
-    last_changed_at: PastTime | None = None
+    last_changed_at: ExactPastTime | None = None
     language: Language | None = None
     line_items: LineItems
     payments: Charges | None = None

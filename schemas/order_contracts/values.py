@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -13,32 +13,38 @@ import jiter
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Field,
     PlainSerializer,
     SerializationInfo,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic_core import (
+    ErrorDetails,
+    InitErrorDetails,
+    PydanticCustomError,
+    PydanticKnownError,
+)
 
+from order_contracts.amounts import amount, free_value, json_number
 from order_contracts.currencies import CURRENCIES
+from order_contracts.texts import is_blank
+from order_contracts.times import (
+    day_or_time,
+    exact_not_ahead,
+    exact_time,
+    milliseconds,
+    not_ahead,
+    rfc3339,
+)
 
-MAX_DIGITS: Final = 15  # significant; a JSON number, a double in most readers, carries so many
-MAX_DECIMALS: Final = 8
-SMALL: Final = 10**9
-AHEAD: Final = timedelta(minutes=5)
 RESERVED_ORDER_IDS: Final = frozenset({"jobs", "bulk", "check", ".", ".."})
 FREE_BYTES: Final = 16 * 1024
 FREE_DEPTH: Final = 5
 
-_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d:\d\d(\.\d{1,9})?"
-    r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
-    re.ASCII,
-)
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)$'
 """The header If-Match: `*`, or versionTags in quotes."""
 URL: Final = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f]+$"
@@ -49,6 +55,9 @@ LANGUAGE_TAG: Final = (
     r"(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(-[0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+)*"
     r"(-x(-[A-Za-z0-9]{1,8})+)?$"
 )
+
+
+_UNDERSCORED_TAG: Final = LANGUAGE_TAG.replace("(-", "([-_]")
 
 
 class Choice(StrEnum):
@@ -66,98 +75,34 @@ def _order_id(value: str) -> str:
     return value
 
 
-def exact(value: object) -> Decimal:
-    """
-    Read a JSON number or a string as a decimal, exactly.
-
-    Refused is what a JSON number could not carry back: over 15 significant digits or 8 decimals.
-    """
-    if type(value) is Decimal and len(text := str(value)) <= 10 and "E" not in text:
-        return value or Decimal(0)  # nearly all are so: too short to break a limit
-    if type(value) is int and -SMALL < value < SMALL:
-        return Decimal(value)
-    if isinstance(value, str):
-        written = _NUMBER.fullmatch(value) is not None
-    else:
-        written = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-    if not written:
-        raise PydanticCustomError("decimal", "Must be a number, or a string that holds one")
-    number = Decimal(value)  # type: ignore[arg-type]
-    digits, exponent = _trimmed(number)
-    if digits > MAX_DIGITS or exponent < -MAX_DECIMALS or number.adjusted() >= MAX_DIGITS:
-        raise PydanticCustomError(
-            "decimal_digits", "Must have at most 15 significant digits and 8 decimals"
-        )
-    return number or Decimal(0)
-
-
-def _trimmed(number: Decimal) -> tuple[int, int]:
-    """Return the count of significant digits and the exponent, trailing zeros left out."""
-    _, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
-        return MAX_DIGITS + 1, 0  # NaN or infinite
-    zeros = 0
-    if len(digits) > MAX_DIGITS or exponent < -MAX_DECIMALS:
-        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return len(digits) - zeros, exponent + zeros
-
-
-def json_number(value: Decimal) -> int | float:
-    """Return *value* as the number whose shortest form is its text: exact up to 15 digits."""
-    number = float(value)
-    # A larger one as an int would show digits that nobody sent: 1e23 is 99999999999999991611392.
-    short = number.is_integer() and abs(number) < 10**MAX_DIGITS
-    return int(number) if short else number
-
-
-def _time(value: object) -> datetime:
-    if not isinstance(value, str):
-        if isinstance(value, datetime) and value.tzinfo:
-            return _milliseconds(value)
-        raise PydanticCustomError("time", "Must be a string: an RFC 3339 time with an offset")
-    try:
-        if _TIME.fullmatch(value):
-            return _milliseconds(datetime.fromisoformat(value.upper()))
-    except (ValueError, OverflowError):
-        pass
-    raise PydanticCustomError("time", "Must be an RFC 3339 time with an offset")
-
-
-def _milliseconds(value: datetime) -> datetime:
-    utc = value.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-def rfc3339(value: datetime) -> str:
-    """Return *value* in UTC, with `Z` and milliseconds."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _not_ahead(value: datetime, info: ValidationInfo) -> datetime:
-    """Refuse a time over five minutes after `context["now"]`; without one, any time goes."""
-    now = (info.context or {}).get("now")
-    if now is not None and value > now + AHEAD:
-        raise PydanticCustomError("ahead", "Must be at most 5 minutes ahead")
-    return value
-
-
-def _day_or_time(value: object) -> str:
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            pass
-    try:
-        return rfc3339(_time(value))
-    except PydanticCustomError:
-        raise PydanticCustomError("time", "Must be a date or an RFC 3339 time") from None
-
-
 def _currency(value: object) -> object:
     code = value.upper() if isinstance(value, str) else None
     if code not in CURRENCIES:
         raise PydanticCustomError("currency", "Must be an ISO 4217 currency code")
     return code
+
+
+def _quantity(value: Decimal, info: ValidationInfo) -> Decimal:
+    """Return what a line counts: of a Return, of which it may be negative, the absolute value."""
+    counted = value if info.data.get("type") == "Purchase" else abs(value)
+    if counted <= 0:
+        raise PydanticKnownError("greater_than", {"gt": 0})
+    return counted
+
+
+def _with_hyphens(value: object) -> object:
+    return value.replace("_", "-") if isinstance(value, str) else value
+
+
+def _seen(value: str) -> str:
+    if is_blank(value):
+        raise PydanticCustomError("blank", "Must not be blank")
+    return value
+
+
+def _seen_at_the_door(value: str, info: ValidationInfo) -> str:
+    """Refuse a blank name where its sender can correct it: what was accepted stays readable."""
+    return _seen(value) if (info.context or {}).get("door") else value
 
 
 def or_default(default: object, taken: object) -> BeforeValidator:
@@ -180,6 +125,32 @@ def at_most(count: int) -> BeforeValidator:
     return BeforeValidator(bounded)
 
 
+def _without_nulls(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """Check a list without its nulls, which are absent; errors tell the places in the whole one."""
+    if not isinstance(value, list | tuple) or all(item is not None for item in value):
+        return check(value)
+    places = [at for at, item in enumerate(value) if item is not None]
+    try:
+        return check([value[at] for at in places])
+    except ValidationError as error:
+        details = [_placed(detail, places) for detail in error.errors(include_url=False)]
+        raise ValidationError.from_exception_data(error.title, details) from None
+
+
+def _placed(detail: ErrorDetails, places: Sequence[int]) -> InitErrorDetails:
+    """Return an error of a list without its nulls as one of the whole list."""
+    location = detail["loc"]
+    if location and isinstance(location[0], int):
+        location = (places[location[0]], *location[1:])
+    kind = PydanticCustomError(detail["type"], detail["msg"], detail.get("ctx"))
+    return InitErrorDetails(type=kind, loc=location, input=detail["input"])
+
+
+def nulls_are_absent(taken: object) -> WrapValidator:
+    """Pass over the nulls of a list; *taken* is the type that the schemas tell."""
+    return WrapValidator(_without_nulls, json_schema_input_type=taken)
+
+
 def _depth(value: object) -> int:
     if isinstance(value, dict):
         return 1 + max(map(_depth, value.values()), default=0)
@@ -199,24 +170,6 @@ def free_json(value: dict[str, Any]) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
-def _exact_numbers(value: object) -> None:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            _exact_numbers(item)
-    elif isinstance(value, (int, Decimal)):
-        number = Decimal(value)
-        if _trimmed_fully(number) > MAX_DIGITS or abs(number.adjusted()) > 300:
-            raise PydanticCustomError(
-                "decimal_digits", "A number in it has over 15 digits; send it as a string"
-            )
-
-
-def _trimmed_fully(number: Decimal) -> int:
-    return len("".join(map(str, number.as_tuple().digits)).strip("0"))
-
-
 def _free(value: object, info: ValidationInfo) -> object:
     """Bound a free object, or read one that is at rest (`context["at_rest"]`) from its text."""
     if isinstance(value, str) and info.context and info.context.get("at_rest"):
@@ -225,10 +178,11 @@ def _free(value: object, info: ValidationInfo) -> object:
         raise PydanticCustomError("object", "Must be an object")
     if _depth(value) > FREE_DEPTH:
         raise PydanticCustomError("depth", "Must not be nested deeper than 5 levels")
-    _exact_numbers(value)
-    if len(free_json(value).encode()) > FREE_BYTES:
+    kept = free_value(value, info)
+    assert isinstance(kept, dict)  # noqa: S101  as *value* is
+    if len(free_json(kept).encode()) > FREE_BYTES:
         raise PydanticCustomError("too_large", "Must not be larger than 16 KB")
-    return value
+    return kept
 
 
 def _written_free(value: dict[str, Any], info: SerializationInfo) -> Any:
@@ -245,12 +199,15 @@ OrderId = Annotated[
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Text = Annotated[str, StringConstraints(max_length=255)]
 OptionalName = Name | None
+SeenName = Annotated[Name, AfterValidator(_seen)]
+"""A name that is more than blanks and invisible marks."""
+MatchKey = Annotated[Name, AfterValidator(_seen_at_the_door)]
 Text100 = Annotated[str, StringConstraints(max_length=100)]
 Text1000 = Annotated[str, StringConstraints(max_length=1000)]
 Url = Annotated[str, StringConstraints(max_length=2048, pattern=URL)]
 Amount = Annotated[
     Decimal,
-    BeforeValidator(exact),
+    BeforeValidator(amount),
     PlainSerializer(json_number, when_used="json"),
     WithJsonSchema(
         {
@@ -258,15 +215,16 @@ Amount = Annotated[
                 {"type": "number"},
                 {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
             ],
-            "description": "At most 15 significant digits and 8 decimals.",
+            "description": "Rounded half-even to 8 decimals and to 15 significant digits; at most "
+            "15 digits before the point.",
         },
         mode="validation",
     ),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-PositiveAmount = Annotated[
+Quantity = Annotated[
     Amount,
-    Field(gt=0),
+    AfterValidator(_quantity),
     WithJsonSchema(
         {
             "anyOf": [
@@ -275,8 +233,14 @@ PositiveAmount = Annotated[
                     "type": "string",
                     "pattern": r"^(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$",
                 },
+                {"type": "number", "exclusiveMaximum": 0},
+                {
+                    "type": "string",
+                    "pattern": r"^-(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$",
+                },
             ],
-            "description": "Above 0; at most 15 significant digits and 8 decimals.",
+            "description": "Above 0; a Return line may have it negative, its absolute value "
+            "counts. Rounded as amounts are.",
         },
         mode="validation",
     ),
@@ -284,14 +248,26 @@ PositiveAmount = Annotated[
 ]
 Time = Annotated[
     datetime,
-    BeforeValidator(_time),
+    BeforeValidator(milliseconds),
     PlainSerializer(rfc3339, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-PastTime = Annotated[Time, AfterValidator(_not_ahead)]
+PastTime = Annotated[Time, AfterValidator(not_ahead)]
+ExactPastTime = Annotated[
+    str,
+    BeforeValidator(exact_time),
+    AfterValidator(exact_not_ahead),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "description": "Kept, compared and answered with the digits that were sent.",
+        }
+    ),
+]
 DayOrTime = Annotated[
     str,
-    BeforeValidator(_day_or_time),
+    BeforeValidator(day_or_time),
     WithJsonSchema(
         {
             "anyOf": [
@@ -306,7 +282,21 @@ Currency = Annotated[
     BeforeValidator(_currency),
     WithJsonSchema({"type": "string", "enum": sorted(CURRENCIES)}),
 ]
-Language = Annotated[str, StringConstraints(max_length=35, pattern=LANGUAGE_TAG)]
+Language = Annotated[
+    str,
+    StringConstraints(max_length=35, pattern=LANGUAGE_TAG),
+    BeforeValidator(_with_hyphens),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 35, "pattern": LANGUAGE_TAG},
+                {"type": "string", "maxLength": 35, "pattern": _UNDERSCORED_TAG},
+            ],
+            "description": "A language tag (BCP 47); underscores are read as hyphens.",
+        },
+        mode="validation",
+    ),
+]
 FreeObject = Annotated[
     dict[str, Any],
     BeforeValidator(_free),
@@ -314,7 +304,8 @@ FreeObject = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "description": "Any object of at most 16 KB and 5 levels, kept as it came.",
+            "description": "Any object of at most 16 KB and 5 levels, kept as it came, but for "
+            "numbers of over 15 digits: they are rounded as amounts are.",
         }
     ),
 ]

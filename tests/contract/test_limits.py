@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus
+from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus, RegisterOrder
 from order_contracts.decoding import parse, read
 from order_contracts.order import READ_ONLY, Order, order_type
 from support.builders.bodies import ABSENT, Json, line, order_body
@@ -138,6 +138,59 @@ def test_any_other_field_that_is_null_is_absent() -> None:
     assert taken.fees.items == ()
 
 
+def test_null_is_absent_wherever_it_stands() -> None:
+    """In addresses, in lists, and where there is no such field; free objects keep theirs."""
+    taken = valid_order(
+        billingAddress={"street": "1 High St", "company": None},
+        shippingAddress={"company": None},
+        references=["r-1", None, "r-2"],
+        fees={"items": [None, {"a": None}], "total": None, "vat": None},
+        contact=CONTACT | {"name": None},
+        lineItems={"items": [None, line(colour=None, discounts=[None])], "count": None},
+        colour=None,
+    )
+    assert (taken.billing_address, taken.shipping_address) == ({"street": "1 High St"}, {})
+    assert taken.references == ("r-1", "r-2")
+    assert taken.fees is not None
+    assert taken.fees.items == ({"a": None},)
+    assert [each.discounts for each in taken.line_items.items] == [()]
+
+
+def test_an_error_behind_a_null_is_told_where_it_is() -> None:
+    items = [None, line(), None, line(sku="", totalPrice="x")]
+    assert order_errors(references=[None, "r" * 256], lineItems={"items": items}) == [
+        ("/references/1", "TooLong"),
+        ("/lineItems/items/3/sku", "TooShort"),
+        ("/lineItems/items/3/totalPrice", "Invalid"),
+    ]
+
+
+def test_a_list_of_nothing_but_nulls_is_empty() -> None:
+    assert order_errors(lineItems={"items": [None]}) == [("/lineItems/items", "TooShort")]
+
+
+def test_null_clears_only_what_a_delivery_has() -> None:
+    """A misspelt name would clear nothing, in silence."""
+    body = {"orderId": "o-1", "delivery": {"methd": None}, "lastChangedAt": AT, "orderAction": None}
+    assert validation_errors(parsed(body), ChangeOrderDelivery) == [("/delivery/methd", "Unknown")]
+
+
+@pytest.mark.parametrize(
+    "key", [" ", "\t\n", "\u00a0", "\u200b", "\ufeff\u00ad", "\u2066 \u2069", "\u3000"]
+)
+def test_a_key_of_nothing_to_see_is_nobodys(key: str) -> None:
+    contact: Json = {"contact": CONTACT | {"matchKey": key}}
+    assert order_errors(**contact) == [("/contact/matchKey", "Invalid")]
+    assert validation_errors(parsed(order_body(**contact)), RegisterOrder) != []
+    # What a gateway of a former release accepted is still read: refusing it would stop the writer.
+    assert read(RegisterOrder, parsed(order_body(**contact))).contact.match_key == key
+
+
+@pytest.mark.parametrize("key", ["a", " a ", "\u200ba", "\U0001f600", "\u0301"])
+def test_a_key_with_anything_to_see_is_kept_as_it_came(key: str) -> None:
+    assert valid_order(contact=CONTACT | {"matchKey": key}).contact.match_key == key
+
+
 def test_read_only_fields_are_ignored_whatever_they_hold() -> None:
     """What GET gave may be edited and sent back; even a wrong one can't be believed."""
     body = order_body() | {name: ["nonsense"] for name in READ_ONLY}
@@ -246,6 +299,26 @@ def test_a_cleared_field_of_a_delivery_is_told_from_an_absent_one() -> None:
     again = read(ChangeOrderDelivery, parse(command.to_json()))
     assert again.delivery.model_fields_set == {"method"}
     assert again.delivery.method is None
+
+
+@pytest.mark.parametrize(
+    "given", [{"status": "Completed"}, {"externalStatus": "packed"}, {"externalStatus": ""}]
+)
+def test_a_change_of_status_names_one_of_the_two(given: Json) -> None:
+    body = {"orderId": "o-1", "lastChangedAt": AT}
+    assert (
+        validation_errors(parsed(body | given | {"status": given.get("status")}), ChangeOrderStatus)
+        == []
+    )
+    assert validation_errors(parsed(body), ChangeOrderStatus) == [("/status", "Required")]
+
+
+def test_a_change_of_status_lists_all_that_is_wrong() -> None:
+    body = {"orderId": "o-1", "status": None, "externalStatus": None}
+    assert validation_errors(parsed(body), ChangeOrderStatus) == [
+        ("/status", "Required"),
+        ("/lastChangedAt", "Required"),
+    ]
 
 
 def test_a_change_needs_the_time_it_was_made() -> None:

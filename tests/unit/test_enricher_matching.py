@@ -39,6 +39,14 @@ def test_an_absent_key_is_no_key() -> None:
     assert KEYS.all_of(Contact(contact_id="c-1")) == ("ContactId:c-1",)
 
 
+@pytest.mark.parametrize("blank", [" ", "\u200b", "\u00a0\ufeff"])
+def test_a_key_of_blanks_is_nobodys(blank: str) -> None:
+    """Else all contacts that have one would be each other's doubles."""
+    contact = Contact(contact_id="c-1", email=blank, member_number=blank)
+
+    assert KEYS.all_of(contact) == ("ContactId:c-1",)
+
+
 def test_an_email_is_compared_without_regard_to_case_and_blanks() -> None:
     contact = Contact(contact_id="c-1", email=" Ann@Example.com")
 

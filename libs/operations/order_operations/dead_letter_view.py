@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from order_contracts.decoding import Invalid, parse
+from order_contracts.times import rfc3339
 from order_contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, HANDLED, TOPICS
-from order_contracts.values import rfc3339
 from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, chain_of
 from order_runtime.kafka.records import Outgoing, Record
 

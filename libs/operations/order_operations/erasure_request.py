@@ -10,6 +10,7 @@ from typing import Final
 
 from confluent_kafka import KafkaException
 
+from order_contracts.times import rfc3339
 from order_contracts.topics import (
     ACTIONS,
     COMMANDS,
@@ -20,7 +21,6 @@ from order_contracts.topics import (
     WRITER,
     Topic,
 )
-from order_contracts.values import rfc3339
 from order_operations import pii_scan, reference_load
 from order_operations.consumer_lag import end_offsets, wait_until_committed
 from order_operations.contact_data import (

@@ -9,7 +9,7 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
-from order_contracts.values import rfc3339
+from order_contracts.times import rfc3339
 
 Json = dict[str, Any]
 

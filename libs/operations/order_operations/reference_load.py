@@ -11,10 +11,9 @@ from uuid import uuid4
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from order_contracts.base import Message as ContractMessage
 from order_contracts.cloudevents import Envelope
-from order_contracts.decoding import parse, read
-from order_contracts.reference import Article, Contact, Store
+from order_contracts.decoding import parse
+from order_contracts.reference import Article, Contact, ReferenceMessage, Store, read_reference
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_operations import ndjson
 from order_operations.kafka_client import CLIENT_ID, Offsets
@@ -28,7 +27,7 @@ class ReferenceKind:
     """Contacts, articles or stores: the field that identifies one, its model and its topic."""
 
     field: str
-    model: type[ContractMessage]
+    model: type[ReferenceMessage]
     topic: Topic
 
 
@@ -52,8 +51,10 @@ def parse_entry(raw: bytes) -> ReferenceEntry:
     """Return the entry of one line; raises ValueError with what is wrong with it."""
     value = parse(raw)
     kind = kind_of(value)
-    message = read(kind.model, value)
-    return ReferenceEntry(kind, str(value[kind.field]), message.to_json())
+    message, faults = read_reference(kind.model, value)
+    # Fields at fault are published as they came: the enricher passes them over, and says so.
+    content = raw if faults else message.to_json()
+    return ReferenceEntry(kind, str(value[kind.field]), content)
 
 
 def kind_of(value: object) -> ReferenceKind:

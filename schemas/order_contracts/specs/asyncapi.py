@@ -14,6 +14,7 @@ from order_contracts.base import Message
 from order_contracts.cloudevents import (
     CONTENT_TYPE,
     GATEWAY_SIGNATURE,
+    ROUNDED,
     SPEC_VERSION,
     SUPPRESS,
     UNTRIMMED_KEY,
@@ -72,6 +73,11 @@ _UNTRIMMED: Final[Json] = {
     "description": "Of our own gateways: the key as older ones would have sent it; never send it.",
 }
 
+_ROUNDED: Final[Json] = {
+    "type": "string",
+    "description": "Of our own gateways: how many numbers they rounded, and where. Never send it.",
+}
+
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
     topics.COMMANDS: tuple(COMMANDS),
     topics.EVENTS: tuple(map(str, EventType)),
@@ -115,7 +121,8 @@ def document(models: Models, examples: Examples) -> Json:
             "title": "Ordermill events",
             "version": VERSION,
             "description": "Commands, their outcomes, and the data that orders are checked "
-            "against: CloudEvents 1.0 in Kafka's binary mode, values in plain JSON.",
+            "against: CloudEvents 1.0 in Kafka's binary mode, values in plain JSON. Commands and "
+            "reference data are read in structured mode as well.",
         },
         "defaultContentType": CONTENT_TYPE,
         "servers": {"kafka": {"host": "kafka.example.com:9092", "protocol": "kafka"}},
@@ -197,6 +204,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            ROUNDED: _ROUNDED,
             UNTRIMMED_KEY: _UNTRIMMED,
             GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),

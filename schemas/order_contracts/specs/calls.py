@@ -197,7 +197,7 @@ CALLS: Final = (
     ),
     Call(
         "changeStatus",
-        "Change an order's status; an absent externalStatus stays.",
+        "Change an order's status, its externalStatus, or both; what is absent stays.",
         "orders:write",
         _ACCEPTED,
         (*_JOB_ERRORS, *_BODY_ERRORS),

@@ -18,7 +18,7 @@ _UPPER: Final = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxPro
 _LOWER: Final = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
 _STRUCTURE: Final = frozenset(
     {"type", "enum", "const", "required", "properties", "items", "additionalProperties"}
-    | {"propertyNames", "anyOf", "$ref", "$defs", "default"}
+    | {"propertyNames", "patternProperties", "anyOf", "$ref", "$defs", "default"}
 )
 _TOLD: Final = frozenset({"title", "description", "examples", "$schema", "deprecated"})
 
@@ -131,12 +131,22 @@ class _Comparison:
         fields, others = wide.get("properties", {}), narrow.get("properties", {})
         for name in sorted(fields.keys() & others.keys()):
             yield from self.gaps(fields[name], others[name], f"{at}/{name}")
+        yield from self._patterns(wide, narrow, at)
         for keyword in ("items", "additionalProperties", "propertyNames"):
             closed = [it.get(keyword) is False for it in (wide, narrow)]
             if closed == [True, False]:
                 yield at, self._changed(keyword, value=False, other=True)
             elif wide.get(keyword) not in (None, True, False) and not closed[1]:
                 yield from self.gaps(_part(wide, keyword), _part(narrow, keyword), f"{at}/*")
+
+    def _patterns(self, wide: Schema, narrow: Schema, at: str) -> Iterator[Gap]:
+        """Compare the members whose names match a pattern; the patterns may not change."""
+        fields, others = wide.get("patternProperties", {}), narrow.get("patternProperties", {})
+        if fields.keys() != others.keys():
+            yield from self._exactly("patternProperties", wide, narrow, at)
+            return
+        for pattern in sorted(fields):
+            yield from self.gaps(fields[pattern], others[pattern], f"{at}/*")
 
     def _may_be(self, what: str) -> str:
         return f"may {'now' if self.wide_is_old else 'no longer'} be {what}"

@@ -12,6 +12,11 @@ REPAIRED: Final = LogEvent(
 REFERENCE_PASSED_OVER: Final = LogEvent(
     "reference record passed over", "A record of reference data can't be read."
 )
+FIELDS_PASSED_OVER: Final = LogEvent(
+    "reference fields passed over",
+    "Optional fields of a record are empty or invalid; `record` and `fields` name them, the record "
+    "counts without them.",
+)
 ORDER_PASSED_OVER: Final = LogEvent(
     "order passed over",
     "An order could not be reconciled for a reason nobody knows; the sweep tries it again.",

@@ -40,6 +40,11 @@ REFERENCES: Final = Counter(
 UNREADABLE: Final = Counter(
     "ordermill_enricher_unreadable", "Records that could not be read and were set aside.", ["topic"]
 )
+FIELD_FAULTS: Final = Counter(
+    "ordermill_enricher_field_faults",
+    "Optional fields of reference records that were passed over, as they are empty or invalid.",
+    ["topic", "field", "reason"],
+)
 PASSED_OVER: Final = Counter(
     "ordermill_enricher_passed_over",
     "Times that an order was not reconciled, or not erased, as something of it can't be read.",

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from order_contracts.order import ActionName, LineType, MatchKeyType, OrderStatus
-from order_contracts.values import RESERVED_ORDER_IDS, rfc3339
+from order_contracts.times import rfc3339
+from order_contracts.values import RESERVED_ORDER_IDS
 from support.builders.bodies import Json
 
 settings.register_profile(
@@ -104,7 +105,10 @@ def order_ids() -> st.SearchStrategy[str]:
 
 def _contacts() -> st.SearchStrategy[Json]:
     return _fields(
-        {"matchKey": text(min_size=1), "matchKeyType": st.sampled_from(list(MatchKeyType))},
+        {
+            "matchKey": text(min_size=1).map("k{}".format),
+            "matchKeyType": st.sampled_from(list(MatchKeyType)),
+        },
         {"contactType": text(min_size=1)},
     )
 

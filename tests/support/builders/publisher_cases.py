@@ -121,12 +121,18 @@ def too_large_order() -> RecordCase:
     return RecordCase(valid_record(lines=[line(extraData=free) for _ in range(55)]))
 
 
-def structured_mode() -> RecordCase:
+def structured_mode(**changes: Any) -> RecordCase:
     """Return an order wrapped in a CloudEvent, as in structured mode."""
     body = order_body()
-    event = {"specversion": "1.0", "type": "RegisterOrder.v1", "id": "1", "data": body}
-    raw = replace(register_record(body), value=json.dumps(event).encode())
-    return RecordCase(with_headers(raw, ("content-type", STRUCTURED + "; charset=UTF-8")))
+    record = register_record(body)
+    event: Json = {"specversion": "1.0", "type": "RegisterOrder.v1", "source": "/outbox"}
+    event |= {"id": dict(header_pairs(record))["ce_id"], "data": body}
+    raw = replace(record, value=json.dumps(event | changes).encode())
+    return RecordCase(
+        with_headers(
+            raw, ("content-type", STRUCTURED + "; charset=UTF-8"), without="ce_type content-type"
+        )
+    )
 
 
 def record_cases() -> dict[str, RecordCase]:
@@ -135,6 +141,10 @@ def record_cases() -> dict[str, RecordCase]:
         "is as described above": RecordCase(valid_record()),
         "has fields that this system doesn't know, as a later `.v1` may": RecordCase(
             valid_record(colour="red", lines=[line(weight={"kg": 1})])
+        ),
+        "is in structured mode (`application/cloudevents+json`)": structured_mode(),
+        "has numbers of more than 8 decimals or 15 digits": RecordCase(
+            valid_record(extraData={"share": 8.331666666666667})
         ),
         "has headers of yours, repeated or not text": case_with_headers(
             ("x-shop", b"\xff"), ("x-shop", "1"), ("empty", None)
@@ -180,6 +190,9 @@ def record_cases() -> dict[str, RecordCase]:
         ),
         "is a JSON array, or a batch": case_with_value(lambda value: b"[" + value + b"]"),
         "lacks a field": RecordCase(valid_record(currencyCode=ABSENT)),
+        "has a `matchKey` of blanks": RecordCase(
+            valid_record(contact={"matchKey": " \u200b", "matchKeyType": "Email"})
+        ),
         "has a wrong value": RecordCase(valid_record(status="Open")),
         "has a time over five minutes ahead of the broker's": RecordCase(
             valid_record(createdAt="2999-01-01T00:00:00Z")
@@ -203,7 +216,7 @@ def record_cases() -> dict[str, RecordCase]:
         "has another `ce_specversion`": case_with_headers(
             ("ce_specversion", "0.3"), without="ce_specversion"
         ),
-        "is in structured mode (`application/cloudevents+json`)": structured_mode(),
+        "is in structured mode and lacks the attribute `type`": structured_mode(type=None),
         "is a batch of events (`application/cloudevents-batch+json`)": case_with_headers(
             ("content-type", "application/cloudevents-batch+json")
         ),

@@ -174,7 +174,8 @@ def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
     elif job.result.code == "IdReused":
         yield "IdReused", None
     elif job.result.alias_of is None and job.result.code != "IdempotencyKeyReused":
-        yield from ((code, None) for code in job.result.warnings)
+        # What was rounded is told by the job alone.
+        yield from ((code, None) for code in job.result.warnings if code != "Rounded")
         if not job.source.from_gateway and is_misrouted(job, evidence.history.partitions):
             yield "Misrouted", None
 

@@ -36,8 +36,14 @@ def stored_order(document: Json | None) -> Json:
         "connected": document["contactVersion"],
         "owner": document["registeredBy"],
         "tag": tag_of(document["jobId"]),
-        "content": canonical(document["order"]),
+        "content": canonical(document["order"] | _exact_time(document)),
     }
+
+
+def _exact_time(document: Json) -> Json:
+    """Return lastChangedAt as the text that is stored beside the date, which lacks its digits."""
+    exact = document.get("exactTimes", {}).get("order")
+    return {"lastChangedAt": exact} if exact else {}
 
 
 def model_order(model: OrderModel, order_id: str) -> Json:

@@ -7,8 +7,10 @@ It doesn't check every limit of the contract: extend it for a load that exceeds 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,16 @@ from uuid import UUID, uuid5
 
 from support.builders.bodies import Json
 from support.history.log_record import LogRecord
-from support.model.model import ACTION, DELETE, DELIVERY, REGISTER, REPLACE, STATUS, ModelCommand
+from support.model.model import (
+    ACTION,
+    DELETE,
+    DELIVERY,
+    REGISTER,
+    REPLACE,
+    STATUS,
+    ModelCommand,
+)
+from support.model.values import second_of
 
 GATEWAY_SOURCE: Final = "/gateway"
 ENRICHER_SOURCE: Final = "/enricher"
@@ -29,10 +40,14 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     REGISTER: _ORDER,
     REPLACE: _ORDER,
     DELETE: (),
-    STATUS: ("status", "lastChangedAt"),
+    STATUS: ("lastChangedAt",),
     DELIVERY: ("delivery", "lastChangedAt"),
     ACTION: ("action", "versionTag"),
 }
+_ATTRIBUTES: Final = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype"}
+    | {"ifmatch", "idempotencykey", "actions", "registration", "contactsince"}
+)
 _AHEAD: Final = timedelta(minutes=5)
 _STATUSES: Final = frozenset({"inprogress", "completed", "cancelled"})
 
@@ -64,7 +79,8 @@ class ReadRecord:
     @property
     def from_gateway(self) -> bool:
         """Whether its source is the gateway."""
-        return self.record.header("ce_source") == GATEWAY_SOURCE
+        plain = self.record.header("content-type") == "application/json"
+        return plain and self.record.header("ce_source") == GATEWAY_SOURCE
 
 
 def derived_id(*parts: str | int) -> str:
@@ -81,9 +97,14 @@ def read_record(record: LogRecord, topic_id: str) -> ReadRecord:
     fallback = derived_id("record", topic_id, record.partition, record.offset, record.at)
     said = [(name.lower(), value) for name, value in record.headers if _counts(name.lower())]
     content = repr((sorted(said, key=repr), record.key, record.value))
-    job_id = _job_id(record) or fallback
     try:
-        command = _command(record, headers_of(record), job_id)
+        event = structured_event(record)
+    except InvalidCommand:
+        return ReadRecord(record, fallback, fallback, content, None, content)
+    job_id = (_job_id(record) if event is None else _event_id(event)) or fallback
+    try:
+        headers = headers_of(record) if event is None else event_headers(event)
+        command = _command(record, headers, job_id, event)
     except InvalidCommand:
         return ReadRecord(record, job_id, fallback, content, None, content)
     return ReadRecord(record, job_id, fallback, command.fingerprint, command, content)
@@ -118,7 +139,54 @@ def headers_of(record: LogRecord) -> Json:
     return found
 
 
-def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
+def structured_event(record: LogRecord) -> Json | None:
+    """Return the event of a record in structured mode; None for one in binary mode."""
+    types = [it for name, it in record.headers if name.lower() == "content-type" and it is not None]
+    if not types:
+        try:
+            value = _value(record.value)
+        except InvalidCommand:
+            return None
+        return value if "specversion" in value else None
+    media_type = types[0].decode(errors="replace").split(";")[0].strip().lower()
+    structured = len(types) == 1 and media_type == "application/cloudevents+json"
+    return _value(record.value) if structured else None
+
+
+def event_headers(event: Json) -> Json:
+    """Return the attributes of an event in structured mode as the headers of binary mode."""
+    found: Json = {}
+    for name, value in event.items():
+        if name in {"data", "data_base64"} or value is None:
+            continue
+        if not isinstance(value, str):
+            if name in _ATTRIBUTES:
+                raise InvalidCommand(f"{name} is no text")
+            continue
+        found["content-type" if name == "datacontenttype" else f"ce_{name}"] = value
+    return found
+
+
+def _event_id(event: Json) -> str | None:
+    given = event.get("id")
+    return given if isinstance(given, str) and _JOB_ID.fullmatch(given) else None
+
+
+def _data(event: Json) -> Json:
+    if "data_base64" in event:
+        try:
+            return _value(base64.b64decode(event["data_base64"], validate=True))
+        except (TypeError, ValueError):
+            raise InvalidCommand("no Base64") from None
+    data = event.get("data")
+    if not isinstance(data, dict):
+        raise InvalidCommand("no data")
+    return dict(data)
+
+
+def _command(
+    record: LogRecord, headers: Json, job_id: str, event: Json | None = None
+) -> ModelCommand:
     if not record.readable:
         raise InvalidCommand("no client can read it")
     content = headers.get("content-type", "application/json").split(";")[0].strip().lower()
@@ -140,12 +208,13 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
     )
     if not all(right):
         raise InvalidCommand("headers")
-    body = _value(record.value)
+    body = _value(record.value) if event is None else _data(event)
     order_id = body.pop("orderId", None)
     if not isinstance(order_id, str) or record.key != order_id.encode():
         raise InvalidCommand("key")
     _check(kind, body)
-    if headers.get("ce_source") != GATEWAY_SOURCE:  # which has checked them by its own clock
+    told = _rounded_by_gateway(headers) if event is None else 0
+    if event is not None or headers.get("ce_source") != GATEWAY_SOURCE:  # checked by its own clock
         _check_times(body, datetime.fromtimestamp(record.at / 1000, UTC))
     return ModelCommand(
         kind=kind,
@@ -159,7 +228,15 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
         registration=registration,
         contact_since=None if contact_since is None else int(contact_since),
         at=record.at,
+        rounded=told,
     )
+
+
+def _rounded_by_gateway(headers: Json) -> int:
+    """Return how many numbers the gateway rounded before it published the command."""
+    if headers.get("ce_source") != GATEWAY_SOURCE or "ce_rounded" not in headers:
+        return 0
+    return int(json.loads(headers["ce_rounded"])[0])
 
 
 def _value(content: bytes | None) -> Json:
@@ -190,19 +267,26 @@ def _no_number(text: str) -> None:
 def _check(kind: str, body: Json) -> None:
     if any(body.get(name) is None for name in _REQUIRED[kind]):
         raise InvalidCommand("a field is missing")
-    if "status" in body and str(body["status"]).lower() not in _STATUSES:
+    if kind == STATUS and body.get("status") is None and body.get("externalStatus") is None:
+        raise InvalidCommand("neither status")
+    if body.get("status") is not None and str(body["status"]).lower() not in _STATUSES:
         raise InvalidCommand("status")
     if kind in {REGISTER, REPLACE}:
         lines = body["lineItems"].get("items") if isinstance(body["lineItems"], dict) else None
         if not isinstance(lines, list) or not lines or not all(map(_is_line, lines)):
             raise InvalidCommand("lineItems")
-        if not isinstance(body["contact"], dict) or not body["contact"].get("matchKey"):
+        if not isinstance(body["contact"], dict) or _is_blank(body["contact"].get("matchKey")):
             raise InvalidCommand("contact")
+
+
+def _is_blank(key: Any) -> bool:
+    """Whether a key holds nothing but separators, controls and formats of Unicode."""
+    return not isinstance(key, str) or all(unicodedata.category(it)[0] in "ZC" for it in key)
 
 
 def _check_times(body: Json, appended: datetime) -> None:
     said = [body[name] for name in ("createdAt", "lastChangedAt") if body.get(name) is not None]
-    if any(datetime.fromisoformat(it) > appended + _AHEAD for it in said):
+    if any(second_of(it) > appended + _AHEAD for it in said):
         raise InvalidCommand("a time ahead")
 
 

@@ -10,11 +10,12 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
+
+from support.model.values import contract_time, count_rounded, digits_of, exact_time, kept_value
 
 Json = dict[str, Any]
 
@@ -44,6 +45,8 @@ class ModelCommand:
     """A guard: the command has no effect unless the order has its contact since this version."""
     at: int = 0
     """When the log took it, in milliseconds since 1970; 0 where that isn't known."""
+    rounded: int = 0
+    """How many numbers the gateway rounded before it published the command."""
 
     @property
     def fingerprint(self) -> str:
@@ -81,8 +84,8 @@ class ModelOrder:
     version_tag: str
     registered_by: str
     """The job that registered it."""
-    status_at: datetime | None = None
-    delivery_at: datetime | None = None
+    status_at: str | None = None
+    delivery_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +124,8 @@ class OrderModel:
         result, after = self._repeated(command) or guarded_away(command, before), before
         if result is None:
             result, after = decide(command, before, self.version(command.order_id))
+            if result.code is None:
+                result = replace(result, warnings=result.warnings + rounded_warnings(command))
         step = Transition(command, result, after)
         self.jobs[command.job_id] = step
         self.history.setdefault(command.order_id, []).append(step)
@@ -211,7 +216,8 @@ def change(
             delivery_at=at or order.delivery_at,
         )
     elif command.kind == STATUS:
-        fields = {name: body[name] for name in ("status", "externalStatus") if name in body}
+        names = ("status", "externalStatus")
+        fields = {name: body[name] for name in names if body.get(name) is not None}
         after = replace(after, content=with_last_changed(order.content | fields, at), status_at=at)
     else:
         merged = order.content.get("delivery", {}) | body["delivery"]
@@ -228,6 +234,12 @@ def result_of_write(command: ModelCommand, order: ModelOrder) -> CommandResult:
     return CommandResult(version=order.version, warnings=warnings, action=action)
 
 
+def rounded_warnings(command: ModelCommand) -> tuple[str, ...]:
+    """Return a warning for each number that was rounded, up to 100, and one that counts them."""
+    count = command.rounded + count_rounded(command.body, kept_value(command.body))
+    return ("Rounded",) * (count if count <= MAX_LISTED else MAX_LISTED + 1)
+
+
 def requested_action(body: Json) -> Json:
     wanted = {name: body.get(name) for name in ("action", "language", "data")}
     return {name: value for name, value in wanted.items() if value is not None}
@@ -239,7 +251,9 @@ def is_stale_change(command: ModelCommand, order: ModelOrder) -> bool:
         command.kind, [order.status_at, order.delivery_at]
     )
     at = last_changed(command.body)
-    return at is not None and any(last is not None and at < last for last in touched)
+    return at is not None and any(
+        last is not None and digits_of(at) < digits_of(last) for last in touched
+    )
 
 
 def if_match_holds(if_match: str | None, version_tag: str) -> bool:
@@ -257,6 +271,7 @@ def failure(code: str, status: int | None = None) -> CommandResult:
     return CommandResult(code=code, status=status or FAILURE_STATUS[code])
 
 
+MAX_LISTED: Final = 100
 FAILURE_STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "OrderExists": 409,
@@ -272,29 +287,29 @@ def order_content(body: Json, order_id: str) -> Json:
     """Return an order as in the response to GET, without action and read-only fields."""
     hidden = READ_ONLY | {"orderAction"}
     kept = {name: value for name, value in body.items() if name not in hidden}
-    kept |= {"orderId": order_id, "contact": {"contactType": "Member"} | body["contact"]}
-    times = {
-        name: contract_time(kept[name]) for name in ("createdAt", "lastChangedAt") if name in kept
-    }
-    return kept | times
+    kept = kept_value(kept)
+    kept |= {"orderId": order_id, "contact": {"contactType": "Member"} | kept["contact"]}
+    if isinstance(kept.get("language"), str):
+        kept["language"] = kept["language"].replace("_", "-")
+    for item in kept["lineItems"]["items"]:
+        if item["type"].lower() == "return" and amount(item["quantity"]) < 0:
+            item["quantity"] = abs(amount(item["quantity"]))
+    times = {"createdAt": contract_time(kept["createdAt"])}
+    return with_last_changed(kept | times, last_changed(body))
 
 
-def with_last_changed(content: Json, at: datetime | None) -> Json:
-    return content | ({"lastChangedAt": contract_time(at.isoformat())} if at else {})
+def with_last_changed(content: Json, at: str | None) -> Json:
+    return content | ({"lastChangedAt": at} if at else {})
 
 
-def contract_time(time: str) -> str:
-    at = datetime.fromisoformat(time).astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
-
-
-def last_changed(body: Json) -> datetime | None:
+def last_changed(body: Json) -> str | None:
+    """Return lastChangedAt in UTC with the digits that were sent."""
     given = body.get("lastChangedAt")
-    return datetime.fromisoformat(given) if given else None
+    return exact_time(given) if given else None
 
 
 def totals_match(body: Json) -> bool:
-    items = body["lineItems"]["items"]
+    items = [it for it in body["lineItems"]["items"] if it is not None]
     lines = sum((amount(it["totalPrice"]) * sign(it) for it in items), Decimal())
     total = lines + charge_total(body, "fees") - charge_total(body, "discounts")
     sub_total = body["lineItems"].get("subTotal")
@@ -303,7 +318,7 @@ def totals_match(body: Json) -> bool:
 
 
 def sign(item: Json) -> int:
-    return -1 if item["type"] == "Return" else 1
+    return -1 if item["type"].lower() == "return" else 1
 
 
 def charge_total(body: Json, name: str) -> Decimal:

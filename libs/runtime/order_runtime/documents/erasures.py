@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from order_contracts.order import MatchKeyType
+from order_contracts.texts import trimmed
 
 ERASURE_RETENTION: Final = timedelta(days=31)
 MIN_SECRET_LENGTH: Final = 32  # characters of the secret
@@ -40,7 +41,7 @@ class Erasure:
 
 def id_key(contact_id: str) -> str:
     """Return the key of a contact whose id is known: type and comparable value."""
-    return f"{MatchKeyType.CONTACT_ID}:{contact_id.strip()}"
+    return f"{MatchKeyType.CONTACT_ID}:{trimmed(contact_id)}"
 
 
 def key_hash(secret: bytes, key: str) -> str:

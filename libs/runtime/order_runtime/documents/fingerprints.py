@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
+from order_contracts.amounts import json_number
 from order_contracts.cloudevents import UNGUARDED, DeleteGuard
-from order_contracts.values import json_number
+from order_contracts.times import moment, rfc3339
 
 
 def fingerprint(
@@ -37,6 +38,17 @@ def fingerprint(
     except orjson.JSONEncodeError:  # an integer of over 64 bits, in a field that nobody reads
         text = json.dumps(parts, default=_plain, sort_keys=True).encode()
     return sha256(text).hexdigest()
+
+
+def with_milliseconds(value: Any) -> Any:
+    """
+    Return a gateway's command as a release wrote it that cut lastChangedAt to milliseconds.
+
+    A retry after the upgrade is compared with what was claimed before it.
+    """
+    if not isinstance(value, dict) or not isinstance(at := value.get("lastChangedAt"), str):
+        return value
+    return {**value, "lastChangedAt": rfc3339(moment(at))}
 
 
 def _plain(value: Any) -> Any:

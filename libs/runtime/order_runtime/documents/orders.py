@@ -9,8 +9,11 @@ from typing import Final
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order, order_type
+from order_contracts.times import moment
 from order_runtime.documents.document import Document, field, optional
 
+EXACT: Final = "exactTimes"
+"""The field with `lastChangedAt` as text, of the order and of its aspects, beside their dates."""
 TOMBSTONE_RETENTION: Final = timedelta(days=60)
 """Twice the jobs' retention: versions must outlive what refers to them."""
 
@@ -39,8 +42,9 @@ class LiveOrder:
     """The job that registered it: the one that a 409 names."""
     registered_at: datetime
     updated_at: datetime
-    status_changed_at: datetime | None = None
-    delivery_changed_at: datetime | None = None
+    status_changed_at: str | datetime | None = None
+    """lastChangedAt of its last change with every digit; to the millisecond where it is older."""
+    delivery_changed_at: str | datetime | None = None
     cancelled_since: int | None = None
     size: int = 0
     """Bytes of the order as JSON."""
@@ -81,20 +85,43 @@ def order_document(order_id: str, state: LiveOrder | Tombstone) -> Document:
         "registeredBy": state.registered_by,
         "registeredAt": state.registered_at,
         "updatedAt": state.updated_at,
-        "statusChangedAt": state.status_changed_at,
-        "deliveryChangedAt": state.delivery_changed_at,
+        "statusChangedAt": _milliseconds(state.status_changed_at),
+        "deliveryChangedAt": _milliseconds(state.delivery_changed_at),
+        EXACT: _exact_times(state),
         "cancelledSince": state.cancelled_since,
         "size": state.size,
-        "order": state.order.model_dump(exclude_none=True, exclude={"order_action"}),
+        "order": _content(state.order),
     }
+
+
+def _content(order: Order) -> Document:
+    content = order.model_dump(exclude_none=True, exclude={"order_action"})
+    if order.last_changed_at is not None:
+        content["lastChangedAt"] = _milliseconds(order.last_changed_at)
+    return content
+
+
+def _exact_times(state: LiveOrder) -> Document:
+    """Return the times whose digits the dates beside them may lack."""
+    times = {
+        "order": state.order.last_changed_at,
+        "status": state.status_changed_at,
+        "delivery": state.delivery_changed_at,
+    }
+    return {name: at for name, at in times.items() if isinstance(at, str)}
+
+
+def _milliseconds(at: str | datetime | None) -> datetime | None:
+    return moment(at) if isinstance(at, str) else at
 
 
 def order_of(document: Document) -> LiveOrder | Tombstone:
     """Return the order of a document; raises UnreadableDocument where its content can't be read."""
     if "deletedAt" in document:
         return Tombstone(field(document, "version", int), field(document, "deletedAt", datetime))
+    exact: dict[str, str] = optional(document, EXACT, dict) or {}
     return LiveOrder(
-        order=at_rest(Order, field(document, "order", dict)),
+        order=at_rest(Order, _with_exact_time(field(document, "order", dict), exact.get("order"))),
         version=field(document, "version", int),
         contact_version=field(document, "contactVersion", int),
         contact_since=field(document, "contactSince", int),
@@ -103,8 +130,13 @@ def order_of(document: Document) -> LiveOrder | Tombstone:
         registered_by=field(document, "registeredBy", str),
         registered_at=field(document, "registeredAt", datetime),
         updated_at=field(document, "updatedAt", datetime),
-        status_changed_at=optional(document, "statusChangedAt", datetime),
-        delivery_changed_at=optional(document, "deliveryChangedAt", datetime),
+        status_changed_at=exact.get("status") or optional(document, "statusChangedAt", datetime),
+        delivery_changed_at=exact.get("delivery")
+        or optional(document, "deliveryChangedAt", datetime),
         cancelled_since=optional(document, "cancelledSince", int),
         size=field(document, "size", int),
     )
+
+
+def _with_exact_time(content: Document, exact: str | None) -> Document:
+    return content if exact is None else {**content, "lastChangedAt": exact}

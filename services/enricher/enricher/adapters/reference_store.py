@@ -23,11 +23,13 @@ from enricher.domain.references import (
     MATCHES_AS,
     match_class,
     reference_document,
+    taken_faults,
     taken_pointer,
 )
-from enricher.log_events import REFERENCE_PASSED_OVER
+from enricher.log_events import FIELDS_PASSED_OVER, REFERENCE_PASSED_OVER
 from order_contracts import topics
 from order_contracts.decoding import Invalid
+from order_contracts.reference import FieldFaults
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
@@ -132,6 +134,7 @@ def _latest_documents(
         else:
             if (pointer := taken_pointer(document, keys)) is not None:
                 pointers[document["_id"]] = pointer
+            _report_faults(record, taken_faults(document))
             latest[document["_id"]] = document
             if record.value is None and record.key is not None:
                 tombstones[document["_id"]] = record.key.decode()
@@ -195,6 +198,22 @@ async def forget_former_keys(
     """
     for some in portions(changed, bulk_writes.MAX_WRITTEN):
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
+
+
+def _report_faults(record: Record, faults: FieldFaults) -> None:
+    """Log and count fields that were passed over: record and field are named, no value is."""
+    if not faults:
+        return
+    for name, reason in faults.items():
+        metrics.FIELD_FAULTS.labels(record.topic, name, reason).inc()
+    log().warning(
+        FIELDS_PASSED_OVER,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        record=(record.key or b"").decode(),
+        fields=faults,
+    )
 
 
 async def documents_of(

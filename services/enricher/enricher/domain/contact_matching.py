@@ -12,6 +12,7 @@ import phonenumbers
 
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact
+from order_contracts.texts import is_blank, trimmed
 from order_runtime.documents.erasures import key_hash
 
 CONTACT_MISSING: Final = "ContactMissing"
@@ -55,9 +56,13 @@ class ContactKeys:
     """The country whose phone numbers may omit their country code; None: no country's."""
 
     def all_of(self, contact: Contact) -> tuple[str, ...]:
-        """Return every key that *contact* can be found by."""
+        """Return every key that *contact* can be found by; one that is blank is nobody's."""
         values = ((kind, getattr(contact, field)) for kind, field in _FIELDS.items())
-        return tuple(self._key(kind, value) for kind, value in values if value is not None)
+        return tuple(
+            self._key(kind, value)
+            for kind, value in values
+            if value is not None and not is_blank(value)
+        )
 
     def lookup_key(self, contact: ContactKey) -> str:
         """Return the key that an order's contact is looked up by."""
@@ -67,7 +72,7 @@ class ContactKeys:
         return key_hash(self.secret, key)
 
     def _key(self, kind: MatchKeyType, value: str) -> str:
-        text = value.strip()
+        text = trimmed(value)
         if kind is MatchKeyType.EMAIL:
             text = text.casefold()
         elif kind is MatchKeyType.MOBILE_PHONE:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.linking import article_key, store_key, survivor_key
 from order_contracts import topics
-from order_contracts.decoding import Invalid, read_announced
+from order_contracts.decoding import Invalid, parse
 from order_contracts.errors import FieldError
-from order_contracts.reference import Article, Contact, Store
+from order_contracts.reference import (
+    Article,
+    Contact,
+    FieldFaults,
+    ReferenceMessage,
+    Store,
+    read_reference,
+)
+from order_contracts.structured import data_of, structured_event
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
 from order_runtime.documents.merges import pointer_document
@@ -34,18 +42,22 @@ that they were merged into.
 _MERGED: Final = "into:"
 
 
+FIELD_FAULTS: Final = "fieldFaults"
+"""The field with the optional fields that were passed over; it is reported and not stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceKind:
     """How the records of one reference topic are kept."""
 
-    document: Callable[[bytes, ContactKeys], Document]
-    """From a record's value to its document, without its position."""
+    model: type[ReferenceMessage]
+    document: Callable[[Any, ContactKeys], Document]
+    """From a message to its document, without its position."""
     key: Callable[[str], str] | None = None
     """From an id to the key that orders wait for; None: the documents hold the keys themselves."""
 
 
-def _contact(raw: bytes, keys: ContactKeys) -> Document:
-    contact = read_announced(Contact, raw)
+def _contact(contact: Contact, keys: ContactKeys) -> Document:
     return {
         "_id": keys.hashed(id_key(contact.contact_id)),
         "contactId": contact.contact_id,
@@ -56,21 +68,19 @@ def _contact(raw: bytes, keys: ContactKeys) -> Document:
     }
 
 
-def _article(raw: bytes, _: ContactKeys) -> Document:
-    article = read_announced(Article, raw)
+def _article(article: Article, _: ContactKeys) -> Document:
     return {"_id": article.sku, "articleNumber": article.article_number, "name": article.name}
 
 
-def _store(raw: bytes, _: ContactKeys) -> Document:
-    store = read_announced(Store, raw)
+def _store(store: Store, _: ContactKeys) -> Document:
     return {"_id": store.external_store_id, "name": store.name}
 
 
 REFERENCE_KINDS: Final[Mapping[str, ReferenceKind]] = MappingProxyType(
     {
-        topics.CONTACTS.name: ReferenceKind(_contact),
-        topics.ARTICLES.name: ReferenceKind(_article, article_key),
-        topics.STORES.name: ReferenceKind(_store, store_key),
+        topics.CONTACTS.name: ReferenceKind(Contact, _contact),
+        topics.ARTICLES.name: ReferenceKind(Article, _article, article_key),
+        topics.STORES.name: ReferenceKind(Store, _store, store_key),
     }
 )
 """By the name of the topic."""
@@ -80,9 +90,10 @@ def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Docu
     """
     Return the document of *record*; raises Invalid.
 
-    Its headers don't matter: it is read without those that can't be. A tombstone has a document
-    too, so that an older record can't restore what was deleted. The `_id` of a contact is a keyed
-    hash: its tombstone must not say who was deleted.
+    It may be a CloudEvent in structured mode; its other headers don't matter: it is read without
+    those that can't be. Optional fields that are at fault are in FIELD_FAULTS. A tombstone has a
+    document too, so that an older record can't restore what was deleted. The `_id` of a contact is
+    a keyed hash: its tombstone must not say who was deleted.
     """
     if record.unreadable is not None and not record.key:
         # Not a tombstone, though it has no value: the record or its batch could not be read.
@@ -99,11 +110,17 @@ def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Docu
     if record.value is None:
         expiry = {"expireAt": record.at + ERASURE_RETENTION} if kind.key is None else {}
         return {"_id": identity, "deletedAt": record.at, "position": position, **expiry}
-    document = kind.document(record.value, keys)
+    message, faults = read_reference(kind.model, _data(record))
+    document = kind.document(message, keys)
     if document.get("contactId", document["_id"]) != key:
         raise _malformed("The key must be the id in the value")
     present = {name: value for name, value in document.items() if value is not None}
-    return {**present, "position": position}
+    return {**present, "position": position, **({FIELD_FAULTS: faults} if faults else {})}
+
+
+def _data(record: Record) -> object:
+    event = structured_event(record.headers, record.value)
+    return parse(record.value or b"") if event is None else data_of(event)
 
 
 def _record_key(record: Record) -> str:
@@ -129,6 +146,12 @@ def taken_pointer(document: Document, keys: ContactKeys) -> Document | None:
         document["_id"], document["contactId"], keys.hashed(id_key(into)), into
     )
     return {**pointer, "position": document["position"]}
+
+
+def taken_faults(document: Document) -> FieldFaults:
+    """Take out of a *document* why optional fields of its record were passed over."""
+    faults: FieldFaults = document.pop(FIELD_FAULTS, {})
+    return faults
 
 
 def match_class(document: Document, into: str | None) -> str | None:

@@ -27,6 +27,7 @@ from order_contracts.answers import BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
 from order_contracts.decoding import Invalid
 from order_contracts.errors import MAX_ANSWERED, FieldError
+from order_contracts.rounding import RoundedNumbers, Roundings
 
 MAX_ERRORS: Final = 10_000  # listed in the answer, over all rows; further ones are only counted
 
@@ -36,6 +37,14 @@ class ErrorBudget:
     """How many errors the answer may still list."""
 
     left: int = MAX_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """The order of a row, and which of its numbers were rounded."""
+
+    order: RegisterOrder
+    rounded: Roundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +74,26 @@ class BulkRegistration:
             read.append(_read(row, now, budget))
         prepared: list[asyncio.Task[BulkRow | Submission]] = []
         async with asyncio.TaskGroup() as tasks:
-            for index, order in enumerate(read):
+            for index, row_read in enumerate(read):
                 await turns.give_way()
-                prepare = self._prepare(index, order, terms.of_row(index))
+                prepare = self._prepare(index, row_read, terms.of_row(index))
                 prepared.append(tasks.create_task(prepare))
         return [task.result() for task in prepared]
 
     async def _prepare(
-        self, index: int, order: BulkRow | RegisterOrder, terms: RequestTerms
+        self, index: int, read: BulkRow | ReadOrder, terms: RequestTerms
     ) -> BulkRow | Submission:
         """Return the command to publish, or the result of a row for which there is none."""
-        if isinstance(order, BulkRow):
-            return order
+        if isinstance(read, BulkRow):
+            return read
+        order = read.order
         try:
             earlier = await self.acceptance.earlier_registration(order, terms)
         except ProblemError as error:
             return _refused(index, order.order_id, error)
         if earlier is not None:
             return self._accepted(index, order.order_id, earlier)
-        return self.acceptance.submission(order, terms)
+        return self.acceptance.submission(order, terms, read.rounded)
 
     async def _publish_all(self, prepared: Sequence[BulkRow | Submission]) -> list[BulkRow]:
         """Hand over all commands in the order of the rows, then wait for each acknowledgement."""
@@ -121,12 +131,12 @@ class BulkRegistration:
         return BulkRow(index=index, order_id=order_id, status=202, job_id=job_id, href=href)
 
 
-def _read(row: BulkInput, now: datetime, budget: ErrorBudget) -> BulkRow | RegisterOrder:
+def _read(row: BulkInput, now: datetime, budget: ErrorBudget) -> BulkRow | ReadOrder:
     """Return the order of a row, or why it is refused; raises NotJson."""
-    value = None
+    value, rounded = None, RoundedNumbers()
     try:
-        value = row.value()
-        order = command_of(RegisterOrder, value, now, most=min(MAX_ANSWERED, budget.left))
+        value, most = row.value(), min(MAX_ANSWERED, budget.left)
+        order = command_of(RegisterOrder, value, now, most=most, rounded=rounded)
         if len(order.to_json()) > MAX_BODY:
             raise body_too_large(MAX_BODY)
     except NotJson:
@@ -136,7 +146,7 @@ def _read(row: BulkInput, now: datetime, budget: ErrorBudget) -> BulkRow | Regis
         return _refused(row.index, _order_id_in(value), error)
     except ProblemError as error:
         return _refused(row.index, _order_id_in(value), error)
-    return order
+    return ReadOrder(order, rounded.found)
 
 
 def _refused(index: int, order_id: str | None, error: Invalid | ProblemError) -> BulkRow:

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 from gateway import metrics
 from gateway.adapters.read_store import ReadStore
-from gateway.domain.command_record import Submission, fingerprint_of
+from gateway.domain.command_record import Submission, claim_fingerprints
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
 from order_contracts.commands import Command, RegisterOrder
+from order_contracts.rounding import NONE_ROUNDED, Roundings
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
@@ -43,9 +44,9 @@ class CommandAcceptance:
         first_uses = [first_use for first_use in found if first_use is not None]
         if not first_uses:
             return None
-        fingerprint = fingerprint_of(command, terms)
+        fingerprints = claim_fingerprints(command, terms)
         for first_use in first_uses:
-            if first_use.fingerprint == fingerprint:
+            if first_use.fingerprint in fingerprints:
                 return first_use.job_id
         detail = "The Idempotency-Key was used for another request."
         raise ProblemError("IdempotencyKeyReused", detail)
@@ -65,17 +66,21 @@ class CommandAcceptance:
             raise self._order_exists(owner)
         return job_id
 
-    def submission(self, command: Command, terms: RequestTerms) -> Submission:
+    def submission(
+        self, command: Command, terms: RequestTerms, rounded: Roundings = NONE_ROUNDED
+    ) -> Submission:
         """Return the command under a new job id, which holds the time at which it was issued."""
         milliseconds = time.time_ns() // 1_000_000
         random = secrets.randbits(RANDOM_BITS)
         job_id = issue_job_id(milliseconds, random, self.secrets.newest_first[0])
         at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-        return Submission(job_id, command, at, terms)
+        return Submission(job_id, command, at, terms, rounded)
 
-    async def publish(self, command: Command, terms: RequestTerms) -> str:
+    async def publish(
+        self, command: Command, terms: RequestTerms, rounded: Roundings = NONE_ROUNDED
+    ) -> str:
         """Publish a command, wait for the acknowledgement and return its job's id."""
-        submission = self.submission(command, terms)
+        submission = self.submission(command, terms, rounded)
         with metrics.ACK_SECONDS.time():
             await self.acknowledged(submission, self.hand_over(submission))
         return submission.job_id

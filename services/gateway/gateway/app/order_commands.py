@@ -28,6 +28,7 @@ from order_contracts.commands import (
     TriggerOrderAction,
 )
 from order_contracts.derived_ids import version_tag
+from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings
 
 C = TypeVar("C", ReplaceOrder, ChangeOrderStatus, ChangeOrderDelivery)
 
@@ -42,9 +43,10 @@ class OrderCommands:
 
     async def register(self, request: Request) -> Response:
         terms = self._admit(request, preconditions=False)
-        order = command_of(RegisterOrder, await read_json(request), datetime.now(UTC))
+        body, rounded = await read_json(request), RoundedNumbers()
+        order = command_of(RegisterOrder, body, datetime.now(UTC), rounded=rounded)
         earlier = await self.acceptance.earlier_registration(order, terms)
-        return await self._accept(order, terms, earlier)
+        return await self._accept(order, terms, earlier, rounded.found)
 
     async def replace(self, request: Request) -> Response:
         return await self._change(request, ReplaceOrder)
@@ -66,26 +68,34 @@ class OrderCommands:
         """Trigger an action; refused at once where the stored order already rules it out."""
         terms = self._admit(request, preconditions=False)
         order_id, body = request.path_params["order_id"], await read_json(request)
-        command = command_for_path(TriggerOrderAction, order_id, body, datetime.now(UTC))
+        now, rounded = datetime.now(UTC), RoundedNumbers()
+        command = command_for_path(TriggerOrderAction, order_id, body, now, rounded=rounded)
         earlier = await self.acceptance.earlier_job(command, terms)
         if earlier is None:
             await self._check_preconditions(command)
-        return await self._accept(command, terms, earlier)
+        return await self._accept(command, terms, earlier, rounded.found)
 
     async def _change(self, request: Request, model: type[C]) -> Response:
         terms = self._admit(request)
         order_id, body = request.path_params["order_id"], await read_json(request)
-        command = command_for_path(model, order_id, body, datetime.now(UTC))
+        now, rounded = datetime.now(UTC), RoundedNumbers()
+        command = command_for_path(model, order_id, body, now, rounded=rounded)
         earlier = await self.acceptance.earlier_job(command, terms)
-        return await self._accept(command, terms, earlier)
+        return await self._accept(command, terms, earlier, rounded.found)
 
     def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
         key = self.admission.admit(request, "orders:write")
         return request_terms(fields(request), key.client, preconditions=preconditions)
 
-    async def _accept(self, command: Command, terms: RequestTerms, earlier: str | None) -> Response:
+    async def _accept(
+        self,
+        command: Command,
+        terms: RequestTerms,
+        earlier: str | None,
+        rounded: Roundings = NONE_ROUNDED,
+    ) -> Response:
         """Answer for the *earlier* job of the same request, else publish the command."""
-        job_id = earlier or await self.acceptance.publish(command, terms)
+        job_id = earlier or await self.acceptance.publish(command, terms, rounded)
         return await self.answers.answer(job_id, command.order_id, terms)
 
     async def _check_preconditions(self, command: TriggerOrderAction) -> None:

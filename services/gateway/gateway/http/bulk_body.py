@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -71,5 +72,5 @@ async def read_rows(request: Request) -> list[BulkInput]:
 
 
 def lines(content: bytes) -> Iterator[bytes]:
-    """Yield the lines that aren't blank."""
-    return (found[0] for found in _LINE.finditer(content))
+    """Yield the lines that aren't blank; a byte order mark at the beginning is none of them."""
+    return (found[0] for found in _LINE.finditer(content.removeprefix(BOM_UTF8)))

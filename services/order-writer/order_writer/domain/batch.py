@@ -139,7 +139,8 @@ def _decide_once(
 ) -> LedgerEntry:
     """Decide a command, unless one of its Idempotency-Keys belongs to an earlier one."""
     earlier = [claimed[key] for key in item.idempotency_keys if key in claimed]
-    same = next((claim for claim in earlier if claim.fingerprint == item.fingerprint), None)
+    prints = {item.fingerprint, item.earlier_fingerprint}
+    same = next((claim for claim in earlier if claim.fingerprint in prints), None)
     if earlier and same is None:
         return key_reused_entry(item, earlier[0].job_id)
     _claim_keys(item, same, claimed, folded)

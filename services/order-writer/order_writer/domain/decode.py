@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from order_contracts.cloudevents import UNGUARDED, BadHeaders, DeleteGuard, read_headers
+from order_contracts.cloudevents import ROUNDED, UNGUARDED, BadHeaders, DeleteGuard, read_headers
 from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
-from order_runtime.documents.fingerprints import fingerprint
+from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
+from order_contracts.structured import attributes, data_of, structured_event, told
+from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
 from order_writer.domain.command_headers import (
@@ -72,6 +75,13 @@ class DecodedCommand:
     """Whether the record is on another partition than its key belongs to."""
     replayed_job_id: str | None = None
     """The failed job that this record is the replay of, according to its header."""
+    earlier_fingerprint: str | None = None
+    """
+    Of a gateway's command: the fingerprint under which a release claimed its Idempotency-Key that
+    cut lastChangedAt to milliseconds.
+    """
+    rounded: Roundings = NONE_ROUNDED
+    """Which numbers were rounded, here or by the gateway."""
 
     @property
     def fallback_job_id(self) -> str:
@@ -123,35 +133,57 @@ def decode(record: Record, topic: TopicInfo) -> BatchItem:
     if exceeds_topic_limit(record):
         return _unreadable(record, job_id, topic, failure("TooLarge", _TOO_LARGE))
     try:
-        headers = read_headers(record.headers)
-        return _decoded(record, headers, sender_id(headers) or _derived_id(record, topic), topic)
-    except BadHeaders as error:
-        reason = failure("ValidationFailed", str(error))
+        event = structured_event(record.headers, record.value)
     except Invalid as error:
-        reason = failure("ValidationFailed", "The command is not valid.", error.errors)
+        return _unreadable(record, job_id, topic, _not_valid(error))
+    try:
+        if event is not None:
+            return _decoded_structured(record, event, topic)
+        headers = read_headers(record.headers)
+        return _decoded(record, headers, lambda: _parsed(record), topic, binary=True)
+    except BadHeaders as error:
+        reason = failure("ValidationFailed", str(error) if event is None else told(str(error)))
+    except Invalid as error:
+        reason = _not_valid(error)
     unreadable = _unreadable(record, job_id, topic, reason)
-    return replace(unreadable, from_gateway=topic.signed(record))
+    return replace(unreadable, from_gateway=event is None and topic.signed(record))
+
+
+def _decoded_structured(
+    record: Record, event: Mapping[str, Any], topic: TopicInfo
+) -> DecodedCommand:
+    """Decode an event whose attributes are in its value; the `ce_` headers are ignored."""
+    kept = [it for it in record.headers if not it[0].lower().startswith(("ce_", "content-type"))]
+    headers = {**read_headers(kept), **attributes(event)}
+    return _decoded(record, headers, lambda: _data(event), topic, binary=False)
 
 
 def _decoded(
-    record: Record, headers: Mapping[str, str], job_id: str, topic: TopicInfo
+    record: Record,
+    headers: Mapping[str, str],
+    content: Callable[[], Any],
+    topic: TopicInfo,
+    *,
+    binary: bool,
 ) -> DecodedCommand:
-    kind = known_type(headers)
-    if not record.value:
-        raise BadHeaders("The value is empty")
-    value = parse(record.value)
-    issued = topic.issued(job_id)
+    job_id = sender_id(headers) or _derived_id(record, topic)
+    kind, value = known_type(headers), content()
+    # Gateways send in binary mode alone, whoever uses an id of theirs elsewhere.
+    issued = binary and topic.issued(job_id)
+    rounded = RoundedNumbers(roundings_in(headers.get(ROUNDED, "")) if issued else NONE_ROUNDED)
     # The gateway compared the times with its own clock before it answered 202: not again here.
-    command = read(COMMANDS[kind], value, now=None if issued else record.at)
+    now = None if issued else record.at
+    command = read(COMMANDS[kind], value, now=now, rounded=rounded)
     _check_key(record, command.order_id)
     if_match = headers.get("ce_ifmatch")
     suppress = suppresses_actions(headers)
     guard = delete_guard(headers, command)
+    print_of = partial(fingerprint, kind, if_match=if_match, suppress=suppress, guard=guard)
     return DecodedCommand(
         record=record,
         job_id=job_id,
         topic=topic,
-        fingerprint=fingerprint(kind, value, if_match, suppress=suppress, guard=guard),
+        fingerprint=print_of(value),
         order_id=command.order_id,
         operation=_OPERATIONS[kind],
         command=command,
@@ -162,7 +194,25 @@ def _decoded(
         misrouted=not issued
         and partition_of(command.order_id.encode(), topic.partitions) != record.partition,
         replayed_job_id=replayed_id(record),
+        earlier_fingerprint=print_of(with_milliseconds(value)) if issued else None,
+        rounded=rounded.found,
     )
+
+
+def _parsed(record: Record) -> Any:
+    if not record.value:
+        raise BadHeaders("The value is empty")
+    return parse(record.value)
+
+
+def _data(event: Mapping[str, Any]) -> Any:
+    if (data := data_of(event)) is None:
+        raise BadHeaders("The event has no data")
+    return data
+
+
+def _not_valid(error: Invalid) -> Failure:
+    return failure("ValidationFailed", "The command is not valid.", error.errors)
 
 
 def _unreadable(

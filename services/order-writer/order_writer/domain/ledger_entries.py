@@ -18,7 +18,10 @@ def decided_entry(
 ) -> LedgerEntry:
     """Return the entry of a command that was decided, with the registration it belongs to."""
     entry = _entry(item, item.job_id, outcome)
-    return entry if outcome.failure else replace(entry, registration=_registration(before, after))
+    if outcome.failure:
+        return entry
+    warnings = (*outcome.warnings, *item.rounded.warnings())
+    return replace(entry, registration=_registration(before, after), warnings=warnings)
 
 
 def alias_entry(item: DecodedCommand, first_job_id: str) -> LedgerEntry:

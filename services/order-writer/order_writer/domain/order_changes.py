@@ -79,14 +79,14 @@ def _with_content(before: LiveOrder, command: Change) -> LiveOrder:
 
 
 def _with_status(order: Order, command: ChangeOrderStatus) -> Order:
-    """Return the order with its new status; an external status that is absent stays."""
-    fields: dict[str, object] = {
+    """Return the order with its new status, or external status; the one that is absent stays."""
+    fields = {
         "status": command.status,
+        "external_status": command.external_status,
         "last_changed_at": command.last_changed_at,
     }
-    if command.external_status is not None:
-        fields["external_status"] = command.external_status
-    return order.model_copy(update=fields)
+    given = {name: value for name, value in fields.items() if value is not None}
+    return order.model_copy(update=given)
 
 
 def _with_delivery(order: Order, command: ChangeOrderDelivery) -> Order:

@@ -8,6 +8,7 @@ from order_contracts.cloudevents import DeleteGuard
 from order_contracts.commands import ChangeOrderDelivery, ChangeOrderStatus, ReplaceOrder
 from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
+from order_contracts.times import is_before
 from order_runtime.documents.orders import LiveOrder
 
 Change = ReplaceOrder | ChangeOrderStatus | ChangeOrderDelivery
@@ -39,11 +40,11 @@ def is_stale(order: LiveOrder, command: Change) -> bool:
     """
     at = command.last_changed_at
     return at is not None and any(
-        last is not None and at < last for last in _changed_at(order, command)
+        last is not None and is_before(at, last) for last in _changed_at(order, command)
     )
 
 
-def _changed_at(order: LiveOrder, command: Change) -> tuple[datetime | None, ...]:
+def _changed_at(order: LiveOrder, command: Change) -> tuple[str | datetime | None, ...]:
     match command:
         case ChangeOrderStatus():
             return (order.status_changed_at,)

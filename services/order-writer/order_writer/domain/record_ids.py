@@ -8,7 +8,9 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 from order_contracts.cloudevents import BadHeaders, read_headers
+from order_contracts.decoding import Invalid
 from order_contracts.derived_ids import JOB_ID, derived
+from order_contracts.structured import attributes, structured_event
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.dead_letters import REPLAY, original_headers
 from order_runtime.kafka.records import Record, wire_size
@@ -37,8 +39,10 @@ def readable_id(record: Record) -> str | None:
     The sender asks for the job of a refused command under this id.
     """
     try:
+        if (event := structured_event(record.headers, record.value)) is not None:
+            return sender_id(attributes({"id": event.get("id")}))
         return sender_id(read_headers(it for it in record.headers if it[0].lower() == "ce_id"))
-    except BadHeaders:
+    except (BadHeaders, Invalid):
         return None
 
 
