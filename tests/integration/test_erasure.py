@@ -15,7 +15,6 @@ from bson import encode
 
 from enricher.adapters import reference_store
 from enricher.adapters.held_action_store import held_action_of
-from enricher.app.periodic_sweep import Sweeper
 from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
@@ -393,7 +392,7 @@ async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_wai
     notes, day_30 = harness.database[ERASURES], datetime.now(UTC) + timedelta(days=30)
     await notes.update_many({}, {"$set": {"expireAt": datetime.now(UTC)}})
 
-    await Sweeper(harness.database, harness.event_handler(), harness.reconciler(), always)(NOW)
+    await harness.sweeper()(NOW)
 
     kept = {it["_id"] async for it in notes.find({"expireAt": {"$gt": day_30}})}
     assert kept == {KEYS.hashed("Email:ann@x.se")}
@@ -402,10 +401,6 @@ async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_wai
     )
     assert deletions(harness) == []
     assert (await harness.stages(order))[0] == "done"
-
-
-async def always(_: datetime) -> bool:
-    return True
 
 
 async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_differ(

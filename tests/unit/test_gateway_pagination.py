@@ -192,3 +192,31 @@ def test_links_keep_the_other_parameters_of_the_query() -> None:
         assert href.startswith(f"{URL}?")
         assert {name: query_of(href)[name] for name in query} == query
         assert query_of(href).keys() - query.keys() == {"continuation"}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_list_goes_on_behind_the_row_at_which_looking_was_given_up(*, backward: bool) -> None:
+    """Few of the rows that were looked at, or none, may belong to it."""
+    asked = PageRequest("at", count=3, cursor=CURSOR, backward=backward)
+    scanned = rows(1, first=9)[0]
+    rel = "previous" if backward else "next"
+    for found in ([], rows(2)):
+        page = asked.page(found, URL, scanned)
+        assert len(page.rows) == len(found)
+        onward = page_request(query_of(hrefs(page)[rel]), "at")
+        assert (onward.cursor, onward.backward) == (Cursor(scanned["at"], "o-9"), backward)
+
+
+def test_a_page_that_is_full_goes_on_behind_its_last_row() -> None:
+    page = PageRequest("at", count=3).page(rows(4), URL, rows(1, first=9)[0])
+    assert page_request(query_of(hrefs(page)["next"]), "at").cursor == Cursor(
+        AT + timedelta(2), "o-2"
+    )
+
+
+def test_a_request_goes_on_behind_a_row_that_has_a_place() -> None:
+    asked = PageRequest("at", count=3, parameters={"status": "Completed"})
+    row = rows(1)[0]
+    behind = asked.behind(row, 100)
+    assert behind == PageRequest("at", False, 100, Cursor(AT, "o-0"), False, asked.parameters)
+    assert asked.behind({**row, "at": "soon"}, 100) is None

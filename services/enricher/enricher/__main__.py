@@ -12,8 +12,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import (
+    action_data,
     consumer_lag,
     held_action_store,
+    job_progress,
     links,
     reference_store,
     unfinished_jobs,
@@ -21,12 +23,22 @@ from enricher.adapters import (
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
-from enricher.app.periodic_sweep import Sweeper
+from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
+from enricher.app.unfinished_jobs import UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
 from enricher.settings import Settings
-from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
+from order_contracts.topics import (
+    ARTICLES,
+    COMMANDS,
+    CONTACTS,
+    ENRICHER,
+    EVENTS,
+    STORES,
+    WRITER,
+    Topic,
+)
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
@@ -75,7 +87,10 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         events = EventHandler(database, publisher, reconciler, erasure, policy)
         references = ReferenceHandler(database, reconciler, erasure, keys, group.topic_ids)
         offsets = StoredOffsets(client, settings.database, group, stored)
-        sweeper = Sweeper(database, events, reconciler, partial(caught_up, settings.kafka))
+        applied = partial(caught_up, settings.kafka, WRITER, (COMMANDS,))
+        unfinished = UnfinishedJobs(database, events, applied, GRACE)
+        handled = partial(caught_up, settings.kafka, ENRICHER, READ)
+        sweeper = Sweeper(database, reconciler, unfinished, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
         consumer = StreamConsumer(settings, handlers(events, references, offsets))
@@ -114,8 +129,8 @@ async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool
     return True
 
 
-async def caught_up(kafka: str, since: datetime) -> bool:
-    return await asyncio.to_thread(consumer_lag.caught_up, kafka, READ, since)
+async def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
+    return await asyncio.to_thread(consumer_lag.caught_up, kafka, group, topics, since)
 
 
 async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
@@ -124,7 +139,9 @@ async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
     await held_action_store.ensure_indexes(database[HELD])
     await erasure_store.ensure_indexes(database[ERASURES])
     await merge_store.ensure_indexes(database[MERGES])
-    await unfinished_jobs.ensure_indexes(database[JOBS])
+    await unfinished_jobs.ensure_indexes(database)
+    await action_data.ensure_indexes(database[JOBS])
+    await job_progress.ensure_indexes(database)
 
 
 if __name__ == "__main__":

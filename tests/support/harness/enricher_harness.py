@@ -15,21 +15,28 @@ from enricher.__main__ import ensure_indexes
 from enricher.adapters import reference_store
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
+from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
 from order_contracts.topics import ARTICLES, CONTACTS, STORES
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
+    AGREEMENTS,
     CODEC,
+    ENRICHMENTS,
+    ERASURES,
     HELD,
     INTEGRATION_LOG,
     JOBS,
     LINKS,
+    UNFINISHED_JOBS,
     Document,
     async_client,
 )
+from order_runtime.mongo.client import CONTACTS as CONTACTS_COLLECTION
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
 from support.fakes.intercepted_database import dying_database
@@ -38,9 +45,15 @@ from support.fakes.memory_kafka import MemoryPublisher
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
-ENRICHER_COLLECTIONS = (JOBS, LINKS, HELD, INTEGRATION_LOG)
+ENRICHER_COLLECTIONS = (JOBS, AGREEMENTS, ENRICHMENTS, LINKS, HELD, INTEGRATION_LOG)
+EXPIRING = (AGREEMENTS, ENRICHMENTS, UNFINISHED_JOBS, HELD, CONTACTS_COLLECTION, ERASURES)
 KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
+
+
+async def at_once(_: datetime) -> bool:
+    """Everything that was published before any time is handled."""
+    return True
 
 
 @dataclass
@@ -88,6 +101,11 @@ class EnricherHarness:
     def reconciler(self, database: Any = None) -> Reconciler:
         return Reconciler(self.database if database is None else database, self.publisher, KEYS)
 
+    def sweeper(self, handled: CaughtUp = at_once, applied: CaughtUp = at_once) -> Sweeper:
+        """Return a sweeper; *handled* and *applied* tell whether the services are up to date."""
+        unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE)
+        return Sweeper(self.database, self.reconciler(), unfinished, handled)
+
     def event_handler(self, database: Any = None) -> EventHandler:
         known = self.database if database is None else database
         reconciler, erase = self.reconciler(database), self.erase(database)
@@ -126,9 +144,10 @@ class EnricherHarness:
         return [(it["code"], it.get("reference")) for it in entries]
 
     async def stages(self, written: WrittenCommand) -> tuple[str, str]:
-        job = await self.database[JOBS].find_one({"_id": written.job_id})
+        where = {"_id": written.job_id}
+        job = await self.database[JOBS].find_one(where)
         assert job is not None
-        stages = stages_of(job)
+        stages = stages_of(job, await self.database[ENRICHMENTS].find_one(where))
         return stages.enrichment, stages.action
 
     async def link(self, order_id: str) -> Document | None:
@@ -169,7 +188,7 @@ async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
             database = client.get_database(made[-1], codec_options=CODEC)
             await ensure_indexes(database)
             # The documents' times are in the past: TTL indexes would remove them during the test.
-            for name in (HELD, "contacts", "erasures"):
+            for name in EXPIRING:
                 await database[name].drop_index("expireAt_1")
             return EnricherHarness(database, MemoryPublisher())
 

@@ -10,7 +10,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -66,28 +66,36 @@ class PageRequest:
         """Return the MongoDB filter for the rows beyond the cursor."""
         if self.cursor is None:
             return {}
-        beyond, at = "$gt" if self._oldest_first else "$lt", self.cursor.at
+        beyond, at = "$gt" if self.oldest_first else "$lt", self.cursor.at
         same_time = {self.sort_field: at, "_id": {beyond: self.cursor.id}}
-        return {"$or": [{self.sort_field: {beyond: at}}, same_time]}
+        # The first condition follows from the other one; by it an index is read from the cursor on.
+        return {
+            self.sort_field: {f"{beyond}e": at},
+            "$or": [{self.sort_field: {beyond: at}}, same_time],
+        }
 
     def sort(self) -> dict[str, int]:
         """Return the MongoDB sort order in which to fetch; going backward it is the reverse."""
-        direction = 1 if self._oldest_first else -1
+        direction = 1 if self.oldest_first else -1
         return {self.sort_field: direction, "_id": direction}
 
-    def page(self, fetched: Sequence[Document], url: str) -> Page:
+    def page(self, fetched: Sequence[Document], url: str, scanned: Document | None = None) -> Page:
         """
         Return the page of rows that were fetched by `filter`, `sort` and `limit`.
 
-        Its links begin at rows that have a place in the list; a damaged one may have none.
+        Its links begin at rows that have a place in the list; a damaged one may have none. Where
+        looking for rows was given up at the row *scanned*, the list goes on behind that one.
         """
         rows, has_more = list(fetched[: self.count]), len(fetched) > self.count
+        edge = None if has_more or scanned is None else self._cursor_of(scanned)
+        has_more = has_more or edge is not None
         if self.backward:
             rows.reverse()
         has_next = self.backward or has_more
         has_previous = has_more if self.backward else self.cursor is not None
         places = [place for row in rows if (place := self._cursor_of(row)) is not None]
         first, last = (places[0], places[-1]) if places else [self.cursor] * 2
+        first, last = (edge or first, last) if self.backward else (first, edge or last)
         links = []
         if has_next and last is not None:
             links.append(PageLink(rel="next", href=self._href(url, last, backward=False)))
@@ -96,8 +104,14 @@ class PageRequest:
         return Page(rows, tuple(links))
 
     @property
-    def _oldest_first(self) -> bool:
+    def oldest_first(self) -> bool:
+        """Whether rows are fetched with the oldest first."""
         return self.ascending != self.backward
+
+    def behind(self, row: Document, count: int) -> PageRequest | None:
+        """Return the request for *count* rows behind *row*; None if that has no place."""
+        cursor = self._cursor_of(row)
+        return replace(self, cursor=cursor, count=count) if cursor is not None else None
 
     def _cursor_of(self, row: Document) -> Cursor | None:
         at, row_id = row.get(self.sort_field), row["_id"]

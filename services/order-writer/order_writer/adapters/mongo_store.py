@@ -71,6 +71,8 @@ class MongoLedger:
                 IndexModel("expireAt", expireAfterSeconds=0),
                 IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
                 _NEWEST,
+                _failed("failed", "at", "_id"),
+                _failed("failedOfOrder", "orderId", "at", "_id"),
             ]
         )
         self._database[IDEMPOTENCY].create_indexes([IndexModel("expireAt", expireAfterSeconds=0)])
@@ -168,6 +170,13 @@ class MongoLedger:
             self._database[INTEGRATION_LOG].update_one(
                 {"_id": log_id}, {"$set": {"resolvedAt": at}}, session=session
             )
+
+
+def _failed(name: str, *keys: str) -> IndexModel:
+    """Return an index of the jobs that failed, few among many."""
+    failed = {"failure": {"$exists": True}}
+    ascending = [(key, ASCENDING) for key in keys]
+    return IndexModel(ascending, name=name, partialFilterExpression=failed)
 
 
 def entries_of(documents: Iterable[Document], items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
