@@ -19,7 +19,15 @@ from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
+from order_runtime.mongo.client import (
+    ACTION_DELIVERIES,
+    AGREEMENTS,
+    ENRICHMENTS,
+    ERASURES,
+    HELD,
+    JOBS,
+    LINKS,
+)
 from order_runtime.mongo.client import CONTACTS as KNOWN
 from support.builders.bodies import Json, contact_body, order_body, unique
 from support.builders.writer_fixtures import (
@@ -77,7 +85,8 @@ def deletions(harness: EnricherHarness) -> list[tuple[str, str]]:
 async def holding(harness: EnricherHarness, *identifiers: str) -> list[str]:
     """Return the collections of the enricher's that hold one of these."""
     sought = pattern(identifiers)
-    names = (KNOWN, LINKS, HELD, ERASURES, JOBS, ACTION_DELIVERIES, "integration_log")
+    of_jobs = (JOBS, AGREEMENTS, ENRICHMENTS, ACTION_DELIVERIES)
+    names = (KNOWN, LINKS, HELD, ERASURES, *of_jobs, "integration_log")
     return [
         name
         for name in names

@@ -32,7 +32,7 @@ from support.harness.enricher_harness import (
     store_record,
 )
 
-WRITES_OF_AN_ARRIVAL = 6
+WRITES_OF_AN_ARRIVAL = 7
 CANCEL: Json = {"action": "ConfirmCancellation"}
 
 

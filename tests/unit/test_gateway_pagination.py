@@ -123,7 +123,8 @@ def test_rows_are_fetched_beyond_the_cursor_from_the_nearest(
 ) -> None:
     asked = PageRequest("updatedAt", ascending, 5, CURSOR, backward)
     assert asked.filter() == {
-        "$or": [{"updatedAt": {than: AT}}, {"updatedAt": AT, "_id": {than: "o-1"}}]
+        "updatedAt": {f"{than}e": AT},
+        "$or": [{"updatedAt": {than: AT}}, {"updatedAt": AT, "_id": {than: "o-1"}}],
     }
     assert list(asked.sort().items()) == [("updatedAt", direction), ("_id", direction)]
 

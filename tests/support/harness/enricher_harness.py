@@ -101,9 +101,11 @@ class EnricherHarness:
     def reconciler(self, database: Any = None) -> Reconciler:
         return Reconciler(self.database if database is None else database, self.publisher, KEYS)
 
-    def sweeper(self, handled: CaughtUp = at_once, applied: CaughtUp = at_once) -> Sweeper:
+    def sweeper(
+        self, handled: CaughtUp = at_once, applied: CaughtUp = at_once, **bounds: int
+    ) -> Sweeper:
         """Return a sweeper; *handled* and *applied* tell whether the services are up to date."""
-        unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE)
+        unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE, **bounds)
         return Sweeper(self.database, self.reconciler(), unfinished, handled)
 
     def event_handler(self, database: Any = None) -> EventHandler:

@@ -34,12 +34,16 @@ class UnfinishedJobs:
         event_handler: EventHandler,
         applied: CaughtUp,
         grace: timedelta,
+        *,
+        page: int = PAGE,
+        pages: int = PAGES,
     ) -> None:
         """*applied* tells whether the order-writer has stored the jobs of all earlier commands."""
         self._database = database
         self._event_handler = event_handler
         self._applied = applied
         self._grace = grace
+        self._page, self._pages = page, pages
 
     async def __call__(self, now: datetime) -> int:
         """Return how many events were handled."""
@@ -49,7 +53,7 @@ class UnfinishedJobs:
 
     async def _walk(self, now: datetime) -> None:
         """Note what is unfinished up to *grace* ago, as far as one sweep goes."""
-        for _ in range(PAGES):
+        for _ in range(self._pages):
             if not await self._pass_page(now):
                 return
 
@@ -57,7 +61,7 @@ class UnfinishedJobs:
         """Return whether to go on; another enricher that moved the watermark does."""
         marks = self._database[WATERMARKS]
         seen = await watermarks.cursor_of(marks, JOBS)
-        page = await unfinished_jobs.next_page(self._database, seen, now - self._grace, PAGE)
+        page = await unfinished_jobs.next_page(self._database, seen, now - self._grace, self._page)
         if page is None:
             return False
         await unfinished_jobs.note(self._database, page.unfinished, now)
@@ -71,7 +75,7 @@ class UnfinishedJobs:
         A job's command is accepted, which is its time, long before its event may be published.
         """
         noted = self._database[UNFINISHED_JOBS]
-        due = await unfinished_jobs.take_overdue(noted, now - self._grace, now, PAGE)
+        due = await unfinished_jobs.take_overdue(noted, now - self._grace, now, self._page)
         if not due:
             return 0
         finished = await unfinished_jobs.finished_of(self._database, due)
