@@ -57,6 +57,7 @@ from support.builders.commands import (
 )
 from support.builders.gateway_records import OWN_TOPIC, own
 from support.fakes.memory_ledger import MemoryLedger, log_entry_of
+from support.harness.migrated_database import migrate_database
 
 MAX_BYTES = 1024 * 1024
 GROUP = GroupOffsets(WRITER, {COMMANDS.name: "topic-1"})
@@ -176,7 +177,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         return
     client, database = request.getfixturevalue("mongo")
     store = MongoStore(client, database)
-    store.ledger().prepare()
+    migrate_database(request.getfixturevalue("stack").mongo, database, WRITER)
     # The builders' time is long past, so that what they made would expire during the test.
     for name in (JOBS, IDEMPOTENCY):
         client[database][name].drop_index("expireAt_1")

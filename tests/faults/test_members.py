@@ -145,10 +145,11 @@ def each_once(pair: RunningStack, order_ids: list[str]) -> None:
             seconds=SECONDS,
             of="every action delivered",
         )
-        jobs = Counter(job["orderId"] for job in database["jobs"].find(ours))
-        versions = {it["version"] for it in database["orders"].find({"_id": {"$in": order_ids}})}
-    assert jobs == dict.fromkeys(order_ids, 1)
-    assert versions == {1}
+        made = [(job["orderId"], job["version"]) for job in database["jobs"].find(ours)]
+        orders = database["orders"].find({"_id": {"$in": order_ids}})
+        versions = {it["_id"]: it["version"] for it in orders}
+    assert Counter(order_id for order_id, _ in made) == dict.fromkeys(order_ids, 1)
+    assert dict(made) == versions, "each order's one registration made its version, nothing since"
     actions = actions_of(pair, set(order_ids))
     assert {order_id for order_id, _ in actions} == set(order_ids)
     assert len(actions) == len(order_ids)

@@ -20,10 +20,10 @@ RESPONSE_SECONDS: Final = 60.0  # for each answer of a server
 
 @contextmanager
 def open_database(
-    address: MongoAddress, response_seconds: float = RESPONSE_SECONDS
+    address: MongoAddress, response_seconds: float | None = RESPONSE_SECONDS
 ) -> Iterator[Database[Document]]:
     """
-    Yield the database for reading, with exact decimals and aware times.
+    Yield the database, with exact decimals and aware times.
 
     Raises OperationFailed where MongoDB doesn't answer, or refuses, inside of the block.
     """
@@ -51,14 +51,18 @@ def uri_errors_as_sentences() -> Iterator[None]:
         raise OperationFailed(f"The MongoDB URI can't be used ({type(error).__name__}).") from error
 
 
-def connect(uri: str, response_seconds: float) -> MongoClient[dict[str, Any]]:
-    """Return a client that gives up after so many seconds; raises OperationFailed for a bad URI."""
-    selection = int(min(SELECTION_SECONDS, response_seconds) * 1000)
+def connect(uri: str, response_seconds: float | None) -> MongoClient[dict[str, Any]]:
+    """
+    Return a client that waits so long for an answer, with None for ever.
+
+    Raises OperationFailed for a bad URI.
+    """
+    selection = int(min(SELECTION_SECONDS, response_seconds or SELECTION_SECONDS) * 1000)
     with uri_errors_as_sentences():
         return MongoClient(
             uri,
             appname="orders",
             serverSelectionTimeoutMS=selection,
             connectTimeoutMS=selection,
-            socketTimeoutMS=int(response_seconds * 1000),
+            socketTimeoutMS=None if response_seconds is None else int(response_seconds * 1000),
         )

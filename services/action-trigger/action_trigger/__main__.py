@@ -105,7 +105,8 @@ def run(process: Process[Settings]) -> None:
     except EndpointConfigError as error:
         refuse([str(error)])
     kafka, mongo = settings.kafka, settings.mongo
-    group = group_of(TRIGGER, preflight(kafka, mongo, TRIGGER, process.stop))
+    topics = preflight(kafka, mongo, settings.database, TRIGGER, process.stop)
+    group = group_of(TRIGGER, topics)
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(deliver(process, text, config, (group, stored)))
 
@@ -159,8 +160,7 @@ async def connected(settings: Settings) -> AsyncIterator[Clients]:
 
 
 async def prepared(deliveries: DeliveryStore) -> bool:
-    """Create missing indexes; raises RequirementNotMet for another erasure secret than before."""
-    await retry_transient(deliveries.ensure_indexes)
+    """Return true; raises RequirementNotMet for another erasure secret than before."""
     await retry_transient(deliveries.same_secret)
     return True
 

@@ -12,13 +12,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import (
-    action_data,
     consumer_lag,
-    held_action_store,
-    job_progress,
-    links,
     reference_store,
-    unfinished_jobs,
 )
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
@@ -42,14 +37,10 @@ from order_contracts.topics import (
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import erasure_store, merge_store
+from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
-    HELD,
-    JOBS,
-    LINKS,
-    MERGES,
     Document,
     async_client,
 )
@@ -68,7 +59,8 @@ def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
     settings = process.settings
     kafka, mongo = settings.kafka, settings.mongo
-    group = group_of(ENRICHER, preflight(kafka, mongo, ENRICHER, process.stop))
+    topics = preflight(kafka, mongo, settings.database, ENRICHER, process.stop)
+    group = group_of(ENRICHER, topics)
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(consume(process, group, stored))
 
@@ -121,8 +113,7 @@ def handlers(
 
 
 async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool:
-    """Create missing indexes; raises RequirementNotMet for another erasure secret than before."""
-    await retry_transient(lambda: ensure_indexes(database), metrics.RETRIES.inc)
+    """Return true; raises RequirementNotMet for another erasure secret than before."""
     await retry_transient(
         lambda: erasure_store.require_same_secret(database[ERASURES], keys.secret)
     )
@@ -131,17 +122,6 @@ async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool
 
 async def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
     return await asyncio.to_thread(consumer_lag.caught_up, kafka, group, topics, since)
-
-
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await reference_store.ensure_indexes(database)
-    await links.ensure_indexes(database[LINKS])
-    await held_action_store.ensure_indexes(database[HELD])
-    await erasure_store.ensure_indexes(database[ERASURES])
-    await merge_store.ensure_indexes(database[MERGES])
-    await unfinished_jobs.ensure_indexes(database)
-    await action_data.ensure_indexes(database[JOBS])
-    await job_progress.ensure_indexes(database)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import uvloop
@@ -20,6 +21,7 @@ from order_runtime.mongo.client import async_client
 from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.process.signals import async_stop_event
+from order_runtime.startup.preflight import warn_of_indexes
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
 KAFKA_TIMEOUT_MS: Final = 3_000
@@ -46,10 +48,14 @@ async def serve(process: Process[Settings]) -> None:
             signatures=CommandSignatures(secrets),
             leaving=stop.is_set,
         )
+        checking = asyncio.create_task(
+            asyncio.to_thread(warn_of_indexes, settings.mongo, settings.database, GATEWAY)
+        )
         server = Server(create_app(dependencies), settings.host, settings.port)
         process.probes.ready = lambda: server.started and not stop.is_set()
         process.probes.live = lambda: not publisher.broken
         await server.until(stop)
+        await checking
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.mongo.client import client
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
-from order_runtime.startup.preflight import preflight, until_available
+from order_runtime.startup.preflight import preflight
 from order_runtime.startup.stored_offsets import begin_stored_offsets, group_of
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
@@ -29,13 +29,12 @@ def run(process: Process[Settings]) -> None:
     settings = process.settings
     collect_garbage_rarely()
     kafka, uri = settings.kafka, settings.mongo
-    topics = preflight(kafka, uri, WRITER, process.stop)
+    topics = preflight(kafka, uri, settings.database, WRITER, process.stop)
     topic, group = topics[COMMANDS.name], group_of(WRITER, topics)
     begin_stored_offsets(kafka, uri, settings.database, group, process.stop)
     with client(uri, WRITER, TIMEOUT_MS) as mongo:
         stored = StoredOffsets(mongo, settings.database, group)
         ledger = MongoLedger(mongo, settings.database, settings.batch_bytes, stored)
-        until_available(process.stop, ledger.prepare)
         with closing(KafkaCommandSource(kafka, settings.instance, stored)) as source:
             process.probes.ready = lambda: source.assigned
             sink = BatchPublisher(kafka, settings.instance)

@@ -40,7 +40,6 @@ def main() -> None:
     mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
     store = MongoLedger(mongo, settings.database, 2**24, offsets)
-    store.prepare()
     source = KafkaCommandSource(settings.kafka, settings.instance, offsets)
     sink = BatchPublisher(settings.kafka, settings.instance)
     BatchProcessor(source, store, sink, TopicInfo(topic.id, topic.partitions, issued), stop).run(

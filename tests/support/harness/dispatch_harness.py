@@ -26,10 +26,12 @@ from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.domain.decode import decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.order import ActionName
+from order_contracts.topics import TRIGGER
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, Document, async_client
 from support.builders.actions import ASKED_AT, action_record, order_action
 from support.builders.bodies import unique
+from support.harness.migrated_database import migrate_database
 from support.harness.webhook_endpoint import WebhookEndpoint, serving
 
 PARTITIONS = range(12)
@@ -156,7 +158,7 @@ async def dispatch_harness(mongo: str) -> AsyncIterator[DispatchHarness]:
         client = await clean_up.enter_async_context(async_client(mongo, "test"))
         database = unique("dispatch")
         deliveries, webhook_endpoint = DeliveryStore(client, database, b"secret"), WebhookEndpoint()
-        await deliveries.ensure_indexes()
+        await asyncio.to_thread(migrate_database, mongo, database, TRIGGER)
         clean_up.push_async_callback(client.drop_database, database)
         port = await clean_up.enter_async_context(serving(webhook_endpoint))
         yield DispatchHarness(client, database, deliveries, webhook_endpoint, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +12,6 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher.__main__ import ensure_indexes
 from enricher.adapters import reference_store
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
@@ -20,7 +20,7 @@ from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
 from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
-from order_contracts.topics import ARTICLES, CONTACTS, STORES
+from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, STORES
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
@@ -41,6 +41,7 @@ from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
 from support.fakes.intercepted_database import dying_database
 from support.fakes.memory_kafka import MemoryPublisher
+from support.harness.migrated_database import migrate_database
 
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
@@ -188,7 +189,7 @@ async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
         async def harness() -> EnricherHarness:
             made.append(unique("enricher"))
             database = client.get_database(made[-1], codec_options=CODEC)
-            await ensure_indexes(database)
+            await asyncio.to_thread(migrate_database, mongo, made[-1], ENRICHER)
             # The documents' times are in the past: TTL indexes would remove them during the test.
             for name in EXPIRING:
                 await database[name].drop_index("expireAt_1")

@@ -15,6 +15,7 @@ from order_stack.cli import (
     dead_letters,
     deliveries,
     keys,
+    migrate,
     offsets,
     privacy,
     reference,
@@ -56,6 +57,7 @@ app.add_typer(reference.reference_app, name="reference")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(dead_letters.dlq_app, name="dlq")
 app.add_typer(deliveries.deliveries_app, name="deliveries")
+app.add_typer(migrate.migrate_app, name="migrate")
 app.add_typer(offsets.offsets_app, name="offsets")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command()(submit.submit)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import TOPICS
+from order_operations import migrations
+from order_operations.system_address import MongoAddress
 from order_stack.cluster import (
     kafka_brokers,
     kafka_topics,
@@ -171,11 +173,20 @@ def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> No
     services.write_webhooks(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
     kafka_topics.create_topics(stack.kafka, TOPICS)
+    _migrate(stack, report)
     report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")
     for part in ours:
         start(part, folder)
     wait_for(ours, folder, lambda part: part.ready, SERVICE_SECONDS)
+
+
+def _migrate(stack: Stack, report: Report) -> None:
+    """Make the database what this release wants; one of the user's may have other services."""
+    own = bool(stack.of_kind("mongod"))
+    report("Migrating the database")
+    address = MongoAddress(stack.mongo, stack.database)
+    migrations.apply(address, lambda _: None, drop_retired=own)
 
 
 def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order, order_type
 from order_runtime.documents.document import Document, field, optional
+
+TOMBSTONE_RETENTION: Final = timedelta(days=60)
+"""Twice the jobs' retention: versions must outlive what refers to them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,3 @@ async def require_same_secret(erasures: AsyncCollection[Document], secret: bytes
             "ORDERMILL_ERASURE_SECRET is not the one that erased contacts are known by. Give the"
             " enricher and the action-trigger the one that they had."
         )
-
-
-async def ensure_indexes(erasures: AsyncCollection[Document]) -> None:
-    await erasures.create_index("expireAt", expireAfterSeconds=0)

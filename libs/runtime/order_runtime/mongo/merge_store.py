@@ -59,10 +59,6 @@ async def forget_ids(merges: AsyncCollection[Document], hashes: Collection[str])
         await merges.update_many({"into": named}, {"$unset": {"intoId": ""}})
 
 
-async def ensure_indexes(merges: AsyncCollection[Document]) -> None:
-    await merges.create_index("into")
-
-
 def _own_id_of(document: Document) -> str | None:
     return optional(document, "ownId", str)
 

@@ -26,6 +26,9 @@ STOPPED: Final = LogEvent("stopped", "The service was asked to stop, and has.")
 SET_RISKILY: Final = LogEvent(
     "set riskily", "At the start: a setting is allowed, and may lose records or stop writes."
 )
+INDEXES_MISSING: Final = LogEvent(
+    "indexes missing", "At the start: MongoDB has not built indexes by which lists are read."
+)
 WAITING_FOR_DATABASE: Final = LogEvent(
     "waiting for the database", "MongoDB is away; nothing is lost."
 )

@@ -12,13 +12,17 @@ from typing import Final, TypeVar
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, TopicDescription
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from order_contracts.topics import Topic
 from order_runtime.kafka.offsets import commit_beginnings
 from order_runtime.mongo.client import Document, client
+from order_runtime.mongo.collections import collections_of
+from order_runtime.mongo.list_indexes import read_indexes
 from order_runtime.process.errors import RequirementNotMet
 from order_runtime.process.log_events import (
+    INDEXES_MISSING,
     SET_RISKILY,
     WAITING_FOR_DATABASE,
     WAITING_FOR_KAFKA,
@@ -30,6 +34,8 @@ from order_runtime.process.signals import StopRequested
 from order_runtime.startup.requirements import (
     MongoServer,
     ObservedTopic,
+    index_risks,
+    index_violations,
     server_risks,
     server_violations,
     topic_risks,
@@ -74,8 +80,34 @@ def check_database(mongo: MongoClient[Document]) -> None:
     _warn((it, "MongoDB") for it in server_risks(server, datetime.now(UTC).replace(tzinfo=None)))
 
 
+def check_indexes(database: Database[Document], service: str) -> None:
+    """
+    Raise RequirementNotMet where *database* lacks an index of a collection that *service* uses.
+
+    One round trip a collection; raises PyMongoError where MongoDB is away. An index that is being
+    built is not there yet.
+    """
+    needed = collections_of(service)
+    found = {it.name: read_indexes(database, it.name) for it in needed}
+    _refuse(list(index_violations(found, needed)))
+    _warn((it, "MongoDB") for it in index_risks(found, needed))
+
+
+def warn_of_indexes(mongo: str, database: str, service: str) -> None:
+    """Log which indexes *service* lacks, for one that starts without; asks MongoDB once."""
+    needed = collections_of(service)
+    try:
+        with client(mongo, service, DATABASE_TIMEOUT_MS) as connected:
+            found = {it.name: read_indexes(connected[database], it.name) for it in needed}
+    except PyMongoError as error:
+        log().warning(WAITING_FOR_DATABASE, error=type(error).__name__)
+        return
+    for sentence in index_violations(found, needed):
+        log().warning(INDEXES_MISSING, doubt=sentence)
+
+
 def preflight(
-    kafka: str, mongo: str, service: str, stop: threading.Event
+    kafka: str, mongo: str, database: str, service: str, stop: threading.Event
 ) -> Mapping[str, ObservedTopic]:
     """
     Wait until MongoDB and Kafka answer, and check what *service* requires of both.
@@ -85,6 +117,7 @@ def preflight(
     """
     with client(mongo, service, DATABASE_TIMEOUT_MS) as connected:
         until_available(stop, lambda: check_database(connected))
+        until_available(stop, lambda: check_indexes(connected[database], service))
     return until_available(stop, lambda: check_topics(kafka, service))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from order_contracts.topics import PUBLIC, TOPICS, Topic
 from order_runtime.documents.jobs import RETENTION
+from order_runtime.mongo.collections import Collection
+from order_runtime.mongo.indexes import FoundIndex, Index
 
 MONGODB_6_WIRE_VERSION: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVersion
 TRANSACTION_SECONDS: Final = 10
@@ -16,6 +18,8 @@ MAX_CLOCK_SKEW: Final = timedelta(minutes=1)
 _AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms", "min.compaction.lag.ms"})
 _COMPRESSION: Final = "compression.type"  # a risk, no violation: consumers bear what is stored
 _LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
+
+FoundIndexes = Sequence[FoundIndex]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,45 @@ def server_risks(server: MongoServer, now: datetime) -> Iterator[str]:
     skew = abs(server.hello["localTime"] - now)
     if skew > MAX_CLOCK_SKEW:
         yield f"The clock and ours are {skew.total_seconds():.0f} s apart."
+
+
+def index_violations(
+    found: Mapping[str, FoundIndexes], needed: Iterable[Collection]
+) -> Iterator[str]:
+    """Yield a sentence that names all indexes that *needed* lacks; *found* is by collection."""
+    missing = [
+        f"{it.name}.{index.name}"
+        for it in needed
+        for index in it.indexes
+        if not _usable(index, found[it.name])
+    ]
+    if missing:
+        yield (
+            f"MongoDB has not built indexes that this release needs: {', '.join(missing)}."
+            " `orders migrate apply` builds them; see docs/operating.md."
+        )
+
+
+def index_risks(found: Mapping[str, FoundIndexes], needed: Iterable[Collection]) -> Iterator[str]:
+    """Yield a sentence where documents expire earlier or later than this release says."""
+    other = [
+        f"{it.name}.{index.name} ({there.index.ttl_seconds} s, better: {index.ttl_seconds} s)"
+        for it in needed
+        for index in it.indexes
+        for there in found[it.name]
+        if there.index.name == index.name and there.index.ttl_seconds != index.ttl_seconds
+    ]
+    if other:
+        yield (
+            f"Documents expire by another time than this release says: {', '.join(other)};"
+            " `orders migrate apply` sets it."
+        )
+
+
+def _usable(wanted: Index, found: FoundIndexes) -> bool:
+    return any(
+        it.built and it.index.name == wanted.name and it.index.same_shape(wanted) for it in found
+    )
 
 
 def _outlives_jobs(topic: Topic, config: Mapping[str, str]) -> bool:

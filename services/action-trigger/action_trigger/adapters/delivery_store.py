@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from action_trigger.adapters.delivery_documents import (
@@ -38,23 +38,6 @@ from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, MERGE
 from order_runtime.mongo.errors import duplicates
 from order_runtime.process.unreadable import all_readable, readable
 
-_INDEXES: Final = (
-    IndexModel(
-        [("partition", ASCENDING), ("action", ASCENDING), ("dueAt", ASCENDING)],
-        name="due",
-        partialFilterExpression={"state": PENDING},
-    ),
-    IndexModel(
-        [("partition", ASCENDING), ("since", ASCENDING)],
-        name="unannounced",
-        partialFilterExpression={"announced": False},
-    ),
-    IndexModel([("orderId", ASCENDING), ("offset", ASCENDING)], name="order"),
-    IndexModel([("contactId", ASCENDING)], name="contact", sparse=True),
-    # For operators, who search by state and time.
-    IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], name="state"),
-    IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
-)
 _PENDING_FIELDS: Final = {
     **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
     **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
@@ -88,9 +71,6 @@ class DeliveryStore:
         self._erasures = client.get_database(database, codec_options=CODEC)[ERASURES]
         self._merges = client.get_database(database, codec_options=CODEC)[MERGES]
         self._secret = secret
-
-    async def ensure_indexes(self) -> None:
-        await self._all.create_indexes(list(_INDEXES))
 
     async def same_secret(self) -> None:
         """Raise RequirementNotMet where the hashes of erased contacts have another secret."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -17,17 +16,11 @@ from order_runtime.documents import job_updates
 from order_runtime.documents.document import field, optional
 from order_runtime.documents.job_updates import HAS_PERSONAL_DATA
 from order_runtime.mongo.client import JOBS, Document
+from order_runtime.mongo.collections import PERSONAL
 from order_runtime.mongo.portions import portions
 from order_runtime.process.unreadable import all_readable
 
-PERSONAL: Final = "personal"
 _FIELDS: Final = ("orderId", "registration", "at", "enrichment.state")
-
-
-async def ensure_indexes(jobs: AsyncCollection[Document]) -> None:
-    keys = [("orderId", 1), ("at", 1)]
-    only = dict(HAS_PERSONAL_DATA)
-    await jobs.create_indexes([IndexModel(keys, name=PERSONAL, partialFilterExpression=only)])
 
 
 async def forget_action_data(
@@ -65,7 +58,7 @@ async def _find(
     if not order_ids:
         return []
     of_orders = {"orderId": {"$in": sorted(order_ids)}, **where, **HAS_PERSONAL_DATA}
-    return [it async for it in jobs.find(of_orders, _FIELDS, hint=PERSONAL)]
+    return [it async for it in jobs.find(of_orders, _FIELDS, hint=PERSONAL.name)]
 
 
 def _action_data(job: Document, enriched: bool) -> ActionData:

@@ -133,11 +133,3 @@ async def _orders_of(
                 order_ids = {}
     if order_ids:
         yield list(order_ids)
-
-
-async def ensure_indexes(collection: AsyncCollection[Document]) -> None:
-    await collection.create_index("orderId")
-    waiting = {"state": str(HoldState.WAITING)}
-    await collection.create_index("until", partialFilterExpression=waiting)
-    await collection.create_index("untoldSince", sparse=True)
-    await collection.create_index("expireAt", expireAfterSeconds=0)

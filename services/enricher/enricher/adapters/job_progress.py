@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters.commitment_store import agreed_of, commitments_of
 from enricher.domain.batch import JobProgress
-from order_contracts.job import Enrichment
 from order_runtime.documents.document import field, stored
-from order_runtime.mongo.client import AGREEMENTS, ENRICHMENTS, JOBS, Document
+from order_runtime.mongo.client import ENRICHMENTS, JOBS, Document
 
-_LACKING: Final = {
-    "lacking": ("orderId", "version"),
-    "missing": ("fails", "acceptedAt", "_id"),
-    "missingOfOrder": ("orderId", "fails", "acceptedAt", "_id"),
-}
-_LACKING_INSIDE: Final = {"lacking": ("orderId", "version"), "missing": ("at", "_id")}
 _IN_JOBS: Final = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
-
-
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    expiry = IndexModel("expireAt", expireAfterSeconds=0)
-    await database[AGREEMENTS].create_indexes([expiry])
-    await database[ENRICHMENTS].create_indexes([expiry, *_partial(_LACKING, "state")])
-    # Of the jobs of earlier releases, which have their enrichment inside.
-    await database[JOBS].create_indexes(_partial(_LACKING_INSIDE, "enrichment.state"))
-
-
-def _partial(keys: Mapping[str, Sequence[str]], state: str) -> list[IndexModel]:
-    """Return indexes of those that lack a contact, by their names."""
-    lacking = {state: str(Enrichment.CONTACT_MISSING)}
-    return [
-        IndexModel([(key, 1) for key in some], name=name, partialFilterExpression=lacking)
-        for name, some in keys.items()
-    ]
 
 
 async def job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:

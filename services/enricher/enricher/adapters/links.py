@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
@@ -14,9 +13,8 @@ from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.mongo.client import LINKS, Document
+from order_runtime.mongo.collections import WAITING
 from order_runtime.mongo.portions import portions
-
-_WAITING: Final = {"waitsFor": {"$exists": True}}
 
 
 def link_document(link: ContactLink) -> Document:
@@ -114,8 +112,8 @@ async def waiting_after(
     links: AsyncCollection[Document], job_id: str, limit: int
 ) -> list[tuple[str, str]]:
     """Return the waiting orders that follow *job_id*, the job of a link: (cursor, orderId)."""
-    where = {**_WAITING, "jobId": {"$gt": job_id}}
-    found = links.find(where, {"jobId": 1}, hint="waiting").sort("jobId").limit(limit)
+    where = {**(WAITING.partial or {}), "jobId": {"$gt": job_id}}
+    found = links.find(where, {"jobId": 1}, hint=WAITING.name).sort("jobId").limit(limit)
     return [(document["jobId"], document["_id"]) async for document in found]
 
 
@@ -125,9 +123,3 @@ async def links_of(
     """Return the links of these orders, by orderId; raises UnreadableStored."""
     found = links.find({"_id": {"$in": list(order_ids)}})
     return {document["_id"]: stored(LINKS, document, link_of) async for document in found}
-
-
-async def ensure_indexes(links: AsyncCollection[Document]) -> None:
-    await links.create_index([("contactId", 1), ("registeredAt", -1), ("_id", -1)])
-    await links.create_index("waitsFor", sparse=True)
-    await links.create_index("jobId", name="waiting", partialFilterExpression=_WAITING)

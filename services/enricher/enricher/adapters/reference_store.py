@@ -186,14 +186,6 @@ async def forget_former_keys(
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
 
 
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await database[CONTACTS].create_index("expireAt", expireAfterSeconds=0)
-    await database[CONTACTS].create_index("keys", sparse=True)  # tombstones have none
-    await database[CONTACTS].create_index(FORMER_KEYS, sparse=True)  # soon forgotten
-    for collection in COLLECTIONS.values():
-        await database[collection].create_index("deletedAt", sparse=True)
-
-
 def log_skipped(record: Record, reason: str) -> None:
     """Log and count a record without effect; *reason* repeats nothing of its content."""
     metrics.UNREADABLE.labels(record.topic).inc()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pymongo import IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -42,12 +41,6 @@ class JobPage:
     """Whether there may be more behind it."""
     unfinished: Mapping[str, datetime]
     """Those that lack an enrichment, with the time at which they expire."""
-
-
-async def ensure_indexes(database: AsyncDatabase[Document]) -> None:
-    await database[UNFINISHED_JOBS].create_indexes(
-        [IndexModel("since"), IndexModel("expireAt", expireAfterSeconds=0)]
-    )
 
 
 async def next_page(

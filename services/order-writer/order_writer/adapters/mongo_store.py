@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
+from pymongo import InsertOne, MongoClient, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from order_contracts.integration_log import KEPT_DAYS
 from order_runtime.documents.document import field, stored
 from order_runtime.documents.integration_log import log_document
 from order_runtime.documents.jobs import RETENTION, LedgerEntry, entry_document, entry_of
@@ -39,10 +38,6 @@ from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
 from order_writer.domain.offset_tracker import NO_OFFSETS
 from order_writer.domain.record_ids import record_size
 
-_NEWEST = IndexModel([("at", DESCENDING), ("_id", DESCENDING)])  # how lists are paged
-DAY_SECONDS = 24 * 60 * 60
-TOMBSTONES_KEPT_DAYS = 60  # twice the jobs' retention: versions must outlive what refers to them
-
 
 class MongoLedger:
     """The order-writer's collections; for one thread."""
@@ -57,33 +52,6 @@ class MongoLedger:
         self._client, self._offsets = client, offsets
         self._database: Database[Document] = client.get_database(database, codec_options=CODEC)
         self._max_bytes = max_bytes
-
-    def prepare(self) -> None:
-        """Create the collections and indexes that don't exist."""
-        self._database[ORDERS].create_indexes(
-            [
-                IndexModel("deletedAt", expireAfterSeconds=TOMBSTONES_KEPT_DAYS * DAY_SECONDS),
-                IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
-            ]
-        )
-        self._database[JOBS].create_indexes(
-            [
-                IndexModel("expireAt", expireAfterSeconds=0),
-                IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
-                _NEWEST,
-                _failed("failed", "at", "_id"),
-                _failed("failedOfOrder", "orderId", "at", "_id"),
-            ]
-        )
-        self._database[IDEMPOTENCY].create_indexes([IndexModel("expireAt", expireAfterSeconds=0)])
-        self._database[INTEGRATION_LOG].create_indexes(
-            [
-                IndexModel("at", expireAfterSeconds=KEPT_DAYS * DAY_SECONDS),
-                IndexModel([("orderId", ASCENDING), ("at", DESCENDING)]),
-                IndexModel([("jobId", ASCENDING)]),
-                _NEWEST,
-            ]
-        )
 
     def apply(
         self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
@@ -170,13 +138,6 @@ class MongoLedger:
             self._database[INTEGRATION_LOG].update_one(
                 {"_id": log_id}, {"$set": {"resolvedAt": at}}, session=session
             )
-
-
-def _failed(name: str, *keys: str) -> IndexModel:
-    """Return an index of the jobs that failed, few among many."""
-    failed = {"failure": {"$exists": True}}
-    ascending = [(key, ASCENDING) for key in keys]
-    return IndexModel(ascending, name=name, partialFilterExpression=failed)
 
 
 def entries_of(documents: Iterable[Document], items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:

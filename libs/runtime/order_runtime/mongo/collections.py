@@ -1,0 +1,252 @@
+"""
+Every collection as data: who writes and reads it, its indexes, and changes of its documents.
+
+`orders migrate apply` makes a database what is said here, while services of the release before go
+on; services only check it. An index whose keys or filter change gets another name, and the old name
+goes to `retired`: both exist until no service of the release before is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from order_contracts.integration_log import KEPT_DAYS
+from order_contracts.job import Enrichment
+from order_contracts.topics import ENRICHER, GATEWAY, OPERATOR, TRIGGER, WRITER
+from order_runtime.documents.deliveries import PENDING
+from order_runtime.documents.job_updates import HAS_PERSONAL_DATA
+from order_runtime.documents.orders import TOMBSTONE_RETENTION
+from order_runtime.mongo import client
+from order_runtime.mongo.indexes import Index, index
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection of the database; all documents have a unique `_id` that says what they are."""
+
+    name: str
+    writers: frozenset[str]
+    readers: frozenset[str]
+    indexes: tuple[Index, ...] = ()
+    retired: tuple[str, ...] = ()
+    """Names of indexes that earlier releases made and this one doesn't use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """
+    A change of the documents of an earlier release, which this one reads in both shapes.
+
+    A page of documents is changed in one update. It is applied again where an apply was
+    interrupted, and where a service of the release before wrote such a document meanwhile: *update*
+    must leave a changed document as it is, or *selects* not select it.
+    """
+
+    name: str
+    collection: str
+    selects: Mapping[str, Any]
+    """The filter of the documents that are still to be changed."""
+    update: Sequence[Mapping[str, Any]]
+    """The pipeline that changes one of them."""
+
+
+def _seconds(time: timedelta) -> int:
+    return time // timedelta(seconds=1)
+
+
+def _of(*services: str) -> frozenset[str]:
+    return frozenset(services)
+
+
+_AT_ONCE: Final = 0  # the field says when a document goes
+NEWEST_FIRST: Final = index("-at", "-_id")
+PERSONAL: Final = index("orderId", "at", name="personal", partial=HAS_PERSONAL_DATA)
+_FAILED: Final = {"failure": {"$exists": True}}
+_LACKING: Final = {"state": str(Enrichment.CONTACT_MISSING)}
+_LACKING_INSIDE: Final = {"enrichment.state": str(Enrichment.CONTACT_MISSING)}
+WAITING: Final = index("jobId", name="waiting", partial={"waitsFor": {"$exists": True}})
+
+ORDERS: Final = Collection(
+    client.ORDERS,
+    writers=_of(WRITER),
+    readers=_of(GATEWAY, WRITER, ENRICHER),
+    indexes=(
+        index("deletedAt", ttl_seconds=_seconds(TOMBSTONE_RETENTION)),
+        index("updatedAt", "_id"),
+    ),
+)
+JOBS: Final = Collection(
+    client.JOBS,
+    writers=_of(WRITER, ENRICHER),
+    readers=_of(GATEWAY, WRITER, ENRICHER),
+    indexes=(
+        index("expireAt", ttl_seconds=_AT_ONCE),
+        index("orderId", "-at"),
+        NEWEST_FIRST,
+        PERSONAL,
+        index("at", "_id", name="failed", partial=_FAILED),
+        index("orderId", "at", "_id", name="failedOfOrder", partial=_FAILED),
+        # Of the jobs of earlier releases, which have their enrichment inside.
+        index("orderId", "version", name="lacking", partial=_LACKING_INSIDE),
+        index("at", "_id", name="missing", partial=_LACKING_INSIDE),
+    ),
+    retired=("connecting", "acting"),
+)
+AGREEMENTS: Final = Collection(
+    client.AGREEMENTS,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("expireAt", ttl_seconds=_AT_ONCE),),
+)
+ENRICHMENTS: Final = Collection(
+    client.ENRICHMENTS,
+    writers=_of(ENRICHER),
+    readers=_of(GATEWAY, ENRICHER),
+    indexes=(
+        index("expireAt", ttl_seconds=_AT_ONCE),
+        index("orderId", "version", name="lacking", partial=_LACKING),
+        index("fails", "acceptedAt", "_id", name="missing", partial=_LACKING),
+        index("orderId", "fails", "acceptedAt", "_id", name="missingOfOrder", partial=_LACKING),
+    ),
+)
+UNFINISHED_JOBS: Final = Collection(
+    client.UNFINISHED_JOBS,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("since"), index("expireAt", ttl_seconds=_AT_ONCE)),
+)
+WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers=_of(ENRICHER))
+IDEMPOTENCY: Final = Collection(
+    client.IDEMPOTENCY,
+    writers=_of(WRITER),
+    readers=_of(GATEWAY, WRITER),
+    indexes=(index("expireAt", ttl_seconds=_AT_ONCE),),
+)
+LINKS: Final = Collection(
+    client.LINKS,
+    writers=_of(ENRICHER),
+    readers=_of(GATEWAY, ENRICHER),
+    indexes=(
+        index("contactId", "-registeredAt", "-_id"),
+        index("waitsFor", sparse=True),
+        WAITING,
+    ),
+)
+HELD: Final = Collection(
+    client.HELD,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(
+        index("orderId"),
+        index("until", partial={"state": "waiting"}),
+        index("untoldSince", sparse=True),
+        index("expireAt", ttl_seconds=_AT_ONCE),
+    ),
+)
+ERASURES: Final = Collection(
+    client.ERASURES,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER, TRIGGER),
+    indexes=(index("expireAt", ttl_seconds=_AT_ONCE),),
+)
+MERGES: Final = Collection(
+    client.MERGES,
+    writers=_of(ENRICHER),
+    readers=_of(GATEWAY, ENRICHER, TRIGGER),
+    indexes=(index("into"),),
+)
+CONTACTS: Final = Collection(
+    client.CONTACTS,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(
+        index("expireAt", ttl_seconds=_AT_ONCE),
+        index("keys", sparse=True),  # tombstones have none
+        index("formerKeys", sparse=True),  # soon forgotten
+        index("deletedAt", sparse=True),
+    ),
+    retired=("changedAt_1",),
+)
+ARTICLES: Final = Collection(
+    client.ARTICLES,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("deletedAt", sparse=True),),
+    retired=("changedAt_1",),
+)
+STORES: Final = Collection(
+    client.STORES,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("deletedAt", sparse=True),),
+    retired=("changedAt_1",),
+)
+DELIVERIES: Final = Collection(
+    client.ACTION_DELIVERIES,
+    writers=_of(TRIGGER, ENRICHER, OPERATOR),
+    readers=_of(GATEWAY, TRIGGER, OPERATOR),
+    indexes=(
+        index("partition", "action", "dueAt", name="due", partial={"state": PENDING}),
+        index("partition", "since", name="unannounced", partial={"announced": False}),
+        index("orderId", "offset", name="order"),
+        index("contactId", name="contact", sparse=True),
+        index("state", "createdAt", name="state"),  # for operators
+        index("expireAt", name="expiry", ttl_seconds=_AT_ONCE),
+    ),
+)
+LEASES: Final = Collection(client.LEASES, writers=_of(TRIGGER), readers=_of(TRIGGER))
+ENDPOINTS: Final = Collection(
+    client.ENDPOINTS, writers=_of(TRIGGER, OPERATOR), readers=_of(TRIGGER, OPERATOR)
+)
+CONSUMER_OFFSETS: Final = Collection(
+    client.CONSUMER_OFFSETS,
+    writers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
+    readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
+)
+MIGRATION_STATE: Final = Collection(
+    client.MIGRATION_STATE, writers=_of(OPERATOR), readers=_of(OPERATOR)
+)
+INTEGRATION_LOG: Final = Collection(
+    client.INTEGRATION_LOG,
+    writers=_of(WRITER, ENRICHER, TRIGGER),
+    readers=_of(GATEWAY, ENRICHER),
+    indexes=(
+        index("at", ttl_seconds=_seconds(timedelta(days=KEPT_DAYS))),
+        index("orderId", "-at"),
+        index("jobId"),
+        NEWEST_FIRST,
+    ),
+)
+
+COLLECTIONS: Final = (
+    ORDERS,
+    JOBS,
+    AGREEMENTS,
+    ENRICHMENTS,
+    UNFINISHED_JOBS,
+    WATERMARKS,
+    IDEMPOTENCY,
+    LINKS,
+    HELD,
+    ERASURES,
+    MERGES,
+    CONTACTS,
+    ARTICLES,
+    STORES,
+    DELIVERIES,
+    LEASES,
+    ENDPOINTS,
+    CONSUMER_OFFSETS,
+    MIGRATION_STATE,
+    INTEGRATION_LOG,
+)
+MIGRATIONS: Final[tuple[Migration, ...]] = ()
+"""In the order in which they are applied."""
+
+
+def collections_of(service: str) -> tuple[Collection, ...]:
+    """Return the collections that *service* reads or writes."""
+    return tuple(it for it in COLLECTIONS if service in it.readers | it.writers)
