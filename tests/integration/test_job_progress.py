@@ -24,6 +24,7 @@ from support.builders.writer_fixtures import (
     read_back,
     reference_record,
 )
+from support.fakes.intercepted_database import InterceptedDatabase
 from support.harness.enricher_harness import (
     CONFIRM,
     KEYS,
@@ -88,6 +89,25 @@ async def test_what_was_agreed_is_carried_out_for_the_contact_that_it_was_agreed
     [action] = harness.publisher.on(ACTIONS.name)
     assert action["contactId"] == "c-1"
     assert await harness.stages(order) == ("done", "fired")
+
+
+async def test_who_finds_that_another_worker_agreed_first_does_what_that_one_agreed_to(
+    harness: EnricherHarness,
+) -> None:
+    """It had decided otherwise by then, and has published nothing yet."""
+    await harness.add_references(contact_record(), article_record())
+    order = await registered(harness)
+    agreements = harness.database[AGREEMENTS]
+
+    async def before(call: str) -> None:
+        if call == "insert_many" and await agreements.count_documents({}) == 0:
+            await agreements.insert_one({"_id": order.job_id, "end": "dropped"})
+
+    worker = harness.event_handler(InterceptedDatabase(harness.database, before))
+    await worker([read_back(order.event)], NOW)
+
+    assert harness.publisher.on(ACTIONS.name) == []
+    assert await harness.stages(order) == ("done", "dropped")
 
 
 async def test_what_was_agreed_for_a_contact_that_was_merged_is_for_the_survivor(
@@ -189,12 +209,15 @@ async def test_the_walk_waits_for_jobs_that_the_order_writer_has_yet_to_make(
     async def behind(_: object) -> bool:
         return False
 
-    assert await swept(harness, 0, applied=behind) == 0
+    other = WriterFixture("o-2", at=NOW + timedelta(minutes=5)).register(order_of_contact())
+    await harness.handle(other)
+
+    assert await swept(harness, 0, applied=behind) == 1
     assert await harness.database[WATERMARKS].count_documents({}) == 0
     await registered(harness)
-    counts = [await swept(harness, minutes) for minutes in range(0, 15, 5)]
+    counts = [await swept(harness, minutes) for minutes in range(1, 16, 5)]
 
-    assert counts[-1] == 1
+    assert counts[-1] == 2
 
 
 async def test_two_enrichers_share_the_walk(harness: EnricherHarness) -> None:
