@@ -10,6 +10,8 @@ from order_contracts.derived_ids import derived
 from order_contracts.values import Time
 
 KEPT_DAYS: Final = 90
+MAX_ENTRIES: Final = 50
+"""Of one job and code; the last of so many says how many more there would be."""
 Severity = Literal["Warning", "Error"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
@@ -85,10 +87,22 @@ def log_id(code: str, job_id: str, reference: str | None = None) -> str:
 
 
 def log_entry(
-    code: str, *, job_id: str, order_id: str | None, at: Time, reference: str | None = None
+    code: str,
+    *,
+    job_id: str,
+    order_id: str | None,
+    at: Time,
+    reference: str | None = None,
+    more: int = 0,
 ) -> LogEntry:
-    """Return the entry of *code* for a job; `reference` is what is missing, never personal."""
+    """
+    Return the entry of *code* for a job; `reference` is what is missing, never personal.
+
+    With *more* it is the last of MAX_ENTRIES: it names nothing, and says how many others there are.
+    """
     message, proposed = _ENTRIES[code]
+    if more:
+        message = f"{message.removesuffix('.')}, and {more} more."
     return LogEntry(
         id=log_id(code, job_id, reference),
         severity="Error" if code in ERRORS else "Warning",

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from enricher.domain.model import HoldState
-from enricher.domain.references import FORMER_KEYS
+from enricher.domain.references import FORMER_KEYS, MATCHES_AS
 from order_contracts.topics import ENRICHER, GATEWAY, OPERATOR, TRIGGER, WRITER
 from order_runtime.mongo import client, collections
 from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS, Collection, collections_of
@@ -66,7 +66,8 @@ def test_filters_of_indexes_use_the_words_of_the_documents() -> None:
     [until] = [it for it in collections.HELD.indexes if it.name == "until_1"]
 
     assert until.partial == {"state": str(HoldState.WAITING)}
-    assert f"{FORMER_KEYS}_1" in {it.name for it in collections.CONTACTS.indexes}
+    assert collections.FORMER_CARRIERS.keys[0][0] == FORMER_KEYS
+    assert collections.CARRIERS.keys[1][0] == MATCHES_AS
 
 
 def test_an_index_is_named_as_mongodb_would_name_it() -> None:

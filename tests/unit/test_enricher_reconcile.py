@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -166,6 +167,50 @@ def test_an_action_is_dropped_if_the_order_requests_it_again(
     found = context(replace(HELD, action=held), requested=[RequestedAction(version, later)])
 
     assert ends(found) == [end]
+
+
+def custom(at: int) -> ActionRequest:
+    return ActionRequest(action=ActionName.CUSTOM, data={"at": at, "deep": {"list": [at, {}]}})
+
+
+@pytest.mark.parametrize("asked", [99, 100, 101, 300])
+def test_of_the_actions_an_order_asked_for_the_newest_hundred_are_held(asked: int) -> None:
+    """Whichever of them are held: the oldest is dropped when another comes."""
+    requested = [RequestedAction(at + 5, custom(at)) for at in range(asked)]
+    held = [
+        replace(HELD, job_id=f"job-{at}", version=at + 5, action=custom(at)) for at in range(asked)
+    ]
+    found = replace(context(), held_actions=held, requested=requested[::-1])
+
+    dropped = [it.version for it in reconcile(found, NOTHING, NOW).ending(HoldState.DROPPED)]
+
+    assert dropped == [at + 5 for at in range(asked - 100)]
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        ({"a": [1, {"b": None}], "c": 2}, HoldState.DROPPED),
+        ({"c": 2.0, "a": [1, {"b": None}]}, HoldState.DROPPED),
+        ({"a": [{"b": None}, 1], "c": 2}, HoldState.FIRING),
+        ({"a": [1, {"b": 0}], "c": 2}, HoldState.FIRING),
+        ({"a": [1, {"b": None}]}, HoldState.FIRING),
+        (None, HoldState.FIRING),
+    ],
+)
+def test_custom_data_are_the_same_if_their_values_are(data: Any, end: HoldState) -> None:
+    """In whatever order their members are, and however deep they differ."""
+    held = ActionRequest(action=ActionName.CUSTOM, data={"a": [1, {"b": None}], "c": 2})
+    later = RequestedAction(6, ActionRequest(action=ActionName.CUSTOM, data=data))
+
+    assert ends(context(replace(HELD, action=held), requested=[later])) == [end]
+
+
+def test_of_an_action_that_was_requested_often_the_last_time_counts() -> None:
+    for versions in ([6, 4], [4, 6]):
+        requested = [RequestedAction(it, CONFIRM) for it in versions]
+
+        assert ends(context(requested=requested)) == [HoldState.DROPPED]
 
 
 def test_a_link_of_another_version_is_not_current() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
-from enricher.domain.references import changed_keys, reference_document, split_at_deletions
+from enricher.domain.references import (
+    changed_keys,
+    is_merged_class,
+    match_class,
+    reference_document,
+    split_at_deletions,
+)
 from order_contracts.cloudevents import Headers
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
@@ -223,3 +229,21 @@ def test_a_contact_is_read_whatever_its_headers_are() -> None:
     keys = ContactKeys(b"secret")
     read = reference_document(replace(sent, unreadable=NOT_UTF8), keys, "topic-1")
     assert read == reference_document(sent, keys, "topic-1")
+
+
+@pytest.mark.parametrize(
+    ("document", "into", "name"),
+    [
+        ({"keys": [], "contactType": "Member"}, None, "type:Member"),
+        ({"keys": []}, None, "any"),
+        ({"keys": [], "contactType": "Member"}, "hash", "into:hash"),
+        ({"deletedAt": AT}, None, None),
+        ({"deletedAt": AT}, "hash", None),
+    ],
+)
+def test_contacts_of_a_class_fit_the_same_orders(
+    document: Json, into: str | None, name: str | None
+) -> None:
+    """By their type or, merged, by the contact that they count as; a tombstone fits none."""
+    assert match_class(document, into) == name
+    assert is_merged_class(name) == (into is not None and name is not None)

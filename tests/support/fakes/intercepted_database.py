@@ -35,6 +35,14 @@ class _InterceptedCollection:
     def find(self, *args: Any, **options: Any) -> Any:
         return _InterceptedCursor(self._collection.find(*args, **options), self._before)
 
+    async def aggregate(self, *args: Any) -> Any:
+        await self._before("find")
+        return await self._collection.aggregate(*args)
+
+    async def distinct(self, *args: Any) -> Any:
+        await self._before("find")
+        return await self._collection.distinct(*args)
+
     async def bulk_write(self, *args: Any, **options: Any) -> Any:
         await self._before("bulk_write")
         return await self._collection.bulk_write(*args, **options)

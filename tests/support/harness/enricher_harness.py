@@ -27,16 +27,14 @@ from order_runtime.mongo.client import (
     AGREEMENTS,
     CODEC,
     ENRICHMENTS,
-    ERASURES,
     HELD,
     INTEGRATION_LOG,
     JOBS,
     LINKS,
-    UNFINISHED_JOBS,
     Document,
     async_client,
 )
-from order_runtime.mongo.client import CONTACTS as CONTACTS_COLLECTION
+from order_runtime.mongo.collections import collections_of
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
 from support.fakes.intercepted_database import dying_database
@@ -47,7 +45,6 @@ CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
 ENRICHER_COLLECTIONS = (JOBS, AGREEMENTS, ENRICHMENTS, LINKS, HELD, INTEGRATION_LOG)
-EXPIRING = (AGREEMENTS, ENRICHMENTS, UNFINISHED_JOBS, HELD, CONTACTS_COLLECTION, ERASURES)
 KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
 
@@ -191,8 +188,10 @@ async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
             database = client.get_database(made[-1], codec_options=CODEC)
             await asyncio.to_thread(migrate_database, mongo, made[-1], ENRICHER)
             # The documents' times are in the past: TTL indexes would remove them during the test.
-            for name in EXPIRING:
-                await database[name].drop_index("expireAt_1")
+            for collection in collections_of(ENRICHER):
+                for it in collection.indexes:
+                    if it.ttl_seconds is not None:
+                        await database[collection.name].drop_index(it.name)
             return EnricherHarness(database, MemoryPublisher())
 
         try:

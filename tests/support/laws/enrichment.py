@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Final
 
 from aiokafka.partitioner import murmur2
 
@@ -12,6 +13,8 @@ from support.model.expected_outcomes import contact_key
 from support.model.model import ACTION, REGISTER, REPLACE
 from support.model.replay import ExpectedJob
 
+MAX_ENTRIES: Final = 50
+"""Of one job and code, as in the contract."""
 Entry = tuple[str, str | None]
 """The code and the reference of an integration log entry."""
 
@@ -178,11 +181,21 @@ def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
 
 def _missing(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
     body = job.source.command.body if job.source.command else {}
-    for line in body["lineItems"]["items"]:
-        if line["sku"] not in evidence.articles:
-            yield "ArticleMissing", line["sku"]
+    return missing_entries(body, evidence.articles, evidence.stores)
+
+
+def missing_entries(
+    body: Json, articles: Collection[str], stores: Collection[str]
+) -> Iterator[Entry]:
+    """Yield the entries about what an order names and nobody knows."""
+    lines = dict.fromkeys(line["sku"] for line in body["lineItems"]["items"])
+    skus = [sku for sku in lines if sku not in articles]
+    # Of more than fifty the last entry names none: it says how many more there are.
+    named = skus if len(skus) <= MAX_ENTRIES else [*skus[: MAX_ENTRIES - 1], None]
+    for sku in named:
+        yield "ArticleMissing", sku
     store = body.get("externalStoreId")
-    if store is not None and store not in evidence.stores:
+    if store is not None and store not in stores:
         yield "StoreMissing", store
 
 

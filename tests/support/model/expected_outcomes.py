@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from support.model.held_model import MAX_HELD
 from support.model.model import ACTION, REGISTER, REPLACE, Json, ModelOrder, OrderModel, Transition
 
 Contacts = Collection[tuple[str, str]]
@@ -34,6 +35,8 @@ class OrderAfterCommand:
     deleted: bool
     changed_again: bool
     """Whether any command came after."""
+    displaced: bool
+    """Whether so many actions were embedded after it that its own is not held any more."""
 
 
 def expected_outcome(
@@ -105,7 +108,7 @@ def actions(step: Transition, final: OrderAfterCommand) -> frozenset[str]:
         return frozenset({"delivered", "dropped"} if final.deleted else {"delivered"})
     if True in final.contact_known:
         return frozenset({"delivered", "dropped"})
-    if final.replaced_or_deleted or step.command.kind == ACTION:
+    if final.replaced_or_deleted or final.displaced or step.command.kind == ACTION:
         return frozenset({"dropped"})
     return frozenset({"held", "dropped"} if final.changed_again else {"held"})
 
@@ -114,7 +117,9 @@ def order_after_command(
     model: OrderModel, contacts: Contacts, step: Transition
 ) -> OrderAfterCommand:
     steps = model.history[step.command.order_id]
-    later = [it.after for it in steps[steps.index(step) + 1 :]]
+    after = steps[steps.index(step) + 1 :]
+    later = [it.after for it in after]
+    embedded = [it for it in after if it.result.action and it.result.version is not None]
     deleted = None in later
     until_deleted = later[: later.index(None)] if deleted else later
     states = [it for it in (step.after, *until_deleted) if it is not None]
@@ -123,6 +128,7 @@ def order_after_command(
         replaced_or_deleted=deleted or len({it.contact_version for it in states}) > 1,
         deleted=deleted,
         changed_again=bool(later),
+        displaced=len(embedded) >= MAX_HELD,
     )
 
 

@@ -9,11 +9,15 @@ arrives between any two of these steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 REGISTER, REPLACE, CANCEL, REOPEN, CHANGE, DELETE = (
     *("register", "replace", "cancel", "reopen"),
     *("change", "delete"),
 )
+
+MAX_HELD: Final = 100
+"""Of the actions that an order's commands embed, the newest so many are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +121,5 @@ class HeldOrderModel:
         if now.cancelled_since is not None and now.cancelled_since > version:
             return True
         own_action = dict(self.requested_actions)[version]
-        return any(it > version and action == own_action for it, action in self.requested_actions)
+        later = [action for it, action in self.requested_actions if it > version]
+        return own_action in later or len(later) >= MAX_HELD

@@ -67,6 +67,24 @@ PERSONAL: Final = index("orderId", "at", name="personal", partial=HAS_PERSONAL_D
 _FAILED: Final = {"failure": {"$exists": True}}
 _LACKING: Final = {"state": str(Enrichment.CONTACT_MISSING)}
 _LACKING_INSIDE: Final = {"enrichment.state": str(Enrichment.CONTACT_MISSING)}
+REQUESTED: Final = index(
+    "orderId",
+    "-version",
+    name="requested",
+    partial={"action": {"$exists": True}, "version": {"$exists": True}},
+)
+CARRIERS: Final = index(
+    # Partial, not sparse: that could not find the contacts which have no class.
+    *("keys", "matchesAs"),
+    name="carriers",
+    partial={"keys": {"$exists": True}},  # tombstones have none
+)
+FORMER_CARRIERS: Final = index(
+    *("formerKeys", "deletedAt"), name="former", partial={"formerKeys": {"$exists": True}}
+)
+OPEN_ENTRIES: Final = index(
+    *("orderId", "code", "reference"), name="open", partial={"resolvedAt": None}
+)
 WAITING: Final = index("jobId", name="waiting", partial={"waitsFor": {"$exists": True}})
 
 ORDERS: Final = Collection(
@@ -87,6 +105,7 @@ JOBS: Final = Collection(
         index("orderId", "-at"),
         NEWEST_FIRST,
         PERSONAL,
+        REQUESTED,
         index("at", "_id", name="failed", partial=_FAILED),
         index("orderId", "at", "_id", name="failedOfOrder", partial=_FAILED),
         # Of the jobs of earlier releases, which have their enrichment inside.
@@ -140,11 +159,13 @@ HELD: Final = Collection(
     writers=_of(ENRICHER),
     readers=_of(ENRICHER),
     indexes=(
-        index("orderId"),
+        index("orderId", name="waiting", partial={"state": "waiting"}),
+        index("orderId", name="unannounced", partial={"untoldSince": {"$exists": True}}),
         index("until", partial={"state": "waiting"}),
         index("untoldSince", sparse=True),
         index("expireAt", ttl_seconds=_AT_ONCE),
     ),
+    retired=("orderId_1",),
 )
 ERASURES: Final = Collection(
     client.ERASURES,
@@ -164,11 +185,11 @@ CONTACTS: Final = Collection(
     readers=_of(ENRICHER),
     indexes=(
         index("expireAt", ttl_seconds=_AT_ONCE),
-        index("keys", sparse=True),  # tombstones have none
-        index("formerKeys", sparse=True),  # soon forgotten
+        CARRIERS,
+        FORMER_CARRIERS,  # soon forgotten
         index("deletedAt", sparse=True),
     ),
-    retired=("changedAt_1",),
+    retired=("changedAt_1", "keys_1", "formerKeys_1"),
 )
 ARTICLES: Final = Collection(
     client.ARTICLES,
@@ -218,6 +239,7 @@ INTEGRATION_LOG: Final = Collection(
         index("orderId", "-at"),
         index("jobId"),
         NEWEST_FIRST,
+        OPEN_ENTRIES,
     ),
 )
 
@@ -243,7 +265,26 @@ COLLECTIONS: Final = (
     MIGRATION_STATE,
     INTEGRATION_LOG,
 )
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
+_CONTACT_CLASSES: Final = Migration(
+    name="contact classes",
+    collection=client.CONTACTS,
+    selects={"keys": {"$exists": True}, "matchesAs": {"$exists": False}},
+    # Of one that was merged it is not its last word, and is found out when it is read.
+    update=(
+        {
+            "$set": {
+                "matchesAs": {
+                    "$cond": [
+                        {"$eq": [{"$type": "$contactType"}, "string"]},
+                        {"$concat": ["type:", "$contactType"]},
+                        "any",
+                    ]
+                }
+            }
+        },
+    ),
+)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_CONTACT_CLASSES,)
 """In the order in which they are applied."""
 
 

@@ -24,13 +24,24 @@ async def find_survivors(
     pointers: dict[str, MergePointer] = {}
     frontier = set(hashes)
     for _ in range(MAX_HOPS + 1):
-        found = await _pointers(merges, frontier)
+        found = await find_pointers(merges, frontier)
         pointers |= found
         frontier = {it.into for it in found.values()} - pointers.keys()
         if not frontier:
             break
     survivors = {it: survivor_of(it, pointers) for it in hashes}
     return {it: found for it, found in survivors.items() if found is not None and found.hash != it}
+
+
+async def find_pointers(
+    merges: AsyncCollection[Document], hashes: Collection[str]
+) -> dict[str, MergePointer]:
+    """Return whom each of these was merged into; raises UnreadableStored."""
+    found: dict[str, MergePointer] = {}
+    for some in portions(sorted(hashes)):
+        async for it in merges.find({"_id": {"$in": some}}):
+            found[it["_id"]] = stored(MERGES, it, _pointer_of)
+    return found
 
 
 async def find_merged(
@@ -61,16 +72,6 @@ async def forget_ids(merges: AsyncCollection[Document], hashes: Collection[str])
 
 def _own_id_of(document: Document) -> str | None:
     return optional(document, "ownId", str)
-
-
-async def _pointers(
-    merges: AsyncCollection[Document], hashes: Collection[str]
-) -> dict[str, MergePointer]:
-    found: dict[str, MergePointer] = {}
-    for some in portions(sorted(hashes)):
-        async for it in merges.find({"_id": {"$in": some}}):
-            found[it["_id"]] = stored(MERGES, it, _pointer_of)
-    return found
 
 
 def _pointer_of(document: Document) -> MergePointer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -12,16 +11,17 @@ from pymongo.asynchronous.database import AsyncDatabase
 from enricher.adapters import held_action_store, links
 from enricher.adapters.job_progress import job_progress
 from enricher.adapters.reference_lookup import look_up_facts
+from enricher.adapters.requested_actions import requested_actions
 from enricher.domain.batch import Batch, BatchSnapshot, reference_keys_of_events
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import contact_claims, erased_orders, orders_of_events
-from enricher.domain.model import ENRICHABLE, ReceivedEvent, RequestedAction, StoredOrder
+from enricher.domain.model import ENRICHABLE, ReceivedEvent, StoredOrder
 from enricher.domain.reconcile import OrderContext
 from order_contracts.decoding import at_rest
-from order_contracts.order import ActionRequest, ContactKey
+from order_contracts.order import ContactKey
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
-from order_runtime.mongo.client import HELD, JOBS, LINKS, ORDERS, Document
+from order_runtime.mongo.client import HELD, LINKS, ORDERS, Document
 
 STORED_FIELDS = (
     *("version", "contactVersion", "contactSince", "contactSinceAt"),
@@ -50,15 +50,18 @@ async def load_batch(
 
 
 async def order_contexts(
-    database: AsyncDatabase[Document], order_ids: Sequence[str]
+    database: AsyncDatabase[Document], order_ids: Sequence[str], held_jobs: Collection[str]
 ) -> list[OrderContext]:
-    """Return everything that is stored about each of these orders."""
+    """
+    Return everything that is open about each of these orders; *held_jobs* as in held_actions_of.
+    """
     orders, linked, held = await asyncio.gather(
         stored_orders(database, order_ids),
         links.links_of(database[LINKS], order_ids),
-        held_action_store.held_actions_of(database[HELD], order_ids),
+        held_action_store.held_actions_of(database[HELD], order_ids, held_jobs),
     )
-    requested = await _requested_actions(database, list(held))
+    waiting = [it for it, some in held.items() if any(action.waits for action in some)]
+    requested = await requested_actions(database, waiting)
     return [
         OrderContext(it, orders.get(it), linked.get(it), held.get(it, ()), requested.get(it, ()))
         for it in order_ids
@@ -105,23 +108,3 @@ def stored_order_of(document: Document) -> StoredOrder:
         contact=at_rest(ContactKey, document["order"]["contact"]),
         cancelled_since=optional(document, "cancelledSince", int),
     )
-
-
-async def _requested_actions(
-    database: AsyncDatabase[Document], order_ids: Sequence[str]
-) -> dict[str, list[RequestedAction]]:
-    """Return the actions that commands of these orders embedded, their events handled or not."""
-    requested: dict[str, list[RequestedAction]] = defaultdict(list)
-    if order_ids:
-        where = {
-            "orderId": {"$in": order_ids},
-            "action": {"$exists": True},
-            "version": {"$exists": True},
-        }
-        async for it in database[JOBS].find(where, {"orderId": 1, "version": 1, "action": 1}):
-            requested[it["orderId"]].append(stored(JOBS, it, _requested_action_of))
-    return requested
-
-
-def _requested_action_of(job: Document) -> RequestedAction:
-    return RequestedAction(field(job, "version", int), at_rest(ActionRequest, job["action"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from order_runtime.documents.jobs import RETENTION
 from order_runtime.mongo.client import HELD, Document
 from order_runtime.process.unreadable import readable
 
+_WAITING: Final = {"state": str(HoldState.WAITING)}
 _SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
 
@@ -78,16 +79,27 @@ def announced_write(held: HeldAction) -> UpdateOne:
 
 
 def _leaves_waiting(held: HeldAction, fields: Document, now: datetime) -> UpdateOne:
-    waiting = {"_id": action_id(held.job_id), "state": str(HoldState.WAITING)}
+    waiting = {"_id": action_id(held.job_id), **_WAITING}
     return UpdateOne(waiting, {"$set": {**fields, "untoldSince": now}})
 
 
 async def held_actions_of(
-    collection: AsyncCollection[Document], order_ids: Sequence[str]
+    collection: AsyncCollection[Document],
+    order_ids: Sequence[str],
+    jobs: Collection[str] = (),
 ) -> dict[str, list[HeldAction]]:
-    """Return the held actions of these orders, in any state; raises UnreadableStored."""
+    """
+    Return the open held actions of these orders: waiting ones, and those ended but not announced.
+
+    Also those of *jobs*, in any state: jobs that said that their action is held after another
+    worker may have ended it. Raises UnreadableStored.
+    """
     found: dict[str, list[HeldAction]] = defaultdict(list)
-    async for document in collection.find({"orderId": {"$in": order_ids}}):
+    of_orders = {"orderId": {"$in": list(order_ids)}}
+    open_ones: list[Document] = [_WAITING, {"untoldSince": {"$exists": True}}]
+    if jobs:
+        open_ones.append({"_id": {"$in": [action_id(it) for it in jobs]}})
+    async for document in collection.find({"$or": [{**of_orders, **it} for it in open_ones]}):
         found[document["orderId"]].append(stored(HELD, document, held_action_of))
     return found
 
@@ -100,7 +112,7 @@ async def expired(
 
     Each action is met once, whether it is dropped meanwhile or not.
     """
-    where = {"state": str(HoldState.WAITING), "until": {"$lte": now}}
+    where = {**_WAITING, "until": {"$lte": now}}
     async for order_ids in _orders_of(collection, where, limit):
         yield order_ids
 

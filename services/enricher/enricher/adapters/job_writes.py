@@ -1,42 +1,21 @@
-"""Idempotent writes of decisions and reconciliations to jobs and to the integration log."""
+"""Idempotent writes of decisions and reconciliations to jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from pymongo import UpdateMany, UpdateOne
 
-from enricher.adapters.bulk_writes import insert_once
-from enricher.domain.linking import MISSING_CODES
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState
-from order_contracts.events import Missing
-from order_contracts.integration_log import log_entry
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
-from order_runtime.documents.integration_log import log_document
 from order_runtime.documents.job_updates import NewEnrichment
 from order_runtime.mongo.client import ENRICHMENTS, JOBS, Document
 
 PLACES: Final = ((ENRICHMENTS, ""), (JOBS, job_updates.IN_JOB))
 """The collections that have enrichments, and where their documents have them."""
-
-
-def log_entry_writes(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
-    for it in decided:
-        event = it.received.event
-        for missing in it.decision.log:
-            yield log_entry_write(
-                missing.code, event.job_id, event.order_id, missing.reference or None, now
-            )
-
-
-def log_entry_write(
-    code: str, job_id: str, order_id: str, reference: str | None, now: datetime
-) -> UpdateOne:
-    entry = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
-    return insert_once(log_document(entry))
 
 
 def enrichment_documents(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[Document]:
@@ -70,15 +49,3 @@ def contact_found_update(link: ContactLink, version: int, now: datetime, place: 
     """
     versions = (link.contact_version, version)
     return UpdateMany(*job_updates.set_contact_found(link.order_id, versions, now, place))
-
-
-def resolve_log_entries(order_id: str, still: Sequence[Missing], now: datetime) -> UpdateMany:
-    """Return the update that resolves an order's open entries, but for those *still* missing."""
-    open_entries: Document = {
-        "orderId": order_id,
-        "code": {"$in": sorted(MISSING_CODES)},
-        "resolvedAt": {"$exists": False},
-    }
-    if still:
-        open_entries["$nor"] = [{"code": it.code, "reference": it.reference} for it in still]
-    return UpdateMany(open_entries, {"$set": {"resolvedAt": now}})

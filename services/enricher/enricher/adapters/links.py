@@ -28,6 +28,8 @@ def link_document(link: ContactLink) -> Document:
     }
     if link.withheld_until is not None:
         document["withheldUntil"] = link.withheld_until
+    if link.named_articles is not None:
+        document["namedArticles"] = link.named_articles
     # Left out where nothing is missing: the index on it is sparse.
     return document | ({"waitsFor": list(link.waits_for)} if link.waits_for else {})
 
@@ -41,6 +43,7 @@ def link_of(document: Document) -> ContactLink:
         registered_at=field(document, "registeredAt", datetime),
         missing=tuple(at_rest(Missing, it) for it in field(document, "missing", list)),
         waits_for=tuple(optional(document, "waitsFor", list) or ()),
+        named_articles=optional(document, "namedArticles", int),
         withheld_until=optional(document, "withheldUntil", datetime),
     )
 

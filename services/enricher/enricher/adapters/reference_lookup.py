@@ -11,6 +11,7 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from enricher.adapters import contact_carriers
 from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactClaim, covered_lifetimes
 from enricher.domain.linking import (
@@ -88,15 +89,12 @@ async def _begun_erasures(
     database: AsyncDatabase[Document], keys: frozenset[str], now: datetime
 ) -> dict[str, Erasure]:
     """Return the erasures of those contacts whose orders are not deleted yet."""
-    deleted = {FORMER_KEYS: {"$in": sorted(keys)}, "deletedAt": {"$exists": True}}
-    fields = {FORMER_KEYS: 1, "deletedAt": 1}
-    documents = [it async for it in database[CONTACTS].find(deleted, fields)]
-    merged = await merge_store.find_survivors(database[MERGES], [it["_id"] for it in documents])
     found: dict[str, Erasure] = {}
-    for document in documents:
-        if document["_id"] not in merged:
-            at, former = stored(CONTACTS, document, _tombstone_of)
-            found |= {key: Erasure(at, max(now, at)) for key in keys.intersection(former)}
+    for document in await contact_carriers.tombstones_of(database, keys):
+        at, former = stored(CONTACTS, document, _tombstone_of)
+        for key in keys.intersection(former):
+            if key not in found or found[key].at < at:
+                found[key] = Erasure(at, max(now, at))
     return found
 
 
@@ -109,30 +107,22 @@ async def _candidates(
     database: AsyncDatabase[Document], named: frozenset[str], keys: ContactKeys
 ) -> dict[str, list[KnownContact]]:
     """Return the contacts that carry these keys; a merged one as the one it counts as."""
-    documents = [
-        it
-        for some in portions(list(named))
-        async for it in database[CONTACTS].find({"keys": {"$in": some}}, {"position": 0})
-    ]
+    documents = await contact_carriers.carriers_of(database, named)
     by_id = {keys.hashed(key): key for key in named if key.startswith(id_key(""))}
     survivors = await _survivors(database, {*by_id, *(it["_id"] for it in documents)})
-    candidates: dict[str, list[KnownContact]] = defaultdict(list)
-
-    def add(key: str, contact: KnownContact) -> None:
-        if contact not in candidates[key]:
-            candidates[key].append(contact)
-
+    # Each once, in the order in which they were found.
+    candidates: dict[str, dict[KnownContact, None]] = defaultdict(dict)
     for document in documents:
         own, known_by = stored(CONTACTS, document, _contact_of)
         contact = survivors.get(document["_id"], own)
         # Under its id too: a linked contact is looked up by that.
         ids = {id_key(own.contact_id), id_key(contact.contact_id)}
         for key in named.intersection(known_by) | ids:
-            add(key, contact)
+            candidates[key][contact] = None
     for id_hash, key in by_id.items():
         if id_hash in survivors:  # of one that was merged, only the pointer may be left
-            add(key, survivors[id_hash])
-    return candidates
+            candidates[key][survivors[id_hash]] = None
+    return {key: list(found) for key, found in candidates.items()}
 
 
 async def _survivors(

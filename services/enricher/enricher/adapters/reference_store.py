@@ -18,7 +18,9 @@ from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
 from enricher.domain.references import (
     FORMER_KEYS,
+    MATCHES_AS,
     changed_keys,
+    match_class,
     reference_document,
     taken_pointer,
 )
@@ -79,6 +81,8 @@ async def store_references(
     merges = [newer_reference_write(it, keyed=False) for it in pointers.values()]
     await bulk_writes.bulk_write(database[MERGES], merges)
     has_former_keys = COLLECTIONS[topic] == CONTACTS
+    if has_former_keys:
+        await _classify(database, latest)
     writes = [newer_reference_write(it, keyed=has_former_keys) for it in latest.values()]
     await bulk_writes.bulk_write(database[COLLECTIONS[topic]], writes)
     metrics.REFERENCES.labels(topic).inc(len(records))
@@ -101,6 +105,15 @@ async def store_references(
         merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
         merged_and_gone=[it for it in gone if it in merged],
     )
+
+
+async def _classify(database: AsyncDatabase[Document], contacts: Mapping[str, Document]) -> None:
+    """Set the class of *contacts*, by `_id`: of merged ones, by the pointers that are stored."""
+    pointers = await merge_store.find_pointers(database[MERGES], contacts)
+    for id_hash, document in contacts.items():
+        pointer = pointers.get(id_hash)
+        if (name := match_class(document, pointer.into if pointer else None)) is not None:
+            document[MATCHES_AS] = name
 
 
 def _latest_documents(

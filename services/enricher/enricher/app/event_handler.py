@@ -15,13 +15,14 @@ from enricher.adapters import bulk_writes, held_action_store, links
 from enricher.adapters.action_data import forget_action_data
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
-from enricher.adapters.job_writes import enrichment_documents, log_entry_writes
+from enricher.adapters.job_writes import enrichment_documents
+from enricher.adapters.log_writes import log_entry_writes
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.passed_over import reason_of, report_orders, report_record
 from enricher.app.reconciler import Reconciler
-from enricher.domain.batch import Batch, decide_batch
+from enricher.domain.batch import Batch, decide_batch, held_jobs
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
@@ -179,7 +180,7 @@ class EventHandler:
         """
         linked = {it.order_id for it in batch.new_links}
         deleted = linked - await existing_orders(self._database, linked)
-        await self._reconciler([*batch.to_reconcile, *deleted], now)
+        await self._reconciler([*batch.to_reconcile, *deleted], now, held_jobs(batch))
 
 
 def _decode(

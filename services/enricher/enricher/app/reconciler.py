@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,14 @@ from pymongo import DeleteOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, bulk_writes, held_action_store, job_writes, links
+from enricher.adapters import (
+    batch_snapshot,
+    bulk_writes,
+    held_action_store,
+    job_writes,
+    links,
+    log_writes,
+)
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.app.passed_over import report_orders
@@ -62,13 +69,20 @@ class Reconciler:
         self._publisher = publisher
         self._keys = keys
 
-    async def __call__(self, order_ids: Sequence[str], now: datetime) -> int:
-        """Reconcile these orders; return for how many there was anything to change."""
+    async def __call__(
+        self, order_ids: Sequence[str], now: datetime, held_jobs: Collection[str] = ()
+    ) -> int:
+        """
+        Reconcile these orders; return for how many there was anything to change.
+
+        *held_jobs* are those of their jobs that were just said to have a held action: where another
+        worker has ended it by now, the job is told.
+        """
         changed = 0
 
         async def reconcile_some(some: Sequence[str]) -> None:
             nonlocal changed
-            changed += await self._reconcile(some, now)
+            changed += await self._reconcile(some, now, held_jobs)
 
         await self._each_apart(order_ids, reconcile_some)
         return changed
@@ -96,26 +110,30 @@ class Reconciler:
         for some in portions(order_ids, PORTION):
             report_orders(await handle_apart(some, handle))
 
-    async def _reconcile(self, order_ids: Sequence[str], now: datetime) -> int:
+    async def _reconcile(
+        self, order_ids: Sequence[str], now: datetime, held_jobs: Collection[str]
+    ) -> int:
         changed = 0
         while True:
-            orders = await self._load(order_ids, now)
+            orders = await self._load(order_ids, now, held_jobs)
             changed += sum(it.changes_anything for it in orders)
-            ended = await self._end_held_actions(orders, now)
+            ended = await self._end_held_actions(orders, now, held_jobs)
             await self._publish(orders, ended, now)
             await self._finish(orders, ended, now)
             if await self._write_links(orders):
                 metrics.HEALED.inc(sum(it.healed for it in orders))
                 return changed
 
-    async def _load(self, order_ids: Sequence[str], now: datetime) -> list[Reconciliation]:
-        contexts = await batch_snapshot.order_contexts(self._database, order_ids)
+    async def _load(
+        self, order_ids: Sequence[str], now: datetime, held_jobs: Collection[str] = ()
+    ) -> list[Reconciliation]:
+        contexts = await batch_snapshot.order_contexts(self._database, order_ids, held_jobs)
         references = reference_keys_of_orders(contexts, self._keys)
         facts = await look_up_facts(self._database, references, self._keys, now)
         return [reconcile(it, facts, now) for it in contexts]
 
     async def _end_held_actions(
-        self, orders: Sequence[Reconciliation], now: datetime
+        self, orders: Sequence[Reconciliation], now: datetime, held_jobs: Collection[str]
     ) -> list[HeldAction]:
         """Fire and drop held actions; return all that ended, by whichever worker."""
         dropped = (it for order in orders for it in order.ending(HoldState.DROPPED))
@@ -125,7 +143,7 @@ class Reconciler:
         holding = [it.order_id for it in orders if it.context.held_actions]
         if not holding:
             return []
-        found = await held_action_store.held_actions_of(self._database[HELD], holding)
+        found = await held_action_store.held_actions_of(self._database[HELD], holding, held_jobs)
         return in_command_order(it for some in found.values() for it in some if not it.waits)
 
     async def _fire_writes(
@@ -197,15 +215,15 @@ def _log_writes(
 ) -> Iterator[UpdateOne | UpdateMany]:
     for it in orders:
         if it.still_missing is not None:
-            yield job_writes.resolve_log_entries(it.order_id, it.still_missing, now)
+            yield log_writes.resolve_log_entries(it.order_id, it.link, now)
         job_id = it.link.job_id if it.link else ""
         for missing in it.newly_missing:
-            yield job_writes.log_entry_write(
+            yield log_writes.log_entry_write(
                 missing.code, job_id, it.order_id, missing.reference, now
             )
     for held in ended:
         if held.state is HoldState.DROPPED:
-            yield job_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
+            yield log_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
 
 
 def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | DeleteOne]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, cast
 
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.model import (
@@ -24,6 +24,35 @@ from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionName, ActionRequest, Order
 
 ACTION_DROPPED: Final = "ActionDropped"
+MAX_HELD: Final = 100
+"""
+Of the actions that the commands of an order embed, the newest so many are held for its contact.
+
+Whoever asks for one more has the oldest dropped: by what was asked for, whatever became of it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRequests:
+    """When an order was last asked for each of its actions, by the versions of its commands."""
+
+    versions: Mapping[Hashable, int]
+    """By what distinguishes an action from another one."""
+    oldest: int
+    """The version of the oldest one that may be held; 0 while there are fewer than MAX_HELD."""
+
+    def supersede(self, held: HeldAction) -> bool:
+        """Return whether the same action was requested again, or MAX_HELD others were."""
+        return held.version < max(self.versions.get(_identity(held.action), 0), self.oldest)
+
+
+def last_requests(requested: Iterable[RequestedAction]) -> LastRequests:
+    """Return the last of the actions that an order *requested*; the MAX_HELD newest are enough."""
+    newest = sorted(requested, key=lambda it: it.version, reverse=True)[:MAX_HELD]
+    versions: dict[Hashable, int] = {}
+    for it in newest:
+        versions.setdefault(_identity(it.action), it.version)
+    return LastRequests(versions, newest[-1].version if len(newest) == MAX_HELD else 0)
 
 
 def fire_action(received: ReceivedEvent, contact: KnownContact, enrichment: Enrichment) -> Decision:
@@ -92,7 +121,7 @@ def fail_requested_action(order: Order, code: str) -> Decision:
 def held_action_end(
     held: HeldAction,
     stored: StoredOrder | None,
-    requested: Collection[RequestedAction],
+    requested: LastRequests,
     now: datetime,
     link: ContactLink | None,
 ) -> HoldState | None:
@@ -100,12 +129,12 @@ def held_action_end(
     Return how a held action ends now; None if it goes on waiting, or ended before.
 
     It is dropped if its order was deleted, replaced or cancelled after it, or *requested* the same
-    action again, or if its window is over; otherwise it fires once the order has its contact, by
-    its current *link*, unless it may have been held for an erased one.
+    action again, or too many others, or if its window is over; otherwise it fires once the order
+    has its contact, by its current *link*, unless it may have been held for an erased one.
     """
     if not held.waits:
         return None
-    if _is_outdated(held, stored) or _is_repeated(held, requested) or held.until <= now:
+    if _is_outdated(held, stored) or requested.supersede(held) or held.until <= now:
         return HoldState.DROPPED
     if link is None or link.contact_id is None:
         return None
@@ -118,12 +147,15 @@ def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
     return stored.cancelled_since is not None and stored.cancelled_since > held.version
 
 
-def _is_repeated(held: HeldAction, requested: Collection[RequestedAction]) -> bool:
-    return any(it.version > held.version and _is_same(it.action, held.action) for it in requested)
+def _identity(action: ActionRequest) -> Hashable:
+    """Return what two requests for the same have in common; of custom actions that is the data."""
+    return (action.action, _frozen(action.data) if action.action is ActionName.CUSTOM else None)
 
 
-def _is_same(one: ActionRequest, other: ActionRequest) -> bool:
-    """Return whether both request the same; custom actions are distinguished by their data."""
-    if one.action is not other.action:
-        return False
-    return one.action is not ActionName.CUSTOM or one.data == other.data
+def _frozen(value: Any) -> Hashable:
+    """Return a hashable value that equals that of another JSON value where the two are equal."""
+    if isinstance(value, Mapping):
+        return frozenset((key, _frozen(it)) for key, it in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(it) for it in value)
+    return cast("Hashable", value)

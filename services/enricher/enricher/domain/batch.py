@@ -153,6 +153,15 @@ def orders_to_reconcile(batch: Batch, decided: Iterable[DecidedEvent]) -> list[s
     return list(incomplete | {it.event.order_id for it in batch.events if _may_be_due(it, batch)})
 
 
+def held_jobs(batch: Batch) -> set[str]:
+    """Return the jobs of *batch* that say their action is held, now or since it came before."""
+    decided = {
+        it.received.event.job_id for it in batch.decided if it.decision.action is Action.HELD
+    }
+    before = batch.snapshot.jobs.enrichments.items()
+    return decided | {job_id for job_id, it in before if it.get("action") == Action.HELD}
+
+
 def _may_be_due(received: ReceivedEvent, batch: Batch) -> bool:
     """Return whether an event's order may have to be reconciled, by what was stored before."""
     event = received.event

@@ -92,6 +92,12 @@ class ContactLink:
     missing: tuple[Missing, ...] = ()
     waits_for: tuple[str, ...] = ()
     """For each of `missing`, in its order, the key of the reference that would heal it."""
+    named_articles: int | None = None
+    """
+    How many of the missing articles, the first ones, have an entry of their own in the log.
+
+    None: all. Else one more entry stands for the others.
+    """
     withheld_until: datetime | None = None
     """Actions accepted up to then aren't fired: they may have been meant for an erased contact."""
 
@@ -158,6 +164,8 @@ class Decision:
     action: Action | None = None
     log: tuple[Missing, ...] = ()
     """Entries of the integration log: code and reference."""
+    unnamed_articles: int = 0
+    """Missing articles without an entry of their own: one more entry says how many."""
     link: ContactLink | None = None
     """The new link; None where the order keeps the one it has."""
     hold: HeldAction | None = None

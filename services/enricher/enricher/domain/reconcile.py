@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from enricher.domain.action_ends import held_action_end, order_action
+from enricher.domain.action_ends import held_action_end, last_requests, order_action
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import covering_erasure, erasure_outlived
 from enricher.domain.linking import (
@@ -17,6 +17,7 @@ from enricher.domain.linking import (
     current_link,
     healed_link,
 )
+from enricher.domain.missing_entries import with_articles_left
 from enricher.domain.model import (
     ContactLink,
     HeldAction,
@@ -38,9 +39,9 @@ class OrderContext:
     """None if it was deleted."""
     link: ContactLink | None = None
     held_actions: Collection[HeldAction] = ()
-    """In any state."""
+    """Those that wait, and those whose end may not be known to their job."""
     requested: Collection[RequestedAction] = ()
-    """The actions that commands of the order embedded; not read where none is held."""
+    """The newest actions that commands of the order embedded; not read where none waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,11 @@ def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Re
     erasure = None
     if link is not None and stored is not None:
         erasure = covering_erasure(stored, link, facts)
-        link = healed_link(link, stored, facts) if erasure is None else link
-    contact = link if erasure is None else None
+        if erasure is None:
+            link = with_articles_left(link, healed_link(link, stored, facts))
+    contact, requested = link if erasure is None else None, last_requests(context.requested)
     ends = {
-        it.job_id: held_action_end(it, stored, context.requested, now, contact)
+        it.job_id: held_action_end(it, stored, requested, now, contact)
         for it in context.held_actions
     }
     ended = {job_id: end for job_id, end in ends.items() if end is not None}

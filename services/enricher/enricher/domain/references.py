@@ -24,6 +24,15 @@ FORMER_KEYS: Final = "formerKeys"
 MERGED_INTO: Final = "mergedInto"
 """The field with the contactId that a contact was merged into; stored as a pointer."""
 
+MATCHES_AS: Final = "matchesAs"
+"""
+The field with the class of a contact, by which a few stand for all that share a key.
+
+Those of a class fit the same orders: it is their type or, of those that were merged, the contact
+that they were merged into.
+"""
+_MERGED: Final = "into:"
+
 
 @dataclass(frozen=True, slots=True)
 class ReferenceKind:
@@ -120,6 +129,20 @@ def taken_pointer(document: Document, keys: ContactKeys) -> Document | None:
         document["_id"], document["contactId"], keys.hashed(id_key(into)), into
     )
     return {**pointer, "position": document["position"]}
+
+
+def match_class(document: Document, into: str | None) -> str | None:
+    """Return the class of a contact, merged *into* the one with that hash; a tombstone has none."""
+    if "keys" not in document:
+        return None
+    if into is not None:
+        return f"{_MERGED}{into}"
+    contact_type = document.get("contactType")
+    return "any" if contact_type is None else f"type:{contact_type}"
+
+
+def is_merged_class(name: str | None) -> bool:
+    return name is not None and name.startswith(_MERGED)
 
 
 def changed_keys(topic: str, document: Document) -> set[str]:

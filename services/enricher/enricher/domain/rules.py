@@ -7,6 +7,7 @@ from dataclasses import replace
 from enricher.domain.action_ends import drop_action, fail_requested_action, fire_action, held_action
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.linking import CONTACT_CODES, ReferenceFacts, current_link, new_link
+from enricher.domain.missing_entries import log_missing, with_named_articles
 from enricher.domain.model import (
     ACTING,
     NO_EFFECT,
@@ -57,7 +58,7 @@ def _decide_link(
         return _linked(received, link, facts, window)
     if stored is None or stored.contact_version != version:
         return _superseded(received, stored, link, facts)
-    made = new_link(order, received.event.job_id, stored, link, facts)
+    made = with_named_articles(new_link(order, received.event.job_id, stored, link, facts))
     return replace(_linked(received, made, facts, window), link=made)
 
 
@@ -66,7 +67,7 @@ def _linked(
 ) -> Decision:
     """Return the decision on a registration or replacement, given its link."""
     decision = _end_action(received, link, facts, window)
-    return replace(decision, enriched=link, log=link.missing + decision.log)
+    return replace(log_missing(decision, link), enriched=link)
 
 
 def _decide_action(
