@@ -14,6 +14,13 @@ CONTENT_TYPE: Final = "application/json"
 SUPPRESS: Final = "suppress"
 GATEWAY_SIGNATURE: Final = "ce_gatewaysignature"
 """The header by which order-writers know a command of our own gateways; of no use to others."""
+UNTRIMMED_KEY: Final = "ce_untrimmedkey"
+"""
+The header with the Idempotency-Key that an older gateway would have sent for the same request.
+
+Those took whitespace at the ends of the HTTP header for a part of it. A command is claimed under
+both keys, so that a retry is recognised whichever gateway takes it. Of no use to other senders.
+"""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -48,6 +55,8 @@ class Envelope:
     traceparent: str | None = None
     if_match: str | None = None
     idempotency_key: str | None = None
+    untrimmed_key: str | None = None
+    """The Idempotency-Key as older gateways sent it; see `UNTRIMMED_KEY`."""
     suppress_actions: bool = False
     guard: DeleteGuard = UNGUARDED
 
@@ -64,6 +73,7 @@ class Envelope:
             "traceparent": self.traceparent,
             "ce_ifmatch": self.if_match,
             "ce_idempotencykey": self.idempotency_key,
+            UNTRIMMED_KEY: self.untrimmed_key,
             "ce_actions": SUPPRESS if self.suppress_actions else None,
             "ce_registration": self.guard.registration,
             "ce_contactsince": None if self.guard.since is None else str(self.guard.since),

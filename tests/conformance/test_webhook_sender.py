@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from action_trigger.adapters.http_sender import HttpSender, SendResult, session
+from action_trigger.adapters.http_connections import http_connections
+from action_trigger.adapters.http_sender import HttpSender, SendResult
 from action_trigger.domain.endpoint import Endpoint
 from action_trigger.domain.retry_policy import NoResponse, Response
 from support.fakes.memory_sender import MemorySender
@@ -80,7 +81,7 @@ class HttpReceiver:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-        async with session(allow_private_addresses=True) as http:
+        async with http_connections(allow_private_addresses=True) as http:
             endpoint = Endpoint(url=url, secrets=(SECRET,), timeout_seconds=TIMEOUT)
             self.sender = HttpSender(http, endpoint)
             yield

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.domain.urls import Urls
+from gateway.http.memory_budget import Memory
 from gateway.routes import Dependencies, calls
 from order_contracts.errors import STATUS
 from order_contracts.specs.examples import NEW_ORDER
@@ -31,7 +32,8 @@ def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs=None)
     links = Urls("https://orders.example.com")
-    return Dependencies(nothing, nothing, nothing, links, nothing, nothing, leaving=lambda: False)
+    more = (links, nothing, nothing, Memory(), lambda: False)
+    return Dependencies(nothing, nothing, nothing, *more)
 
 
 @pytest.fixture

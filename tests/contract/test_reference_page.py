@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-from gateway.api_docs.page import CONTENT_SECURITY_POLICY, PAGE
+from gateway.api_docs.page import PAGE, SECURITY_HEADERS
 from order_contracts.errors import STATUS
 from order_contracts.specs.openapi import document
 
@@ -40,7 +40,7 @@ def test_it_loads_nothing() -> None:
     assert SEEN.tags & LOADING == set()
     assert "url(" not in PAGE
     assert "@import" not in PAGE
-    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
+    assert SECURITY_HEADERS["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 def test_its_links_stay_on_the_page_and_lead_somewhere() -> None:
@@ -54,3 +54,14 @@ def test_it_tells_every_call_every_model_and_every_error() -> None:
     calls = {call["operationId"] for path in openapi["paths"].values() for call in path.values()}
     assert calls | openapi["components"]["schemas"].keys() == set(SEEN.ids)
     assert {code for code in STATUS if code not in PAGE} <= NOT_OF_A_CALL
+
+
+def test_the_page_is_framed_by_nobody_and_tells_nobody_of_its_readers() -> None:
+    """It loads nothing, sends nothing, and is read as nothing but HTML."""
+    policy = SECURITY_HEADERS["Content-Security-Policy"].split("; ")
+    nothing = {
+        f"{it} 'none'" for it in ("default-src", "base-uri", "form-action", "frame-ancestors")
+    }
+    assert set(policy) == nothing | {"style-src 'unsafe-inline'"}
+    assert SECURITY_HEADERS["X-Content-Type-Options"] == "nosniff"
+    assert SECURITY_HEADERS["Referrer-Policy"] == "no-referrer"

@@ -85,7 +85,7 @@ def test_orders_are_taken_as_ever_while_the_receiver_is_gone(
     api, known = ApiClient(stack), contact_body()
     file = tmp_path / "contacts.ndjson"
     file.write_text(json.dumps(known))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     stack.kill("receiver")
     bodies = [
         order_body(contact=matching(known), orderAction={"action": "ConfirmOrder"})

@@ -162,7 +162,7 @@ def order(order_id: str, contact: Json, of: Json) -> RawRecord:
 def load(own_stack: RunningStack, folder: Path, *contacts: Json) -> None:
     file = folder / "contacts.ndjson"
     file.write_text("\n".join(map(json.dumps, contacts)))
-    own_stack.orders("reference", "load", str(file))
+    own_stack.orders("reference", "load", "--wait", str(file))
 
 
 def exported(own_stack: RunningStack, contact_id: str) -> Json:

@@ -25,7 +25,7 @@ from support.harness.enricher_harness import (
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
-CALLS = 40  # more than any handler makes
+CALLS = 70  # more than any handler makes
 Meanwhile = Callable[[], Awaitable[None]]
 
 

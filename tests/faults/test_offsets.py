@@ -41,7 +41,7 @@ def contact(own_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -
     known = contact_body()
     file = tmp_path_factory.mktemp("contacts") / "contacts.ndjson"
     file.write_text(json.dumps(known))
-    own_stack.orders("reference", "load", str(file))
+    own_stack.orders("reference", "load", "--wait", str(file))
     return matching(known)
 
 

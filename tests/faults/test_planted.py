@@ -72,7 +72,7 @@ def known(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Json
     contact = contact_body()
     file = tmp_path_factory.mktemp("contacts") / "contacts.ndjson"
     file.write_text(json.dumps(contact))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     return matching(contact)
 
 

@@ -24,5 +24,5 @@ def contact(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Js
     known = contact_body()
     file = tmp_path_factory.mktemp("contacts") / "contacts.ndjson"
     file.write_text(json.dumps(known))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     return matching(known)

@@ -171,7 +171,7 @@ def test_what_is_known_can_be_counted_and_shown(stack: RunningStack, tmp_path: P
     file.write_text(f"{json.dumps(contact)}\n{json.dumps(shop)}\n")
     before = json.loads(stack.orders("reference", "count", "--json").stdout)
 
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
 
     after = json.loads(stack.orders("reference", "count", "--json").stdout)
     assert after["contacts"] > before["contacts"]

@@ -240,7 +240,7 @@ async def test_an_order_that_waits_although_it_means_a_living_contact_is_not_del
     keys = frozenset({"ContactId:c-1", "Email:ann@x.se"})
     await harness.erase().note([DeletedContact("c-1", keys, SOON)])
 
-    await harness.reconciler().reconcile_waiting(["Email:ann@x.se"], NOW)
+    await harness.reconciler()(["o-1"], NOW)
 
     assert deletions(harness) == []
 
@@ -608,7 +608,7 @@ def test_an_order_with_a_shared_key_is_deleted_with_the_last_contact_that_has_it
     family = [contact_body(email=email) for _ in range(3)]
     file = tmp_path / "contacts.ndjson"
     file.write_text("\n".join(map(json.dumps, family)))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     shared = {"matchKey": email, "matchKeyType": "Email"}
     body = order_body(contact=shared, orderAction={"action": "ConfirmOrder"})
     job_id = api.registered(body)

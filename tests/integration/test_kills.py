@@ -38,7 +38,7 @@ def known(stack: RunningStack, tmp_path: Path) -> tuple[Json, Json]:
     contact, article = contact_body(), article_body()
     file = tmp_path / "reference.ndjson"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in (contact, article)))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     return contact, article
 
 

@@ -26,7 +26,7 @@ def test_a_late_event_of_the_first_life_touches_nothing_of_the_second(
     api, (ann, bob) = ApiClient(stack), (contact_body(), contact_body())
     file = tmp_path / "contacts.ndjson"
     file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     first = order_body(contact=matching(ann))
     second = first | {"contact": matching(bob)}
     api.settled(api.registered(first))
@@ -66,7 +66,7 @@ def test_an_action_of_a_deleted_order_never_reaches_the_next_one(
     api, (ann, bob) = ApiClient(stack), (contact_body(), contact_body())
     file = tmp_path / "contacts.ndjson"
     file.write_text(f"{json.dumps(ann)}\n{json.dumps(bob)}\n")
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
     first = order_body(contact=matching(ann), orderAction={"action": "ConfirmOrder"})
     second = order_body(first["orderId"], contact=matching(bob))
     jobs = [str(uuid4()) for _ in range(3)]

@@ -331,7 +331,7 @@ def contact_by_api(api: ApiClient, order: Json) -> str | None:
 def load(stack: RunningStack, folder: Path, *contacts: Json) -> None:
     file = folder / "contacts.ndjson"
     file.write_text("\n".join(map(json.dumps, contacts)))
-    stack.orders("reference", "load", str(file))
+    stack.orders("reference", "load", "--wait", str(file))
 
 
 def orders_of(api: ApiClient, contact: Json) -> list[Json]:

@@ -77,7 +77,7 @@ def test_a_contact_is_loaded_exported_and_erased(
     file.write_text(f"{json.dumps(contact)}\n{json.dumps(store_body())}\n")
     order_id, contact_id = unique("order"), contact["contactId"]
 
-    loaded = json.loads(orders("reference", "load", str(file), "--json").stdout)
+    loaded = json.loads(orders("reference", "load", "--wait", str(file), "--json").stdout)
     publish_records(stack.kafka, [register_record(order_body(order_id, contact=matching(contact)))])
     known = until(lambda: exported(orders, contact_id, order_id))
     report = json.loads(orders("privacy", "erase", contact_id, "--json").stdout)

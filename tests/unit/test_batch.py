@@ -262,6 +262,54 @@ def test_another_command_under_the_same_key_is_refused() -> None:
     assert isinstance(ledger.orders["o-1"], LiveOrder)
 
 
+def twice_keyed(command: Command, job_id: str, before: str = "k ", key: str = "k") -> Record:
+    """Return a command whose Idempotency-Key was sent with a blank behind it."""
+    headers = (("ce_untrimmedkey", before.encode()), ("ce_idempotencykey", key.encode()))
+    return command_record(command, job_id, headers=headers)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_retry_finds_what_an_older_gateway_claimed_with_a_blank(*, together: bool) -> None:
+    """From then on it is also found without."""
+    ledger, command = MemoryLedger(), delete()
+    records = [
+        command_record(register(), "job-0"),
+        keyed(command, "job-1", "k "),
+        twice_keyed(command, "job-2"),
+        keyed(command, "job-3"),
+    ]
+    batches = [records] if together else [[record] for record in records]
+    for batch in batches:
+        applied(ledger, *batch)
+    assert [ledger.jobs[it].alias_of for it in ("job-2", "job-3")] == ["job-1", "job-1"]
+    assert {key: claim.job_id for key, claim in ledger.claims.items()} == {
+        "k ": "job-1",
+        "k": "job-1",
+    }
+
+
+def test_a_retry_through_an_older_gateway_is_recognised() -> None:
+    """While gateways are replaced one by one, either may take the retry."""
+    ledger, command = MemoryLedger(), register()
+    applied(ledger, twice_keyed(command, "job-1"))
+    applied(ledger, keyed(command, "job-2", "k "), keyed(command, "job-3", "k"))
+    assert {it: entry.alias_of for it, entry in ledger.jobs.items()} == {
+        "job-1": None,
+        "job-2": "job-1",
+        "job-3": "job-1",
+    }
+
+
+def test_keys_that_were_two_before_blanks_were_trimmed_refuse_nobodys_retry() -> None:
+    """The same header was accepted before: its command is the one that is repeated."""
+    ledger, command = MemoryLedger(), register()
+    applied(ledger, keyed(command, "job-1", "k"), keyed(delete(), "job-2", "k "))
+    applied(ledger, twice_keyed(delete(), "job-3"), twice_keyed(command, "job-4"))
+    assert [ledger.jobs[it].alias_of for it in ("job-3", "job-4")] == ["job-2", "job-1"]
+    applied(ledger, twice_keyed(change_status(), "job-5"))
+    assert codes(ledger)["job-5"] == "IdempotencyKeyReused"
+
+
 def test_two_keys_are_two_commands() -> None:
     ledger = MemoryLedger()
     applied(ledger, keyed(register(), "job-1", "k"), keyed(register(), "job-2", "l"))

@@ -101,6 +101,8 @@ def test_a_key_that_is_not_the_order_id_is_refused(key: bytes | None) -> None:
         ("ce_type", b"DeleteOrder.v1"),
         ("ce_idempotencykey", b""),
         ("ce_idempotencykey", b"k" * 256),
+        ("ce_untrimmedkey", b""),
+        ("ce_untrimmedkey", b"k" * 256),
     ],
 )
 def test_headers_that_mean_nothing_certain_are_refused(name: str, value: bytes) -> None:
@@ -330,7 +332,7 @@ def test_a_command_of_our_own_is_never_misrouted() -> None:
 @pytest.mark.parametrize("key", [b"k", b"k" * 255])
 def test_an_idempotency_key_has_up_to_255_characters(key: bytes) -> None:
     headers = header("ce_idempotencykey", key)
-    assert decoded(raw_record(GOOD, headers=headers)).idempotency_key == key.decode()
+    assert decoded(raw_record(GOOD, headers=headers)).idempotency_keys == (key.decode(),)
 
 
 def test_a_guard_may_name_a_version_of_18_digits() -> None:

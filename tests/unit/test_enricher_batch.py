@@ -15,6 +15,7 @@ from enricher.domain.batch import (
     BatchSnapshot,
     JobProgress,
     decide_batch,
+    orders_to_heal_first,
     reference_keys_of_events,
     undecided_events,
     without_erased_orders,
@@ -309,3 +310,36 @@ def test_an_order_claims_its_contact_while_it_is_registered_by_the_same_job() ->
     assert claim.lifetime == OrderLifetime("o-1", second.job_id, 3, 3)
     assert (claim.stored, claim.contact_id) == (stored(second), "c-1")
     assert orders_of_events(events, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("deviation", "first"),
+    [
+        ({}, ["o-1"]),
+        ({"facts": NOBODY}, []),
+        ({"links": {"o-1": link(contact_id="c-1", waits="Article:mug")}}, []),
+        ({"links": {}}, []),
+        ({"links": {"o-1": link(version=0, contact_id=None, waits="Email:ann@x.se")}}, []),
+    ],
+    ids=["its contact came", "nobody came", "it has its contact", "no link", "an older link"],
+)
+def test_an_order_whose_contact_came_is_healed_before_its_events_are_decided(
+    deviation: dict[str, Any], first: list[str]
+) -> None:
+    """Otherwise an action of theirs would overtake those that are held."""
+    order = WriterFixture("o-1").register(body())
+    version = stored(order).contact_version
+    waits = link(version, contact_id=None, waits="ExternalId:12433")
+    given = {"links": {"o-1": waits}, "facts": FACTS, **deviation}
+    batch = batch_of([event(order)], orders={"o-1": stored(order)}, **given)
+
+    assert orders_to_heal_first(batch) == first
+
+
+def test_an_order_that_an_erasure_takes_is_not_healed_first() -> None:
+    order = WriterFixture("o-1").register(body())
+    waits = link(stored(order).contact_version, contact_id=None, waits="ExternalId:12433")
+    batch = batch_of([event(order)], orders={"o-1": stored(order)}, links={"o-1": waits})
+    erased = {lifetime_of("o-1", stored(order)): AT}
+
+    assert orders_to_heal_first(replace(batch, erased=erased)) == []

@@ -27,6 +27,7 @@ from support.builders.validation import parsed
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 FULL = RequestTerms(if_match='"tag"', idempotency_key="k", traceparent=TRACE)
+BEFORE = RequestTerms(idempotency_key="k", untrimmed_key="k ")
 
 
 def registration(body: Json, now: datetime = AT) -> RegisterOrder:
@@ -68,10 +69,10 @@ def test_the_writer_decodes_what_the_gateway_sends(order: Json) -> None:
 
 
 @pytest.mark.parametrize("suppress", [True, False])
-@pytest.mark.parametrize("terms", [FULL, RequestTerms()])
+@pytest.mark.parametrize("terms", [FULL, RequestTerms(), BEFORE])
 def test_the_terms_arrive(terms: RequestTerms, *, suppress: bool) -> None:
     item = decoded(registration(order_body("o-1")), replace(terms, suppress_actions=suppress))
-    assert (item.if_match, item.idempotency_key) == (terms.if_match, terms.idempotency_key)
+    assert (item.if_match, item.idempotency_keys) == (terms.if_match, terms.keys)
     assert item.suppress_actions == suppress
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gateway.domain.urls import Urls
+from gateway.http.memory_budget import Memory
 from gateway.routes import Dependencies, calls, handlers
 from order_contracts.routes import BASE_PATH, ROUTES
 from order_contracts.specs.calls import CALLS
@@ -15,7 +16,9 @@ def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
     nothing: Any = SimpleNamespace(jobs=None)
     urls = Urls("https://orders.example.com")
-    return Dependencies(nothing, nothing, nothing, urls, nothing, nothing, leaving=lambda: False)
+    return Dependencies(
+        nothing, nothing, nothing, urls, nothing, nothing, Memory(), leaving=lambda: False
+    )
 
 
 def test_every_call_of_the_contract_has_a_route_and_a_handler() -> None:

@@ -31,6 +31,7 @@ from order_operations.contact_data import (
     without_shared,
 )
 from order_operations.dead_letter_view import DEAD_LETTER_TOPICS, position_of
+from order_operations.healing_backlog import wait_until_erased
 from order_operations.kafka_client import read_to_end
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
@@ -57,14 +58,18 @@ class ErasureReport:
     """By topic, the latest time at which the last of it is deleted."""
     shared: list[str]
     """The types of those of its keys that another contact carries too: not searched for."""
+    pending: int = 0
+    """1 while the enricher has portions of its orders and deliveries yet to erase."""
 
 
 def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> ErasureReport:
     """
     Delete a contact with its orders; return when all services have handled it, with what is left.
 
-    Raises OperationFailed for a contact that was merged, and where a service hasn't within so many
-    seconds; the tombstone is published then, and to erase once more does no harm.
+    Where so many orders are the contact's that the enricher isn't done with them within so many
+    seconds, that is said to be pending. Raises OperationFailed for a contact that was merged, and
+    where a service hasn't read all of it in time; the tombstone is published then, and to erase
+    once more does no harm.
     """
     deadline = time.monotonic() + seconds
     known = contact_data(system.mongo, contact_id)
@@ -74,8 +79,9 @@ def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> Era
         )
     ends = reference_load.publish(system.kafka, [reference_load.contact_tombstone(contact_id)])
     wait_until_committed(system.kafka, ENRICHER, ends, seconds)
-    for topic, group in _STAGES:
-        _wait_until_handled(system.kafka, topic, group, max(1.0, deadline - time.monotonic()))
+    pending = wait_until_erased(system.mongo, contact_id, _left(deadline))
+    for topic, group in () if pending else _STAGES:
+        _wait_until_handled(system.kafka, topic, group, _left(deadline))
     with open_database(system.mongo) as database:
         shared = shared_keys(database, known)
         sought = pii_scan.pattern(without_shared(identifiers(known, contact_id), shared))
@@ -86,7 +92,11 @@ def erase_contact(system: SystemAddress, contact_id: str, seconds: float) -> Era
         if any(map(sought.search, _parts(it)))
     ]
     kinds = sorted(key.partition(":")[0] for key in shared)
-    return ErasureReport(left, letters, ages_out(TOPICS, datetime.now(UTC)), kinds)
+    return ErasureReport(left, letters, ages_out(TOPICS, datetime.now(UTC)), kinds, pending)
+
+
+def _left(deadline: float) -> float:
+    return max(1.0, deadline - time.monotonic())
 
 
 def ages_out(topics: Collection[Topic], now: datetime) -> dict[str, str]:

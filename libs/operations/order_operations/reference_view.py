@@ -13,7 +13,7 @@ from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
 from order_operations.system_address import MongoAddress
 from order_runtime.documents.erasures import id_key
-from order_runtime.mongo.client import ARTICLES, CONTACTS, HELD, LINKS, STORES
+from order_runtime.mongo.client import ARTICLES, CONTACTS, HEALING, HELD, LINKS, STORES
 
 COLLECTIONS: Final[Mapping[str, str]] = {
     "contact": CONTACTS,
@@ -31,6 +31,8 @@ class ReferenceCounts:
     stores: int
     orders_waiting: int
     actions_held: int
+    changes_to_heal: int
+    """Changes of reference data whose orders the enricher has yet to look at."""
 
 
 def reference_counts(address: MongoAddress) -> ReferenceCounts:
@@ -44,6 +46,7 @@ def reference_counts(address: MongoAddress) -> ReferenceCounts:
                 {"waitsFor": {"$exists": True}}, hint="waiting"
             ),
             actions_held=database[HELD].count_documents({"state": "waiting"}),
+            changes_to_heal=database[HEALING].estimated_document_count(),
         )
 
 

@@ -11,7 +11,13 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from order_contracts import topics
 from order_contracts.base import Message
-from order_contracts.cloudevents import CONTENT_TYPE, GATEWAY_SIGNATURE, SPEC_VERSION, SUPPRESS
+from order_contracts.cloudevents import (
+    CONTENT_TYPE,
+    GATEWAY_SIGNATURE,
+    SPEC_VERSION,
+    SUPPRESS,
+    UNTRIMMED_KEY,
+)
 from order_contracts.commands import COMMANDS, DeleteOrder, type_of
 from order_contracts.derived_ids import JOB_ID
 from order_contracts.events import (
@@ -58,6 +64,12 @@ _MEANT: Final[Json] = {
 _SIGNATURE: Final[Json] = {
     "type": "string",
     "description": "Of our own gateways, which alone can make it: never send it.",
+}
+_UNTRIMMED: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "description": "Of our own gateways: the key as older ones would have sent it; never send it.",
 }
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
@@ -185,6 +197,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_ifmatch": {"type": "string", "pattern": ENTITY_TAGS},
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
+            UNTRIMMED_KEY: _UNTRIMMED,
             GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),
             "orders-replay": _REPLAY,

@@ -132,7 +132,7 @@ _WRITE_ERRORS: Final = (
     "NotAccepted",
     "OutcomeUnknown",
 )
-_BODY_ERRORS: Final = (*_WRITE_ERRORS, "UnsupportedMediaType")
+_BODY_ERRORS: Final = (*_WRITE_ERRORS, "RequestTimeout", "UnsupportedMediaType")
 _READ_ERRORS: Final = ("ValidationFailed", "DatabaseUnavailable")
 
 CALLS: Final = (
@@ -243,7 +243,7 @@ CALLS: Final = (
         "Ask which of up to 5,000 orders are missing here, or have another version.",
         "orders:read",
         {200: Answer("What is missing, what differs.", CheckResult, examples.CHECKED)},
-        ("TooLarge", "UnsupportedMediaType", *_READ_ERRORS),
+        ("RequestTimeout", "TooLarge", "UnsupportedMediaType", *_READ_ERRORS),
         body=Body(ExpectedOrders, examples.EXPECTED),
     ),
     Call(

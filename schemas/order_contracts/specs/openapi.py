@@ -21,7 +21,15 @@ from order_contracts.values import ORDER_ID
 TITLE: Final = "Ordermill Orders API"
 VERSION: Final = "3.0.0"
 _REF: Final = "#/components/schemas/{model}"
-_COMMON: Final = ("Unauthorized", "Forbidden", "NotAcceptable", "RateLimited", "InternalError")
+_COMMON: Final = (
+    "Unauthorized",
+    "Forbidden",
+    "NotAcceptable",
+    "RateLimited",
+    "HeadersTooLarge",
+    "InternalError",
+    "Overloaded",
+)
 _NDJSON: Final = "application/x-ndjson"
 
 
@@ -145,6 +153,7 @@ _REASONS: Final[Mapping[int, str]] = {
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    408: "Request Timeout",
     409: "Conflict",
     410: "Gone",
     412: "Precondition Failed",
@@ -152,6 +161,7 @@ _REASONS: Final[Mapping[int, str]] = {
     415: "Unsupported Media Type",
     422: "Unprocessable Entity",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from aiohttp import ClientSession
 from pymongo import AsyncMongoClient
 
 from action_trigger.adapters.delivery_store import DeliveryStore
@@ -22,7 +21,7 @@ from action_trigger.adapters.endpoint_config import (
     read_config,
 )
 from action_trigger.adapters.endpoint_state import EndpointStates
-from action_trigger.adapters.http_sender import session
+from action_trigger.adapters.http_connections import HttpConnections, http_connections
 from action_trigger.adapters.kafka_consumer import Assignment, consume
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.action_recorder import ActionRecorder
@@ -54,7 +53,7 @@ class Clients:
 
     mongo: AsyncMongoClient[Document]
     publisher: Publisher
-    sessions: Mapping[bool, ClientSession]
+    sessions: Mapping[bool, HttpConnections]
     """By whether private addresses are allowed."""
 
 
@@ -153,8 +152,8 @@ async def connected(settings: Settings) -> AsyncIterator[Clients]:
     async with (
         async_client(settings.mongo, settings.instance) as mongo,
         Publisher(settings.kafka, settings.instance) as publisher,
-        session(allow_private_addresses=False) as public,
-        session(allow_private_addresses=True) as private,
+        http_connections(allow_private_addresses=False) as public,
+        http_connections(allow_private_addresses=True) as private,
     ):
         yield Clients(mongo, publisher, {False: public, True: private})
 

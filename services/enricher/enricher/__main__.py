@@ -15,9 +15,13 @@ from enricher.adapters import (
     consumer_lag,
     reference_store,
 )
+from enricher.adapters.healing_queue import HealingQueue
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
+from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.healer import Healer
+from enricher.app.healing_loop import HealingLoop
 from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
@@ -41,6 +45,7 @@ from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import (
     CODEC,
     ERASURES,
+    HEALING,
     Document,
     async_client,
 )
@@ -76,18 +81,25 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         reconciler = Reconciler(database, publisher, keys)
         erasure = ContactErasure(database, publisher, keys)
         policy = EnrichmentPolicy(settings.hold_for, keys)
-        events = EventHandler(database, publisher, reconciler, erasure, policy)
-        references = ReferenceHandler(database, reconciler, erasure, keys, group.topic_ids)
+        queue = HealingQueue(database[HEALING], settings.instance)
+        events = EventHandler(database, publisher, reconciler, erasure, queue, policy)
+        references = ReferenceHandler(database, queue, erasure, keys, group.topic_ids)
+        healer = Healer(database, queue, reconciler, ContactPortions(database, erasure))
         offsets = StoredOffsets(client, settings.database, group, stored)
         applied = partial(caught_up, settings.kafka, WRITER, (COMMANDS,))
         unfinished = UnfinishedJobs(database, events, applied, GRACE)
         handled = partial(caught_up, settings.kafka, ENRICHER, READ)
-        sweeper = Sweeper(database, reconciler, unfinished, handled)
+        sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
         consumer = StreamConsumer(settings, handlers(events, references, offsets))
         process.probes.ready = consumer.ready
-        async with sweeper.running(stop), offsets.watched(stop):
+        healing = HealingLoop(healer, queue)
+        async with (
+            sweeper.running(stop),
+            healing.running(consumer, stop),
+            offsets.watched(stop),
+        ):
             await consumer.run(stop)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS: Final = Counter(
     "ordermill_enricher_events", "Events of orders that were handled, by what happened.", ["type"]
@@ -17,6 +17,14 @@ ACTIONS: Final = Counter(
 )
 HEALED: Final = Counter(
     "ordermill_enricher_healed", "Orders whose link got better after it was made."
+)
+HEALING_ITEMS: Final = Gauge(
+    "ordermill_enricher_healing_items",
+    "Changes of reference data whose orders have yet to be looked at, of all enrichers, now.",
+)
+HEALING_OLDEST: Final = Gauge(
+    "ordermill_enricher_healing_oldest_seconds",
+    "The age of the oldest of them; 0 where there is none.",
 )
 REPAIRED: Final = Counter(
     "ordermill_enricher_repaired",

@@ -9,6 +9,8 @@ import uvloop
 
 from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
 from gateway.domain.urls import Urls
+from gateway.http.connection import ConnectionLimits
+from gateway.http.memory_budget import Memory
 from gateway.http.server import Server
 from gateway.routes import Dependencies, create_app
 from gateway.settings import Settings
@@ -46,12 +48,14 @@ async def serve(process: Process[Settings]) -> None:
             urls=Urls(settings.public_url),
             secrets=secrets,
             signatures=CommandSignatures(secrets),
+            memory=Memory(settings.body_bytes, settings.page_bytes),
             leaving=stop.is_set,
         )
         checking = asyncio.create_task(
             asyncio.to_thread(warn_of_indexes, settings.mongo, settings.database, GATEWAY)
         )
-        server = Server(create_app(dependencies), settings.host, settings.port)
+        limits = ConnectionLimits(connections=settings.max_connections)
+        server = Server(create_app(dependencies), settings.host, settings.port, limits)
         process.probes.ready = lambda: server.started and not stop.is_set()
         process.probes.live = lambda: not publisher.broken
         await server.until(stop)

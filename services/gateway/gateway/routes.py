@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.adapters.read_store import DatabaseUnavailable, ReadStore
-from gateway.api_docs.page import CONTENT_SECURITY_POLICY, PAGE
+from gateway.api_docs.page import PAGE, SECURITY_HEADERS
 from gateway.app.bulk_registration import BulkRegistration
 from gateway.app.command_acceptance import CommandAcceptance
 from gateway.app.command_answer import CommandAnswer
@@ -26,6 +26,7 @@ from gateway.app.order_queries import OrderQueries
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.urls import Urls
 from gateway.http.admission import Admission
+from gateway.http.memory_budget import Memory
 from gateway.http.path_check import PathCheck
 from gateway.http.problems import framework_problem, internal_error, problem_response
 from gateway.http.rate_limits import RateLimits
@@ -51,6 +52,7 @@ class Dependencies:
     urls: Urls
     secrets: JobIdSecrets
     signatures: CommandSignatures
+    memory: Memory
     leaving: Callable[[], bool]
     """Whether the process was told to stop."""
 
@@ -81,7 +83,7 @@ def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
 
 def handlers(parts: Dependencies) -> Mapping[str, Handler]:
     """Return the handler of each call of the contract, by its operationId."""
-    admission = Admission(parts.keys, RateLimits())
+    admission = Admission(parts.keys, RateLimits(), parts.memory)
     reads, urls = parts.reads, parts.urls
     job_reader = JobReader(reads, urls, parts.secrets)
     acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets, parts.signatures)
@@ -117,7 +119,7 @@ def _openapi(public_url: str) -> Handler:
 
 
 async def _reference_page(_: Request) -> Response:
-    return HTMLResponse(PAGE, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+    return HTMLResponse(PAGE, headers=SECURITY_HEADERS)
 
 
 def _parameters(path: str) -> list[bool]:

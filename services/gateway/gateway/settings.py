@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from order_runtime.process.settings import ServiceSettings, secret_list
 
 MIN_SECRET: Final = 32  # characters
+MIB: Final = 1024 * 1024
 
 
 class Settings(ServiceSettings):
@@ -23,6 +24,12 @@ class Settings(ServiceSettings):
     """The file of hashed API keys; it is read again when it changes."""
     job_secrets: str = Field(repr=False)
     """Secrets that sign job ids, comma-separated, the newest first; the same in all gateways."""
+    max_connections: int = Field(default=500, ge=10)
+    """Of clients; one more takes the place of the one that has waited longest for a request."""
+    body_bytes: int = Field(default=32 * MIB, ge=8 * MIB)
+    """Bytes of single commands in memory at once, and as many of bulks and checks."""
+    page_bytes: int = Field(default=96 * MIB, ge=16 * MIB)
+    """Bytes of orders in memory at once that are read and answered."""
     erasure_secret: str = Field(default="", repr=False)
     """The enricher's, by which a merged contact is known that is gone; may be left out."""
 

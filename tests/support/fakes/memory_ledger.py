@@ -124,8 +124,8 @@ class MemoryLedger:
         return {it["_id"]: order_of(it) for it in found}
 
     def _claims(self, items: Sequence[BatchItem]) -> dict[str, IdempotencyClaim]:
-        keys = [item.idempotency_key for item in items if isinstance(item, DecodedCommand)]
-        wanted = [key for key in keys if key is not None]
+        commands = [item for item in items if isinstance(item, DecodedCommand)]
+        wanted = [key for command in commands for key in command.idempotency_keys]
         return {it["_id"]: claim_of(it) for it in self.claim_documents.find(wanted)}
 
     def _write(self, folded: FoldedBatch) -> None:

@@ -17,7 +17,7 @@ from pymongo import AsyncMongoClient
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import ENDPOINT_NAMES, parse_endpoints
 from action_trigger.adapters.endpoint_state import EndpointStates
-from action_trigger.adapters.http_sender import session
+from action_trigger.adapters.http_connections import http_connections
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.delivery_attempt import AttemptRunner, Clock
 from action_trigger.app.dispatcher import Dispatcher
@@ -120,7 +120,9 @@ class DispatchHarness:
         leases = PartitionLeases(self.mongo, self.database, owner, endpoints.longest_timeout)
         endpoint_states = EndpointStates(self.mongo, self.database)
         async with AsyncExitStack() as clean_up:
-            http = await clean_up.enter_async_context(session(allow_private_addresses=True))
+            http = await clean_up.enter_async_context(
+                http_connections(allow_private_addresses=True)
+            )
             queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
             endpoint_reload = EndpointReload(queues, {True: http}, leases, endpoint_states)
             attempt_clock = Clock(clock, random.random)

@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import reference_store
+from enricher.adapters.healing_queue import HealingQueue
 from enricher.app.contact_erasure import ContactErasure
+from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
+from enricher.app.healer import Healer
 from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
@@ -27,6 +30,7 @@ from order_runtime.mongo.client import (
     AGREEMENTS,
     CODEC,
     ENRICHMENTS,
+    HEALING,
     HELD,
     INTEGRATION_LOG,
     JOBS,
@@ -44,9 +48,12 @@ from support.harness.migrated_database import migrate_database
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
-ENRICHER_COLLECTIONS = (JOBS, AGREEMENTS, ENRICHMENTS, LINKS, HELD, INTEGRATION_LOG)
+ENRICHER_COLLECTIONS = (JOBS, AGREEMENTS, ENRICHMENTS, LINKS, HELD, INTEGRATION_LOG, HEALING)
 KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
+
+
+Handler = TypeVar("Handler", bound=EventHandler)
 
 
 async def at_once(_: datetime) -> bool:
@@ -71,18 +78,32 @@ class EnricherHarness:
     async def handle_references(
         self, records: Sequence[Record], *, now: datetime = NOW, database: Any = None
     ) -> None:
-        """Handle a batch of one reference topic."""
+        """Handle a batch of one reference topic, and do all that it leaves in the queue."""
+        await self.record_references(records, now=now, database=database)
+        await self.heal(now=now, database=database)
+
+    async def record_references(
+        self, records: Sequence[Record], *, now: datetime = NOW, database: Any = None
+    ) -> None:
+        """Handle a batch of one reference topic, up to its acknowledgement."""
         known = self.database if database is None else database
-        await ReferenceHandler(
-            known, self.reconciler(database), self.erase(database), KEYS, TOPIC_IDS
-        )(records, now)
+        await ReferenceHandler(known, self.queue(database), self.erase(database), KEYS, TOPIC_IDS)(
+            records, now
+        )
+
+    async def heal(self, *, now: datetime = NOW, database: Any = None) -> int:
+        """Work on the healing queue until it is empty; return the number of portions."""
+        portions, healer = 0, self.healer(database)
+        while await healer(now):
+            portions += 1
+        return portions
 
     async def handle_references_until_death(self, records: Sequence[Record], writes: int) -> None:
         """Handle them in a worker that dies after *writes* writes."""
         await self.handle_references(records, database=dying_database(self.database, writes))
 
     async def store_references_only(self, *records: Record) -> None:
-        """Store them as a worker does that dies before it reconciles the orders that wait."""
+        """Store them as a worker does that dies before it puts them into the queue."""
         for record in records:
             await reference_store.store_references(
                 self.database, [record], KEYS, TOPIC_IDS[record.topic]
@@ -104,12 +125,31 @@ class EnricherHarness:
     ) -> Sweeper:
         """Return a sweeper; *handled* and *applied* tell whether the services are up to date."""
         unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE, **bounds)
-        return Sweeper(self.database, self.reconciler(), unfinished, handled)
+        return Sweeper(self.database, self.reconciler(), unfinished, KEYS, handled)
+
+    def queue(self, database: Any = None, owner: str = "test") -> HealingQueue:
+        return HealingQueue((self.database if database is None else database)[HEALING], owner)
+
+    def healer(self, database: Any = None, owner: str = "test") -> Healer:
+        known = self.database if database is None else database
+        portions = ContactPortions(known, self.erase(database))
+        return Healer(known, self.queue(database, owner), self.reconciler(database), portions)
 
     def event_handler(self, database: Any = None) -> EventHandler:
+        """Return a handler of events that does what it leaves in the healing queue, too."""
+        handler = self._event_handler(_ThenHealed, database)
+        handler.healer = self.healer(database)
+        return handler
+
+    def event_handler_alone(self) -> EventHandler:
+        """Return a handler that leaves the healing queue as it is."""
+        return self._event_handler(EventHandler, None)
+
+    def _event_handler(self, kind: type[Handler], database: Any) -> Handler:
         known = self.database if database is None else database
         reconciler, erase = self.reconciler(database), self.erase(database)
-        return EventHandler(known, self.publisher, reconciler, erase, EnrichmentPolicy(DAY, KEYS))
+        policy = EnrichmentPolicy(DAY, KEYS)
+        return kind(known, self.publisher, reconciler, erase, self.queue(database), policy)
 
     def erase(self, database: Any = None) -> ContactErasure:
         return ContactErasure(self.database if database is None else database, self.publisher, KEYS)
@@ -152,6 +192,17 @@ class EnricherHarness:
 
     async def link(self, order_id: str) -> Document | None:
         return await self.database[LINKS].find_one({"_id": order_id})
+
+
+class _ThenHealed(EventHandler):
+    """Handles events, and then what they left in the healing queue."""
+
+    healer: Healer
+
+    async def __call__(self, records: Sequence[Record], now: datetime) -> None:
+        await super().__call__(records, now)
+        while await self.healer(now):
+            pass
 
 
 def contact_record(identity: str = "c-1", **keys: str) -> Record:

@@ -38,11 +38,24 @@ def wait_until_quiet(
 
 def unfinished_work(stack: RunningStack, order_ids: Collection[str] | None = None) -> str | None:
     """
-    Return what is unfinished: a group's lag, else open jobs and deliveries.
+    Return what is unfinished: a group's lag, healing, else open jobs and deliveries.
 
-    It looks in the order of the data flow, so that no record is missed between two looks.
+    It looks in the order of the data flow, so that no record is missed between two looks: healing
+    follows reference data, and publishes commands and actions.
     """
-    return lagging_group(stack) or open_work(stack, order_ids)
+    return (
+        lagging_group(stack, ["enricher"])
+        or healing(stack)
+        or lagging_group(stack)
+        or open_work(stack, order_ids)
+    )
+
+
+def healing(stack: RunningStack) -> str | None:
+    """Return how many changes of reference data the enricher has yet to heal orders for."""
+    with MongoClient[Json](stack.mongo) as client:
+        left = client[stack.database]["healing"].count_documents({})
+    return f"{left} changes to heal" if left else None
 
 
 def lagging_group(stack: RunningStack, groups: Collection[str] = CONSUMER_GROUPS) -> str | None:

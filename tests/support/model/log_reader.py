@@ -123,7 +123,7 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
         raise InvalidCommand("no client can read it")
     content = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     kind, _, version = headers.get("ce_type", "").partition(".")
-    key = headers.get("ce_idempotencykey")
+    key, untrimmed_key = headers.get("ce_idempotencykey"), headers.get("ce_untrimmedkey")
     actions = headers.get("ce_actions")
     registration, contact_since = headers.get("ce_registration"), headers.get("ce_contactsince")
     right = (
@@ -133,6 +133,7 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
         kind in _REQUIRED and version == "v1",
         actions in {None, "suppress"},
         key is None or 1 <= len(key) <= 255,
+        untrimmed_key is None or 1 <= len(untrimmed_key) <= 255,
         (registration is None and contact_since is None) or kind == DELETE,
         contact_since is None
         or re.fullmatch(r"[1-9][0-9]{0,17}", contact_since, re.ASCII) is not None,
@@ -153,6 +154,7 @@ def _command(record: LogRecord, headers: Json, job_id: str) -> ModelCommand:
         body=body,
         if_match=headers.get("ce_ifmatch"),
         key=key,
+        untrimmed_key=untrimmed_key,
         suppressed=actions is not None,
         registration=registration,
         contact_since=None if contact_since is None else int(contact_since),

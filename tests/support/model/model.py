@@ -35,6 +35,8 @@ class ModelCommand:
     if_match: str | None = None
     key: str | None = None
     """The Idempotency-Key, qualified by its owner."""
+    untrimmed_key: str | None = None
+    """The same as a gateway sent it that took blanks at its ends for a part of it."""
     suppressed: bool = False
     registration: str | None = None
     """A guard: the command has no effect unless this job registered the order."""
@@ -126,14 +128,14 @@ class OrderModel:
 
     def _repeated(self, command: ModelCommand) -> CommandResult | None:
         """Return the result of a command whose Idempotency-Key was used before."""
-        if command.key is None:
-            return None
-        first = self.keys.setdefault(command.key, command)
-        if first is command:
-            return None
-        if first.fingerprint == command.fingerprint:
-            return CommandResult(alias_of=first.job_id)
-        return failure("IdempotencyKeyReused")
+        keys = [key for key in (command.untrimmed_key, command.key) if key is not None]
+        earlier = [self.keys[key] for key in keys if key in self.keys]
+        same = next((it for it in earlier if it.fingerprint == command.fingerprint), None)
+        if earlier and same is None:
+            return failure("IdempotencyKeyReused")
+        for key in keys:
+            self.keys.setdefault(key, same or command)
+        return CommandResult(alias_of=same.job_id) if same is not None else None
 
 
 def decide(

@@ -64,7 +64,7 @@ def erase(
     timeout: Annotated[float, typer.Option(help="Seconds that all of it may take.")] = 120.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a contact with its orders; exit code 1 where a search finds something of it left."""
+    """Delete a contact with its orders; exit code 1 where something of it is left, or pending."""
     from order_operations.erasure_request import erase_contact
 
     address = system.address()
@@ -74,12 +74,13 @@ def erase(
         print_json(dataclasses.asdict(report))
     else:
         _print(report)
-    if report.left:
+    if report.left or report.pending:
         raise typer.Exit(1)
 
 
 def _print(report: ErasureReport) -> None:
-    lines = [f"Still in MongoDB: {it}" for it in report.left] or [
+    lines = ["Not done: the enricher goes on to erase its orders."] if report.pending else []
+    lines += [f"Still in MongoDB: {it}" for it in report.left] or [
         "MongoDB: no document of any collection holds one of its identifiers."
     ]
     lines += [f"Another contact has the same {it}: not searched for." for it in report.shared]

@@ -28,18 +28,25 @@ def load_reference(
     system: SystemOptions,
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="NDJSON files.")],
     timeout: Annotated[float, typer.Option(help="Seconds the enricher may take.")] = 120.0,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the orders that wait for it are healed, too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish reference data; return when the enricher has read it."""
+    """Publish reference data; return when the enricher has recorded it."""
     from order_contracts.topics import ENRICHER
     from order_operations import reference_load
     from order_operations.consumer_lag import wait_until_committed
+    from order_operations.healing_backlog import wait_until_healed
 
     kafka = system.kafka_address()
+    mongo = system.mongo_address() if wait else None
     entries = [entry for file in files for entry in reference_load.entries_of(file)]
     with err().status("Publishing, and waiting for the enricher to read it"):
         ends = reference_load.publish(kafka, entries)
         wait_until_committed(kafka, ENRICHER, ends, timeout)
+        if mongo is not None:
+            wait_until_healed(mongo, timeout)
     counts = Counter(entry.kind.topic.name for entry in entries)
     if as_json:
         print_json({"published": len(entries), "topics": dict(counts)})

@@ -21,6 +21,7 @@ from rich.text import Text
 from order_contracts.topics import ENRICHER, PUBLIC, TOPICS
 from order_operations import ndjson, reference_load
 from order_operations.consumer_lag import topic_lags, wait_until_committed
+from order_operations.healing_backlog import wait_until_healed
 from order_operations.mongo_client import open_database
 from order_operations.system_address import MongoAddress
 from order_stack.cluster import state
@@ -93,6 +94,7 @@ def _load(stack: Stack, sample: Path) -> None:
     entries = [entry for file in files for entry in reference_load.entries_of(sample / file)]
     ends = reference_load.publish(stack.kafka, entries)
     wait_until_committed(stack.kafka, ENRICHER, ends, GIVE_UP_SECONDS)
+    wait_until_healed(MongoAddress(stack.mongo, stack.database), GIVE_UP_SECONDS)
 
 
 async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> SubmitResult:

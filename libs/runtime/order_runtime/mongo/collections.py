@@ -67,6 +67,9 @@ PERSONAL: Final = index("orderId", "at", name="personal", partial=HAS_PERSONAL_D
 _FAILED: Final = {"failure": {"$exists": True}}
 _LACKING: Final = {"state": str(Enrichment.CONTACT_MISSING)}
 _LACKING_INSIDE: Final = {"enrichment.state": str(Enrichment.CONTACT_MISSING)}
+WAITS_FOR: Final = index(
+    "waitsFor", "_id", name="waitsFor", partial={"waitsFor": {"$exists": True}}
+)
 REQUESTED: Final = index(
     "orderId",
     "-version",
@@ -137,7 +140,6 @@ UNFINISHED_JOBS: Final = Collection(
     readers=_of(ENRICHER),
     indexes=(index("since"), index("expireAt", ttl_seconds=_AT_ONCE)),
 )
-WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers=_of(ENRICHER))
 IDEMPOTENCY: Final = Collection(
     client.IDEMPOTENCY,
     writers=_of(WRITER),
@@ -150,9 +152,10 @@ LINKS: Final = Collection(
     readers=_of(GATEWAY, ENRICHER),
     indexes=(
         index("contactId", "-registeredAt", "-_id"),
-        index("waitsFor", sparse=True),
+        WAITS_FOR,
         WAITING,
     ),
+    retired=("waitsFor_1",),
 )
 HELD: Final = Collection(
     client.HELD,
@@ -205,6 +208,13 @@ STORES: Final = Collection(
     indexes=(index("deletedAt", sparse=True),),
     retired=("changedAt_1",),
 )
+HEALING: Final = Collection(
+    client.HEALING,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER, OPERATOR),
+    indexes=(index("turn"), index("since"), index("contactId", sparse=True)),
+)
+WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers=_of(ENRICHER))
 DELIVERIES: Final = Collection(
     client.ACTION_DELIVERIES,
     writers=_of(TRIGGER, ENRICHER, OPERATOR),
@@ -249,7 +259,6 @@ COLLECTIONS: Final = (
     AGREEMENTS,
     ENRICHMENTS,
     UNFINISHED_JOBS,
-    WATERMARKS,
     IDEMPOTENCY,
     LINKS,
     HELD,
@@ -258,6 +267,8 @@ COLLECTIONS: Final = (
     CONTACTS,
     ARTICLES,
     STORES,
+    HEALING,
+    WATERMARKS,
     DELIVERIES,
     LEASES,
     ENDPOINTS,

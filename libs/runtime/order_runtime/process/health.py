@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Probe = Callable[[], bool]
+MAX_CONNECTIONS: Final = 8
+IDLE_SECONDS: Final = 5.0
+"""How long a client may send nothing, or take nothing."""
 
 
 @dataclass
@@ -24,11 +29,52 @@ class Probes:
     """Whether the process can still do its work, or must be replaced; likewise."""
 
 
+class BoundedServer(ThreadingHTTPServer):
+    """A thread for each connection, up to MAX_CONNECTIONS: one more ends the oldest."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._slots = threading.Semaphore(MAX_CONNECTIONS)
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a thread once there is one to spare; no other connection is accepted till then."""
+        while not self._slots.acquire(timeout=0.1):
+            with self._lock:
+                oldest = self._open[:1]
+            for connection in oldest:
+                _hang_up(connection)
+        with self._lock:
+            self._open.append(request)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open.remove(request)
+            self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up, or were hung up on."""
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def serving(host: str, port: int, probes: Probes) -> Iterator[None]:
     """Answer probes and metrics while the body runs: in a thread, so that a busy loop is seen."""
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = IDLE_SECONDS
+
         def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(HTTPStatus.OK, generate_latest(), CONTENT_TYPE_LATEST)
@@ -49,8 +95,7 @@ def serving(host: str, port: int, probes: Probes) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Say nothing: probes come every few seconds."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
+    server = BoundedServer((host, port), Handler)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
     try:

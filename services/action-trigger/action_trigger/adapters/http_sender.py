@@ -9,27 +9,21 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from aiohttp import (
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TCPConnector,
-)
+from yarl import URL
 
-from action_trigger.adapters.ssrf_guard import PublicOnlyResolver
+from action_trigger.adapters.http_connections import HttpConnections, origin_of
+from action_trigger.adapters.response_reader import ResponseReader
 from action_trigger.domain.endpoint import Endpoint
 from action_trigger.domain.retry_policy import NoResponse, Response
 from action_trigger.domain.webhooks import signature_headers
 
 EXCERPT_CHARACTERS: Final = 256
-IDLE_SECONDS: Final = 15.0  # after which an unused connection is closed
 _HEADERS: Final = MappingProxyType(
     {
-        "Content-Type": "application/json",
-        "User-Agent": "ordermill-action-trigger",
-        "Accept-Encoding": "identity",
+        "content-type": "application/json",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "user-agent": "ordermill-action-trigger",
     }
 )
 
@@ -43,31 +37,14 @@ class SendResult:
     """The first characters of the response, or why there was none; secrets are masked."""
 
 
-def session(*, allow_private_addresses: bool) -> ClientSession:
-    """Return a session without cookies, proxies or a limit of its own; close it when done."""
-    connector = TCPConnector(
-        limit=0,
-        keepalive_timeout=IDLE_SECONDS,
-        resolver=None if allow_private_addresses else PublicOnlyResolver(),
-    )
-    return ClientSession(
-        connector=connector,
-        headers=dict(_HEADERS),
-        cookie_jar=DummyCookieJar(),
-        auto_decompress=False,
-        raise_for_status=False,
-    )
-
-
 class HttpSender:
     """Sends webhooks to one endpoint."""
 
-    def __init__(self, http: ClientSession, endpoint: Endpoint) -> None:
-        self._session = http
-        self._url = endpoint.url
+    def __init__(self, http: HttpConnections, endpoint: Endpoint) -> None:
+        self._http = http
+        self._url = URL(endpoint.url)
         self._keys = endpoint.keys
         self._own_headers = endpoint.own_headers
-        self._timeout = ClientTimeout(total=endpoint.timeout_seconds)
         self._secrets = tuple(text for text in (*self._keys, *self._own_headers.values()) if text)
         self.timeout_seconds = endpoint.timeout_seconds
         self.rate = endpoint.rate
@@ -82,33 +59,33 @@ class HttpSender:
     async def _try_post(
         self, action_id: str, body: str, at: datetime
     ) -> tuple[Response | NoResponse, str]:
+        """Return the response as soon as there is a status, whatever becomes of the rest."""
         signature = signature_headers(body, action_id=action_id, at=at, secrets=self._keys)
+        reader, reason = ResponseReader(), "timeout"
         try:
-            return await self._post(body.encode(), {**self._own_headers, **signature})
+            async with asyncio.timeout(self.timeout_seconds):
+                request = self._request(body.encode(), signature)
+                await self._http.post(origin_of(self._url), request, reader)
         except TimeoutError:
-            return NoResponse("timeout"), "timeout"
-        except (ClientError, OSError, ValueError) as error:  # ValueError: an unusable URL or header
+            pass
+        except (OSError, ValueError) as error:  # ValueError: an unusable URL, or no HTTP
             reason = type(error).__name__
+        if reader.status is None:
             return NoResponse(reason), reason
+        return Response(reader.status, reader.fields.get("retry-after")), self._excerpt(
+            bytes(reader.body)
+        )
 
-    async def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[Response, str]:
-        async with self._session.post(
-            self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
-        ) as response:
-            excerpt = self._masked(await _first_characters(response))
-            return Response(response.status, response.headers.get("Retry-After")), excerpt
+    def _request(self, body: bytes, signature: Mapping[str, str]) -> bytes:
+        own = {name.lower(): value for name, value in {**self._own_headers, **signature}.items()}
+        headers = {"host": self._url.host_port_subcomponent, **_HEADERS, **own}
+        lines = [f"POST {self._url.raw_path_qs} HTTP/1.1", f"content-length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join((*lines, "", "")).encode() + body
 
-    def _masked(self, text: str) -> str:
+    def _excerpt(self, body: bytes) -> str:
+        # More than is kept, so that a secret at the edge of the excerpt is masked too.
+        text = body[: EXCERPT_CHARACTERS * 32].decode(errors="replace").replace("\x00", "")
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text[:EXCERPT_CHARACTERS]
-
-
-async def _first_characters(response: ClientResponse) -> str:
-    """Read the start of the body; where it breaks off, the status counts all the same."""
-    try:
-        # More than is kept, so that a secret at the edge of the excerpt is masked too.
-        raw = await response.content.read(EXCERPT_CHARACTERS * 32)
-    except (ClientError, TimeoutError, OSError):
-        return ""
-    return raw.decode(errors="replace").replace("\x00", "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohappyeyeballs import AddrInfoType
 
 NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052
 
@@ -31,20 +30,9 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-class PublicOnlyResolver(AbstractResolver):
-    """Resolves a name to its public addresses; the client connects to no other address."""
-
-    def __init__(self) -> None:
-        self._resolver = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        public = [result for result in found if not is_private(result["host"])]
-        if not public:
-            raise OSError("the endpoint's name leads to a private address")
-        return public
-
-    async def close(self) -> None:
-        await self._resolver.close()
+def public_only(found: Iterable[AddrInfoType]) -> list[AddrInfoType]:
+    """Return the public ones of a name's addresses; raises OSError where there is none."""
+    public = [address for address in found if not is_private(str(address[4][0]))]
+    if not public:
+        raise OSError("the endpoint's name leads to a private address")
+    return public

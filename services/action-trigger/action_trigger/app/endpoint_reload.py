@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ClientSession
-
 from action_trigger import metrics
 from action_trigger.adapters.endpoint_config import (
     EndpointConfig,
@@ -18,6 +16,7 @@ from action_trigger.adapters.endpoint_config import (
     read_config,
 )
 from action_trigger.adapters.endpoint_state import EndpointStates
+from action_trigger.adapters.http_connections import HttpConnections
 from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import EndpointQueue
@@ -36,7 +35,7 @@ class EndpointReload:
     def __init__(
         self,
         queues: Sequence[EndpointQueue],
-        sessions: Mapping[bool, ClientSession],
+        sessions: Mapping[bool, HttpConnections],
         leases: PartitionLeases,
         endpoint_states: EndpointStates,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -97,6 +97,7 @@ class StreamConsumer:
         self._batch_size = settings.batch
         # One batch at a time, of any topic: reference data doesn't change within a batch.
         self._batch_lock = asyncio.Lock()
+        self._waiting = 0  # batches that wait for it
         self._assigned = False
         self._app.on_partitions_assigned.connect(self._on_assigned)
         self._handlers = {self._subscribe(topic): handle for topic, handle in handlers.items()}
@@ -104,6 +105,14 @@ class StreamConsumer:
     def ready(self) -> bool:
         """Return whether partitions are assigned; may be called from any thread."""
         return self._assigned and not self._app.rebalancing and not self._app.should_stop
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """Return the turn of a batch: no other one, and no other holder's, is handled within it."""
+        return self._batch_lock
+
+    def others_wait(self) -> bool:
+        """Return whether batches wait for their turn."""
+        return bool(self._waiting)
 
     async def run(self, stop: asyncio.Event) -> None:
         """
@@ -172,7 +181,9 @@ class StreamConsumer:
         """Handle and acknowledge batches, one after the other."""
         while True:
             batch = await self._next_batch(events)
+            self._waiting += 1
             async with self._batch_lock:
+                self._waiting -= 1
                 began = time.monotonic()
                 await handle_and_ack(batch, handle, self._app.budget)
             topic = batch[0].message.topic

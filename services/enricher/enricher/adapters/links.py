@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
+from enricher.domain.healing import Cursor
 from enricher.domain.model import ContactLink, OrderLifetime
 from order_contracts.decoding import at_rest
 from order_contracts.events import Missing
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.mongo.client import LINKS, Document
-from order_runtime.mongo.collections import WAITING
-from order_runtime.mongo.portions import portions
+from order_runtime.mongo.collections import WAITING, WAITS_FOR
 
 
 def link_document(link: ContactLink) -> Document:
@@ -88,19 +88,43 @@ def erased_link_write(lifetime: OrderLifetime) -> DeleteOne:
     return DeleteOne({"_id": lifetime.order_id, "contactVersion": up_to})
 
 
-async def waiting_for(links: AsyncCollection[Document], keys: Sequence[str]) -> list[str]:
-    """Return the orders that wait for any of these keys."""
-    found: set[str] = set()
-    for portion in portions(keys):
-        waiting = links.find({"waitsFor": {"$in": portion}}, {"_id": 1})
-        found.update([document["_id"] async for document in waiting])
-    return list(found)
+async def waiting_for(
+    links: AsyncCollection[Document], keys: Collection[str], limit: int
+) -> list[str]:
+    """Return orders that wait for any of these keys: all, where fewer than *limit* are returned."""
+    where = {"waitsFor": {"$in": sorted(keys)}}
+    waiting = links.find(where, {"_id": 1}, limit=limit, hint=WAITS_FOR.name)
+    return [document["_id"] async for document in waiting]
 
 
-async def linked_to(links: AsyncCollection[Document], contact_id: str) -> list[str]:
-    """Return the orders that are linked to this contact."""
-    found = links.find({"contactId": contact_id}, {"_id": 1})
-    return [document["_id"] async for document in found]
+async def waiting_for_after(
+    links: AsyncCollection[Document], keys: Collection[str], order_id: str, limit: int
+) -> list[str]:
+    """Return the first of the orders after *order_id* that wait for any of these keys, by id."""
+    where = {"waitsFor": {"$in": sorted(keys)}, "_id": {"$gt": order_id}}
+    waiting = links.find(where, {"_id": 1}, sort={"_id": 1}, limit=limit, hint=WAITS_FOR.name)
+    return [document["_id"] async for document in waiting]
+
+
+async def linked_to(
+    links: AsyncCollection[Document],
+    contact_id: str,
+    latest: datetime,
+    after: Cursor | None,
+    limit: int,
+) -> list[Cursor]:
+    """
+    Return orders that are linked to this contact, the latest first.
+
+    Those that were registered up to *latest*, and follow *after*.
+    """
+    where: Document = {"contactId": contact_id, "registeredAt": {"$lte": latest}}
+    if after is not None:
+        earlier = [{"registeredAt": {"$lt": after.registered_at}}, {"_id": {"$lt": after.order_id}}]
+        where |= {"registeredAt": {"$lte": after.registered_at}, "$or": earlier}
+    latest_first = {"registeredAt": -1, "_id": -1}
+    found = links.find(where, {"registeredAt": 1}, sort=latest_first, limit=limit)
+    return [Cursor(it["_id"], it.get("registeredAt")) async for it in found]
 
 
 async def links_after(

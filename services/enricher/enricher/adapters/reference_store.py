@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,10 +17,10 @@ from enricher import metrics
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import DeletedContact
+from enricher.domain.healing import HealingItem, item_id
 from enricher.domain.references import (
     FORMER_KEYS,
     MATCHES_AS,
-    changed_keys,
     match_class,
     reference_document,
     taken_pointer,
@@ -34,6 +35,7 @@ from order_runtime.mongo import merge_store
 from order_runtime.mongo.client import ARTICLES, CONTACTS, MERGES, STORES, Document
 from order_runtime.mongo.portions import portions
 from order_runtime.process.logs import log
+from order_runtime.process.unreadable import readable
 
 COLLECTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -50,21 +52,16 @@ _KEY_FIELDS: Final = {"keys": 1, FORMER_KEYS: 1, "position": 1}
 class StoredReferences:
     """The effect of records of one topic."""
 
-    keys: list[str]
-    """Keys that were added or removed: orders that wait for one are to be reconciled."""
+    documents: list[str]
+    """The ids of their documents."""
     changed: list[Document]
-    """Contacts with former keys, each as its document's `_id` and position."""
+    """Those with former keys, each as `_id` and position."""
     deleted: list[DeletedContact]
     """The contacts whose newest record is a tombstone, but for those that were merged."""
     merged: Mapping[str, str]
     """The contacts that were merged, now or before: the id of each, by its hash."""
-    merged_and_gone: list[str]
-    """The hashes of those of them whose newest record is a tombstone."""
-
-    @property
-    def affected_keys(self) -> list[str]:
-        """The keys of orders to reconcile; those too of deleted contacts that were not known."""
-        return sorted({*self.keys, *(key for it in self.deleted for key in it.keys)})
+    tombstones: frozenset[str]
+    """The documents whose newest record here is one."""
 
 
 async def store_references(
@@ -86,25 +83,26 @@ async def store_references(
     writes = [newer_reference_write(it, keyed=has_former_keys) for it in latest.values()]
     await bulk_writes.bulk_write(database[COLLECTIONS[topic]], writes)
     metrics.REFERENCES.labels(topic).inc(len(records))
-    where = {"_id": {"$in": list(latest)}}
-    found = [it async for it in database[COLLECTIONS[topic]].find(where, _KEY_FIELDS)]
-    # A document newer than the records here is another worker's: it has yet to reconcile.
-    changed = [
-        {"_id": it["_id"], "position": it["position"]}
-        for it in found
-        if it.get(FORMER_KEYS) and it["position"] == latest[it["_id"]]["position"]
-    ]
     merged = await merge_store.find_survivors(database[MERGES], latest if has_former_keys else {})
     gone = tombstones if has_former_keys else {}
     erased = {id_hash: name for id_hash, name in gone.items() if id_hash not in merged}
-    affected = [stored(COLLECTIONS[topic], it, partial(changed_keys, topic)) for it in found]
     return StoredReferences(
-        keys=list({key for keys in affected for key in keys}),
-        changed=changed,
+        documents=list(latest),
+        changed=await _changed(database, latest) if has_former_keys else [],
         deleted=await _deleted_contacts(database, erased),
         merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
-        merged_and_gone=[it for it in gone if it in merged],
+        tombstones=frozenset(tombstones),
     )
+
+
+async def _changed(
+    database: AsyncDatabase[Document], latest: Mapping[str, Document]
+) -> list[Document]:
+    """Return those of these contacts that have former keys, as `_id` and position."""
+    where = {"_id": {"$in": list(latest)}, FORMER_KEYS: {"$exists": True}}
+    found = database[CONTACTS].find(where, {"position": 1})
+    # A document newer than the records here is another worker's: it has yet to note its erasure.
+    return [it async for it in found if it["position"] == latest[it["_id"]]["position"]]
 
 
 async def _classify(database: AsyncDatabase[Document], contacts: Mapping[str, Document]) -> None:
@@ -193,10 +191,34 @@ async def forget_former_keys(
     """
     Remove the former keys of these contacts, once the orders that wait for them are reconciled.
 
-    Not from one that changed since: the worker that changed it has yet to reconcile.
+    Each is given as `_id` and position: one that changed since keeps them for its next walk.
     """
     for some in portions(changed, bulk_writes.MAX_WRITTEN):
         await database[CONTACTS].update_many({"$or": some}, {"$unset": {FORMER_KEYS: ""}})
+
+
+async def documents_of(
+    database: AsyncDatabase[Document], items: Iterable[HealingItem]
+) -> dict[str, Document]:
+    """Return the documents of these items of the healing queue, by the item's id: keys alone."""
+    by_topic: dict[str, list[str]] = defaultdict(list)
+    for it in items:
+        by_topic[it.topic].append(it.document_id)
+    return {
+        item_id(topic, document["_id"]): document
+        for topic, ids in by_topic.items()
+        async for document in database[COLLECTIONS[topic]].find({"_id": {"$in": ids}}, _KEY_FIELDS)
+        if _has_keys(COLLECTIONS[topic], document)
+    }
+
+
+def _has_keys(collection: str, document: Document) -> bool:
+    """Return whether the keys of a document can be read; a report, where they can't."""
+    names = ("keys", FORMER_KEYS)
+    return (
+        readable(collection, document, lambda it: [optional(it, name, list) for name in names])
+        is not None
+    )
 
 
 def log_skipped(record: Record, reason: str) -> None:

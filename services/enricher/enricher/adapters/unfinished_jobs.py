@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -23,8 +23,8 @@ from order_runtime.documents.orders import LiveOrder, order_of
 from order_runtime.mongo.client import JOBS, ORDERS, UNFINISHED_JOBS, Document
 from order_runtime.process.unreadable import all_readable, readable
 
-JobCursor = Sequence[object]
-"""Time and id of a job: where a walk over the jobs is."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _FIELDS: Final = (
     *("at", "expireAt", "operation", "version", "failure.code", "action.action"),
     "enrichment.state",
@@ -35,8 +35,8 @@ _FIELDS: Final = (
 class JobPage:
     """Some jobs in a row, in the order of their commands' times."""
 
-    cursor: JobCursor
-    """The last of them."""
+    cursor: str
+    """The last of them, by its time in milliseconds and its id."""
     full: bool
     """Whether there may be more behind it."""
     unfinished: Mapping[str, datetime]
@@ -44,12 +44,13 @@ class JobPage:
 
 
 async def next_page(
-    database: AsyncDatabase[Document], after: JobCursor | None, before: datetime, limit: int
+    database: AsyncDatabase[Document], cursor: str, before: datetime, limit: int
 ) -> JobPage | None:
-    """Return the jobs behind *after* of commands from *before*; None if there are none."""
+    """Return the jobs behind *cursor* of commands from *before*; None if there are none."""
     where: Document = {"at": {"$lt": before}}
-    if after is not None:
-        at, job_id = after
+    if cursor:
+        milliseconds, job_id = cursor.split("/", 1)
+        at = _EPOCH + int(milliseconds) * _MILLISECOND
         where["at"]["$gte"] = at
         where["$or"] = [{"at": {"$gt": at}}, {"_id": {"$gt": job_id}}]
     found = database[JOBS].find(where, _FIELDS).sort([("at", 1), ("_id", 1)]).limit(limit)
@@ -59,7 +60,11 @@ async def next_page(
     lacking = {it["_id"]: it["expireAt"] for it in jobs if _lacks_enrichment(it, before)}
     enriched = await enriched_of(database, lacking)
     unfinished = {it: at for it, at in lacking.items() if it not in enriched}
-    return JobPage((jobs[-1]["at"], jobs[-1]["_id"]), len(jobs) == limit, unfinished)
+    return JobPage(_cursor_of(jobs[-1]), len(jobs) == limit, unfinished)
+
+
+def _cursor_of(job: Document) -> str:
+    return f"{(job['at'] - _EPOCH) // _MILLISECOND}/{job['_id']}"
 
 
 def _lacks_enrichment(job: Document, now: datetime) -> bool:

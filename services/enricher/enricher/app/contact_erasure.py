@@ -1,4 +1,4 @@
-"""Erasing contacts: their keys remembered, their orders deleted, their deliveries redacted."""
+"""Erasing contacts: their keys noted, and their orders deleted by commands."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher import metrics
-from enricher.adapters import batch_snapshot, bulk_writes, links
+from enricher.adapters import bulk_writes, links
 from enricher.adapters.publishing import RecordPublisher, publish
-from enricher.app.passed_over import report_unerased
 from enricher.domain.contact_matching import ContactKeys
-from enricher.domain.erasure import DeletedContact, lifetimes_of
+from enricher.domain.erasure import DeletedContact
 from enricher.domain.events import deletion_command
+from enricher.domain.healing import Arrival
 from enricher.domain.model import OrderLifetime
-from order_runtime.documents.deliveries import redaction_update
-from order_runtime.documents.erasures import Erasure, id_key
+from order_contracts.topics import CONTACTS
+from order_runtime.documents.erasures import id_key
 from order_runtime.mongo import erasure_store, merge_store
-from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, LINKS, MERGES, Document
-from order_runtime.mongo.portions import portions
-from order_runtime.process.isolation import handle_apart
+from order_runtime.mongo.client import ERASURES, LINKS, MERGES, Document
 
 
 class ContactErasure:
     """
-    Erases what belongs to deleted contacts; every step may be repeated.
+    Notes the erasures of contacts, and commands the deletion of orders; may be repeated.
 
     An erasure is noted before orders and deliveries are searched, and whoever links an order or
     sends an action searches for erasures after having written it: one of the two finds the other.
@@ -38,85 +35,42 @@ class ContactErasure:
         self._publisher = publisher
         self._keys = keys
 
-    async def note(self, deleted: Sequence[DeletedContact]) -> None:
-        """Note the erasure of every key of these contacts: it covers what names them later, too."""
+    async def note(self, deleted: Sequence[DeletedContact]) -> list[Arrival]:
+        """
+        Note the erasure of every key of these contacts: it covers what names them later, too.
+
+        Return what is to be erased for it: of these, and of the contacts that were merged into one.
+        """
         hashes = {(self._keys.hashed(key), it.at) for it in deleted for key in it.keys}
         await self._note(hashes)
+        return [arrival for it in deleted for arrival in await self._note_merged_into(it)]
+
+    async def _note_merged_into(self, deleted: DeletedContact) -> list[Arrival]:
         # Afterwards: who merges one into these looks for their notes when its pointer is stored.
-        for it in deleted:
-            merged = await merge_store.find_merged(self._database[MERGES], [self._id_hash(it)])
-            await self._note({(key_hash, it.at) for key_hash in merged})
+        own = self._keys.hashed(id_key(deleted.contact_id))
+        merged = await merge_store.find_merged(self._database[MERGES], [own])
+        await self._note({(key_hash, deleted.at) for key_hash in merged})
+        ids = {own: deleted.contact_id, **{it: name for it, name in merged.items() if name}}
+        return [Arrival(CONTACTS.name, it, name, deleted.at) for it, name in ids.items()]
+
+    async def note_merges(self, contacts: Mapping[str, str]) -> list[Arrival]:
+        """
+        Return what is to be moved, of those of these contacts that were merged into another one.
+
+        *contacts* are the ids of contacts by their hashes. If a survivor was erased, that is noted
+        to cover what is moved to it.
+        """
+        survivors = await merge_store.find_survivors(self._database[MERGES], contacts)
+        erased = await erasure_store.find_erasures(
+            self._database[ERASURES], {it.hash for it in survivors.values()}
+        )
+        ends = {it: erased[to.hash].at for it, to in survivors.items() if to.hash in erased}
+        await self._note(set(ends.items()))
+        return [Arrival(CONTACTS.name, it, contacts[it], ends.get(it)) for it in survivors]
 
     async def _note(self, hashes: Collection[tuple[str, datetime]]) -> None:
         writes = [erasure_store.note_erasure(key_hash, at) for key_hash, at in sorted(hashes)]
         await bulk_writes.bulk_write(self._database[ERASURES], writes)
-
-    async def follow_merges(self, contacts: Mapping[str, str], now: datetime) -> None:
-        """
-        Let the orders and deliveries of merged contacts count as those of their survivors.
-
-        *contacts* are the ids of contacts by their hashes. If a survivor was erased, that covers
-        what is moved to it.
-        """
-        survivors = await merge_store.find_survivors(self._database[MERGES], contacts)
-        for id_hash, survivor in survivors.items():
-            moved = {"contactId": contacts[id_hash]}
-            if survivor.contact_id is not None:
-                for name in (LINKS, ACTION_DELIVERIES):
-                    await self._database[name].update_many(
-                        moved, {"$set": {"contactId": survivor.contact_id}}
-                    )
-            noted = await erasure_store.find_erasures(self._database[ERASURES], [survivor.hash])
-            for erasure in noted.values():
-                await self._note({(id_hash, erasure.at)})
-                await self._erase_id(survivor.contact_id or contacts[id_hash], erasure, now)
-
-    async def erase(self, deleted: Sequence[DeletedContact], now: datetime) -> None:
-        """
-        Delete the orders of these contacts and redact their deliveries; `note` comes first.
-
-        So does the reconciler, for the orders that wait for a key: a link that is healed by it
-        is one of the contact's then.
-        """
-        noted = await erasure_store.find_erasures(
-            self._database[ERASURES], {self._id_hash(it) for it in deleted}
-        )
-        for it in deleted:
-            # The note may have expired by now if the tombstone is an old one that is read again.
-            erasure = noted.get(self._id_hash(it), Erasure(it.at, now))
-            merged = await merge_store.find_merged(self._database[MERGES], [self._id_hash(it)])
-            for contact_id in (it.contact_id, *filter(None, merged.values())):
-                await self._erase_id(contact_id, erasure, now)
-            await merge_store.forget_ids(self._database[MERGES], [self._id_hash(it)])
-        metrics.ERASED.inc(len(deleted))
-
-    async def _erase_id(self, contact_id: str, erasure: Erasure, now: datetime) -> None:
-        await self._delete_orders_of(contact_id, erasure)
-        covered = {
-            "contactId": contact_id,
-            "registeredAt": {"$lte": erasure.at},
-            "acceptedAt": {"$lte": erasure.seen},
-        }
-        await self._database[ACTION_DELIVERIES].update_many(covered, redaction_update(now))
-
-    def _id_hash(self, deleted: DeletedContact) -> str:
-        return self._keys.hashed(id_key(deleted.contact_id))
-
-    async def _delete_orders_of(self, contact_id: str, erasure: Erasure) -> None:
-        """
-        Delete the orders that are linked to the contact.
-
-        An order that can't be read is passed over: nobody knows whether it is the contact's.
-        """
-        linked = await links.linked_to(self._database[LINKS], contact_id)
-
-        async def delete_some(some: Sequence[str]) -> None:
-            found = await links.links_of(self._database[LINKS], some)
-            orders = await batch_snapshot.stored_orders(self._database, some)
-            await self.delete_orders(lifetimes_of(contact_id, erasure, orders, found))
-
-        for some in portions(linked):
-            report_unerased(await handle_apart(some, delete_some))
 
     async def delete_orders(self, erased: Mapping[OrderLifetime, datetime]) -> None:
         """Command the deletion of these orders; their links name the contact and go at once."""

@@ -15,6 +15,7 @@ from enricher.adapters import bulk_writes, held_action_store, links
 from enricher.adapters.action_data import forget_action_data
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
+from enricher.adapters.healing_queue import HealingQueue
 from enricher.adapters.job_writes import enrichment_documents
 from enricher.adapters.log_writes import log_entry_writes
 from enricher.adapters.publishing import RecordPublisher, publish
@@ -22,7 +23,7 @@ from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.passed_over import reason_of, report_orders, report_record
 from enricher.app.reconciler import Reconciler
-from enricher.domain.batch import Batch, decide_batch, held_jobs
+from enricher.domain.batch import Batch, decide_batch, held_jobs, orders_to_heal_first
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
@@ -54,12 +55,14 @@ class EventHandler:
         publisher: RecordPublisher,
         reconciler: Reconciler,
         contact_erasure: ContactErasure,
+        queue: HealingQueue,
         policy: EnrichmentPolicy,
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._reconciler = reconciler
         self._contact_erasure = contact_erasure
+        self._queue = queue
         self._policy = policy
         self._isolation = Isolation()
 
@@ -108,6 +111,11 @@ class EventHandler:
         has one is not decided again, and an event whose job has none is.
         """
         batch = await self._load_and_decide(events, now)
+        if due := orders_to_heal_first(batch):
+            # Their turn in the queue may come later: an action of theirs must not overtake those
+            # that are held.
+            await self._reconciler(due, now)
+            batch = await self._load_and_decide(events, now)
         while not await self._commit(batch, now):
             batch = await self._load_and_decide(events, now)
         await self._publish(batch)
@@ -165,9 +173,10 @@ class EventHandler:
         keys = self._policy.keys
         linked = {it.contact_id for it in batch.new_links if it.contact_id is not None}
         # Whoever merged a contact in between moved no link of this batch yet.
-        await self._contact_erasure.follow_merges(
-            {keys.hashed(id_key(it)): it for it in linked}, now
+        merged = await self._contact_erasure.note_merges(
+            {keys.hashed(id_key(it)): it for it in linked}
         )
+        await self._queue.add(merged, now)
         erased = await erased_lifetimes(self._database, batch.claims, keys, now)
         await self._contact_erasure.delete_orders({**batch.erased, **erased})
 

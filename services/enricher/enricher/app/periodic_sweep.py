@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import batch_snapshot, held_action_store, links
+from enricher.adapters import batch_snapshot, held_action_store, links, scan_cursors
+from enricher.adapters.queued_orders import queued_orders
 from enricher.app.reconciler import Reconciler
 from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
+from enricher.domain.contact_matching import ContactKeys
 from enricher.log_events import REPAIRED
 from order_runtime.mongo import erasure_store
-from order_runtime.mongo.client import ERASURES, HELD, LINKS, Document
+from order_runtime.mongo.client import ERASURES, HELD, LINKS, WATERMARKS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
@@ -27,6 +30,7 @@ LIMIT: Final = 1_000  # of each kind in one sweep
 
 ReadPage = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
 """Reads a page of a collection after a cursor, of at most so many: each as (cursor, orderId)."""
+ReadLinks = Callable[[AsyncCollection[Document], str, int], Awaitable[list[tuple[str, str]]]]
 
 
 class Suspects:
@@ -46,17 +50,28 @@ class Suspects:
 
 
 class CollectionScan:
-    """Reads a collection page by page, over and over; one round may take days."""
+    """
+    Reads a collection page by page, over and over; one round may take days.
 
-    def __init__(self, read_page: ReadPage) -> None:
+    All enrichers share the round: its place is kept in the database, and who moves it on has the
+    page. What one reads and dies with is met in the next round.
+    """
+
+    def __init__(
+        self, watermarks: AsyncCollection[Document], name: str, read_page: ReadPage
+    ) -> None:
+        self._watermarks = watermarks
+        self._name = name
         self._read_page = read_page
-        self._cursor = ""
 
     async def next_page(self) -> list[str]:
         """Return the orders of the next page; the last page is followed by the first."""
-        page = await self._read_page(self._cursor, LIMIT)
-        self._cursor = page[-1][0] if len(page) == LIMIT else ""
-        return [order_id for _, order_id in page]
+        while True:
+            cursor = await scan_cursors.cursor_of(self._watermarks, self._name)
+            page = await self._read_page(cursor, LIMIT)
+            following = page[-1][0] if len(page) == LIMIT else ""
+            if await scan_cursors.move_cursor(self._watermarks, self._name, cursor, following):
+                return [order_id for _, order_id in page]
 
 
 class Sweeper:
@@ -71,15 +86,21 @@ class Sweeper:
         database: AsyncDatabase[Document],
         reconciler: Reconciler,
         unfinished_jobs: UnfinishedJobs,
+        keys: ContactKeys,
         caught_up: CaughtUp,
     ) -> None:
         self._database = database
         self._unfinished_jobs = unfinished_jobs
         self._reconciler = reconciler
+        self._keys = keys
         self._caught_up = caught_up
         self._suspect_orders = Suspects()
-        self._waiting_orders = CollectionScan(partial(links.waiting_after, database[LINKS]))
-        self._linked_orders = CollectionScan(partial(links.links_after, database[LINKS]))
+        self._waiting_orders = self._scan("waiting orders", links.waiting_after)
+        self._linked_orders = self._scan("linked orders", links.links_after)
+
+    def _scan(self, name: str, read_page: ReadLinks) -> CollectionScan:
+        read = partial(read_page, self._database[LINKS])
+        return CollectionScan(self._database[WATERMARKS], name, read)
 
     @asynccontextmanager
     async def running(self, stop: asyncio.Event) -> AsyncIterator[None]:
@@ -127,7 +148,13 @@ class Sweeper:
         keep = erasure_store.keep_erasures(found.outlived_erasures)
         await self._database[ERASURES].update_many(*keep)
         overdue = self._suspect_orders.overdue(found.inconsistent, now)
-        _count("link", await self._reconciler(overdue, now))
+        _count("link", await self._reconciler(await self._not_queued(overdue), now))
+
+    async def _not_queued(self, order_ids: Sequence[str]) -> list[str]:
+        """Return *order_ids* without those that are in the healing queue, which are no repairs."""
+        found = await links.links_of(self._database[LINKS], order_ids)
+        queued = await queued_orders(self._database, list(found.values()), self._keys)
+        return [it for it in order_ids if it not in queued]
 
     async def _deleted(self, order_ids: Sequence[str]) -> list[str]:
         existing = await batch_snapshot.existing_orders(self._database, order_ids)

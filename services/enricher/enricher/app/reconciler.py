@@ -87,10 +87,6 @@ class Reconciler:
         await self._each_apart(order_ids, reconcile_some)
         return changed
 
-    async def reconcile_waiting(self, keys: Sequence[str], now: datetime) -> int:
-        """Reconcile the orders that wait for any of these keys."""
-        return await self(await links.waiting_for(self._database[LINKS], keys), now)
-
     async def examine(self, order_ids: Sequence[str], now: datetime) -> Examination:
         """Return what reconciling these orders would change; writes nothing."""
         found = Examination([], set())

@@ -1,4 +1,4 @@
-"""Handling reference records: stored, then the orders reconciled that they affect."""
+"""Handling reference records: stored, then put into the queue of what heals orders."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import reference_store
+from enricher.adapters.healing_queue import HealingQueue
+from enricher.adapters.reference_store import StoredReferences
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.passed_over import reason_of
-from enricher.app.reconciler import Reconciler
 from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.healing import Arrival
 from enricher.domain.references import split_at_deletions
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Record
-from order_runtime.mongo import merge_store
-from order_runtime.mongo.client import MERGES, Document
+from order_runtime.mongo.client import Document
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.unreadable import report
 
@@ -27,13 +28,13 @@ class ReferenceHandler:
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        reconciler: Reconciler,
+        queue: HealingQueue,
         contact_erasure: ContactErasure,
         keys: ContactKeys,
         topic_ids: Mapping[str, str],
     ) -> None:
         self._database = database
-        self._reconciler = reconciler
+        self._queue = queue
         self._contact_erasure = contact_erasure
         self._keys = keys
         self._topic_ids = topic_ids
@@ -41,7 +42,9 @@ class ReferenceHandler:
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
         """
-        Handle *records* completely: on return all orders that they heal or erase are done.
+        Handle *records*: on return the queue has what is left to do, however much that is.
+
+        Erasures are noted by then: what is handled afterwards knows of them.
 
         A record that can't be handled is passed over. Raises EverythingFails where none can be.
         """
@@ -60,11 +63,16 @@ class ReferenceHandler:
             stored = await reference_store.store_references(
                 self._database, run, self._keys, topic_id
             )
-            await self._contact_erasure.follow_merges(stored.merged, now)
-            await self._contact_erasure.note(stored.deleted)
-            # Before the erasure: an order whose key a second contact has too is that one's by now.
-            # It takes those that wait for a key which nobody carries any more.
-            await self._reconciler.reconcile_waiting(stored.affected_keys, now)
-            await self._contact_erasure.erase(stored.deleted, now)
-            await merge_store.forget_ids(self._database[MERGES], stored.merged_and_gone)
-            await reference_store.forget_former_keys(self._database, stored.changed)
+            await self._queue.add(await self._arrivals(run[0].topic, stored), now)
+
+    async def _arrivals(self, topic: str, stored: StoredReferences) -> list[Arrival]:
+        """Note merges and erasures; return all that changed, for the queue."""
+        gone, positions = stored.tombstones, {it["_id"]: it["position"] for it in stored.changed}
+        return [
+            *(
+                Arrival(topic, it, tombstone=it in gone, position=positions.get(it))
+                for it in stored.documents
+            ),
+            *await self._contact_erasure.note_merges(stored.merged),
+            *await self._contact_erasure.note(stored.deleted),
+        ]

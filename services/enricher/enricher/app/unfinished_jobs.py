@@ -8,7 +8,7 @@ from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from enricher.adapters import unfinished_jobs, watermarks
+from enricher.adapters import scan_cursors, unfinished_jobs
 from enricher.app.event_handler import EventHandler
 from order_runtime.mongo.client import JOBS, UNFINISHED_JOBS, WATERMARKS, Document
 
@@ -60,12 +60,12 @@ class UnfinishedJobs:
     async def _pass_page(self, now: datetime) -> bool:
         """Return whether to go on; another enricher that moved the watermark does."""
         marks = self._database[WATERMARKS]
-        seen = await watermarks.cursor_of(marks, JOBS)
+        seen = await scan_cursors.cursor_of(marks, JOBS)
         page = await unfinished_jobs.next_page(self._database, seen, now - self._grace, self._page)
         if page is None:
             return False
         await unfinished_jobs.note(self._database, page.unfinished, now)
-        moved = await watermarks.advance(marks, JOBS, seen, list(page.cursor))
+        moved = await scan_cursors.move_cursor(marks, JOBS, seen, page.cursor)
         return moved and page.full
 
     async def _handle_overdue(self, now: datetime) -> int:

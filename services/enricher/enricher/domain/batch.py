@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from enricher.domain.commitments import apply_commitment
-from enricher.domain.contact_matching import ContactKeys
+from enricher.domain.contact_matching import ContactKeys, KnownContact
 from enricher.domain.erasure import ContactClaim
-from enricher.domain.linking import ReferenceFacts, ReferenceKeys
+from enricher.domain.linking import ReferenceFacts, ReferenceKeys, current_link
 from enricher.domain.model import (
     ENRICHABLE,
     LINKING,
@@ -105,6 +105,24 @@ def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
     new_links = [it.decision.link for it in decided if it.decision.link is not None]
     to_reconcile = orders_to_reconcile(batch, decided)
     return replace(batch, decided=decided, new_links=new_links, to_reconcile=to_reconcile)
+
+
+def orders_to_heal_first(batch: Batch) -> list[str]:
+    """
+    Return the orders that wait for a contact which is there by now.
+
+    The healing queue comes to them, in its time. What their events decide is to be decided after
+    that, as if they had been healed when the contact came.
+    """
+    taken = {it.order_id for it in batch.erased}
+    return [
+        order_id
+        for order_id, stored in batch.snapshot.orders.items()
+        if order_id not in taken
+        and (link := current_link(stored, batch.snapshot.links.get(order_id))) is not None
+        and link.contact_id is None
+        and isinstance(batch.facts.contact_of(stored.contact), KnownContact)
+    ]
 
 
 def undecided_events(events: Iterable[ReceivedEvent], jobs: JobProgress) -> list[ReceivedEvent]:

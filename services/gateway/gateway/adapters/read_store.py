@@ -15,13 +15,14 @@ from pymongo.errors import PyMongoError
 from gateway import metrics
 from gateway.adapters.batch_loader import BatchLoader
 from gateway.adapters.job_joins import JobJoins
+from gateway.adapters.page_rows import page_rows
 from gateway.domain.answer_models import order_view
 from gateway.domain.order_contact import (
     ActionPreconditions,
     action_preconditions,
     linked_contact,
 )
-from gateway.domain.pagination import PageRequest
+from gateway.domain.pagination import FetchedRows, PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
 from order_runtime.documents.deliveries import OUTCOME_FIELDS
@@ -171,24 +172,40 @@ class ReadStore:
             found = self._database[ORDERS].find(_with_ids(ids) | _LIVE, {"jobId": 1})
             return dict(all_readable(ORDERS, await found.to_list(), _version_tag_of))
 
-    async def find_page(self, name: str, where: Where, asked: PageRequest) -> list[Document]:
+    async def find_page(self, name: str, where: Where, asked: PageRequest) -> FetchedRows:
         """Return the documents of a collection from which `asked` makes its page."""
-        return await self.find(name, [*where, asked.filter()], asked.sort(), asked.limit)
+        metrics.QUERIES.labels(name).inc()
+        with _unavailable():
+            found = self._database[name].find_raw_batches(_all_of([*where, asked.filter()]))
+            found = found.sort(list(asked.sort().items())).limit(asked.limit)
+            async with found:
+                return await page_rows(found)
 
     async def find(
-        self, name: str, where: Where, sort: Mapping[str, int], limit: int
+        self,
+        name: str,
+        where: Where,
+        sort: Mapping[str, int],
+        limit: int,
+        fields: Sequence[str] | None = None,
     ) -> list[Document]:
-        """Return up to *limit* documents that meet all conditions; an empty one is ignored."""
+        """
+        Return up to *limit* documents that meet all conditions; an empty one is ignored.
+
+        With *fields* they have only those, and their `_id`.
+        """
         metrics.QUERIES.labels(name).inc()
-        conditions = [condition for condition in where if condition]
         with _unavailable():
-            found = self._database[name].find({"$and": conditions} if conditions else {})
+            found = self._database[name].find(_all_of(where), fields)
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
-    async def aggregate(self, name: str, pipeline: Sequence[Document]) -> list[Document]:
+    async def aggregate_page(self, name: str, pipeline: Sequence[Document]) -> FetchedRows:
+        """Return the results of a pipeline, as `find_page` does."""
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            return await (await self._database[name].aggregate(list(pipeline))).to_list()
+            found = await self._database[name].aggregate_raw_batches(list(pipeline))
+            async with found:
+                return await page_rows(found)
 
     async def _optional(self, loader: BatchLoader[V], key: str) -> V | None:
         """Return None after a failure and, to keep writes fast, for the pause that follows."""
@@ -228,6 +245,11 @@ def _first_use_of(claim: Document) -> FirstUse:
 
 def _version_tag_of(order: Document) -> tuple[str, str]:
     return order["_id"], version_tag(field(order, "jobId", str))
+
+
+def _all_of(where: Where) -> Document:
+    conditions = [condition for condition in where if condition]
+    return {"$and": conditions} if conditions else {}
 
 
 def _with_ids(ids: Sequence[str]) -> Document:

@@ -18,15 +18,16 @@ from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import choice_in
 from gateway.domain.request_terms import RequestTerms, request_terms
 from gateway.http.admission import Admission
-from gateway.http.bulk_body import BulkInput, read_rows
+from gateway.http.bulk_body import BulkInput, NotJson, read_rows
 from gateway.http.request_body import MAX_BODY, body_too_large
+from gateway.http.request_fields import fields
 from gateway.http.responses import json_response
+from gateway.http.turns import Turns
 from order_contracts.answers import BulkResult, BulkRow
 from order_contracts.commands import RegisterOrder
 from order_contracts.decoding import Invalid
 from order_contracts.errors import MAX_ANSWERED, FieldError
 
-YIELD_EVERY: Final = 50  # rows, after which other requests get a turn
 MAX_ERRORS: Final = 10_000  # listed in the answer, over all rows; further ones are only counted
 
 
@@ -45,49 +46,51 @@ class BulkRegistration:
     async def register(self, request: Request) -> Response:
         key = self.admission.admit(request, "orders:write", ["actions"])
         actions = choice_in(request.query_params, "actions", ("suppress",))
-        terms = request_terms(request.headers, key.client, preconditions=False)
+        terms = request_terms(fields(request), key.client, preconditions=False)
         terms = replace(terms, suppress_actions=actions == "suppress")
-        prepared = await self._prepare_all(await read_rows(request), terms)
-        results = await self._publish_all(prepared)
+        rows = await read_rows(request)
+        async with self.admission.memory.bulk_turn:
+            prepared = await self._prepare_all(rows, terms)
+            results = await self._publish_all(prepared)
         return json_response(BulkResult(rows=tuple(results)), _status(results))
 
     async def _prepare_all(
         self, rows: Sequence[BulkInput], terms: RequestTerms
     ) -> list[BulkRow | Submission]:
-        """Prepare all rows concurrently, so that their look-ups share queries."""
-        now, budget = datetime.now(UTC), ErrorBudget()
+        """Read one row after the other, then look all up at once: so look-ups share queries."""
+        now, budget, turns = datetime.now(UTC), ErrorBudget(), Turns()
+        read = []
+        for row in rows:
+            await turns.give_way()
+            read.append(_read(row, now, budget))
         prepared: list[asyncio.Task[BulkRow | Submission]] = []
         async with asyncio.TaskGroup() as tasks:
-            for row in rows:
-                if row.index % YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
-                prepare = self._prepare(row, terms.of_row(row.index), now, budget)
+            for index, order in enumerate(read):
+                await turns.give_way()
+                prepare = self._prepare(index, order, terms.of_row(index))
                 prepared.append(tasks.create_task(prepare))
         return [task.result() for task in prepared]
 
     async def _prepare(
-        self, row: BulkInput, terms: RequestTerms, now: datetime, budget: ErrorBudget
+        self, index: int, order: BulkRow | RegisterOrder, terms: RequestTerms
     ) -> BulkRow | Submission:
         """Return the command to publish, or the result of a row for which there is none."""
-        if row.error is not None:
-            return _refused(row.index, None, row.error)
+        if isinstance(order, BulkRow):
+            return order
         try:
-            order = command_of(RegisterOrder, row.value, now, most=min(MAX_ANSWERED, budget.left))
-            if len(order.to_json()) > MAX_BODY:
-                raise body_too_large(MAX_BODY)
             earlier = await self.acceptance.earlier_registration(order, terms)
-        except Invalid as error:
-            budget.left -= min(len(error.errors), budget.left)
-            return _refused(row.index, _order_id_in(row.value), error)
         except ProblemError as error:
-            return _refused(row.index, order.order_id, error)
+            return _refused(index, order.order_id, error)
         if earlier is not None:
-            return self._accepted(row.index, order.order_id, earlier)
+            return self._accepted(index, order.order_id, earlier)
         return self.acceptance.submission(order, terms)
 
     async def _publish_all(self, prepared: Sequence[BulkRow | Submission]) -> list[BulkRow]:
         """Hand over all commands in the order of the rows, then wait for each acknowledgement."""
-        handed_over = [self._hand_over(index, row) for index, row in enumerate(prepared)]
+        handed_over, turns = [], Turns()
+        for index, prepared_row in enumerate(prepared):
+            await turns.give_way()
+            handed_over.append(self._hand_over(index, prepared_row))
         return [
             row if isinstance(row, BulkRow) else await self._result(index, *row)
             for index, row in enumerate(handed_over)
@@ -116,6 +119,24 @@ class BulkRegistration:
     def _accepted(self, index: int, order_id: str, job_id: str) -> BulkRow:
         href = self.acceptance.urls.job(job_id)
         return BulkRow(index=index, order_id=order_id, status=202, job_id=job_id, href=href)
+
+
+def _read(row: BulkInput, now: datetime, budget: ErrorBudget) -> BulkRow | RegisterOrder:
+    """Return the order of a row, or why it is refused; raises NotJson."""
+    value = None
+    try:
+        value = row.value()
+        order = command_of(RegisterOrder, value, now, most=min(MAX_ANSWERED, budget.left))
+        if len(order.to_json()) > MAX_BODY:
+            raise body_too_large(MAX_BODY)
+    except NotJson:
+        raise
+    except Invalid as error:
+        budget.left -= min(len(error.errors), budget.left)
+        return _refused(row.index, _order_id_in(value), error)
+    except ProblemError as error:
+        return _refused(row.index, _order_id_in(value), error)
+    return order
 
 
 def _refused(index: int, order_id: str | None, error: Invalid | ProblemError) -> BulkRow:

@@ -37,15 +37,18 @@ class CommandAcceptance:
         Raises ProblemError where the key was used for another command. An earlier request that
         isn't applied yet is not found here: then the order-writer makes this one's job an alias.
         """
-        if terms.idempotency_key is None:
+        if not terms.keys:
             return None
-        first_use = await self.reads.first_use(terms.idempotency_key)
-        if first_use is None:
+        found = await asyncio.gather(*map(self.reads.first_use, terms.keys))
+        first_uses = [first_use for first_use in found if first_use is not None]
+        if not first_uses:
             return None
-        if first_use.fingerprint != fingerprint_of(command, terms):
-            detail = "The Idempotency-Key was used for another request."
-            raise ProblemError("IdempotencyKeyReused", detail)
-        return first_use.job_id
+        fingerprint = fingerprint_of(command, terms)
+        for first_use in first_uses:
+            if first_use.fingerprint == fingerprint:
+                return first_use.job_id
+        detail = "The Idempotency-Key was used for another request."
+        raise ProblemError("IdempotencyKeyReused", detail)
 
     async def earlier_registration(self, order: RegisterOrder, terms: RequestTerms) -> str | None:
         """Return as `earlier_job` does; raises ProblemError where another job registered it."""

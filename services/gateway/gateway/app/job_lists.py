@@ -65,10 +65,12 @@ class JobLists:
         """Merge the first rows of each index, which are in the order of the list."""
         found = await asyncio.gather(*(self._select(it, wanted, asked) for it in selections))
         rows = merged([row for some in found for row in some], asked)
-        page = asked.page(rows, self.url)
-        jobs = await self.reads.jobs([row["_id"] for row in page.rows])
-        present = [jobs[row["_id"]] for row in page.rows if row["_id"] in jobs]
-        return JobListPage(await self.reads.all_joined(present), page.links)
+        named = {"_id": {"$in": [row["_id"] for row in rows]}}
+        jobs = await self.reads.find_page(JOBS, [named], asked)
+        # A job may have gone meanwhile: the list goes on behind the last that was to be shown.
+        last = rows[asked.count - 1] if len(rows) > asked.count else None
+        page = asked.page(jobs, self.url, last)
+        return JobListPage(await self.reads.all_joined(page.rows), page.links)
 
     async def _select(
         self, selection: JobSelection, wanted: JobListFilter, asked: PageRequest
@@ -79,7 +81,10 @@ class JobLists:
         kept = [{field: {"$gt": datetime.now(UTC) - RETENTION}}] if selection.of_enrichments else []
         name = ENRICHMENTS if selection.of_enrichments else JOBS
         where = [selection.where, *wanted.conditions(field), *kept]
-        rows = await self.reads.find_page(name, where, replace(asked, sort_field=field))
+        by_field = replace(asked, sort_field=field)
+        rows = await self.reads.find(
+            name, [*where, by_field.filter()], by_field.sort(), asked.limit, [field]
+        )
         return [{"_id": row["_id"], "at": row.get(field)} for row in rows]
 
     async def _scanned(
@@ -94,9 +99,9 @@ class JobLists:
                 break
             rows = await self.reads.find_page(JOBS, wanted.conditions("at"), part)
             kept += await self._with_status(rows, status)
-            more = len(rows) == part.limit
+            more = rows.cut or len(rows) == part.limit
             last = rows[-1] if more else None
-            if len(kept) > asked.count or not more:
+            if len(kept) > asked.count or not more or (rows.cut and kept):
                 break
             part = asked.behind(rows[-1], CHUNK)
         return self._page(kept, asked, last)

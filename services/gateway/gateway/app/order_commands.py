@@ -17,6 +17,7 @@ from gateway.domain.problem_error import ProblemError
 from gateway.domain.request_terms import RequestTerms, request_terms
 from gateway.http.admission import Admission
 from gateway.http.request_body import read_json
+from gateway.http.request_fields import fields
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
@@ -80,7 +81,7 @@ class OrderCommands:
 
     def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
         key = self.admission.admit(request, "orders:write")
-        return request_terms(request.headers, key.client, preconditions=preconditions)
+        return request_terms(fields(request), key.client, preconditions=preconditions)
 
     async def _accept(self, command: Command, terms: RequestTerms, earlier: str | None) -> Response:
         """Answer for the *earlier* job of the same request, else publish the command."""

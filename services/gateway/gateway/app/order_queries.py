@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,16 +20,19 @@ from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import choice_in, invalid_parameter, time_in
 from gateway.domain.urls import Urls
 from gateway.http.admission import Admission
-from gateway.http.request_body import read_json
+from gateway.http.memory_budget import Reservation
+from gateway.http.request_body import read_json_body
 from gateway.http.responses import json_response
-from order_contracts.answers import ExpectedOrders, History, OrderList
-from order_contracts.decoding import read
+from order_contracts.answers import Expected, ExpectedOrders, History, OrderList
+from order_contracts.decoding import parse, read
 from order_contracts.order import Order, OrderStatus
 from order_runtime.documents.document import Document, optional
 from order_runtime.mongo.client import ACTION_DELIVERIES, INTEGRATION_LOG, JOBS, LINKS, ORDERS
 from order_runtime.process.unreadable import all_readable
 
 MAX_CHECK_BODY: Final = 4 * 1024 * 1024
+MAX_ORDER_BYTES: Final = 768 * 1024  # of an order at rest
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024  # of one answer of MongoDB
 MAX_HISTORY: Final = 1_000
 CONTACT_PARAMETERS: Final = (
     "contactId",
@@ -50,11 +54,12 @@ class OrderQueries:
 
     async def get(self, request: Request) -> Response:
         self.admission.admit(request, "orders:read", ["contactId"])
+        reserved = await self._reserve(request, 1)
         order = await self.reads.order(request.path_params["order_id"])
         contact_id = request.query_params.get("contactId")
         if order is None or not await self._is_of(order, contact_id):
             raise ProblemError("OrderNotFound", "There is no such order, or none of this contact.")
-        return json_response(order, headers={"ETag": f'"{order.version_tag}"'})
+        return _orders_response(order, reserved, ETag=f'"{order.version_tag}"')
 
     async def _is_of(self, order: Order, contact_id: str | None) -> bool:
         """Return whether an order is the contact's, or that of the one it was merged into."""
@@ -71,9 +76,9 @@ class OrderQueries:
     async def check(self, request: Request) -> Response:
         """Answer which of the expected orders are missing here or have another version."""
         self.admission.admit(request, "orders:read")
-        value = await read_json(request, MAX_CHECK_BODY)
-        wrapped = {"orders": value} if isinstance(value, list) else value
-        expected = read(ExpectedOrders, wrapped, strict=True).orders
+        body = await read_json_body(request, MAX_CHECK_BODY)
+        async with self.admission.memory.bulk_turn:
+            expected = _expected(body)
         tags = await self.reads.version_tags([order.order_id for order in expected])
         return json_response(check_result(expected, tags))
 
@@ -113,10 +118,11 @@ class OrderQueries:
             created_from=time_in(query, "createdFrom"),
             created_to=time_in(query, "createdTo"),
         )
-        links = await self.reads.aggregate(LINKS, contact_orders_pipeline(where, asked))
+        reserved = await self._reserve(request, asked.limit)
+        links = await self.reads.aggregate_page(LINKS, contact_orders_pipeline(where, asked))
         page = asked.page(links, self.urls.orders)
         orders = all_readable(ORDERS, page.rows, _order_of_link)
-        return json_response(OrderList(items=tuple(orders), links=page.links))
+        return _orders_response(OrderList(items=tuple(orders), links=page.links), reserved)
 
     async def _changed(self, request: Request) -> Response:
         """Answer the orders of all contacts, the oldest change first, for a reconciliation."""
@@ -125,6 +131,7 @@ class OrderQueries:
         asked = page_request(query, "updatedAt", ascending=True)
         since = time_in(query, "changedSince")
         where = [{"deletedAt": {"$exists": False}, "updatedAt": {"$gte": since}}]
+        reserved = await self._reserve(request, asked.limit)
         page = asked.page(await self.reads.find_page(ORDERS, where, asked), self.urls.orders)
         links = await self.reads.links([order["_id"] for order in page.rows])
         orders = all_readable(
@@ -132,9 +139,27 @@ class OrderQueries:
             page.rows,
             lambda order: order_view(order, linked_contact(order, links.get(order["_id"]))),
         )
-        return json_response(OrderList(items=tuple(orders), links=page.links))
+        return _orders_response(OrderList(items=tuple(orders), links=page.links), reserved)
+
+    async def _reserve(self, request: Request, orders: int) -> Reservation:
+        """Reserve what MongoDB may send of *orders* at once; raises ProblemError."""
+        size = min(orders * MAX_ORDER_BYTES, MAX_BATCH_BYTES)
+        return await self.admission.memory.pages.reserve(request, size)
+
+
+def _orders_response(orders: OrderList | Order, reserved: Reservation, **headers: str) -> Response:
+    """Return the response, with no more memory reserved than it takes until it was sent."""
+    response = json_response(orders, headers=headers)
+    reserved.shrink(len(response.body))
+    return response
 
 
 def _order_of_link(link: Document) -> Order:
     """Return the order of a link that has it as a field."""
     return order_view(link[ORDER_FIELD], optional(link, "contactId", str))
+
+
+def _expected(body: bytes) -> Sequence[Expected]:
+    value = parse(body)
+    wrapped = {"orders": value} if isinstance(value, list) else value
+    return read(ExpectedOrders, wrapped, strict=True).orders

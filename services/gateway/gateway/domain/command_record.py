@@ -39,6 +39,7 @@ class Submission:
             traceparent=self.terms.traceparent,
             if_match=self.terms.if_match,
             idempotency_key=self.terms.idempotency_key,
+            untrimmed_key=self.terms.untrimmed_key,
             suppress_actions=self.terms.suppress_actions,
         )
         key = self.command.order_id.encode()

@@ -35,6 +35,13 @@ class Cursor:
     id: str
 
 
+class FetchedRows(list[Document]):
+    """The documents of a page, and one more where there are more; fewer where they are large."""
+
+    cut = False
+    """Whether there are more, but those that are here are all that an answer should hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The rows of one page in the order of the list, and links to the next and previous pages."""
@@ -86,7 +93,8 @@ class PageRequest:
         Its links begin at rows that have a place in the list; a damaged one may have none. Where
         looking for rows was given up at the row *scanned*, the list goes on behind that one.
         """
-        rows, has_more = list(fetched[: self.count]), len(fetched) > self.count
+        cut = isinstance(fetched, FetchedRows) and fetched.cut
+        rows, has_more = list(fetched[: self.count]), cut or len(fetched) > self.count
         edge = None if has_more or scanned is None else self._cursor_of(scanned)
         has_more = has_more or edge is not None
         if self.backward:

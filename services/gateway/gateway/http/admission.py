@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -10,12 +11,22 @@ from starlette.requests import Request
 
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import refuse_unknown
+from gateway.http.memory_budget import Memory
 from gateway.http.rate_limits import RateLimits
+from gateway.http.request_fields import fields
 from order_runtime.auth.api_keys import ApiKey, KeyFile, Scope
 
 _PRODUCED: Final = frozenset(
-    {"*/*", "application/*", "application/json", "application/problem+json", "application/*+json"}
+    {
+        "*",  # no media range, but what Java's client sends by default
+        "*/*",
+        "application/*",
+        "application/json",
+        "application/problem+json",
+        "application/*+json",
+    }
 )
+_NEVER: Final = re.compile(r";\s*q\s*=\s*0(\.0{0,3})?\s*(;|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class Admission:
 
     keys: KeyFile
     rates: RateLimits
+    memory: Memory
 
     def admit(self, request: Request, scope: Scope, parameters: Iterable[str] = ()) -> ApiKey:
         """
@@ -31,10 +43,11 @@ class Admission:
 
         The query may have no other than the named *parameters*. Leaves the client, the key's id
         and the headers of its rate limit in the request's state, for the access log and the
-        response.
+        response; and the memory that may be reserved for it.
         """
         key = self._authenticate(request)
         request.state.client, request.state.key_id = key.client, key.id
+        request.state.memory = self.memory
         request.state.headers = self.rates.count(key)
         if scope not in key.scopes:
             raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")
@@ -43,7 +56,8 @@ class Admission:
         return key
 
     def _authenticate(self, request: Request) -> ApiKey:
-        secret = request.headers.get("apikey") or request.headers.get("x-api-key")
+        sent = fields(request)
+        secret = sent.get("apikey") or sent.get("x-api-key")
         key = self.keys.find(secret) if secret else None
         if key is None:
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
@@ -54,12 +68,8 @@ class Admission:
 
 
 def _check_accept(request: Request) -> None:
-    header = request.headers.get("accept")
-    if header is None:
-        return
-    ranges = (part.partition(";") for part in header.lower().split(","))
-    accepted = {
-        name.strip() for name, _, quality in ranges if quality.strip() not in {"q=0", "q=0.0"}
-    }
+    """Refuse a list of media types without ours; an empty one is any, like none."""
+    ranges = [part for part in fields(request).get("accept", "").lower().split(",") if part.strip()]
+    accepted = {part.partition(";")[0].strip() for part in ranges if not _NEVER.search(part)}
     if accepted and not accepted & _PRODUCED:
         raise ProblemError("NotAcceptable", "Answers are application/json.")

@@ -1,31 +1,52 @@
-"""Reading the body of a bulk registration: a JSON array, or lines of JSON."""
+"""Reading the body of a bulk registration: its rows are counted before one of them is parsed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from starlette.requests import Request
 
+from gateway.domain.json_items import array_items
 from gateway.domain.problem_error import ProblemError
 from gateway.http.request_body import JSON, MAX_BODY, body_too_large, media_type, read_body
+from gateway.http.turns import Turns
 from order_contracts.answers import MAX_ROWS
 from order_contracts.decoding import Invalid, parse
 from order_contracts.errors import FieldError
 
 MAX_BULK: Final = 8 * 1024 * 1024
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_LINE: Final = re.compile(rb"[^ \t\r\n][^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
 class BulkInput:
-    """One row of the body: its parsed JSON, or why it can't be read."""
+    """One row of the body, not parsed yet."""
 
     index: int
-    value: Any = None
-    error: Invalid | ProblemError | None = None
+    content: bytes
+    of_array: bool
+    """Whether the body is one JSON document: a row that is no JSON makes it none, too."""
+
+    def value(self) -> Any:
+        """
+        Return the parsed JSON of the row.
+
+        Raises ProblemError or Invalid for the row, NotJson for the body.
+        """
+        if len(self.content) > MAX_BODY:
+            raise body_too_large(MAX_BODY)
+        try:
+            return parse(self.content)
+        except Invalid as error:
+            raise NotJson(error.errors) if self.of_array else error from None
+
+
+class NotJson(Invalid):
+    """The body as a whole is not JSON."""
 
 
 async def read_rows(request: Request) -> list[BulkInput]:
@@ -34,27 +55,21 @@ async def read_rows(request: Request) -> list[BulkInput]:
     if kind != JSON and kind not in NDJSON:
         raise ProblemError("UnsupportedMediaType", "Send application/json or application/x-ndjson.")
     content = await read_body(request, MAX_BULK)
-    rows = list(islice(_lines(content) if kind in NDJSON else _items(content), MAX_ROWS + 1))
-    if not 1 <= len(rows) <= MAX_ROWS:
+    of_array = kind == JSON
+    parts = array_items(content) if of_array else lines(content)
+    turns, found = Turns(), []
+    for part in parts:
+        await turns.give_way()
+        if part is not None:
+            found.append(part)
+        if len(found) > MAX_ROWS:
+            break
+    if not 1 <= len(found) <= MAX_ROWS:
         message = f"Must have 1 to {MAX_ROWS} orders"
         raise Invalid((FieldError(pointer="", code="OutOfRange", message=message),))
-    return rows
+    return [BulkInput(index, part, of_array) for index, part in enumerate(found)]
 
 
-def _items(content: bytes) -> Iterator[BulkInput]:
-    value = parse(content)
-    if not isinstance(value, list):
-        raise Invalid((FieldError(pointer="", code="Invalid", message="Must be an array"),))
-    return (BulkInput(index, item) for index, item in enumerate(value))
-
-
-def _lines(content: bytes) -> Iterator[BulkInput]:
-    lines = (line for line in content.split(b"\n") if line.strip())
-    for index, line in enumerate(lines):
-        if len(line) > MAX_BODY:
-            yield BulkInput(index, error=body_too_large(MAX_BODY))
-            continue
-        try:
-            yield BulkInput(index, parse(line))
-        except Invalid as error:
-            yield BulkInput(index, error=error)
+def lines(content: bytes) -> Iterator[bytes]:
+    """Yield the lines that aren't blank."""
+    return (found[0] for found in _LINE.finditer(content))

@@ -2,52 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.domain.problem_error import ProblemError
+from gateway.http.memory_budget import Memory
+from gateway.http.request_fields import fields
 from order_contracts.decoding import parse
 
 MAX_BODY: Final = 512 * 1024
+BODY_SECONDS: Final = 60.0
+"""How long a body may take to come."""
 JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 
 
 def media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return fields(request).get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_json(request: Request, limit: int = MAX_BODY) -> Any:
+async def read_json(request: Request) -> Any:
     """Return the parsed body; raises ProblemError or Invalid."""
+    return parse(await read_json_body(request, MAX_BODY))
+
+
+async def read_json_body(request: Request, limit: int) -> bytes:
+    """Return the body, which is said to be JSON; raises ProblemError."""
     if media_type(request) != JSON:
         raise ProblemError("UnsupportedMediaType", "Send the body as application/json.")
-    return parse(await read_body(request, limit))
+    return await read_body(request, limit)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body; raises ProblemError where it is compressed, not UTF-8 or too large."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    """
+    Return the body; raises ProblemError where it is compressed, not UTF-8, too large or too slow.
+
+    Its bytes are reserved until the response was sent.
+    """
+    sent = fields(request)
+    if set(re.split(r"[,\s]+", sent.get("content-encoding", "").lower())) - {"", "identity"}:
         raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
-    if _charset(request) not in _UTF8:
+    if _charset(sent) not in _UTF8:
         raise ProblemError("UnsupportedMediaType", "Send the body as UTF-8.")
-    length = request.headers.get("content-length", "0")
+    length = sent.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise body_too_large(limit)
-    content = bytearray()
+    size = int(length) if "content-length" in sent and length.isdigit() else limit
+    memory: Memory = request.state.memory
+    await (memory.commands if limit <= MAX_BODY else memory.bulks).reserve(request, size)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _content(request, limit)
+    except TimeoutError:
+        raise ProblemError("RequestTimeout", "The body came too slowly.") from None
+
+
+async def _content(request: Request, limit: int) -> bytes:
+    chunks, size = [], 0
     async for chunk in request.stream():
-        content += chunk
-        if len(content) > limit:  # a chunked body has no Content-Length
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:  # a chunked body has no Content-Length
             raise body_too_large(limit)
-    return bytes(content)
+    return b"".join(chunks)
 
 
 def body_too_large(limit: int) -> ProblemError:
     return ProblemError("TooLarge", f"The body is larger than {limit // 1024} KB.")
 
 
-def _charset(request: Request) -> str:
-    found = _CHARSET.search(request.headers.get("content-type", ""))
+def _charset(sent: Mapping[str, str]) -> str:
+    found = _CHARSET.search(sent.get("content-type", ""))
     return found[1].lower() if found else "utf-8"

@@ -11,7 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import log_events
+from gateway.http.memory_budget import Reservation
 from gateway.http.problems import internal_error
+from gateway.http.request_fields import fields
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.unreadable import report
@@ -49,7 +51,7 @@ class RequestContext:
             if not exchange.status:
                 await internal_error()(scope, receive, exchange.send)
         finally:
-            exchange.log()
+            exchange.end()
 
 
 class Exchange:
@@ -61,6 +63,7 @@ class Exchange:
         self.request_id = _request_id(scope)
         self.status = 0
         """Of the response; 0 until it has started."""
+        self._reservations: list[Reservation] = self._state.setdefault("reservations", [])
 
     async def send(self, message: Message) -> None:
         """Pass a message on; a response gets the request's id, rate limit and NO_STORE."""
@@ -77,7 +80,10 @@ class Exchange:
             ]
         await self._send(message)
 
-    def log(self) -> None:
+    def end(self) -> None:
+        """Give back what memory was reserved, and write the access log."""
+        for reservation in self._reservations:
+            reservation.release()
         log().info(
             log_events.REQUEST,
             method=self._method,
@@ -91,5 +97,5 @@ class Exchange:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Request(scope).headers.get("x-request-id", "")
+    given = fields(Request(scope)).get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.domain.problem_error import RETRY_SOON, failed_job_problem
 from gateway.http.problems import problem_response
 from order_contracts.base import Message
 from order_contracts.job import Job, JobStatus
 
+PART_BYTES: Final = 64 * 1024
+
+
+class JsonResponse(Response):
+    """Sends a large body in parts, each when the client has taken the one before."""
+
+    media_type = "application/json"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(self.body) <= PART_BYTES:
+            await super().__call__(scope, receive, send)
+            return
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        for at in range(0, len(self.body), PART_BYTES):
+            part, more = self.body[at : at + PART_BYTES], at + PART_BYTES < len(self.body)
+            await send({"type": "http.response.body", "body": part, "more_body": more})
+
 
 def json_response(
     message: Message, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return *message* as JSON."""
-    return Response(message.to_json(), status, headers, media_type="application/json")
+    return JsonResponse(message.to_json(), status, headers)
 
 
 def job_response(job: Job, headers: Mapping[str, str] | None = None) -> Response:

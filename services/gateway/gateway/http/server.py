@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn with a graceful stop by event, and problems for malformed HTTP."""
+"""The HTTP server: uvicorn with a graceful stop by event, and limits of connections."""
 
 from __future__ import annotations
 
@@ -9,38 +9,25 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.domain.problem_error import ProblemError
-from gateway.http.problems import MEDIA_TYPE, problem_response
+from gateway.http.connection import ConnectionLimits, LimitedConfig
 
 DRAIN_SECONDS: Final = 10  # for requests in flight; those that wait for a job are answered at once
 KEEP_ALIVE_SECONDS: Final = 75  # above the 60 s after which most clients and balancers close
 
 
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1; answers with a problem also where the request can't be parsed."""
-
-    def send_400_response(self, msg: str) -> None:
-        problem = problem_response(ProblemError("ValidationFailed", msg))
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(problem.body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + bytes(problem.body))
-        self.transport.close()
-
-
 class Server(uvicorn.Server):
     """Serves until an event: then no new requests are taken, and those in flight are answered."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, limits: ConnectionLimits | None = None
+    ) -> None:
         super().__init__(
-            uvicorn.Config(
+            LimitedConfig(
                 app,
+                limits or ConnectionLimits(),
                 host=host,
                 port=port,
-                http=Protocol,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

@@ -89,8 +89,8 @@ class MongoLedger:
     def _claims(
         self, items: Sequence[BatchItem], session: ClientSession
     ) -> dict[str, IdempotencyClaim]:
-        keys = [item.idempotency_key for item in items if isinstance(item, DecodedCommand)]
-        wanted = [key for key in keys if key is not None]
+        commands = [item for item in items if isinstance(item, DecodedCommand)]
+        wanted = [key for command in commands for key in command.idempotency_keys]
         if not wanted:
             return {}
         found = self._database[IDEMPOTENCY].find({"_id": {"$in": wanted}}, session=session)

@@ -137,17 +137,28 @@ def _redecide(
 def _decide_once(
     item: DecodedCommand, claimed: dict[str, IdempotencyClaim], folded: FoldedBatch
 ) -> LedgerEntry:
-    """Decide a command, unless its Idempotency-Key belongs to an earlier one."""
-    if item.idempotency_key is None:
-        return _decide(item, folded)
-    first = claimed.get(item.idempotency_key)
-    if first is not None:
-        same = first.fingerprint == item.fingerprint
-        return (alias_entry if same else key_reused_entry)(item, first.job_id)
-    claim = IdempotencyClaim(item.idempotency_key, item.job_id, item.fingerprint, item.record.at)
-    claimed[claim.key] = claim
-    folded.claims.append(claim)
-    return _decide(item, folded)
+    """Decide a command, unless one of its Idempotency-Keys belongs to an earlier one."""
+    earlier = [claimed[key] for key in item.idempotency_keys if key in claimed]
+    same = next((claim for claim in earlier if claim.fingerprint == item.fingerprint), None)
+    if earlier and same is None:
+        return key_reused_entry(item, earlier[0].job_id)
+    _claim_keys(item, same, claimed, folded)
+    return alias_entry(item, same.job_id) if same is not None else _decide(item, folded)
+
+
+def _claim_keys(
+    item: DecodedCommand,
+    same: IdempotencyClaim | None,
+    claimed: dict[str, IdempotencyClaim],
+    folded: FoldedBatch,
+) -> None:
+    """Claim those keys of a command that are free for its job, or for that of the *same* one."""
+    job_id = item.job_id if same is None else same.job_id
+    for key in item.idempotency_keys:
+        if key not in claimed:
+            claim = IdempotencyClaim(key, job_id, item.fingerprint, item.record.at)
+            claimed[key] = claim
+            folded.claims.append(claim)
 
 
 def _decide(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:

@@ -9,6 +9,7 @@ from typing import Final
 from order_contracts.cloudevents import (
     SUPPRESS,
     UNGUARDED,
+    UNTRIMMED_KEY,
     BadHeaders,
     DeleteGuard,
     command_type,
@@ -64,9 +65,16 @@ def delete_guard(headers: Mapping[str, str], command: Command) -> DeleteGuard:
     return DeleteGuard(headers.get("ce_registration"), None if since is None else int(since))
 
 
-def idempotency_key(headers: Mapping[str, str]) -> str | None:
-    """Return the Idempotency-Key, if there is one; raises BadHeaders for its length."""
-    key = headers.get("ce_idempotencykey")
-    if key is not None and not 0 < len(key) <= _MAX_KEY:
-        raise BadHeaders(f"The header ce_idempotencykey must have 1 to {_MAX_KEY} characters")
-    return key
+def idempotency_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    Return the keys that the command claims, its Idempotency-Key last; none where it has none.
+
+    Raises BadHeaders for the length of a key.
+    """
+    found = [
+        (name, headers[name]) for name in (UNTRIMMED_KEY, "ce_idempotencykey") if name in headers
+    ]
+    for name, key in found:
+        if not 0 < len(key) <= _MAX_KEY:
+            raise BadHeaders(f"The header {name} must have 1 to {_MAX_KEY} characters")
+    return tuple(key for _, key in found)

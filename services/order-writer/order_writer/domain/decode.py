@@ -16,7 +16,7 @@ from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
 from order_writer.domain.command_headers import (
     delete_guard,
-    idempotency_key,
+    idempotency_keys,
     known_type,
     suppresses_actions,
 )
@@ -64,7 +64,8 @@ class DecodedCommand:
     operation: Operation
     command: Command
     if_match: str | None = None
-    idempotency_key: str | None = None
+    idempotency_keys: tuple[str, ...] = ()
+    """What the command claims: its Idempotency-Key, in every form that retries may have."""
     suppress_actions: bool = False
     guard: DeleteGuard = UNGUARDED
     misrouted: bool = False
@@ -155,7 +156,7 @@ def _decoded(
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
-        idempotency_key=idempotency_key(headers),
+        idempotency_keys=idempotency_keys(headers),
         suppress_actions=suppress,
         guard=guard,
         misrouted=not issued

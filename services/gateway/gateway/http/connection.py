@@ -1,0 +1,254 @@
+"""One connection: HTTP/1.1 by httptools and uvicorn, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway import metrics
+from gateway.domain.field_values import OPTIONAL_WHITESPACE
+from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from gateway.http.problems import problem_response
+
+MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
+MAX_FIELDS: Final = 128  # header fields of a request
+FRAMING: Final = 4  # bytes of a header line beside name and value
+LINGER_SECONDS: Final = 3.0
+"""How long what a client goes on sending is passed over, so that it gets to read its answer."""
+MAX_PASSED_OVER: Final = 10 * 1024 * 1024
+"""Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What connections may take before a request has said who sends it."""
+
+    connections: int = 500
+    """Above it the one that has waited longest for a request is closed."""
+    head_seconds: float = 10.0
+    """From the first byte of a request, or the connection, to the end of its headers."""
+    write_seconds: float = 30.0
+    """How long a client may leave an answer unread."""
+
+
+class LimitedConfig(uvicorn.Config):
+    """uvicorn's configuration, with the limits of connections."""
+
+    def __init__(self, app: Any, limits: ConnectionLimits, **settings: Any) -> None:
+        super().__init__(app, http=LimitedConnection, **settings)
+        self.limits = limits
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """
+    Refuses with a problem what is no HTTP, what is too large, and what comes too slowly.
+
+    httptools keeps what it can't pass on yet, such as the beginning of a header: what was fed
+    since it last called back bounds that.
+    """
+
+    def __init__(self, config: uvicorn.Config, *args: Any, **named: Any) -> None:
+        super().__init__(config, *args, **named)
+        assert isinstance(config, LimitedConfig)  # noqa: S101  it names this class
+        self._limits = config.limits
+        self.waiting_since: float | None = self.loop.time()
+        """Since when it has had no complete request to answer; None while it has one."""
+        self.served = 0
+        """How many requests it has made."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._in_head = self._in_message = self._refused = False
+        self._refusal: ProblemError | None = None
+        self._kept_by_parser = self._head_bytes = self._head_fields = self._passed_over = 0
+
+    def close_for(self, reason: str) -> None:
+        """Close at once; *reason* is that of the metric."""
+        metrics.CONNECTIONS_CLOSED.labels(reason).inc()
+        self.connections.discard(self)
+        self.transport.abort()
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        metrics.CONNECTIONS.inc()
+        self._start_timer(self._limits.head_seconds, self._head_is_late)
+        if len(self.connections) > self._limits.connections and not self._make_room():
+            detail = "All connections are in use; try again."
+            self._refuse(ProblemError("Overloaded", detail, headers=RETRY_SOON))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        metrics.CONNECTIONS.dec()
+        self._stop_timer()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused or (self._in_message and not self._in_head and self.waiting_since):
+            self._pass_over(len(data))
+        if self._refused:
+            return
+        if not self._in_message and self._timer is None:
+            self._start_timer(self._limits.head_seconds, self._head_is_late)
+        self._kept_by_parser += len(data)
+        super().data_received(data)
+        if self._kept_by_parser > MAX_HEAD and not self._refused:
+            self._refuse(self._too_large())
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_timer is None:
+            seconds = self._limits.write_seconds
+            self._write_timer = self.loop.call_later(seconds, self.close_for, "unread")
+
+    def resume_writing(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+        super().resume_writing()
+
+    # From the parser
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = self._in_message = True
+        self._kept_by_parser = self._head_bytes = self._head_fields = 0
+        if self._timer is None:
+            self._start_timer(self._limits.head_seconds, self._head_is_late)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_fields += 1
+        self._count(len(name) + len(value) + FRAMING)
+        if not self._in_head:
+            return  # a trailer, which nobody asked for
+        if name.lower() == b"expect":
+            value = value.strip(OPTIONAL_WHITESPACE.encode())
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._kept_by_parser = False, 0
+        self._head_bytes = self._head_fields = 0
+        self._stop_timer()
+        self.waiting_since = None
+        self.served += 1
+        super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        self._kept_by_parser = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._kept_by_parser = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_message, self._kept_by_parser = False, 0
+        self._stop_timer()
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._keep_alive()
+
+    # From the response
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing() or self.pipeline or not self.cycle.response_complete:
+            return
+        self.waiting_since = self.loop.time()
+        if self._in_message:
+            self._unset_keepalive_if_required()
+            self._start_timer(LINGER_SECONDS, lambda: self.close_for("body not needed"))
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort() if self._unread else super().timeout_keep_alive_handler()
+
+    # Refusals
+
+    def _pass_over(self, size: int) -> None:
+        """Count bytes that nobody needs; from the bound on they are left where they are."""
+        self._passed_over += size
+        if self._passed_over > MAX_PASSED_OVER and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal or ProblemError("ValidationFailed", msg))
+
+    def _count(self, size: int) -> None:
+        """Count a part of the head; raises to the parser where that is too large."""
+        self._kept_by_parser = 0
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD or self._head_fields > MAX_FIELDS:
+            self._refusal = self._too_large()
+            raise httptools.HttpParserError
+
+    def _too_large(self) -> ProblemError:
+        if self._in_head and len(self.url) > MAX_HEAD:
+            return ProblemError("ValidationFailed", "The path is too long.")
+        detail = f"The headers are more than {MAX_HEAD // 1024} KB, or than {MAX_FIELDS} fields."
+        return ProblemError("HeadersTooLarge", detail)
+
+    def _head_is_late(self) -> None:
+        self._timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._start_timer(self._limits.head_seconds, self._head_is_late)  # it is answered first
+        elif self._in_head:
+            self._refuse(ProblemError("RequestTimeout", "The headers came too slowly."))
+        else:
+            self.close_for("silent")
+
+    def _refuse(self, error: ProblemError) -> None:
+        """Answer outside of the application, and pass over what comes until the client has read."""
+        self._refused = True
+        self._passed_over = MAX_PASSED_OVER - MAX_HEAD  # of a head, nothing more is worth reading
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        response = problem_response(error)
+        metrics.CONNECTIONS_CLOSED.labels(error.problem.code).inc()
+        head = [f"HTTP/1.1 {response.status_code} {error.problem.title}", "connection: close"]
+        head += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.transport.write("\r\n".join((*head, "", "")).encode() + bytes(response.body))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._start_timer(LINGER_SECONDS, self.transport.abort)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest, first of those that asked for nothing."""
+        waiting = [
+            (each.served > 0, each.waiting_since, each)
+            for each in self.connections
+            if isinstance(each, LimitedConnection)
+            and each is not self
+            and each.waiting_since is not None
+        ]
+        if waiting:
+            min(waiting, key=lambda it: it[:2])[2].close_for("crowded out")
+        return bool(waiting)
+
+    @property
+    def _unread(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def _keep_alive(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def _start_timer(self, seconds: float, handler: Callable[[], object]) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, handler)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

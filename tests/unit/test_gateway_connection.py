@@ -1,0 +1,321 @@
+"""The limits of connections, over real sockets, in front of an application of a few lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+import uvloop
+from prometheus_client import REGISTRY
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.http import connection
+from gateway.http.connection import MAX_FIELDS, MAX_HEAD, ConnectionLimits
+from gateway.http.server import Server
+
+SECONDS = 0.4
+LIMITS = ConnectionLimits(connections=4, head_seconds=SECONDS, write_seconds=SECONDS)
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> object:
+    """The loop that the gateway has: its transports behave in their own way."""
+    return uvloop.EventLoopPolicy()
+
+
+@dataclass
+class App:
+    """Reads the body, except at /unread, and answers what it got; /large answers 64 MB."""
+
+    scopes: list[Scope] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        if scope["path"] == "/held":
+            await self.released.wait()
+        if scope["path"] != "/unread":
+            self.bodies.append(await _body(receive))
+        body = b"x" * (64 << 20) if scope["path"] == "/large" else b"ok"
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _body(receive: Receive) -> bytes:
+    content, more = b"", True
+    while more:
+        message: Message = await receive()
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+    return content
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
+@dataclass
+class Running:
+    app: App
+    server: Server
+    port: int
+
+    async def connect(self) -> Client:
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def connections(self, count: int) -> None:
+        """Wait until the server has so many connections."""
+        await eventually(lambda: len(self.server.server_state.connections) == count)
+
+
+@dataclass
+class Client:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, *parts: bytes) -> int:
+        """Send parts and return the status of the answer; 0 where there is none."""
+        with suppress(ConnectionError):
+            for part in parts:
+                self.writer.write(part)
+                await self.writer.drain()
+        return await self.status()
+
+    async def status(self) -> int:
+        async with asyncio.timeout(10):
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                head = await self.reader.readuntil(b"\r\n\r\n")
+                self.head = head
+                return int(head.split()[1])
+        return 0
+
+    async def problem(self) -> str:
+        """Return the code of the problem, behind which the connection ends."""
+        content = await self.reader.read()
+        code: str = json.loads(content)["code"]
+        return code
+
+    async def ended(self) -> bool:
+        """Wait for the connection's end; return whether something came before it."""
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                return bool(await self.reader.read())
+        return False
+
+
+@asynccontextmanager
+async def running(limits: ConnectionLimits = LIMITS) -> AsyncIterator[Running]:
+    app, stop = App(), asyncio.Event()
+    server = Server(app, "127.0.0.1", 0, limits)
+    task = asyncio.create_task(server.until(stop))
+    await eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Running(app, server, port)
+    stop.set()
+    app.released.set()
+    await task
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Running]:
+    async with running() as it:
+        yield it
+
+
+def closed(reason: str) -> float:
+    name, labels = "ordermill_gateway_connections_closed_total", {"reason": reason}
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_requests_follow_each_other_on_a_connection(door: Running) -> None:
+    client = await door.connect()
+    for _ in range(3):
+        assert await client.ask(GET + b"\r\n") == 200
+        assert await client.reader.readexactly(2) == b"ok"
+        await asyncio.sleep(0.01)
+    assert await client.ask(GET, b"X: y\r\n\r\n" + GET + b"\r\n") == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        (b"X: " + b"x" * (MAX_HEAD - 200) + b"\r\n", 200),
+        (b"X: " + b"x" * MAX_HEAD + b"\r\n", 431),
+        (b"X: y\r\n" * (MAX_FIELDS - 1), 200),
+        (b"X: y\r\n" * MAX_FIELDS, 431),
+        (b"X: " + b"x" * 1_000 + b"\r\n", 200),
+    ],
+)
+@pytest.mark.parametrize("step", [1 << 30, 4_000])
+async def test_headers_have_a_size(door: Running, fields: bytes, status: int, step: int) -> None:
+    """Whether they come at once or bit by bit."""
+    head = GET + fields + b"\r\n"
+    client = await door.connect()
+    parts = (head[at : at + step] for at in range(0, len(head), step))
+    assert await client.ask(*parts) == status
+    if status == 431:
+        assert await client.problem() == "HeadersTooLarge"
+        assert b"content-type: application/problem+json" in client.head
+        assert door.app.scopes == []
+
+
+@pytest.mark.parametrize("flood", [b"X: " + b"x" * 65_536, b"X: y\r\n" * 10_000, b"X" * 65_536])
+async def test_a_flood_of_headers_is_not_taken_in(door: Running, flood: bytes) -> None:
+    """152 MB on one connection were, before the key was looked at."""
+    client = await door.connect()
+    client.writer.write(GET)
+    tracemalloc.start()
+    with suppress(ConnectionError):
+        for _ in range(400):
+            client.writer.write(flood)
+            await client.writer.drain()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20
+    assert await client.status() in {431, 0}
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [b"X: y\r\n" * MAX_FIELDS * 2, b"X: " + b"x" * 400_000],
+)
+async def test_trailers_are_bounded_like_headers(door: Running, trailers: bytes) -> None:
+    client = await door.connect()
+    assert await client.ask(CHUNKED + b"1\r\na\r\n0\r\n", trailers) == 431
+
+
+async def test_a_trailer_becomes_no_header(door: Running) -> None:
+    client = await door.connect()
+    assert await client.ask(CHUNKED + b"1\r\na\r\n0\r\napikey: b\r\n\r\n") == 200
+    assert [name for name, _ in door.app.scopes[0]["headers"]] == [b"host", b"transfer-encoding"]
+
+
+async def test_chunks_may_be_tiny_and_many_but_their_extensions_end(door: Running) -> None:
+    client = await door.connect()
+    assert await client.ask(CHUNKED, *[b"1\r\na\r\n"] * 1_000, b"0\r\n\r\n") == 200
+    assert door.app.bodies == [b"a" * 1_000]
+    assert await (await door.connect()).ask(CHUNKED, b"1;", *[b"x" * 10_000] * 60) == 431
+
+
+@pytest.mark.parametrize("begun", [b"", b"\r\n"])
+async def test_a_silent_connection_is_closed(door: Running, begun: bytes) -> None:
+    before, client = closed("silent"), await door.connect()
+    client.writer.write(begun)
+    assert not await client.ended()
+    assert closed("silent") == before + 1
+
+
+@pytest.mark.parametrize("served", [0, 1])
+async def test_headers_that_come_too_slowly_are_answered_408(door: Running, served: int) -> None:
+    """Each byte in good time, the whole not: on a new connection, and on one that isn't."""
+    client = await door.connect()
+    for _ in range(served):
+        assert await client.ask(GET + b"\r\n") == 200
+        await client.reader.readexactly(2)
+
+    async def drip() -> None:
+        with suppress(ConnectionError):
+            for byte in GET + b"X: " + b"x" * 1_000:
+                client.writer.write(bytes([byte]))
+                await asyncio.sleep(SECONDS / 20)
+
+    dripping = asyncio.create_task(drip())
+    assert await client.status() == 408
+    assert await client.problem() == "RequestTimeout"
+    dripping.cancel()
+
+
+async def test_who_waits_for_an_answer_is_not_hurried(door: Running) -> None:
+    """Nor is the request that it began to send meanwhile: the answer comes first."""
+    client = await door.connect()
+    client.writer.write(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+    await asyncio.sleep(SECONDS * 2)
+    door.app.released.set()
+    assert await client.status() == 200
+    assert await client.reader.readexactly(2) == b"ok"
+    assert await client.ask(b"\r\n") == 200
+
+
+async def test_a_body_that_nobody_reads_ends_its_connection(
+    door: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is passed over for a while, so that the client gets to read its answer."""
+    monkeypatch.setattr(connection, "LINGER_SECONDS", SECONDS)
+    client = await door.connect()
+    head = b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    assert await client.ask(head) == 200
+    await client.reader.readexactly(2)
+    client.writer.write(b"x" * 500)
+    await asyncio.sleep(SECONDS / 2)
+    client.writer.write(b"x" * 499)
+    assert not await client.ended()
+
+
+async def test_a_body_that_ends_in_time_leaves_the_connection_open(door: Running) -> None:
+    client = await door.connect()
+    head = b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+    assert await client.ask(head) == 200
+    await client.reader.readexactly(2)
+    assert await client.ask(b"body" + GET + b"\r\n") == 200
+
+
+async def test_who_does_not_read_its_answer_is_closed(door: Running) -> None:
+    before, client = closed("unread"), await door.connect()
+    client.writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    await door.connections(1)
+    await door.connections(0)
+    assert closed("unread") == before + 1
+
+
+async def test_one_connection_too_many_takes_the_place_of_one_that_asked_for_nothing(
+    door: Running,
+) -> None:
+    used, *silent = [await door.connect() for _ in range(LIMITS.connections)]
+    assert await used.ask(GET + b"\r\n") == 200
+    await used.reader.readexactly(2)
+    another = await door.connect()
+    assert await another.ask(GET + b"\r\n") == 200
+    assert not await silent[0].ended()
+    assert await used.ask(GET + b"\r\n") == 200
+
+
+async def test_where_all_connections_are_in_use_one_more_is_refused(door: Running) -> None:
+    clients = [await door.connect() for _ in range(LIMITS.connections)]
+    for client in clients:
+        client.writer.write(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+    await eventually(lambda: len(door.app.scopes) == LIMITS.connections)
+    one_more = await door.connect()
+    assert await one_more.status() == 503
+    assert b"retry-after: 1" in one_more.head
+    assert await one_more.problem() == "Overloaded"
+    door.app.released.set()
+    assert [await client.status() for client in clients] == [200] * LIMITS.connections
+
+
+async def test_a_blank_behind_expect_is_no_part_of_it(door: Running) -> None:
+    client = await door.connect()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue \r\n\r\n"
+    assert await client.ask(head) == 100
+    assert await client.ask(b"ab") == 200
+
+
+async def test_connections_are_counted(door: Running) -> None:
+    name = "ordermill_gateway_connections"
+    before = REGISTRY.get_sample_value(name) or 0
+    client = await door.connect()
+    await door.connections(1)
+    assert REGISTRY.get_sample_value(name) == before + 1
+    client.writer.close()
+    await door.connections(0)
+    assert REGISTRY.get_sample_value(name) == before
