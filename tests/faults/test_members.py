@@ -139,9 +139,9 @@ def each_once(pair: RunningStack, order_ids: list[str]) -> None:
     ours = {"orderId": {"$in": order_ids}}
     with MongoClient[dict[str, Any]](pair.mongo) as client:
         database = client[pair.database]
-        delivered = {**ours, "delivery.state": "delivered"}
+        delivered = {**ours, "state": "delivered"}
         until(
-            lambda: database["jobs"].count_documents(delivered) >= len(order_ids),
+            lambda: database["deliveries"].count_documents(delivered) >= len(order_ids),
             seconds=SECONDS,
             of="every action delivered",
         )

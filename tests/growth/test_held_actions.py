@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS
+from order_runtime.mongo.client import ENRICHMENTS, HELD, INTEGRATION_LOG
 from support.builders.bodies import Json
 from support.builders.writer_fixtures import WriterFixture, read_back
 from support.growth.profile import Profile, Work
@@ -91,5 +91,5 @@ async def test_beyond_the_bound_the_oldest_action_is_dropped_and_the_log_says_so
 
 
 async def action_stages(harness: EnricherHarness) -> Counter[str]:
-    jobs = await harness.database[JOBS].find().to_list()
-    return Counter(it["enrichment"]["action"] for it in jobs)
+    enrichments = await harness.database[ENRICHMENTS].find().to_list()
+    return Counter(it["action"] for it in enrichments)

@@ -10,7 +10,7 @@ import pytest
 
 from order_contracts.events import OrderAction
 from order_runtime.documents.jobs import stages_of
-from order_runtime.mongo.client import JOBS
+from order_runtime.mongo.client import ACTION_DELIVERIES, JOBS
 from support.builders.actions import action_record, order_action
 from support.builders.bodies import Json
 from support.stack.documents import find_documents, insert_jobs
@@ -46,7 +46,9 @@ def listed(stack: RunningStack, action: OrderAction, state: str) -> Json | None:
 
 def stage(stack: RunningStack, action: OrderAction) -> str:
     (job,) = find_documents(stack.mongo, stack.database, JOBS, {"_id": action.job_id})
-    return str(stages_of(job).action)
+    where = {"_id": action.action_id}
+    (delivery,) = find_documents(stack.mongo, stack.database, ACTION_DELIVERIES, where)
+    return str(stages_of(job, None, delivery).action)
 
 
 def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(

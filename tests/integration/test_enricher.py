@@ -34,7 +34,7 @@ from support.harness.enricher_harness import (
     order_of_contact,
 )
 
-WRITES_OF_A_BATCH = 10
+WRITES_OF_A_BATCH = 12
 
 KNOWN = (contact_record(), article_record())
 

@@ -16,10 +16,10 @@ from pymongo.database import Database
 
 from enricher.__main__ import READ
 from enricher.adapters.consumer_lag import caught_up
-from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, STORES, Topic
+from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, ENRICHER, STORES, Topic
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
-from order_runtime.mongo.client import CODEC, JOBS, LINKS, ORDERS, Document, client
+from order_runtime.mongo.client import CODEC, ENRICHMENTS, JOBS, LINKS, ORDERS, Document, client
 from support.builders.bodies import (
     Json,
     article_body,
@@ -71,7 +71,7 @@ def store(database: Database[Document], written: Sequence[WrittenCommand]) -> No
 
 def enriched(database: Database[Document], written: Sequence[WrittenCommand]) -> int:
     ids = {"$in": [it.job_id for it in written]}
-    return database[JOBS].count_documents({"_id": ids, "enrichment.state": "done"})
+    return database[ENRICHMENTS].count_documents({"_id": ids, "state": "done"})
 
 
 def announced(stack: RunningStack) -> list[str]:
@@ -154,13 +154,15 @@ def test_the_age_of_the_lag_is_known(stack: RunningStack, database: Database[Doc
     store(database, [order])
     before = datetime.now(UTC)
     publish(stack, [order.event])
-    eventually(lambda: caught_up(stack.kafka, READ, datetime.now(UTC)), "the enricher is through")
+    eventually(
+        lambda: caught_up(stack.kafka, ENRICHER, READ, datetime.now(UTC)), "the enricher is through"
+    )
 
     with paused(stack, "enricher"):
         publish(stack, [order.event])
 
-        assert caught_up(stack.kafka, READ, before)
-        assert not caught_up(stack.kafka, READ, datetime.now(UTC) + timedelta(seconds=1))
+        assert caught_up(stack.kafka, ENRICHER, READ, before)
+        assert not caught_up(stack.kafka, ENRICHER, READ, datetime.now(UTC) + timedelta(seconds=1))
 
 
 def test_what_is_known_can_be_counted_and_shown(stack: RunningStack, tmp_path: Path) -> None:

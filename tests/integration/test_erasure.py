@@ -15,12 +15,19 @@ from bson import encode
 
 from enricher.adapters import reference_store
 from enricher.adapters.held_action_store import held_action_of
-from enricher.app.periodic_sweep import Sweeper
 from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.pii_scan import pattern
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, HELD, JOBS, LINKS
+from order_runtime.mongo.client import (
+    ACTION_DELIVERIES,
+    AGREEMENTS,
+    ENRICHMENTS,
+    ERASURES,
+    HELD,
+    JOBS,
+    LINKS,
+)
 from order_runtime.mongo.client import CONTACTS as KNOWN
 from support.builders.bodies import Json, contact_body, order_body, unique
 from support.builders.writer_fixtures import (
@@ -78,7 +85,8 @@ def deletions(harness: EnricherHarness) -> list[tuple[str, str]]:
 async def holding(harness: EnricherHarness, *identifiers: str) -> list[str]:
     """Return the collections of the enricher's that hold one of these."""
     sought = pattern(identifiers)
-    names = (KNOWN, LINKS, HELD, ERASURES, JOBS, ACTION_DELIVERIES, "integration_log")
+    of_jobs = (JOBS, AGREEMENTS, ENRICHMENTS, ACTION_DELIVERIES)
+    names = (KNOWN, LINKS, HELD, ERASURES, *of_jobs, "integration_log")
     return [
         name
         for name in names
@@ -393,9 +401,7 @@ async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_wai
     notes, day_30 = harness.database[ERASURES], datetime.now(UTC) + timedelta(days=30)
     await notes.update_many({}, {"$set": {"expireAt": datetime.now(UTC)}})
 
-    await Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, always)(
-        NOW
-    )
+    await harness.sweeper()(NOW)
 
     kept = {it["_id"] async for it in notes.find({"expireAt": {"$gt": day_30}})}
     assert kept == {KEYS.hashed("Email:ann@x.se")}
@@ -404,10 +410,6 @@ async def test_the_key_of_an_erased_contact_is_known_for_as_long_as_an_order_wai
     )
     assert deletions(harness) == []
     assert (await harness.stages(order))[0] == "done"
-
-
-async def always(_: datetime) -> bool:
-    return True
 
 
 async def test_an_order_just_before_the_tombstone_is_covered_though_clocks_differ(

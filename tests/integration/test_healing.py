@@ -23,7 +23,6 @@ from support.fakes.intercepted_database import WorkerDied, dying_database
 from support.harness.enricher_harness import (
     CONFIRM,
     DAY,
-    KEYS,
     NOW,
     EnricherHarness,
     MakeHarness,
@@ -33,7 +32,7 @@ from support.harness.enricher_harness import (
     store_record,
 )
 
-WRITES_OF_AN_ARRIVAL = 6
+WRITES_OF_AN_ARRIVAL = 7
 CANCEL: Json = {"action": "ConfirmCancellation"}
 
 
@@ -322,16 +321,8 @@ def repaired() -> float:
     )
 
 
-async def yes(_: datetime) -> bool:
-    return True
-
-
 async def no(_: datetime) -> bool:
     return False
-
-
-def sweep_of(harness: EnricherHarness, caught_up: Callable[[datetime], object] = yes) -> Sweeper:
-    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, caught_up)  # type: ignore[arg-type]
 
 
 async def twice(sweep: Sweeper, now: datetime = NOW + timedelta(hours=1)) -> float:
@@ -348,7 +339,7 @@ async def test_the_sweep_drops_what_was_held_too_long(harness: EnricherHarness) 
     await harness.handle(order)
     before = repaired()
 
-    await sweep_of(harness, no)(AT + DAY)
+    await harness.sweeper(no)(AT + DAY)
 
     assert await harness.stages(order) == ("contactMissing", "dropped")
     assert ("ActionDropped", None) in await harness.open_log_codes()
@@ -363,7 +354,7 @@ async def test_the_sweep_finds_nothing_in_a_healthy_system(harness: EnricherHarn
     await harness.handle(gone.register(order_of_contact()), gone.delete(), linked.change_status())
     before = await harness.dump()
 
-    assert await twice(sweep_of(harness)) == 0
+    assert await twice(harness.sweeper()) == 0
 
     assert await harness.dump() == before
 
@@ -374,7 +365,7 @@ async def test_the_sweep_does_what_a_lost_event_would_have_done(harness: Enriche
     order, changed = writer.register(order_of_contact(), CONFIRM), writer.change_status(CONFIRM)
     await harness.store([order, changed])
 
-    assert await twice(sweep_of(harness)) == 2
+    assert await twice(harness.sweeper()) == 2
 
     assert await harness.stages(order) == ("done", "fired")
     assert await harness.stages(changed) == ("done", "fired")
@@ -401,7 +392,7 @@ async def test_the_sweep_heals_what_a_lost_contact_left_and_finishes_what_a_dead
 
 
 async def sweep_and_again(harness: EnricherHarness) -> float:
-    sweep, before, now = sweep_of(harness), repaired(), NOW + timedelta(hours=1)
+    sweep, before, now = harness.sweeper(), repaired(), NOW + timedelta(hours=1)
     await sweep(now)
     await sweep(now + GRACE)
     return repaired() - before
@@ -415,7 +406,7 @@ async def test_the_sweep_removes_the_link_of_an_order_that_is_gone(
     await harness.handle(writer.register(order_of_contact()))
     await harness.store([writer.delete()])
 
-    assert await twice(sweep_of(harness)) == 1
+    assert await twice(harness.sweeper()) == 1
 
     assert await harness.database[LINKS].count_documents({}) == 0
 
@@ -426,4 +417,4 @@ async def test_the_sweep_repairs_nothing_while_the_enricher_is_behind(
     await harness.add_references(contact_record(), article_record())
     await harness.store([WriterFixture("o-1").register(order_of_contact())])
 
-    assert await twice(sweep_of(harness, no)) == 0
+    assert await twice(harness.sweeper(no)) == 0

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from enricher.adapters.healing_queue import ITEMS, LEASE
-from enricher.app.periodic_sweep import GRACE, CollectionScan, Sweeper
+from enricher.app.periodic_sweep import GRACE, CollectionScan
 from enricher.app.reconciler import PORTION
 from enricher.domain.healing import Arrival, Stage
 from order_contracts.topics import ACTIONS, ARTICLES, COMMANDS, CONTACTS
@@ -22,7 +22,6 @@ from order_runtime.mongo.client import (
 from support.builders.writer_fixtures import AT, WriterFixture, read_back, reference_record
 from support.harness.enricher_harness import (
     CONFIRM,
-    KEYS,
     NOW,
     EnricherHarness,
     article_record,
@@ -216,10 +215,6 @@ async def test_a_contact_that_comes_back_before_its_turn_is_erased_all_the_same(
     )
 
 
-async def always(_: object) -> bool:
-    return True
-
-
 async def test_orders_that_are_queued_are_no_repairs_of_the_sweep(
     harness: EnricherHarness,
 ) -> None:
@@ -231,9 +226,7 @@ async def test_orders_that_are_queued_are_no_repairs_of_the_sweep(
     ):
         await harness.handle(WriterFixture(order_id).register(body))
     before = await harness.dump()
-    sweep = Sweeper(
-        harness.database, harness.event_handler_alone(), harness.reconciler(), KEYS, always
-    )
+    sweep = harness.sweeper()
     for record in (contact_record(email="ann@x.se"), contact_record("c-9"), store_record("shop")):
         await harness.record_references([record])
 

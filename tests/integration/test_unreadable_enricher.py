@@ -8,22 +8,24 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from enricher.app.periodic_sweep import GRACE, Sweeper
+from enricher.app.periodic_sweep import GRACE
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, EVENTS_DLQ
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.dead_letters import PREFIX
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
-    CONTACTS as CONTACT_DOCUMENTS,
-)
-from order_runtime.mongo.client import (
+    AGREEMENTS,
+    ENRICHMENTS,
     ERASURES,
     HELD,
     JOBS,
     LINKS,
     ORDERS,
     Document,
+)
+from order_runtime.mongo.client import (
+    CONTACTS as CONTACT_DOCUMENTS,
 )
 from order_runtime.process.isolation import MAX_UNREADABLE, EverythingFails
 from support.builders.writer_fixtures import (
@@ -142,6 +144,24 @@ async def test_an_event_whose_document_can_not_be_read_is_a_dead_letter_and_can_
     assert len(harness.publisher.on(ACTIONS.name)) == 3
 
 
+@pytest.mark.parametrize(
+    ("collection", "content"), [(AGREEMENTS, {"end": "perhaps"}), (ENRICHMENTS, {"state": 7})]
+)
+async def test_an_event_whose_job_was_begun_and_can_not_be_read_costs_itself_alone(
+    harness: EnricherHarness, collection: str, content: Document
+) -> None:
+    written = await three_registered(harness)
+    bad = {"_id": written[1].job_id, **content}
+    await harness.database[collection].insert_one(dict(bad))
+
+    await harness.handle_events([read_back(it.event) for it in written])
+
+    assert [await harness.stages(it) for it in (written[0], written[2])] == [("done", "fired")] * 2
+    [letter] = [it for it in harness.publisher.records if it.topic == EVENTS_DLQ.name]
+    assert letter.key == BAD.encode()
+    assert await harness.database[collection].find_one({"_id": bad["_id"]}) == bad
+
+
 OF_A_WAITING_ORDER = [
     Spoilt(ORDERS, {"_id": BAD}),
     Spoilt(ORDERS, {"_id": BAD}, {"version": "x"}),
@@ -169,19 +189,12 @@ async def test_a_contact_that_arrives_heals_the_others_and_the_sweep_the_one_onc
     assert len(harness.publisher.on(ACTIONS.name)) == 2
 
     await spoilt.repair(harness, before)
-    sweep = sweep_of(harness)
+    sweep = harness.sweeper()
     await sweep(NOW)
     await sweep(NOW + GRACE)
 
     assert await harness.stages(written[1]) == ("done", "fired")
     assert len(harness.publisher.on(ACTIONS.name)) == 3
-
-
-def sweep_of(harness: EnricherHarness) -> Sweeper:
-    async def caught_up(_: datetime) -> bool:
-        return True
-
-    return Sweeper(harness.database, harness.event_handler(), harness.reconciler(), KEYS, caught_up)
 
 
 @pytest.mark.parametrize("spoilt", OF_A_WAITING_ORDER, ids=name_of)
@@ -193,7 +206,7 @@ async def test_the_sweep_drops_what_is_over_but_for_what_it_can_not_read(
     await harness.handle(*written)
     await spoilt.plant(harness)
 
-    await sweep_of(harness)(NOW + 2 * DAY)
+    await harness.sweeper()(NOW + 2 * DAY)
 
     states = {it["orderId"]: it["state"] async for it in harness.database[HELD].find()}
     assert (states["o-1"], states["o-3"]) == ("dropped", "dropped")
@@ -215,7 +228,7 @@ async def test_the_sweep_handles_the_jobs_that_it_can_read(
 ) -> None:
     written = await three_registered(harness)
     before = await spoilt.plant(harness)
-    sweep, later = sweep_of(harness), NOW + timedelta(hours=1)
+    sweep, later = harness.sweeper(), NOW + timedelta(hours=1)
 
     await sweep(later)
     await sweep(later + GRACE)

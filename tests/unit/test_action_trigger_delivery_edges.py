@@ -66,19 +66,3 @@ def test_a_delay_in_seconds_may_have_leading_zeros(header: str) -> None:
         Response(503, header), attempt=1, deadline=NOW + timedelta(days=1), now=NOW, random=0.5
     )
     assert outcome == Retry(NOW + timedelta(seconds=60))
-
-
-@pytest.mark.parametrize(
-    ("since_end", "since_accepted", "awaited"),
-    [
-        (timedelta(0), timedelta(days=1), True),
-        (timedelta(hours=23), timedelta(days=2), True),
-        (timedelta(days=1), timedelta(days=2), False),
-        (timedelta(hours=1), timedelta(days=30), False),
-    ],
-)
-def test_a_job_that_is_not_there_is_awaited_for_a_day_and_no_longer_than_jobs_are_kept(
-    since_end: timedelta, since_accepted: timedelta, *, awaited: bool
-) -> None:
-    ended = ended_delivery(NOW - since_end, accepted_at=NOW - since_accepted)
-    assert ended.awaits_job(NOW) is awaited

@@ -1,4 +1,4 @@
-"""The filter of a job's status selects exactly the documents for which `status_of` returns it."""
+"""The selections of a rare status have exactly the jobs for which `status_of` returns it."""
 
 from __future__ import annotations
 
@@ -9,52 +9,82 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.job_filters import STATUS_FILTERS
-from order_contracts.job import Enrichment, JobStatus, Operation, status_of
-from order_runtime.documents.jobs import stages_of
+from gateway.app.job_lists import merged
+from gateway.domain.job_filters import RARE_STATUSES
+from gateway.domain.pagination import Cursor, PageRequest
+from order_contracts.job import Enrichment, JobStatus, Operation
+from order_runtime.documents.job_updates import NewEnrichment, enrichment_document
+from order_runtime.documents.jobs import StoredJob, status_of_stored
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
-ENRICHED: list[dict[str, Any]] = [
-    {},
-    *({"enrichment": {"state": str(state), "at": AT}} for state in Enrichment),
-]
 FAILED: list[dict[str, Any]] = [{}, {"failure": {"code": "OrderExists"}}]
-DOCUMENTS = [
-    {"_id": "job-1", "operation": str(operation), "version": 1} | enriched | failed
-    for operation, enriched, failed in product(Operation, ENRICHED, FAILED)
-]
 
 
-def matches(document: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Evaluate those operators of MongoDB that the filters are made of."""
-    return all(holds(document, name, condition) for name, condition in where.items())
+def jobs() -> list[StoredJob]:
+    """Return jobs of every kind: not enriched, with an enrichment, and with one inside."""
+    found: list[StoredJob] = []
+    for operation, failed in product(Operation, FAILED):
+        # A command that asks for an action alone makes no version.
+        version = None if operation is Operation.ACTION else 1
+        job = {"_id": "job-1", "operation": str(operation), "at": AT, **failed}
+        found.append(StoredJob(job))
+        for state in () if failed else Enrichment:
+            new = NewEnrichment("job-1", "o-1", version, state, None, AT)
+            found.append(StoredJob(job, enrichment_document(new, AT)))
+            found.append(StoredJob(job | {"enrichment": {"state": str(state), "at": AT}}))
+    return found
+
+
+def matches(document: Mapping[str, Any] | None, where: Mapping[str, Any]) -> bool:
+    """Evaluate those operators of MongoDB that the selections are made of."""
+    return document is not None and all(
+        holds(document, name, condition) for name, condition in where.items()
+    )
 
 
 def holds(document: Mapping[str, Any], name: str, condition: Any) -> bool:
-    if name in {"$and", "$or", "$nor"}:
-        found = [matches(document, each) for each in condition]
-        return {"$and": all(found), "$or": any(found), "$nor": not any(found)}[name]
     value: Any = document
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
-    if isinstance(condition, Mapping):
-        return (value is not None) is condition["$exists"]
-    return bool(value == condition)
+    match condition:
+        case {"$exists": wanted}:
+            return (value is not None) is wanted
+        case {"$ne": other}:
+            return bool(value != other)
+        case _:
+            return bool(value == condition)
 
 
-def test_every_status_has_a_filter() -> None:
-    assert set(STATUS_FILTERS) == set(JobStatus)
+def test_all_but_the_most_frequent_status_have_selections() -> None:
+    assert set(JobStatus) - set(RARE_STATUSES) == {JobStatus.COMPLETED}
 
 
-@pytest.mark.parametrize("status", JobStatus)
-def test_a_filter_selects_the_jobs_of_its_status(status: JobStatus) -> None:
-    """None of a job that is only accepted: it is not stored yet."""
-    for document in DOCUMENTS:
-        actual = status_of(stages_of(document), Operation(document["operation"]))
-        assert matches(document, STATUS_FILTERS[status]) is (actual is status), document
+@pytest.mark.parametrize("status", RARE_STATUSES)
+def test_the_selections_of_a_status_have_its_jobs_and_no_other(status: JobStatus) -> None:
+    for job in jobs():
+        selected = any(
+            matches(job.enrichment if it.of_enrichments else job.job, it.where)
+            for it in RARE_STATUSES[status]
+        )
+        assert selected is (status_of_stored(job) is status), job
 
 
-@pytest.mark.parametrize("status", JobStatus)
-def test_an_alias_has_no_status_of_its_own(status: JobStatus) -> None:
-    for document in DOCUMENTS:
-        assert not matches(document | {"aliasOf": "job-0"}, STATUS_FILTERS[status])
+def test_a_selection_is_sorted_by_the_time_of_the_jobs_command() -> None:
+    new = NewEnrichment("job-1", "o-1", 1, Enrichment.DONE, None, AT)
+    document = enrichment_document(new, datetime.now(UTC))
+    for it in (it for some in RARE_STATUSES.values() for it in some if it.of_enrichments):
+        assert document[it.sort_field] == AT
+
+
+def row(seconds: int, name: str) -> dict[str, Any]:
+    return {"_id": name, "at": AT.replace(second=seconds)}
+
+
+def test_rows_of_several_indexes_are_merged_into_the_order_of_the_list() -> None:
+    """Each job once: it may be found in the enrichments and, of an earlier release, itself."""
+    rows = [row(3, "a"), row(1, "b"), row(3, "c"), row(2, "d"), row(3, "a"), row(1, "e")]
+    newest_first = PageRequest("at", count=3)
+    oldest_first = PageRequest("at", count=3, cursor=Cursor(AT, ""), backward=True)
+    damaged = {"_id": "x", "at": None}
+    assert [it["_id"] for it in merged([damaged, *rows], newest_first)] == ["c", "a", "d", "e"]
+    assert [it["_id"] for it in merged(rows, oldest_first)] == ["b", "e", "d", "a"]

@@ -21,13 +21,19 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionName, ActionRequest
+from order_runtime.documents.deliveries import RETENTION as DELIVERIES_KEPT
+from order_runtime.documents.job_updates import AGREEMENTS_KEPT, ENRICHMENTS_KEPT
 from order_runtime.documents.jobs import (
+    RETENTION,
     LedgerEntry,
+    StoredJob,
     accepted_job,
+    awaits_enrichment,
     entry_document,
     entry_of,
     job_of,
     stages_of,
+    status_of_stored,
 )
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
@@ -45,8 +51,14 @@ def entry(operation: Operation = Operation.REGISTER, **fields: Any) -> LedgerEnt
 
 
 def stages(of: LedgerEntry, **written: Any) -> tuple[str, str, str]:
-    """Return the stages of a job on which others have `written`."""
+    """Return the stages of a job on which others have `written`, as earlier releases did."""
     found = stages_of(entry_document(of) | written)
+    return (found.storage, found.enrichment, found.action)
+
+
+def joined(of: LedgerEntry, *others: Any, **written: Any) -> tuple[str, str, str]:
+    """Return the stages of a job that other collections have something of."""
+    found = stages_of(entry_document(of) | written, *others)
     return (found.storage, found.enrichment, found.action)
 
 
@@ -126,6 +138,60 @@ def test_each_service_tells_its_own_stage() -> None:
     assert stages(asked, enrichment=done, delivery=delivered) == ("done", "done", "delivered")
 
 
+def test_what_other_collections_have_of_a_job_counts_before_what_is_inside() -> None:
+    asked, done = entry(action=ASKED), {"state": "done", "action": "fired", "at": AT}
+    inside: dict[str, Any] = {
+        "enrichment": {"state": "contactMissing", "action": "held", "at": AT},
+        "delivery": {"state": "failed", "at": AT},
+    }
+    new, sent = {"state": "pending"}, {"state": "delivered", "since": AT}
+    assert joined(asked, done, None) == ("done", "done", "fired")
+    assert joined(asked, done, new) == ("done", "done", "fired")
+    assert joined(asked, done, sent) == ("done", "done", "delivered")
+    assert joined(asked, None, sent) == ("done", "pending", "delivered")
+    assert joined(asked, done, sent, **inside) == ("done", "done", "delivered")
+    assert joined(asked, done, None, **inside) == ("done", "done", "failed")
+    assert joined(asked, None, None, **inside) == ("done", "contactMissing", "failed")
+
+
+def test_a_delivery_that_is_replayed_makes_its_action_pending_again() -> None:
+    asked, done = entry(action=ASKED), {"state": "done", "action": "fired", "at": AT}
+    again = {"state": "pending", "since": AT + DAY, "round": 1}
+    assert joined(asked, done, again) == ("done", "done", "pending")
+    stored = StoredJob(entry_document(asked), done, again)
+    assert job_of(stored, created_at=AT, href=HREF, order_href=None).updated_at == AT + DAY
+
+
+def test_a_job_was_changed_when_its_enrichment_or_its_delivery_was() -> None:
+    stored = StoredJob(
+        entry_document(entry(action=ASKED)),
+        {"state": "done", "action": "fired", "at": AT + 2 * DAY},
+        {"state": "delivered", "since": AT + DAY},
+    )
+    assert job_of(stored, created_at=AT, href=HREF, order_href=None).updated_at == AT + 2 * DAY
+
+
+def test_the_jobs_to_be_enriched_are_those_whose_stage_is_pending_at_first() -> None:
+    for operation, version, action in product(Operation, (1, None), (ASKED, None)):
+        for failed in (None, failure("OrderExists", "It exists.")):
+            of = entry(operation, version=version, action=action, failure=failed)
+            pending = stages(of)[1] == "pending"
+            assert awaits_enrichment(entry_document(of)) is pending
+
+
+def test_the_status_of_a_stored_job_is_that_of_its_stages() -> None:
+    missing = {"state": "contactMissing", "at": AT}
+    for operation, enrichment in product(Operation, (None, missing)):
+        document = entry_document(entry(operation))
+        status = status_of(stages_of(document, enrichment), operation)
+        assert status_of_stored(StoredJob(document, enrichment)) is status
+
+
+def test_what_is_read_together_with_a_job_outlives_it() -> None:
+    assert DELIVERIES_KEPT > RETENTION
+    assert AGREEMENTS_KEPT > ENRICHMENTS_KEPT > RETENTION
+
+
 def test_an_entry_of_the_ledger_is_given_back_as_it_was() -> None:
     """The action too: an event that is announced again carries it again."""
     warned = entry(action=ASKED, warnings=(JobWarning(code="StaleChange", message="Old."),))
@@ -136,7 +202,7 @@ def test_an_entry_of_the_ledger_is_given_back_as_it_was() -> None:
 
 def test_a_job_is_answered_with_all_that_is_known() -> None:
     document = entry_document(entry()) | {"enrichment": {"state": "done", "at": AT + DAY}}
-    job = job_of(document, created_at=AT - DAY, href=HREF, order_href="https://o")
+    job = job_of(StoredJob(document), created_at=AT - DAY, href=HREF, order_href="https://o")
     assert (job.status, job.operation, job.version_tag) == (
         "Completed",
         "RegisterOrder",
@@ -149,7 +215,7 @@ def test_a_job_is_answered_with_all_that_is_known() -> None:
 
 def test_a_job_whose_contact_is_missing_says_so() -> None:
     document = entry_document(entry()) | {"enrichment": {"state": "contactMissing", "at": AT}}
-    job = job_of(document, created_at=AT, href=HREF, order_href=None)
+    job = job_of(StoredJob(document), created_at=AT, href=HREF, order_href=None)
     assert job.status == "CompletedWithErrors"
     assert [error.code for error in job.errors or ()] == ["ContactMissing"]
     assert job.order is None
@@ -157,7 +223,7 @@ def test_a_job_whose_contact_is_missing_says_so() -> None:
 
 def test_a_job_that_failed_has_no_version() -> None:
     document = entry_document(entry(version=None, failure=failure("OrderExists", "It exists.")))
-    job = job_of(document, created_at=AT, href=HREF, order_href=None)
+    job = job_of(StoredJob(document), created_at=AT, href=HREF, order_href=None)
     assert (job.status, job.version_tag) == ("Failed", None)
     assert [error.status for error in job.errors or ()] == [409]
 

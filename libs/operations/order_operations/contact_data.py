@@ -14,7 +14,9 @@ from order_operations.system_address import MongoAddress
 from order_runtime.documents.erasures import id_key
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
+    AGREEMENTS,
     CONTACTS,
+    ENRICHMENTS,
     HELD,
     INTEGRATION_LOG,
     JOBS,
@@ -32,12 +34,15 @@ def contact_data(address: MongoAddress, contact_id: str) -> Json:
         orders = _found(database, ORDERS, {"_id": {"$in": [it["_id"] for it in links]}})
         deliveries = _found(database, ACTION_DELIVERIES, {"contactId": contact_id})
         jobs = _jobs(database, orders, deliveries)
-        of_jobs = {"jobId": {"$in": [it["_id"] for it in jobs]}}
+        job_ids = {"$in": [it["_id"] for it in jobs]}
+        of_jobs = {"jobId": job_ids}
         documents = {
             "contact": contact,
             "links": links,
             "orders": orders,
             "jobs": jobs,
+            "agreements": _found(database, AGREEMENTS, {"_id": job_ids}),
+            "enrichments": _found(database, ENRICHMENTS, {"_id": job_ids}),
             "held": _found(database, HELD, of_jobs),
             "deliveries": [_with_message(it) for it in deliveries],
             "integrationLog": _found(database, INTEGRATION_LOG, of_jobs),

@@ -13,7 +13,7 @@ from order_operations.dead_letter_view import REPLAYED, SETTLED, Letter
 from order_operations.mongo_client import open_database
 from order_operations.system_address import MongoAddress
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, PENDING
-from order_runtime.mongo.client import ACTION_DELIVERIES, JOBS, Document
+from order_runtime.mongo.client import ACTION_DELIVERIES, ENRICHMENTS, JOBS, Document
 from order_runtime.mongo.portions import portions
 
 SECONDS: Final = 5.0  # for each answer: letters are looked at when things are broken
@@ -30,9 +30,9 @@ def with_outcomes(address: MongoAddress, letters: Sequence[Letter]) -> list[Lett
     with open_database(address, SECONDS) as database:
         jobs, deliveries = database[JOBS], database[ACTION_DELIVERIES]
         decided = _ids(jobs, _jobs_of(letters, COMMANDS_DLQ.name), {"undecoded": None})
-        enriched = _ids(
-            jobs, _jobs_of(letters, EVENTS_DLQ.name), {"enrichment.state": {"$ne": None}}
-        )
+        events = _jobs_of(letters, EVENTS_DLQ.name)
+        enriched = _ids(database[ENRICHMENTS], events, {})
+        enriched |= _ids(jobs, events, {"enrichment.state": {"$ne": None}})  # of earlier releases
         actions = [it.action_id for it in letters if it.action_id is not None]
         ended = {state: _ids(deliveries, actions, {"state": state}) for state in _DELIVERY_OUTCOMES}
     settled_jobs = {COMMANDS_DLQ.name: decided, EVENTS_DLQ.name: enriched}

@@ -22,12 +22,22 @@ from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
 from enricher.app.healer import Healer
 from enricher.app.healing_loop import HealingLoop
-from enricher.app.periodic_sweep import Sweeper
+from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
+from enricher.app.unfinished_jobs import UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
 from enricher.settings import Settings
-from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, EVENTS, STORES
+from order_contracts.topics import (
+    ARTICLES,
+    COMMANDS,
+    CONTACTS,
+    ENRICHER,
+    EVENTS,
+    STORES,
+    WRITER,
+    Topic,
+)
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
@@ -75,7 +85,10 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         references = ReferenceHandler(database, queue, erasure, keys, group.topic_ids)
         healer = Healer(database, queue, reconciler, ContactPortions(database, erasure))
         offsets = StoredOffsets(client, settings.database, group, stored)
-        sweeper = Sweeper(database, events, reconciler, keys, partial(caught_up, settings.kafka))
+        applied = partial(caught_up, settings.kafka, WRITER, (COMMANDS,))
+        unfinished = UnfinishedJobs(database, events, applied, GRACE)
+        handled = partial(caught_up, settings.kafka, ENRICHER, READ)
+        sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
         consumer = StreamConsumer(settings, handlers(events, references, offsets))
@@ -118,8 +131,8 @@ async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool
     return True
 
 
-async def caught_up(kafka: str, since: datetime) -> bool:
-    return await asyncio.to_thread(consumer_lag.caught_up, kafka, READ, since)
+async def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
+    return await asyncio.to_thread(consumer_lag.caught_up, kafka, group, topics, since)
 
 
 if __name__ == "__main__":

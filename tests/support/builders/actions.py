@@ -95,7 +95,6 @@ def ended_delivery(at: datetime, **deviations: Any) -> EndedDelivery:
         attempts=3,
         status=204,
         reason=None,
-        accepted_at=at,
         at=at,
         round=0,
         traceparent=None,

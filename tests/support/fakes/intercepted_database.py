@@ -15,7 +15,7 @@ class WorkerDied(BaseException):
 
 
 class InterceptedDatabase:
-    """A database that awaits *before* each call: `find`, `bulk_write` or `update_many`."""
+    """A database that awaits *before* each call: `find`, or the name of what writes."""
 
     def __init__(
         self, database: AsyncDatabase[Document], before: Callable[[str], Awaitable[None]]
@@ -46,6 +46,10 @@ class _InterceptedCollection:
     async def bulk_write(self, *args: Any, **options: Any) -> Any:
         await self._before("bulk_write")
         return await self._collection.bulk_write(*args, **options)
+
+    async def insert_many(self, *args: Any, **options: Any) -> Any:
+        await self._before("insert_many")
+        return await self._collection.insert_many(*args, **options)
 
     async def update_many(self, *args: Any) -> Any:
         await self._before("update_many")

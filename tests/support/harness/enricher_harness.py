@@ -18,14 +18,18 @@ from enricher.app.contact_erasure import ContactErasure
 from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
 from enricher.app.healer import Healer
+from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
+from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, STORES
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
+    AGREEMENTS,
     CODEC,
+    ENRICHMENTS,
     HEALING,
     HELD,
     INTEGRATION_LOG,
@@ -44,12 +48,17 @@ from support.harness.migrated_database import migrate_database
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
 DAY = timedelta(hours=24)
-ENRICHER_COLLECTIONS = (JOBS, LINKS, HELD, INTEGRATION_LOG, HEALING)
+ENRICHER_COLLECTIONS = (JOBS, AGREEMENTS, ENRICHMENTS, LINKS, HELD, INTEGRATION_LOG, HEALING)
 KEYS = ContactKeys(b"secret")
 TOPIC_IDS = {topic.name: f"id of {topic.name}" for topic in (ARTICLES, CONTACTS, STORES)}
 
 
 Handler = TypeVar("Handler", bound=EventHandler)
+
+
+async def at_once(_: datetime) -> bool:
+    """Everything that was published before any time is handled."""
+    return True
 
 
 @dataclass
@@ -111,6 +120,13 @@ class EnricherHarness:
     def reconciler(self, database: Any = None) -> Reconciler:
         return Reconciler(self.database if database is None else database, self.publisher, KEYS)
 
+    def sweeper(
+        self, handled: CaughtUp = at_once, applied: CaughtUp = at_once, **bounds: int
+    ) -> Sweeper:
+        """Return a sweeper; *handled* and *applied* tell whether the services are up to date."""
+        unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE, **bounds)
+        return Sweeper(self.database, self.reconciler(), unfinished, KEYS, handled)
+
     def queue(self, database: Any = None, owner: str = "test") -> HealingQueue:
         return HealingQueue((self.database if database is None else database)[HEALING], owner)
 
@@ -168,9 +184,10 @@ class EnricherHarness:
         return [(it["code"], it.get("reference")) for it in entries]
 
     async def stages(self, written: WrittenCommand) -> tuple[str, str]:
-        job = await self.database[JOBS].find_one({"_id": written.job_id})
+        where = {"_id": written.job_id}
+        job = await self.database[JOBS].find_one(where)
         assert job is not None
-        stages = stages_of(job)
+        stages = stages_of(job, await self.database[ENRICHMENTS].find_one(where))
         return stages.enrichment, stages.action
 
     async def link(self, order_id: str) -> Document | None:

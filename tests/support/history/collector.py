@@ -37,7 +37,8 @@ RECORDED_TOPICS: Final = (
     *("reference.contacts", "reference.articles", "reference.stores"),
 )
 RECORDED_COLLECTIONS: Final = (
-    *("orders", "jobs", "links", "held", "deliveries", "integration_log", "idempotency"),
+    *("orders", "jobs", "agreements", "enrichments", "links", "held", "deliveries"),
+    *("integration_log", "idempotency"),
 )
 
 

@@ -50,6 +50,11 @@ class History:
         }
         jobs = {it["_id"] for it in documents.get("jobs", ())}
         claims = self.documents.get("idempotency", ())
+        agreements = self.documents.get("agreements", ())
+        of_jobs = {
+            "idempotency": [it for it in claims if it["jobId"] in jobs],
+            "agreements": [it for it in agreements if it["_id"] in jobs],
+        }
         return replace(
             self,
             records={
@@ -58,7 +63,7 @@ class History:
                 else [it for it in found if it.key in keys]
                 for topic, found in self.records.items()
             },
-            documents=documents | {"idempotency": [it for it in claims if it["jobId"] in jobs]},
+            documents=documents | of_jobs,
             webhooks=[it for it in self.webhooks if it.order_id in wanted],
             calls=[it for it in self.calls if wanted.issuperset(it.order_ids)],
             publications=[it for it in self.publications if it.key in keys],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from pymongo import MongoClient
@@ -76,34 +76,52 @@ def open_work(
         database = client[stack.database]
         only: Json = {} if order_ids is None else {"orderId": {"$in": list(order_ids)}}
         counts = {
-            name: _count(database, name, only | where)
-            for name, where in UNFINISHED.items()
+            name: count(database, only)
+            for name, count in UNFINISHED.items()
             if name.startswith(tuple(kinds))
         }
     left = {name: count for name, count in counts.items() if count}
     return str(left) if left else None
 
 
-def _count(database: Database[Json], name: str, where: Json) -> int:
-    return database[name.split(maxsplit=1)[0]].count_documents(where)
+def not_enriched(database: Database[Json], only: Json) -> int:
+    """Count the jobs that are to be enriched and are not, in either of the places for that."""
+    jobs = _ids(database["jobs"].find({**only, **AWAITING_ENRICHMENT}, {"_id": 1}))
+    return len(jobs - _ids(database["enrichments"].find(only, {"_id": 1}))) if jobs else 0
 
 
-UNFINISHED: Final[Mapping[str, Json]] = {
-    "jobs not enriched": {
-        "failure": {"$exists": False},
-        "enrichment": {"$exists": False},
-        "aliasOf": {"$exists": False},
-        "$or": [
-            {"action": {"$exists": True}},
-            {
-                "version": {"$exists": True},
-                "operation": {"$in": ["RegisterOrder", "ReplaceOrder"]},
-            },
-        ],
-    },
-    "jobs with an action on its way": {
-        "enrichment.action": {"$in": ["fired", "pending"]},
-        "delivery": {"$exists": False},
-    },
-    "deliveries open": {"$or": [{"state": "pending"}, {"announced": False}]},
+def actions_on_their_way(database: Database[Json], only: Json) -> int:
+    """Count the jobs whose action was fired and has no delivery yet."""
+    fired = _ids(database["enrichments"].find({**only, "action": "fired"}, {"_id": 1}))
+    inside = {"enrichment.action": "fired", "delivery": {"$exists": False}}
+    fired |= _ids(database["jobs"].find({**only, **inside}, {"_id": 1}))
+    recorded = database["deliveries"].find(only, {"jobId": 1}) if fired else ()
+    return len(fired - {it["jobId"] for it in recorded})
+
+
+def deliveries_open(database: Database[Json], only: Json) -> int:
+    still = {"$or": [{"state": "pending"}, {"announced": False}]}
+    return database["deliveries"].count_documents({**only, **still})
+
+
+def _ids(documents: Iterable[Json]) -> set[str]:
+    return {it["_id"] for it in documents}
+
+
+AWAITING_ENRICHMENT: Final[Json] = {
+    "failure": {"$exists": False},
+    "enrichment": {"$exists": False},
+    "aliasOf": {"$exists": False},
+    "$or": [
+        {"action": {"$exists": True}},
+        {
+            "version": {"$exists": True},
+            "operation": {"$in": ["RegisterOrder", "ReplaceOrder"]},
+        },
+    ],
+}
+UNFINISHED: Final[Mapping[str, Callable[[Database[Json], Json], int]]] = {
+    "jobs not enriched": not_enriched,
+    "jobs with an action on its way": actions_on_their_way,
+    "deliveries open": deliveries_open,
 }

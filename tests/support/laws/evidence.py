@@ -128,6 +128,20 @@ class AnnouncedEvent:
         return self.data.get("jobId")
 
 
+def with_progress(job: Json, enrichment: Json | None, delivery: Json | None) -> Json:
+    """
+    Return a job with `enrichment` and `delivery` as fields, as earlier releases stored them.
+
+    A delivery that was not sent yet tells nothing; one that was replayed is pending again.
+    """
+    found = dict(job)
+    if enrichment is not None:
+        found["enrichment"] = enrichment
+    if delivery is not None and (delivery["state"] != "pending" or delivery.get("round")):
+        found["delivery"] = delivery
+    return found
+
+
 @dataclass(frozen=True)
 class Evidence:
     history: History
@@ -143,7 +157,14 @@ class Evidence:
 
     @cached_property
     def jobs(self) -> dict[str, Json]:
-        return self._by_id("jobs")
+        """The jobs, each with its enrichment and what became of its action's delivery."""
+        enrichments = self._by_id("enrichments")
+        return {
+            job_id: with_progress(
+                job, enrichments.get(job_id), self.deliveries.get(derived_id("action", job_id))
+            )
+            for job_id, job in self._by_id("jobs").items()
+        }
 
     @cached_property
     def orders(self) -> dict[str, Json]:

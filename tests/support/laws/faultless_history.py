@@ -79,6 +79,7 @@ class FaultlessHistory:
             },
             documents={
                 "jobs": [self._job(it) for it in jobs],
+                "enrichments": [it for job in jobs if (it := self._enrichment(job))],
                 "orders": list(self._orders()),
                 "links": list(self._links()),
                 "deliveries": [self._delivery(it) for it in sent],
@@ -117,8 +118,6 @@ class FaultlessHistory:
             "warnings": [{"code": code} for code in result.warnings],
             "aliasOf": result.alias_of,
             "undecoded": job.source.command is None or None,
-            "enrichment": self._enrichment(job),
-            "delivery": {"state": "delivered"} if self._action(job) == "delivered" else None,
         }
         return {name: it for name, it in document.items() if it is not None}
 
@@ -134,7 +133,8 @@ class FaultlessHistory:
     def _enrichment(self, job: ExpectedJob) -> Json | None:
         if not _connects(job) and job.result.action is None:
             return None
-        state = {"state": "done" if self._contact_id(job) else "contactMissing"}
+        state = {"_id": job.job_id, "orderId": job.order_id}
+        state["state"] = "done" if self._contact_id(job) else "contactMissing"
         fired = {"delivered": "fired", "held": "held"}.get(self._action(job) or "")
         return state | ({"action": fired} if fired else {})
 

@@ -77,10 +77,8 @@ class DayRun:
 
     def enrichments(self) -> Json:
         with self.database() as database:
-            found = database["jobs"].find(
-                {"orderId": {"$in": self.order_ids}, "enrichment": {"$ne": None}}
-            )
-            return dict(Counter(row["enrichment"]["state"] for row in found))
+            found = database["enrichments"].find({"orderId": {"$in": self.order_ids}})
+            return dict(Counter(row["state"] for row in found))
 
     def delivered(self) -> Json:
         """Return the number of distinct webhooks by action; fails if a signature is wrong."""

@@ -1,5 +1,5 @@
 """
-The delivery at rest: the updates that others than the action-trigger make.
+The delivery at rest: what it says of its action, and the updates of others than the action-trigger.
 
 One document an action. Only `contactId`, by which an erasure finds it, `record`, of an earlier
 release `body` as well, and `attempts[].answer` may hold personal data. An operator replays
@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from order_runtime.documents.document import Document
+from order_runtime.documents.document import Document, field
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -24,11 +24,30 @@ ENABLED: Final = "enabled"
 DISABLED: Final = "disabled"  # it answered 410, or an operator said so
 PAUSED: Final = "paused"  # by an operator
 
-RETENTION: Final = timedelta(days=30)
-"""Counted from a delivery's end: what still waits is kept, however long its endpoint is shut."""
+RETENTION: Final = timedelta(days=31)
+"""
+Counted from a delivery's end: what still waits is kept, however long its endpoint is shut.
+
+A day more than jobs, which tell by it what became of their actions.
+"""
+
+OUTCOME_FIELDS: Final = ("state", "since", "round")
+"""What `outcome_of` reads."""
 
 REPLAYABLE: Final[Document] = {"erasedAt": {"$exists": False}}
 """To be added to every filter of what is to be replayed: what was erased has nothing to send."""
+
+
+def outcome_of(delivery: Document) -> tuple[str, datetime] | None:
+    """
+    Return the state that a delivery gives its job's action, and since when; None while it is new.
+
+    One that was replayed is pending once more.
+    """
+    state = field(delivery, "state", str)
+    if state == PENDING and not delivery.get("round"):
+        return None
+    return state, field(delivery, "since", datetime)
 
 
 def replay_update(now: datetime) -> dict[str, Any]:

@@ -1,19 +1,36 @@
 """
-Every update of a job document after its insertion, with the service that writes it. Pure.
+Everything that is written about a job after its insertion, all of it by the enricher. Pure.
 
 The order-writer inserts jobs (`entry_document`), and replaces one only where a replayed dead letter
-is decided anew: then nobody else has written it yet. The enricher writes `agreed` and `enrichment`
-and, once an order was deleted or replaced, takes personal data out of `action`. The action-trigger
-writes `delivery`. Each update bears being repeated, and changes no field of another service.
+is decided anew: then nobody else has written about it yet. The enricher inserts into collections of
+its own, each document with the job's id as `_id`: into `agreements` what is to become of the
+action, and into `enrichments` what was found. It changes an enrichment where a held action ended or
+the contact came. In `jobs` it takes what is personal out of the actions of orders that ended.
+
+Everything bears being repeated. An insertion that meets a document of the same id has no effect.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 from order_contracts.job import Action, Enrichment
 from order_runtime.documents.document import Document
+from order_runtime.documents.jobs import RETENTION
+
+ENRICHMENTS_KEPT: Final = RETENTION + timedelta(days=1)
+"""Counted like a job's retention: a job that outlived its enrichment would be enriched again."""
+AGREEMENTS_KEPT: Final = RETENTION + timedelta(days=3)
+"""An event that is read again must not be decided otherwise while its job or enrichment is left."""
+
+IN_JOB: Final = "enrichment."
+"""Where jobs of earlier releases have the fields of an enrichment."""
+HAS_PERSONAL_DATA: Final[Mapping[str, Any]] = {
+    "$or": [{"action.data": {"$exists": True}}, {"action.language": {"$exists": True}}]
+}
+"""Selects the jobs whose actions have what may be personal; the filter of an index as well."""
 
 
 class Update(NamedTuple):
@@ -23,70 +40,85 @@ class Update(NamedTuple):
     change: Document
 
 
-def commit_action(job_id: str, end: Action, contact_id: str | None) -> Update:
-    """Return the enricher's commitment to what becomes of an action, unless there is one."""
-    uncommitted = {
-        "_id": job_id,
-        "enrichment": {"$exists": False},
-        "agreed": {"$exists": False},
-    }
-    return Update(uncommitted, {"$set": {"agreed": {"end": str(end), "contactId": contact_id}}})
+class NewEnrichment(NamedTuple):
+    """What enrichment found of a job."""
+
+    job_id: str
+    order_id: str
+    version: int | None
+    """The version that the job's command made; None where it asked for an action alone."""
+    state: Enrichment
+    action: Action | None
+    accepted_at: datetime
+    """When the command was accepted: the job's `at`, by which lists are sorted."""
 
 
-def set_enrichment(job_id: str, state: Enrichment, action: Action | None, at: datetime) -> Update:
-    """Return the enricher's result for a job; a job that has one keeps it."""
-    enrichment: dict[str, Any] = {"state": str(state), "at": at}
-    if action is not None:
-        enrichment["action"] = str(action)
-    undecided = {"_id": job_id, "enrichment": {"$exists": False}}
-    return Update(undecided, {"$set": {"enrichment": enrichment}, "$unset": {"agreed": ""}})
-
-
-def end_held_action(job_id: str, end: Action, at: datetime) -> Update:
-    """Return what the enricher writes when a held action was fired or dropped."""
-    held = {"_id": job_id, "enrichment.action": str(Action.HELD)}
-    return Update(held, {"$set": {"enrichment.action": str(end), "enrichment.at": at}})
-
-
-def set_contact_found(order_id: str, versions: tuple[int, int], at: datetime) -> Update:
+def agreement_document(
+    job_id: str, end: Action, contact_hash: str | None, accepted_at: datetime
+) -> Document:
     """
-    Return what the enricher writes on the jobs that lacked a contact once it is found.
+    Return the agreement on what becomes of a job's action; the first one that is inserted counts.
+
+    *contact_hash* is the keyed hash of the contact that it is fired for: the agreement is kept for
+    longer than a contact that is erased may be named.
+    """
+    document = {"_id": job_id, "end": str(end), "expireAt": accepted_at + AGREEMENTS_KEPT}
+    return document | ({"contact": contact_hash} if contact_hash is not None else {})
+
+
+def enrichment_document(new: NewEnrichment, at: datetime) -> Document:
+    """Return what was found of a job, *at* a time; a job that has an enrichment keeps it."""
+    document: Document = {
+        "_id": new.job_id,
+        "orderId": new.order_id,
+        "version": new.version,
+        "state": str(new.state),
+        "action": new.action and str(new.action),
+        "acceptedAt": new.accepted_at,
+        "at": at,
+        "expireAt": new.accepted_at + ENRICHMENTS_KEPT,
+    }
+    if new.state is Enrichment.CONTACT_MISSING:
+        # For lists by status: without a version the command asked for an action, and failed.
+        document["fails"] = new.version is None
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def end_held_action(job_id: str, end: Action, at: datetime, place: str = "") -> Update:
+    """
+    Return what says that a held action was fired or dropped, in the enrichment of its job.
+
+    *place* is IN_JOB for the jobs of earlier releases.
+    """
+    held = {"_id": job_id, f"{place}action": str(Action.HELD)}
+    return Update(held, {"$set": {f"{place}action": str(end), f"{place}at": at}})
+
+
+def set_contact_found(
+    order_id: str, versions: tuple[int, int], at: datetime, place: str = ""
+) -> Update:
+    """
+    Return what says that the contact was found, in the enrichments of the jobs that lacked it.
 
     *versions* are the first and the last that those jobs made. An action that was triggered by
-    itself has made no version: its job failed, and stays so.
+    itself has made no version: its job failed, and stays so. *place* is IN_JOB for the jobs of
+    earlier releases.
     """
     first, last = versions
     lacking = {
         "orderId": order_id,
         "version": {"$gte": first, "$lte": last},
-        "enrichment.state": str(Enrichment.CONTACT_MISSING),
+        f"{place}state": str(Enrichment.CONTACT_MISSING),
     }
-    done = {"enrichment.state": str(Enrichment.DONE), "enrichment.at": at}
-    return Update(lacking, {"$set": done})
+    return Update(lacking, {"$set": {f"{place}state": str(Enrichment.DONE), f"{place}at": at}})
 
 
-def forget_action_data(
-    order_id: str, registration: str | None, *, but: str, replaced_at: datetime | None
-) -> Update:
-    """
-    Return what takes personal data out of an order's jobs, all but the job *but*.
-
-    Written by the enricher: nobody needs the data of actions that a deleted or replaced order
-    asked for. *replaced_at* is None for a deletion; after a replacement only those jobs are
-    touched whose event was handled and whose command is no younger.
-    """
-    before: Document = {
-        "_id": {"$ne": but},
-        "orderId": order_id,
-        "registration": registration,
-        "action": {"$exists": True},
-    }
-    if replaced_at is not None:
-        before |= {"at": {"$lte": replaced_at}, "enrichment": {"$exists": True}}
-    return Update(before, {"$unset": {"action.language": "", "action.data": ""}})
+def forget_action_data(job_ids: Sequence[str]) -> Update:
+    """Return what takes data and language out of the actions of these jobs."""
+    named = {"_id": {"$in": list(job_ids)}}
+    return Update(named, {"$unset": {"action.language": "", "action.data": ""}})
 
 
-def set_delivery(job_id: str, state: str, at: datetime) -> Update:
-    """Return what the action-trigger writes of a delivery, unless a later end is there."""
-    not_later = {"_id": job_id, "$nor": [{"delivery.at": {"$gt": at}}]}
-    return Update(not_later, {"$set": {"delivery": {"state": state, "at": at}}})
+def forget_agreed(job_ids: Sequence[str]) -> Update:
+    """Return what takes the agreement, which names a contact, out of jobs of earlier releases."""
+    return Update({"_id": {"$in": list(job_ids)}}, {"$unset": {"agreed": ""}})

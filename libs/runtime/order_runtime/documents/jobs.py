@@ -1,17 +1,20 @@
 """
 The job at rest: the ledger of all commands that were ever applied or refused.
 
-One document a command, `_id` its job id. Three services share it, each with fields of its own: the
-order-writer inserts it; the enricher adds `agreed` `{end, contactId?}`, its commitment to what
-becomes of the action, and then `enrichment` `{state, action?, at}`; the action-trigger adds
-`delivery` `{state, at}`. All updates after the insertion are in `job_updates`.
+One document a command, `_id` its job id, inserted by the order-writer. What became of it since is
+read from other collections: from `enrichments`, by the same `_id`, and from `deliveries`, by the id
+of its action. What is written about a job after its insertion is in `job_updates`.
+
+Jobs of earlier releases have it inside: `enrichment` `{state, action?, at}`, `delivery`
+`{state, at}`, and `agreed` `{end, contactId?}`. It counts where the other collections have nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
@@ -29,10 +32,11 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionRequest
+from order_runtime.documents.deliveries import outcome_of
 from order_runtime.documents.document import Document, field, optional
 
 RETENTION: Final = timedelta(days=30)
-_CONNECTED: Final = frozenset({Operation.REGISTER, Operation.REPLACE})
+_CONNECTED: Final = (Operation.REGISTER, Operation.REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,41 +105,83 @@ def entry_of(document: Document) -> LedgerEntry:
     )
 
 
-def stages_of(document: Document) -> Stages:
-    """Return how far a job is: what each service wrote, else what is still to come."""
-    if "failure" in document:
-        return Stages(storage=Storage.FAILED, enrichment=Enrichment.SKIPPED)
-    enriched, delivered = document.get("enrichment", {}), document.get("delivery", {})
-    acts = "action" in document
+class StoredJob(NamedTuple):
+    """A job's document with what is stored of its enrichment and of its action's delivery."""
+
+    job: Document
+    enrichment: Document | None = None
+    delivery: Document | None = None
+
+
+def awaits_enrichment(job: Document) -> bool:
+    """Return whether a job is to be enriched, whether it was or not."""
+    if "failure" in job:
+        return False
     # A stale replacement made no version: there is nothing to connect.
-    waits = acts or ("version" in document and Operation(document["operation"]) in _CONNECTED)
-    enrichment = enriched.get("state", Enrichment.PENDING if waits else Enrichment.SKIPPED)
-    asked = Action.PENDING if acts else Action.NONE
-    action = delivered.get("state") or enriched.get("action") or asked
-    return Stages(storage=Storage.DONE, enrichment=Enrichment(enrichment), action=Action(action))
+    return "action" in job or ("version" in job and job.get("operation") in _CONNECTED)
 
 
-def job_of(document: Document, *, created_at: datetime, href: str, order_href: str | None) -> Job:
+def stages_of(
+    job: Document, enrichment: Document | None = None, delivery: Document | None = None
+) -> Stages:
+    """Return how far a job is: what each service wrote, else what is still to come."""
+    if "failure" in job:
+        return Stages(storage=Storage.FAILED, enrichment=Enrichment.SKIPPED)
+    enriched = _enrichment(job, enrichment)
+    pending = Enrichment.PENDING if awaits_enrichment(job) else Enrichment.SKIPPED
+    outcome = _outcome(job, delivery)
+    asked = Action.PENDING if "action" in job else Action.NONE
+    action = outcome[0] if outcome else enriched.get("action", asked)
+    state = Enrichment(enriched.get("state", pending))
+    return Stages(storage=Storage.DONE, enrichment=state, action=Action(action))
+
+
+def status_of_stored(of: StoredJob) -> JobStatus:
+    """Return the status of a job that is stored."""
+    return status_of(stages_of(*of), Operation(of.job["operation"]))
+
+
+def _enrichment(job: Document, enrichment: Document | None) -> Document:
+    """Return what enrichment found; empty where it has not yet."""
+    return enrichment or optional(job, "enrichment", dict) or {}
+
+
+def _outcome(job: Document, delivery: Document | None) -> tuple[str, datetime] | None:
+    """Return the state of an action's delivery, and since when; None until there is one."""
+    if delivery is not None:
+        return outcome_of(delivery)
+    inside = optional(job, "delivery", dict)
+    return None if inside is None else (inside["state"], inside["at"])
+
+
+def job_of(of: StoredJob, *, created_at: datetime, href: str, order_href: str | None) -> Job:
     """Return a job as it is answered; `order_href` is None where the order is gone."""
-    entry, stages = entry_of(document), stages_of(document)
-    status = status_of(stages, entry.operation)
-    touched = [document[part]["at"] for part in ("enrichment", "delivery") if part in document]
+    entry, stages = entry_of(of.job), stages_of(*of)
     done = stages.storage is Storage.DONE
     return Job(
         job_id=entry.job_id,
         order_id=entry.order_id,
         operation=entry.operation,
-        status=status,
+        status=status_of(stages, entry.operation),
         stages=stages,
         errors=errors_of(entry, stages),
         warnings=entry.warnings,
         version_tag=version_tag(entry.job_id) if done and entry.version is not None else None,
         created_at=created_at,
-        updated_at=max([entry.at, *touched]),
+        updated_at=max(_changes(of)),
         expires_at=created_at + RETENTION,
         href=href,
         order=Link(href=order_href) if order_href else None,
     )
+
+
+def _changes(of: StoredJob) -> Iterator[datetime]:
+    """Yield when a job was stored, enriched, and its action's delivery ended."""
+    yield field(of.job, "at", datetime)
+    if enriched := _enrichment(of.job, of.enrichment):
+        yield enriched["at"]
+    if outcome := _outcome(of.job, of.delivery):
+        yield outcome[1]
 
 
 def errors_of(entry: LedgerEntry, stages: Stages) -> tuple[Failure, ...]:

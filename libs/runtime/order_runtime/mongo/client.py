@@ -17,7 +17,10 @@ from order_runtime.documents import document
 Document = document.Document
 
 ORDERS: Final = "orders"  # order-writer
-JOBS: Final = "jobs"  # order-writer inserts; enricher and action-trigger tell how far it is
+JOBS: Final = "jobs"  # order-writer inserts; enricher removes what is personal of actions
+AGREEMENTS: Final = "agreements"  # enricher
+ENRICHMENTS: Final = "enrichments"  # enricher
+UNFINISHED_JOBS: Final = "unfinished_jobs"  # enricher
 IDEMPOTENCY: Final = "idempotency"  # order-writer
 LINKS: Final = "links"  # enricher
 HELD: Final = "held"  # enricher

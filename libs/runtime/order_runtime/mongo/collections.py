@@ -14,9 +14,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from order_contracts.integration_log import KEPT_DAYS
-from order_contracts.job import Operation
+from order_contracts.job import Enrichment
 from order_contracts.topics import ENRICHER, GATEWAY, OPERATOR, TRIGGER, WRITER
 from order_runtime.documents.deliveries import PENDING
+from order_runtime.documents.job_updates import HAS_PERSONAL_DATA
 from order_runtime.documents.orders import TOMBSTONE_RETENTION
 from order_runtime.mongo import client
 from order_runtime.mongo.indexes import Index, index
@@ -62,19 +63,10 @@ def _of(*services: str) -> frozenset[str]:
 
 _AT_ONCE: Final = 0  # the field says when a document goes
 NEWEST_FIRST: Final = index("-at", "-_id")
-# A partial index can express an absent field only as equality with null.
-CONNECTING: Final = index(
-    "at",
-    name="connecting",
-    partial={
-        "enrichment": None,
-        "version": {"$exists": True},
-        "operation": {"$in": [str(Operation.REGISTER), str(Operation.REPLACE)]},
-    },
-)
-ACTING: Final = index(
-    "at", name="acting", partial={"enrichment": None, "action": {"$exists": True}}
-)
+PERSONAL: Final = index("orderId", "at", name="personal", partial=HAS_PERSONAL_DATA)
+_FAILED: Final = {"failure": {"$exists": True}}
+_LACKING: Final = {"state": str(Enrichment.CONTACT_MISSING)}
+_LACKING_INSIDE: Final = {"enrichment.state": str(Enrichment.CONTACT_MISSING)}
 WAITS_FOR: Final = index(
     "waitsFor", "_id", name="waitsFor", partial={"waitsFor": {"$exists": True}}
 )
@@ -117,17 +109,44 @@ ORDERS: Final = Collection(
 )
 JOBS: Final = Collection(
     client.JOBS,
-    writers=_of(WRITER, ENRICHER, TRIGGER),
+    writers=_of(WRITER, ENRICHER),
     readers=_of(GATEWAY, WRITER, ENRICHER),
     indexes=(
         index("expireAt", ttl_seconds=_AT_ONCE),
         JOBS_BY_ORDER,
         NEWEST_FIRST,
-        CONNECTING,
-        ACTING,
+        PERSONAL,
         REQUESTED,
+        index("at", "_id", name="failed", partial=_FAILED),
+        index("orderId", "at", "_id", name="failedOfOrder", partial=_FAILED),
+        # Of the jobs of earlier releases, which have their enrichment inside.
+        index("orderId", "version", name="lacking", partial=_LACKING_INSIDE),
+        index("at", "_id", name="missing", partial=_LACKING_INSIDE),
     ),
-    retired=("orderId_1_at_-1",),
+    retired=("orderId_1_at_-1", "connecting", "acting"),
+)
+AGREEMENTS: Final = Collection(
+    client.AGREEMENTS,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("expireAt", ttl_seconds=_AT_ONCE),),
+)
+ENRICHMENTS: Final = Collection(
+    client.ENRICHMENTS,
+    writers=_of(ENRICHER),
+    readers=_of(GATEWAY, ENRICHER),
+    indexes=(
+        index("expireAt", ttl_seconds=_AT_ONCE),
+        index("orderId", "version", name="lacking", partial=_LACKING),
+        index("fails", "acceptedAt", "_id", name="missing", partial=_LACKING),
+        index("orderId", "fails", "acceptedAt", "_id", name="missingOfOrder", partial=_LACKING),
+    ),
+)
+UNFINISHED_JOBS: Final = Collection(
+    client.UNFINISHED_JOBS,
+    writers=_of(ENRICHER),
+    readers=_of(ENRICHER),
+    indexes=(index("since"), index("expireAt", ttl_seconds=_AT_ONCE)),
 )
 IDEMPOTENCY: Final = Collection(
     client.IDEMPOTENCY,
@@ -252,6 +271,9 @@ INTEGRATION_LOG: Final = Collection(
 COLLECTIONS: Final = (
     ORDERS,
     JOBS,
+    AGREEMENTS,
+    ENRICHMENTS,
+    UNFINISHED_JOBS,
     IDEMPOTENCY,
     LINKS,
     HELD,

@@ -185,7 +185,6 @@ def ended_delivery_of(document: Document) -> EndedDelivery:
         attempts=len(attempts),
         status=optional(attempts[-1], "status", int) if attempts else None,
         reason=optional(document, "reason", str),
-        accepted_at=field(document, "acceptedAt", datetime),
         at=field(document, "since", datetime),
         round=optional(document, "round", int) or 0,
         traceparent=optional(document, "traceparent", str),

@@ -124,12 +124,9 @@ class DeliveryStore:
         """End deliveries without another attempt."""
         await self._write([give_up_update(delivery, reason, now) for delivery in overdue])
 
-    async def unannounced(
-        self, partitions: Collection[int], limit: int, after: datetime
-    ) -> list[EndedDelivery]:
-        """Return deliveries whose state changed after a time and isn't announced, oldest first."""
-        changed = {"announced": False, "since": {"$gt": after}}
-        where = {"partition": {"$in": sorted(partitions)}, **changed}
+    async def unannounced(self, partitions: Collection[int], limit: int) -> list[EndedDelivery]:
+        """Return deliveries whose state changed and isn't announced, the oldest change first."""
+        where = {"partition": {"$in": sorted(partitions)}, "announced": False}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
         page = Page(where, fields, "unannounced", {"since": ASCENDING}, limit)
         return await first_readable(self._all, page, ended_delivery_of)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from action_trigger.domain.retry_policy import AttemptOutcome
 from order_contracts.order import ActionName
-from order_runtime.documents.jobs import RETENTION
 from order_runtime.kafka.records import Record
-
-JOB_WAIT: Final = timedelta(days=1)  # for a job that a restored MongoDB may lack for the time being
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +79,8 @@ class EndedDelivery:
     status: int | None
     reason: str | None
     """Why it failed."""
-    accepted_at: datetime
-    """When the command that requested the action was accepted."""
     at: datetime
     """When the state changed."""
     round: int
     """How often it was replayed."""
     traceparent: str | None
-
-    def awaits_job(self, now: datetime) -> bool:
-        """
-        Return whether a job that isn't there may still come, to be told.
-
-        After a restore actions are read again, and delivered, before the order-writer has made
-        their jobs anew. A job that expired doesn't come, nor one whose command is lost.
-        """
-        return now < min(self.at + JOB_WAIT, self.accepted_at + RETENTION)

@@ -9,10 +9,10 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import held_action_store, links
-from enricher.adapters.commitment_store import agreed_of
+from enricher.adapters.job_progress import job_progress
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.adapters.requested_actions import requested_actions
-from enricher.domain.batch import Batch, BatchSnapshot, JobProgress, reference_keys_of_events
+from enricher.domain.batch import Batch, BatchSnapshot, reference_keys_of_events
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import contact_claims, erased_orders, orders_of_events
 from enricher.domain.model import ENRICHABLE, ReceivedEvent, StoredOrder
@@ -21,7 +21,7 @@ from order_contracts.decoding import at_rest
 from order_contracts.order import ContactKey
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
-from order_runtime.mongo.client import HELD, JOBS, LINKS, ORDERS, Document
+from order_runtime.mongo.client import HELD, LINKS, ORDERS, Document
 
 STORED_FIELDS = (
     *("version", "contactVersion", "contactSince", "contactSinceAt"),
@@ -39,7 +39,7 @@ async def load_batch(
     orders, linked, jobs = await asyncio.gather(
         stored_orders(database, {it.event.order_id for it in events}),
         links.links_of(database[LINKS], {it.event.order_id for it in events}),
-        _job_progress(database, [it.event.job_id for it in events if it.kind in ENRICHABLE]),
+        job_progress(database, [it.event.job_id for it in events if it.kind in ENRICHABLE]),
     )
     snapshot = BatchSnapshot(orders, linked, jobs)
     references = reference_keys_of_events(events, snapshot, keys)
@@ -108,21 +108,3 @@ def stored_order_of(document: Document) -> StoredOrder:
         contact=at_rest(ContactKey, document["order"]["contact"]),
         cancelled_since=optional(document, "cancelledSince", int),
     )
-
-
-async def _job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:
-    """Return the enrichments and commitments of these jobs; a job with neither is left out."""
-    begun = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
-    found = database[JOBS].find({"_id": {"$in": job_ids}, "$or": begun}, ["enrichment", "agreed"])
-    jobs = {it["_id"]: it async for it in found}
-    enrichments = {
-        job_id: stored(JOBS, it, _enrichment_of)
-        for job_id, it in jobs.items()
-        if "enrichment" in it
-    }
-    committed = jobs.keys() - enrichments.keys()
-    return JobProgress(enrichments, {it: stored(JOBS, jobs[it], agreed_of) for it in committed})
-
-
-def _enrichment_of(job: Document) -> Document:
-    return field(job, "enrichment", dict)

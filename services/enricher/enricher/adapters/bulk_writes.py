@@ -33,6 +33,17 @@ async def bulk_write(collection: AsyncCollection[Document], writes: Sequence[Any
         await _write(collection, portion)
 
 
+async def insert_new(collection: AsyncCollection[Document], documents: Sequence[Document]) -> bool:
+    """Insert *documents*, in portions; return False if one of their `_id`s was there already."""
+    all_new = True
+    for portion in portions(documents, MAX_WRITTEN):
+        try:
+            await collection.insert_many(portion, ordered=False)
+        except BulkWriteError as error:
+            all_new = all_new and not duplicates(error)
+    return all_new
+
+
 async def _write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
     if met := await _duplicates(collection, writes):
         # The older of two concurrent inserts may have won: now the filter of each upsert decides.

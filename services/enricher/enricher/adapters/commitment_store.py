@@ -1,53 +1,90 @@
 """
-Commitments: how each action ends, recorded on its job before anything is done about it.
+Commitments at rest: how each action ends, inserted before anything is done about it.
 
 A worker may pause after any of its steps until another one has taken over and finished. So each
-worker records its commitment by compare-and-set first; one that finds a different commitment loads
-and decides again, and carries that one out.
+worker inserts its commitment first, under the job's id; one that meets another's there loads and
+decides again, and carries that one out.
+
+The agreements outlive the erasure of the contacts that they are about. So they have a contact as
+the keyed hash of its id, which is the `_id` of its document too: whoever carries one out finds the
+contact by it, and no contact once that was erased.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pymongo import UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import bulk_writes
+from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.model import Commitment, DecidedEvent
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
 from order_runtime.documents.document import field, optional, stored
-from order_runtime.mongo.client import JOBS, Document
+from order_runtime.documents.erasures import id_key
+from order_runtime.mongo import merge_store
+from order_runtime.mongo.client import AGREEMENTS, CONTACTS, MERGES, Document
 
 
 async def record_commitments(
-    jobs: AsyncCollection[Document], decided: Sequence[DecidedEvent]
+    database: AsyncDatabase[Document], decided: Sequence[DecidedEvent], keys: ContactKeys
 ) -> bool:
-    """Record the commitments of *decided*; return False if a job has another one by now."""
-    commitments = {
-        it.received.event.job_id: commitment
+    """Record the commitments of *decided*; return False if another worker recorded one first."""
+    documents = [
+        _agreement_document(it, commitment, keys)
         for it in decided
         if it.received.commitment is None and (commitment := it.decision.commitment)
-    }
-    if not commitments:
-        return True
-    await bulk_writes.bulk_write(
-        jobs, [_commitment_write(job_id, it) for job_id, it in commitments.items()]
+    ]
+    return await bulk_writes.insert_new(database[AGREEMENTS], documents)
+
+
+def _agreement_document(
+    decided: DecidedEvent, commitment: Commitment, keys: ContactKeys
+) -> Document:
+    contact_id, received = commitment.contact_id, decided.received
+    contact_hash = None if contact_id is None else keys.hashed(id_key(contact_id))
+    return job_updates.agreement_document(
+        received.event.job_id, commitment.end, contact_hash, received.accepted_at
     )
-    found = jobs.find({"_id": {"$in": list(commitments)}}, ["agreed"])
-    recorded = {
-        it["_id"]: stored(JOBS, it, agreed_of) if "agreed" in it else None async for it in found
+
+
+async def commitments_of(
+    database: AsyncDatabase[Document], job_ids: Sequence[str]
+) -> dict[str, Commitment]:
+    """
+    Return the commitments of those of these jobs that have one, by job.
+
+    What was to be fired for a contact that was erased since is dropped. Raises UnreadableStored.
+    """
+    found = database[AGREEMENTS].find({"_id": {"$in": list(job_ids)}}, ["end", "contact"])
+    agreed = {it["_id"]: stored(AGREEMENTS, it, _agreement_of) async for it in found}
+    hashes = {contact_hash for _, contact_hash in agreed.values() if contact_hash is not None}
+    contacts = await _contact_ids(database, hashes) if hashes else {}
+    return {
+        job_id: Commitment(end, contacts[contact_hash])
+        if contact_hash in contacts
+        else Commitment(Action.DROPPED if contact_hash else end)
+        for job_id, (end, contact_hash) in agreed.items()
     }
-    return all(commitments[job_id] == it for job_id, it in recorded.items())
 
 
-def _commitment_write(job_id: str, commitment: Commitment) -> UpdateOne:
-    """Return the record of *commitment*, unless the job has another one or an enrichment."""
-    return UpdateOne(*job_updates.commit_action(job_id, commitment.end, commitment.contact_id))
+async def _contact_ids(
+    database: AsyncDatabase[Document], hashes: Collection[str]
+) -> dict[str, str]:
+    """Return the ids of those contacts that exist, by their hashes; of a merged one the other's."""
+    found = database[CONTACTS].find({"_id": {"$in": sorted(hashes)}}, ["contactId"])
+    existing = {it["_id"]: optional(it, "contactId", str) async for it in found}
+    survivors = await merge_store.find_survivors(database[MERGES], hashes)
+    ids = existing | {it: survivor.contact_id for it, survivor in survivors.items()}
+    return {it: contact_id for it, contact_id in ids.items() if contact_id is not None}
+
+
+def _agreement_of(agreement: Document) -> tuple[Action, str | None]:
+    return Action(agreement["end"]), optional(agreement, "contact", str)
 
 
 def agreed_of(job: Document) -> Commitment:
-    """Return the commitment on a job that has one."""
+    """Return the commitment on a job of an earlier release that has one."""
     agreed = field(job, "agreed", dict)
     return Commitment(Action(agreed["end"]), optional(agreed, "contactId", str))

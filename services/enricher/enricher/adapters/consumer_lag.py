@@ -1,4 +1,4 @@
-"""Whether the enricher has handled every record that was published before a given time."""
+"""Whether a service has handled every record that was published before a given time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from order_contracts.topics import ENRICHER, Topic
+from order_contracts.topics import Topic
 
 TIMEOUT: Final = 10.0  # seconds
 
 Offsets = Mapping[tuple[str, int], int]
 
 
-def caught_up(kafka: str, topics: Sequence[Topic], since: datetime) -> bool:
+def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
     """
-    Return whether every record from before *since* is handled and committed.
+    Return whether a *group* has handled and committed every record from before *since*.
 
     With traffic there is always some lag; this asks for its age. False if Kafka does not answer.
     Blocks.
@@ -28,7 +28,7 @@ def caught_up(kafka: str, topics: Sequence[Topic], since: datetime) -> bool:
         partitions = _partitions(admin, topics)
         ends = _offsets(admin, partitions, OffsetSpec.latest())
         later = _offsets(admin, partitions, OffsetSpec.for_timestamp(_milliseconds(since)))
-        return is_past(_committed(admin, partitions), later, ends)
+        return is_past(_committed(admin, group, partitions), later, ends)
     except (KafkaException, TimeoutError):
         return False
 
@@ -60,9 +60,9 @@ def _offsets(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetS
     return {(it.topic, it.partition): future.result().offset for it, future in offsets.items()}
 
 
-def _committed(admin: AdminClient, partitions: list[TopicPartition]) -> Offsets:
-    group = ConsumerGroupTopicPartitions(ENRICHER, partitions)
-    [future] = admin.list_consumer_group_offsets([group], request_timeout=TIMEOUT).values()
+def _committed(admin: AdminClient, group: str, partitions: list[TopicPartition]) -> Offsets:
+    asked = ConsumerGroupTopicPartitions(group, partitions)
+    [future] = admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT).values()
     return {(it.topic, it.partition): it.offset for it in future.result().topic_partitions}
 
 

@@ -4,44 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
 from pymongo import UpdateMany, UpdateOne
 
-from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState, ReceivedEvent
-from order_contracts.events import EventType
+from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
+from order_runtime.documents.job_updates import NewEnrichment
+from order_runtime.mongo.client import ENRICHMENTS, JOBS, Document
+
+PLACES: Final = ((ENRICHMENTS, ""), (JOBS, job_updates.IN_JOB))
+"""The collections that have enrichments, and where their documents have them."""
 
 
-def enrichment_updates(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
+def enrichment_documents(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[Document]:
+    """Yield the enrichments of the jobs of *decided*, to be inserted once all else is done."""
     for it in decided:
-        decision = it.decision
+        received, decision = it.received, it.decision
         if decision.enrichment is not None:
-            job_id = it.received.event.job_id
-            yield UpdateOne(
-                *job_updates.set_enrichment(job_id, decision.enrichment, decision.action, now)
+            new = NewEnrichment(
+                job_id=received.event.job_id,
+                order_id=received.event.order_id,
+                version=received.event.version,
+                state=decision.enrichment,
+                action=decision.action,
+                accepted_at=received.accepted_at,
             )
+            yield job_updates.enrichment_document(new, now)
 
 
-def held_action_update(held: HeldAction, now: datetime) -> UpdateOne:
-    """Return the update of the job whose held action was fired or dropped."""
+def held_action_update(held: HeldAction, now: datetime, place: str) -> UpdateOne:
+    """Return the update of the job whose held action was fired or dropped; *place* as in PLACES."""
     fired = held.state in {HoldState.FIRING, HoldState.FIRED}
     end = Action.FIRED if fired else Action.DROPPED
-    return UpdateOne(*job_updates.end_held_action(held.job_id, end, now))
+    return UpdateOne(*job_updates.end_held_action(held.job_id, end, now, place))
 
 
-def forget_action_data(received: ReceivedEvent) -> UpdateMany:
-    """Return the removal of personal data from the jobs of a deleted or replaced order."""
-    event = received.event
-    replaced_at = received.accepted_at if received.kind is EventType.REPLACED else None
-    return UpdateMany(
-        *job_updates.forget_action_data(
-            event.order_id, event.registration, but=event.job_id, replaced_at=replaced_at
-        )
-    )
+def contact_found_update(link: ContactLink, version: int, now: datetime, place: str) -> UpdateMany:
+    """
+    Return the update of the jobs that lacked the contact: from *link*'s version to *version*.
 
-
-def contact_found_update(link: ContactLink, version: int, now: datetime) -> UpdateMany:
-    """Return the update of the jobs that lacked the contact: from *link*'s version to *version*."""
+    *place* as in PLACES.
+    """
     versions = (link.contact_version, version)
-    return UpdateMany(*job_updates.set_contact_found(link.order_id, versions, now))
+    return UpdateMany(*job_updates.set_contact_found(link.order_id, versions, now, place))

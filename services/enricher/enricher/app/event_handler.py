@@ -12,10 +12,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
 from enricher.adapters import bulk_writes, held_action_store, links
+from enricher.adapters.action_data import forget_action_data
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
 from enricher.adapters.healing_queue import HealingQueue
-from enricher.adapters.job_writes import enrichment_updates, forget_action_data
+from enricher.adapters.job_writes import enrichment_documents
 from enricher.adapters.log_writes import log_entry_writes
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
@@ -27,12 +28,13 @@ from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
 from enricher.domain.model import DecidedEvent, HoldWindow, ReceivedEvent
-from order_contracts.events import EventType
+from enricher.domain.spent_actions import ended_orders
 from order_contracts.topics import ENRICHER
+from order_runtime.documents import job_updates
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.mongo.client import ENRICHMENTS, HELD, INTEGRATION_LOG, JOBS, LINKS, Document
 from order_runtime.process.isolation import Isolation, handle_apart
 
 
@@ -105,7 +107,7 @@ class EventHandler:
         """
         Handle *events*, in their order.
 
-        The job's `enrichment` is written after all effects that it stands for: an event whose job
+        The job's enrichment is inserted after all effects that it stands for: an event whose job
         has one is not decided again, and an event whose job has none is.
         """
         batch = await self._load_and_decide(events, now)
@@ -132,7 +134,7 @@ class EventHandler:
 
         Return False, with nothing written after it, if a job has another commitment by now.
         """
-        if not await record_commitments(self._database[JOBS], batch.decided):
+        if not await record_commitments(self._database, batch.decided, self._policy.keys):
             return False
         holds = [it.decision.hold for it in batch.decided]
         await asyncio.gather(
@@ -154,12 +156,12 @@ class EventHandler:
         await publish(self._publisher, records)
 
     async def _finish(self, batch: Batch, now: datetime) -> None:
-        """Write the enrichment of the jobs; remove the action data of orders that ended."""
-        ended = {EventType.DELETED, EventType.REPLACED}
-        forgotten = [forget_action_data(it) for it in batch.events if it.kind in ended]
-        await bulk_writes.bulk_write(
-            self._database[JOBS], [*enrichment_updates(batch.decided, now), *forgotten]
-        )
+        """Insert the enrichment of the jobs; remove the action data of orders that ended."""
+        enrichments = list(enrichment_documents(batch.decided, now))
+        await bulk_writes.insert_new(self._database[ENRICHMENTS], enrichments)
+        if agreed := sorted(batch.snapshot.jobs.agreed_inside):
+            await self._database[JOBS].update_many(*job_updates.forget_agreed(agreed))
+        await forget_action_data(self._database, ended_orders(batch.events))
 
     async def _delete_erased(self, batch: Batch, now: datetime) -> None:
         """

@@ -13,20 +13,14 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
-from enricher.adapters import (
-    batch_snapshot,
-    held_action_store,
-    links,
-    scan_cursors,
-    unfinished_jobs,
-)
+from enricher.adapters import batch_snapshot, held_action_store, links, scan_cursors
 from enricher.adapters.queued_orders import queued_orders
-from enricher.app.event_handler import EventHandler
 from enricher.app.reconciler import Reconciler
+from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
 from enricher.log_events import REPAIRED
 from order_runtime.mongo import erasure_store
-from order_runtime.mongo.client import ERASURES, HELD, JOBS, LINKS, WATERMARKS, Document
+from order_runtime.mongo.client import ERASURES, HELD, LINKS, WATERMARKS, Document
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
@@ -34,8 +28,6 @@ EVERY: Final = timedelta(minutes=1)
 GRACE: Final = timedelta(minutes=5)  # what is younger may still be in a worker's batch
 LIMIT: Final = 1_000  # of each kind in one sweep
 
-CaughtUp = Callable[[datetime], Awaitable[bool]]
-"""Whether the enricher has handled everything that was published before a time."""
 ReadPage = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
 """Reads a page of a collection after a cursor, of at most so many: each as (cursor, orderId)."""
 ReadLinks = Callable[[AsyncCollection[Document], str, int], Awaitable[list[tuple[str, str]]]]
@@ -92,17 +84,17 @@ class Sweeper:
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        event_handler: EventHandler,
         reconciler: Reconciler,
+        unfinished_jobs: UnfinishedJobs,
         keys: ContactKeys,
         caught_up: CaughtUp,
     ) -> None:
         self._database = database
-        self._event_handler = event_handler
+        self._unfinished_jobs = unfinished_jobs
         self._reconciler = reconciler
         self._keys = keys
         self._caught_up = caught_up
-        self._suspect_orders, self._suspect_jobs = Suspects(), Suspects()
+        self._suspect_orders = Suspects()
         self._waiting_orders = self._scan("waiting orders", links.waiting_after)
         self._linked_orders = self._scan("linked orders", links.links_after)
 
@@ -133,7 +125,7 @@ class Sweeper:
         if await self._caught_up(now - GRACE):
             await self._announce_ended(now)
             await self._reconcile_suspects(now)
-            await self._handle_overdue(now)
+            _count("job", await self._unfinished_jobs(now))
 
     async def _drop_expired(self, now: datetime) -> None:
         """Drop the held actions whose window is over: no repair, as nothing else drops them."""
@@ -167,17 +159,6 @@ class Sweeper:
     async def _deleted(self, order_ids: Sequence[str]) -> list[str]:
         existing = await batch_snapshot.existing_orders(self._database, order_ids)
         return [order_id for order_id in order_ids if order_id not in existing]
-
-    async def _handle_overdue(self, now: datetime) -> None:
-        """
-        Handle the events of jobs that stay without enrichment.
-
-        A job's command is accepted, which is its time, long before its event may be published.
-        """
-        due = await unfinished_jobs.overdue_jobs(self._database[JOBS], now - GRACE, LIMIT)
-        overdue = set(self._suspect_jobs.overdue(due, now)).intersection(due)
-        events = await unfinished_jobs.events_of(self._database, overdue)
-        _count("job", await self._event_handler.repair(events, now))
 
 
 def _count(what: str, repaired: int) -> None:

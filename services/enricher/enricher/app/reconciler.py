@@ -33,7 +33,7 @@ from enricher.domain.reconcile import (
     reconcile,
     reference_keys_of_orders,
 )
-from order_runtime.mongo.client import HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS, Document
 from order_runtime.mongo.portions import portions
 from order_runtime.process.isolation import handle_apart
 
@@ -176,18 +176,26 @@ class Reconciler:
 
         In this order: an action that is marked is not looked at again.
         """
-        linked = [
-            job_writes.contact_found_update(it.link, it.context.stored.version, now)
-            for it in orders
-            if it.link and it.link.contact_id and it.context.stored
-        ]
-        actions = [job_writes.held_action_update(it, now) for it in ended]
-        await bulk_writes.bulk_write(self._database[JOBS], [*linked, *actions])
+        await self._update_jobs(orders, ended, now)
         await bulk_writes.bulk_write(
             self._database[INTEGRATION_LOG], list(_log_writes(orders, ended, now))
         )
         unannounced = [held_action_store.announced_write(it) for it in ended if it.unannounced]
         await bulk_writes.bulk_write(self._database[HELD], unannounced)
+
+    async def _update_jobs(
+        self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
+    ) -> None:
+        """Write that contacts were found and held actions ended, wherever the jobs have it."""
+        found = [
+            (it.link, it.context.stored.version)
+            for it in orders
+            if it.link and it.link.contact_id and it.context.stored
+        ]
+        for name, place in job_writes.PLACES:
+            linked = [job_writes.contact_found_update(*it, now, place) for it in found]
+            actions = [job_writes.held_action_update(it, now, place) for it in ended]
+            await bulk_writes.bulk_write(self._database[name], [*linked, *actions])
 
     async def _write_links(self, orders: Sequence[Reconciliation]) -> bool:
         """Write the links; return False if one of them changed after it was read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,6 +36,8 @@ class JobProgress:
     """The enrichment of those whose event was handled: all its other effects came before it."""
     commitments: Mapping[str, Commitment]
     """The commitment of those whose event was handled in part."""
+    agreed_inside: Set[str] = frozenset()
+    """Those whose own documents have a commitment, which names a contact, of an earlier release."""
 
 
 @dataclass(frozen=True, slots=True)

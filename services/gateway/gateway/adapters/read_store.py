@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 
 from gateway import metrics
 from gateway.adapters.batch_loader import BatchLoader
+from gateway.adapters.job_joins import JobJoins
 from gateway.adapters.page_rows import page_rows
 from gateway.domain.answer_models import order_view
 from gateway.domain.order_contact import (
@@ -24,11 +25,15 @@ from gateway.domain.order_contact import (
 from gateway.domain.pagination import FetchedRows, PageRequest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order
+from order_runtime.documents.deliveries import OUTCOME_FIELDS
 from order_runtime.documents.document import field, stored
 from order_runtime.documents.erasures import id_key, key_hash
+from order_runtime.documents.jobs import StoredJob
 from order_runtime.mongo import merge_store
 from order_runtime.mongo.client import (
+    ACTION_DELIVERIES,
     CODEC,
+    ENRICHMENTS,
     IDEMPOTENCY,
     JOBS,
     LINKS,
@@ -78,6 +83,10 @@ class ReadStore:
         self._first_uses = BatchLoader(self._fetch_from(IDEMPOTENCY))
         self._fetch_jobs = self._fetch_from(JOBS)
         self._jobs = BatchLoader(self._fetch_jobs)
+        self._joins = JobJoins(
+            self._fetch_from(ENRICHMENTS),
+            self._fetch_from(ACTION_DELIVERIES, dict.fromkeys(OUTCOME_FIELDS, 1)),
+        )
         self._paused_until = 0.0
 
     async def owner(self, order_id: str) -> str | None:
@@ -140,6 +149,16 @@ class ReadStore:
         """Return the documents of those jobs that are stored, by id; not batched."""
         with _unavailable():
             return await self._fetch_jobs(ids) if ids else {}
+
+    async def joined(self, document: Document) -> StoredJob:
+        """Return a job's document with its enrichment and its action's delivery."""
+        with _unavailable():
+            return await self._joins.one(document)
+
+    async def all_joined(self, documents: Sequence[Document]) -> list[StoredJob]:
+        """Return the documents of jobs with these, in two queries; not batched."""
+        with _unavailable():
+            return await self._joins.all(documents)
 
     async def links(self, order_ids: Sequence[str]) -> Mapping[str, Document]:
         """Return the links of those orders that have one, by order."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.adapters.read_store import ReadStore
+from gateway.app.job_lists import JobListFilter, JobLists
 from gateway.app.job_reader import JobReader
-from gateway.domain.job_filters import STATUS_FILTERS
 from gateway.domain.pagination import page_request
 from gateway.domain.query_params import choice_in, time_in
 from gateway.domain.urls import Urls
@@ -31,6 +30,10 @@ class JobQueries:
     urls: Urls
     jobs: JobReader
 
+    @property
+    def lists(self) -> JobLists:
+        return JobLists(self.reads, self.urls.jobs)
+
     async def get(self, request: Request) -> Response:
         """Answer a job, or redirect to its order where the query asks for that and it exists."""
         self.admission.admit(request, "orders:read", ["redirect"])
@@ -44,13 +47,14 @@ class JobQueries:
         """Answer the jobs of commands that were applied or refused, the newest first."""
         self.admission.admit(request, "orders:read", LIST_PARAMETERS)
         query = request.query_params
-        asked, since = page_request(query, "at"), time_in(query, "since")
+        asked = page_request(query, "at")
+        wanted = JobListFilter(query.get("orderId"), time_in(query, "since"))
         status = choice_in(query, "status", JobStatus)
-        where: list[Mapping[str, Any]] = [
-            {"orderId": query["orderId"]} if "orderId" in query else {},
-            {"at": {"$gte": since}} if since else {},
-            STATUS_FILTERS[status] if status else {},
-        ]
-        page = asked.page(await self.reads.find_page(JOBS, where, asked), self.urls.jobs)
-        jobs = await self.jobs.of_documents(page.rows, order_exists=True)
-        return json_response(JobList(items=jobs, links=page.links))
+        if status is not None:
+            of_status = await self.lists.of_status(status, wanted, asked)
+            jobs, links = self.jobs.of_joined(of_status.jobs), of_status.links
+        else:
+            rows = await self.reads.find_page(JOBS, wanted.conditions("at"), asked)
+            page = asked.page(rows, self.urls.jobs)
+            jobs, links = await self.jobs.of_documents(page.rows, order_exists=True), page.links
+        return json_response(JobList(items=jobs, links=links))

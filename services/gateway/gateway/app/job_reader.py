@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from order_runtime.documents.document import (
     optional,
     stored,
 )
-from order_runtime.documents.jobs import RETENTION, accepted_job, job_of
+from order_runtime.documents.jobs import RETENTION, StoredJob, accepted_job, job_of
 from order_runtime.mongo.client import JOBS
 from order_runtime.process.unreadable import all_readable, report
 
@@ -54,9 +55,15 @@ class JobReader:
         repeated = await self.reads.job(repeated_id) if repeated_id else None
         if repeated_id and repeated is None:
             raise _expired()
-        order_id = stored(JOBS, repeated or document, lambda it: optional(it, "orderId", str))
-        order_exists = order_id is not None and await self.reads.exists(order_id)
-        return self._job(document, repeated, order_exists=order_exists)
+        content = repeated or document
+        order_id = stored(JOBS, content, lambda it: optional(it, "orderId", str))
+        joined, order_exists = await asyncio.gather(
+            self.reads.joined(content), self._order_exists(order_id)
+        )
+        return self._job(document, joined, order_exists=order_exists)
+
+    async def _order_exists(self, order_id: str | None) -> bool:
+        return order_id is not None and await self.reads.exists(order_id)
 
     async def of_documents(
         self, documents: Sequence[Document], *, order_exists: bool
@@ -69,43 +76,52 @@ class JobReader:
         repeated_ids = all_readable(JOBS, documents, lambda row: (row, _repeated_id(row)))
         repeated = await self.reads.jobs([it for _, it in repeated_ids if it is not None])
         rows = [
-            (row, repeated[it] if it is not None else None)
+            (row, repeated[it] if it is not None else row)
             for row, it in repeated_ids
             if it is None or it in repeated
         ]
-        jobs = (self._readable_job(row, first, order_exists=order_exists) for row, first in rows)
+        joined = await self.reads.all_joined([content for _, content in rows])
+        jobs = (
+            self._readable_job(row, content, order_exists=order_exists)
+            for (row, _), content in zip(rows, joined, strict=True)
+        )
         return tuple(job for job in jobs if job is not None)
 
+    def of_joined(self, jobs: Iterable[StoredJob]) -> tuple[Job, ...]:
+        """Return stored jobs that are no aliases; those that can't be read are left out."""
+        found = (self._readable_job(it.job, it, order_exists=True) for it in jobs)
+        return tuple(job for job in found if job is not None)
+
     def _readable_job(
-        self, document: Document, repeated: Document | None, *, order_exists: bool
+        self, document: Document, content: StoredJob, *, order_exists: bool
     ) -> Job | None:
         try:
-            return self._job(document, repeated, order_exists=order_exists)
+            return self._job(document, content, order_exists=order_exists)
         except UnreadableStored as error:
             report(error)
             return None
 
-    def _job(self, document: Document, repeated: Document | None, *, order_exists: bool) -> Job:
+    def _job(self, document: Document, content: StoredJob, *, order_exists: bool) -> Job:
         """
-        Return the job of a document, with the content of the job that it repeats, if any.
+        Return the job of a document with the *content* of its own, or of the job that it repeats.
 
         Raises UnreadableStored.
         """
         job_id = stored(JOBS, document, lambda it: field(it, "_id", str))
 
-        def read(content: Document) -> Job:
-            order_id = optional(content, "orderId", str)
+        def read(found: Document) -> Job:
+            order_id = optional(found, "orderId", str)
             return job_of(
                 content,
-                created_at=self.secrets.issued_at(job_id) or field(content, "at", datetime),
+                created_at=self.secrets.issued_at(job_id) or field(found, "at", datetime),
                 href=self.urls.job(job_id),
                 order_href=self.urls.order(order_id) if order_exists and order_id else None,
             )
 
-        job = stored(JOBS, repeated or document, read)
-        if repeated is None:
+        job = stored(JOBS, content.job, read)
+        if content.job is document:
             return job
-        return job.model_copy(update={"job_id": job_id, "alias_of": repeated["_id"]})
+        return job.model_copy(update={"job_id": job_id, "alias_of": content.job["_id"]})
 
 
 def _repeated_id(document: Document) -> str | None:

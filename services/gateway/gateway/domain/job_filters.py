@@ -1,29 +1,54 @@
-"""The status of a job as a MongoDB filter: it is computed from what is stored. Pure."""
+"""
+The status of a job as filters of what is stored, for lists: it is computed, never stored. Pure.
+
+Of a status that few jobs have, indexes hold exactly those jobs. One that most have is no filter:
+jobs are read in the order of the list, and the others left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from order_contracts.job import Enrichment, JobStatus, Operation
 
-_CONTACT_MISSING: Final = {"enrichment.state": str(Enrichment.CONTACT_MISSING)}
-_ACTION: Final = {"operation": str(Operation.ACTION)}
-_FAILED: Final = {"$or": [{"failure": {"$exists": True}}, {"$and": [_CONTACT_MISSING, _ACTION]}]}
-# An alias has no status of its own: it shows that of the job it repeats.
-_NO_ALIAS: Final = {"aliasOf": {"$exists": False}}
+_LACKING: Final = str(Enrichment.CONTACT_MISSING)
+_ACTION: Final = str(Operation.ACTION)
 
-STATUS_FILTERS: Final[Mapping[JobStatus, Mapping[str, Any]]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class JobSelection:
+    """Jobs, or enrichments of jobs, that an index has in the order of the list."""
+
+    where: Mapping[str, Any]
+    of_enrichments: bool = False
+    """Whether it selects enrichments: each has its job's id and time."""
+
+    @property
+    def sort_field(self) -> str:
+        """The field with the time by which jobs are listed."""
+        return "acceptedAt" if self.of_enrichments else "at"
+
+
+RARE_STATUSES: Final[Mapping[JobStatus, tuple[JobSelection, ...]]] = MappingProxyType(
     {
-        # A job that is only accepted has no document yet.
-        JobStatus.ACCEPTED: {**_NO_ALIAS, "_id": {"$exists": False}},
-        JobStatus.FAILED: {**_NO_ALIAS, **_FAILED},
-        JobStatus.COMPLETED_WITH_ERRORS: {
-            **_NO_ALIAS,
-            "$and": [_CONTACT_MISSING, {"$nor": [_FAILED]}],
-        },
-        JobStatus.COMPLETED: {**_NO_ALIAS, "$nor": [_FAILED, _CONTACT_MISSING]},
+        JobStatus.FAILED: (
+            JobSelection({"failure": {"$exists": True}}),
+            JobSelection({"state": _LACKING, "fails": True}, of_enrichments=True),
+            JobSelection({"enrichment.state": _LACKING, "operation": _ACTION}),
+        ),
+        JobStatus.COMPLETED_WITH_ERRORS: (
+            JobSelection({"state": _LACKING, "fails": False}, of_enrichments=True),
+            JobSelection({"enrichment.state": _LACKING, "operation": {"$ne": _ACTION}}),
+        ),
+        # A job that is only accepted is not stored yet.
+        JobStatus.ACCEPTED: (),
     }
 )
-"""Each selects the documents for which `status_of` returns this status."""
+"""
+Which documents are of jobs with a status; together they are all of them.
+
+The last of each is of jobs of earlier releases, which have their enrichment inside.
+"""
