@@ -28,7 +28,7 @@ from support.stack.running_stack import RunningStack
 BUSY = "busy"
 OTHERS = 100
 SIZES = (30, 600, pytest.param(3_000, marks=pytest.mark.faults))
-EXAMINED_EACH = 12  # documents for a delivery: found due, its order's, its body, its attempt
+EXAMINED_EACH = 9  # documents for a delivery: found due, its order's, its body, its attempt
 WRITTEN_EACH = 4  # recorded as parked, taken out, attempted
 ACTIONS = list(ActionName)
 
