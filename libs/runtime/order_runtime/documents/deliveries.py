@@ -1,10 +1,10 @@
 """
 The delivery at rest: what it says of its action, and the updates of others than the action-trigger.
 
-One document an action. Only `contactId`, by which an erasure finds it, `body`, `record` and
-`attempts[].answer` may hold personal data. An operator replays deliveries that ended; an erasure
-redacts them, whatever their state. Each does so by the update given here, in one step for each
-document, so that it can't meet a worker halfway.
+One document an action. Only `contactId`, by which an erasure finds it, `record`, of an earlier
+release `body` as well, and `attempts[].answer` may hold personal data. An operator replays
+deliveries that ended; an erasure redacts them, whatever their state. Each does so by the update
+given here, in one step for each document, so that it can't meet a worker halfway.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def replay_update(now: datetime) -> dict[str, Any]:
             "announced": False,
         },
         "$inc": {"round": 1},
-        "$unset": {"expireAt": "", "reason": ""},
+        "$unset": {"expireAt": "", "reason": "", "parked": ""},
     }
 
 
@@ -85,7 +85,6 @@ def redaction_update(now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "$set": {
-                "body": "",
                 "erasedAt": now,
                 **ends("state", DROPPED),
                 **ends("since", now),
@@ -93,5 +92,5 @@ def redaction_update(now: datetime) -> list[dict[str, Any]]:
                 **ends("expireAt", now + RETENTION),
             }
         },
-        {"$unset": ["contactId", "record", "attempts.answer"]},
+        {"$unset": ["contactId", "record", "body", "parked", "attempts.answer"]},
     ]

@@ -12,7 +12,7 @@ from order_runtime.kafka.records import Record
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as read from Kafka, with the body of its webhook."""
+    """An action as read from Kafka."""
 
     action_id: str
     job_id: str
@@ -23,7 +23,6 @@ class ReceivedAction:
     """When the order was registered."""
     accepted_at: datetime
     """When the command that requested the action was accepted."""
-    body: str
     record: Record
     traceparent: str | None = None
     replay: bool = False
@@ -40,7 +39,7 @@ class PendingDelivery:
     offset: int
     action: ActionName
     size: int
-    """Characters of the body."""
+    """Bytes of the action's message; its webhook's body has about as many."""
     attempts: int
     """Made so far, in all schedules."""
     scheduled: int
@@ -49,6 +48,8 @@ class PendingDelivery:
     created_at: datetime
     started_at: datetime
     """When the current schedule began."""
+    parked: bool = False
+    """Whether it waits behind others of its order, and is due only to be looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,12 +187,12 @@ class ReadStore:
         where: Where,
         sort: Mapping[str, int],
         limit: int,
-        fields: Sequence[str] | None = None,
+        fields: Mapping[str, int] | None = None,
     ) -> list[Document]:
         """
         Return up to *limit* documents that meet all conditions; an empty one is ignored.
 
-        With *fields* they have only those, and their `_id`.
+        Of each only these *fields* and its `_id`; None for all.
         """
         metrics.QUERIES.labels(name).inc()
         with _unavailable():

@@ -83,7 +83,7 @@ class JobLists:
         where = [selection.where, *wanted.conditions(field), *kept]
         by_field = replace(asked, sort_field=field)
         rows = await self.reads.find(
-            name, [*where, by_field.filter()], by_field.sort(), asked.limit, [field]
+            name, [*where, by_field.filter()], by_field.sort(), asked.limit, {field: 1}
         )
         return [{"_id": row["_id"], "at": row.get(field)} for row in rows]
 
