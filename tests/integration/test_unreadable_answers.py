@@ -13,6 +13,7 @@ from pymongo import MongoClient
 
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
+    ENRICHMENTS,
     INTEGRATION_LOG,
     JOBS,
     LINKS,
@@ -106,15 +107,21 @@ def test_an_order_that_can_not_be_read_is_500_and_lists_have_all_others(
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [{"operation": 9}, {"enrichment": "soon"}, {"failure": {"code": 1}}, {"aliasOf": ["x"]}],
-    ids=lambda it: next(iter(it)),
+    ("collection", "fields"),
+    [
+        (JOBS, {"operation": 9}),
+        (JOBS, {"failure": {"code": 1}}),
+        (JOBS, {"aliasOf": ["x"]}),
+        (ENRICHMENTS, {"state": "soon"}),
+        (ENRICHMENTS, {"at": None}),
+    ],
+    ids=str,
 )
 def test_a_job_that_can_not_be_read_is_500_and_lists_have_all_others(
-    stack: RunningStack, api: ApiClient, orders: list[Json], fields: Document
+    stack: RunningStack, api: ApiClient, orders: list[Json], collection: str, fields: Document
 ) -> None:
     bad, order_id = orders[0]["jobId"], orders[0]["orderId"]
-    with spoilt(stack, JOBS, {"_id": bad}, fields):
+    with spoilt(stack, collection, {"_id": bad}, fields):
         one = api.job(bad)
         jobs = items(get(api, "/orders/jobs", count=100))
         history = get(api, f"/orders/{order_id}/history")
