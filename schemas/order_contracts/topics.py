@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 MIB: Final = 1024 * 1024
 DAY_MS: Final = 24 * 60 * 60 * 1000
+DEFAULT_PARTITIONS: Final = 12
+MAX_PARTITIONS: Final = 200  # with more, nobody has tried it
 DEAD_LETTER_HEADERS: Final = 64 * 1024  # bytes that the reason and the origin may add to a record
 
 GATEWAY: Final = "gateway"
@@ -28,7 +30,8 @@ class Topic:
     readers: frozenset[str]
     retention_ms: int | None = 7 * DAY_MS  # None: compacted, kept for good
     max_message_bytes: int = MIB
-    partitions: int = 12
+    partitions: int = DEFAULT_PARTITIONS
+    """A deployment may have another number, the same for all topics."""
 
     @property
     def config(self) -> Mapping[str, str]:
@@ -110,3 +113,8 @@ TOPICS: Final = (
     ARTICLES,
     STORES,
 )
+
+
+def topics_with(partitions: int) -> tuple[Topic, ...]:
+    """Return all topics as a deployment has them that chose another number of partitions."""
+    return tuple(replace(topic, partitions=partitions) for topic in TOPICS)

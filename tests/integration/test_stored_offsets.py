@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from order_contracts.topics import ACTIONS, TRIGGER
+from order_contracts.topics import ACTIONS, DEFAULT_PARTITIONS, TRIGGER
 from order_runtime.documents.consumer_offsets import GroupOffsets
 from order_runtime.kafka.offsets import holds_records
 from order_runtime.kafka.records import Record
@@ -122,7 +122,7 @@ def test_a_group_begins_with_what_is_committed_and_in_an_empty_database_with_the
         (ACTIONS.name, it): committed_offset(stack.kafka, TRIGGER, ACTIONS.name, it)
         for it in end_offsets(stack, ACTIONS.name)
     }
-    group = group_of(TRIGGER, check_topics(stack.kafka, TRIGGER))
+    group = group_of(TRIGGER, check_topics(stack.kafka, TRIGGER, DEFAULT_PARTITIONS))
     address = (stack.kafka, stack.mongo, database, group, threading.Event())
 
     empty, _ = begin_stored_offsets(*address)

@@ -82,7 +82,7 @@ async def test_a_whole_page_of_them_keeps_no_other_from_its_turn(harness: Dispat
     everything = harness.mongo[harness.database][ACTION_DELIVERIES]
     await everything.update_many({"_id": {"$ne": good.action_id}}, {"$set": {"size": "x"}})
 
-    found = await harness.deliveries.next_pending(PARTITIONS, list(ActionName), MAX_QUEUED)
+    found = await harness.due(MAX_QUEUED)
 
     assert [it.id for it in found] == [good.action_id]
 
@@ -126,7 +126,7 @@ async def test_a_failed_action_whose_record_is_damaged_is_announced_without_a_le
 ) -> None:
     items = received_actions(2)
     await harness.record(*items)
-    pending = await harness.deliveries.next_pending(PARTITIONS, list(ActionName), 10)
+    pending = await harness.due()
     await harness.deliveries.give_up(pending, "It is over", now())
     await spoil(harness, items[0], {"record": record})
     broker = MemoryPublisher()

@@ -55,7 +55,6 @@ def test_an_action_is_no_replay_unless_its_record_says_so() -> None:
         contact_id="contact-1",
         registered_at=NOW,
         accepted_at=NOW,
-        body="{}",
         record=read_back(action_record(order_action())),
     )
     assert (received.replay, received.traceparent) == (False, None)

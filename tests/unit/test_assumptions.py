@@ -137,9 +137,11 @@ def test_what_may_lose_records_or_stop_writes_is_a_doubt_and_no_fault(
 
 
 def test_a_service_relies_on_what_it_reads_and_writes() -> None:
-    names = [topic.name for topic in topics_used_by(WRITER)]
+    topics = topics_used_by(WRITER, 24)
 
+    names = [topic.name for topic in topics]
     assert names == ["orders.commands", "orders.events", "orders.commands.dlq"]
+    assert {topic.partitions for topic in topics} == {24}
 
 
 def test_mongodb_is_a_replica_set_of_version_six() -> None:

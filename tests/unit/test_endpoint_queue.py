@@ -13,7 +13,7 @@ import pytest
 
 from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
-from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_CHARACTERS, EndpointQueue
+from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_BYTES, EndpointQueue
 from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.retry_policy import NoResponse, Response
@@ -67,35 +67,39 @@ async def with_open_circuit() -> tuple[EndpointQueue, MemorySender]:
     return queue, sender
 
 
-def test_due_deliveries_are_selected_once() -> None:
+def test_a_queue_knows_what_it_has() -> None:
     queue = EndpointQueue("test")
-    queued, new, later = (replace(DELIVERY, id=name) for name in ("queued", "new", "later"))
+    queued, new = replace(DELIVERY, id="queued", partition=7), replace(DELIVERY, id="new")
     queue.add(queued)
-    assert queue.select([queued, new, replace(later, due_at=SOON)], NOW) == [new]
-    assert queue.contains(queued)
-    assert not queue.contains(new)
+    assert (queue.is_new(queued), queue.is_new(new)) == (False, True)
+    assert (queue.contains(queued), queue.contains(new)) == (True, False)
+    assert queue.select([new]) == [new]
     assert not queue.wants_more
+    assert (queue.partitions(), queue.space) == ({7: 1}, MAX_QUEUED - 1)
 
 
 def test_what_is_released_during_a_poll_is_not_selected_from_its_outdated_result() -> None:
     queue = filled(EndpointQueue("test"), [DELIVERY])
     queue.release(DELIVERY)
     assert not queue.contains(DELIVERY)
-    assert queue.select([DELIVERY], NOW) == []
+    assert not queue.is_new(DELIVERY)
 
 
 def test_no_more_are_selected_than_the_queue_holds() -> None:
     queue = filled(EndpointQueue("test"), deliveries(MAX_QUEUED - 2))
-    assert queue.select(deliveries(5, first=MAX_QUEUED), NOW) == deliveries(2, first=MAX_QUEUED)
+    assert queue.select(deliveries(5, first=MAX_QUEUED)) == deliveries(2, first=MAX_QUEUED)
+    assert queue.fits(DELIVERY)
     assert not queue.has_space
+    filled(queue, deliveries(2, first=MAX_QUEUED))
+    assert not queue.fits(DELIVERY)
 
 
 def test_large_deliveries_are_selected_until_their_size_reaches_the_bound() -> None:
-    half = MAX_QUEUED_CHARACTERS // 2
+    half = MAX_QUEUED_BYTES // 2
     queue = EndpointQueue("test")
-    assert len(queue.select(deliveries(3, size=half), NOW)) == 2
-    assert len(queue.select(deliveries(3, size=half - 1), NOW)) == 3
-    assert queue.select([replace(DELIVERY, size=3 * half)], NOW)
+    assert len(queue.select(deliveries(3, size=half))) == 2
+    assert len(queue.select(deliveries(3, size=half - 1))) == 3
+    assert queue.select([replace(DELIVERY, size=3 * half)])
 
 
 def test_there_is_space_again_when_half_of_the_queue_is_empty() -> None:
@@ -104,24 +108,25 @@ def test_there_is_space_again_when_half_of_the_queue_is_empty() -> None:
     assert not queue.has_space
     queue.release(items[0])
     assert queue.has_space
-    queue.add(replace(DELIVERY, id="large", size=MAX_QUEUED_CHARACTERS // 2))
+    queue.add(replace(DELIVERY, id="large", size=MAX_QUEUED_BYTES // 2))
     assert not queue.has_space
 
 
-@pytest.mark.parametrize(
-    ("pending", "left"),
-    [
-        (deliveries(MAX_QUEUED), True),
-        ([*deliveries(MAX_QUEUED - 1), replace(DELIVERY, id="later", due_at=SOON)], False),
-        (deliveries(MAX_QUEUED - 1), False),
-    ],
-)
-def test_a_full_page_of_due_deliveries_leaves_more_in_the_database(
-    pending: list[PendingDelivery], left: bool
-) -> None:
+@pytest.mark.parametrize("page_full", [True, False])
+def test_a_full_page_of_due_deliveries_leaves_more_in_the_database(page_full: bool) -> None:
     queue = EndpointQueue("test")
-    queue.select(pending, NOW)
-    assert queue.wants_more is left
+    queue.select(deliveries(3), page_full=page_full)
+    assert queue.wants_more is page_full
+
+
+def test_what_there_is_no_space_for_is_left_in_the_database() -> None:
+    queue = EndpointQueue("test")
+    filled(queue, queue.select(deliveries(MAX_QUEUED + 1)))
+    queue.release(deliveries(1)[0])
+    assert not queue.wants_more, "it is more than half full"
+    for item in deliveries(MAX_QUEUED // 2, first=1):
+        queue.release(item)
+    assert queue.wants_more
 
 
 async def test_ten_failures_in_a_row_leave_space_for_one_probe() -> None:
@@ -129,10 +134,10 @@ async def test_ten_failures_in_a_row_leave_space_for_one_probe() -> None:
     queue = queue_to(sender)
     await send(queue, THRESHOLD - 1)
     assert queue.client.circuit_blocks_until(NOW) is None
-    assert len(queue.select(deliveries(5), NOW)) == 5
+    assert len(queue.select(deliveries(5))) == 5
     await send(queue)
     assert queue.client.circuit_blocks_until(NOW) == NOW + PROBE_EVERY
-    assert queue.select(deliveries(5), NOW) == deliveries(1)
+    assert queue.select(deliveries(5)) == deliveries(1)
     assert not queue.wants_more
 
 
@@ -153,7 +158,7 @@ async def test_an_endpoint_that_answers_a_probe_is_sent_to_again(response: Respo
     sender.response = response
     await send(queue)
     assert queue.client.circuit_blocks_until(NOW) is None
-    assert len(queue.select(deliveries(5), NOW)) == 5
+    assert len(queue.select(deliveries(5))) == 5
 
 
 async def test_an_operator_closes_the_circuit() -> None:
@@ -278,4 +283,4 @@ async def test_what_was_released_before_a_poll_may_be_selected_in_it() -> None:
     queue = filled(EndpointQueue("test"), [DELIVERY])
     queue.release(DELIVERY)
     async with running(queue, Polls()):
-        assert queue.select([DELIVERY], NOW) == [DELIVERY]
+        assert queue.is_new(DELIVERY)

@@ -113,7 +113,7 @@ def test_a_service_that_waits_for_mongodb_answers_probes_and_stops_when_asked() 
     port = free_port()
     waits = (
         "from order_runtime.startup.preflight import preflight; settings = process.settings;"
-        ' preflight(settings.kafka, settings.mongo, "d", "enricher", process.stop)'
+        ' preflight(settings, "enricher", process.stop)'
     )
     process = started(waits, ORDERMILL_HEALTH_PORT=str(port))
     assert process.stdout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,9 @@ def test_what_is_acknowledged_outlives_a_broker_and_writes_go_on_without_it() ->
         (Topology(enrichers=13), "--enrichers"),
         (Topology(triggers=0), "--triggers"),
         (Topology(gateways=0), "--gateways"),
+        (Topology(partitions=0), "--partitions"),
+        (Topology(partitions=201), "--partitions"),
+        (Topology(partitions=2, enrichers=3), "--enrichers must be 1 to 2"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_a_sentence(numbers: Topology, option: str) -> None:
@@ -52,6 +56,14 @@ def test_a_number_that_makes_no_sense_is_a_sentence(numbers: Topology, option: s
 
 def test_a_cluster_makes_sense() -> None:
     topology.check(CLUSTER)
+    topology.check(replace(CLUSTER, partitions=200, triggers=200))
+
+
+def test_the_services_that_read_are_told_the_number_of_partitions(tmp_path: Path) -> None:
+    identity = stack_identity.fresh(tmp_path, replace(CLUSTER, partitions=24))
+    parts = services.services(identity, Backends("k:1", "mongodb://m"), tmp_path, tmp_path)
+    told = {it.name: it.env.get("ORDERMILL_PARTITIONS") for it in parts}
+    assert {name for name, number in told.items() if number != "24"} == {"gateway-1", "gateway-2"}
 
 
 def test_data_belongs_to_the_numbers_it_was_made_with(tmp_path: Path) -> None:

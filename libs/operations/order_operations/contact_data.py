@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -38,8 +39,7 @@ def contact_data(address: MongoAddress, contact_id: str) -> Json:
             "orders": orders,
             "jobs": jobs,
             "held": _found(database, HELD, of_jobs),
-            # The record is the message that the other fields were read from.
-            "deliveries": [{**it, "record": None} for it in deliveries],
+            "deliveries": [_with_message(it) for it in deliveries],
             "integrationLog": _found(database, INTEGRATION_LOG, of_jobs),
         }
     return {name: json_of(_without_none(part)) for name, part in documents.items()}
@@ -105,6 +105,18 @@ def _jobs(
 
 def _found(database: Database[Any], collection: str, where: Json) -> list[Json]:
     return list(database[collection].find(where))
+
+
+def _with_message(delivery: Json) -> Json:
+    """Return a delivery with its record's message as JSON; an older one has it as `body`."""
+    value = (delivery.get("record") or {}).get("value")
+    if "body" in delivery or value is None:
+        return {**delivery, "record": None}
+    try:
+        message = json.loads(value)
+    except ValueError:
+        message = value.decode(errors="replace")
+    return {**delivery, "record": None, "message": message}
 
 
 def _without_none(value: Any) -> Any:

@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from pymongo import UpdateOne
 from pymongo.database import Database
 
-from order_contracts.topics import ENRICHER, TOPICS, TRIGGER, WRITER, Topic
+from order_contracts.topics import ENRICHER, TOPICS, TRIGGER, WRITER
 from order_operations.consumer_lag import committed_offsets, partition_offsets
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client
 from order_operations.mongo_client import open_database
@@ -114,7 +114,7 @@ def _plan(
 ) -> list[PartitionPlan]:
     plans: list[PartitionPlan] = []
     for group in groups:
-        places = [(it.name, number) for it in _read_by(group) for number in range(it.partitions)]
+        places = group.all_partitions()
         asked = [TopicPartition(*it) for it in places]
         # In this order: each is raised before the one that was asked for first.
         committed = committed_offsets(client, group.group, places)
@@ -132,15 +132,18 @@ def _groups(client: AdminClient) -> list[GroupOffsets]:
     """Return the groups with the ids that their topics have now."""
     names = [topic.name for topic in TOPICS]
     found = client.describe_topics(TopicCollection(names), request_timeout=SILENCE_SECONDS)
-    ids = {name: str(found[name].result(SILENCE_SECONDS).topic_id) for name in names}
+    topics = {name: found[name].result(SILENCE_SECONDS) for name in names}
     reads: Mapping[str, list[str]] = {
         group: [topic.name for topic in TOPICS if group in topic.readers] for group in GROUPS
     }
-    return [GroupOffsets(it, {name: ids[name] for name in reads[it]}) for it in GROUPS]
-
-
-def _read_by(group: GroupOffsets) -> list[Topic]:
-    return [topic for topic in TOPICS if topic.name in group.topic_ids]
+    return [
+        GroupOffsets(
+            group,
+            {name: str(topics[name].topic_id) for name in reads[group]},
+            {name: len(topics[name].partitions) for name in reads[group]},
+        )
+        for group in GROUPS
+    ]
 
 
 def _stored(

@@ -12,6 +12,7 @@ from typing import Final
 
 from pymongo import AsyncMongoClient
 
+from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
     ENDPOINT_NAMES,
@@ -23,10 +24,11 @@ from action_trigger.adapters.endpoint_config import (
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_connections import HttpConnections, http_connections
 from action_trigger.adapters.kafka_consumer import Assignment, consume
+from action_trigger.adapters.order_backlogs import OrderBacklogs
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.action_recorder import ActionRecorder
 from action_trigger.app.delivery_attempt import AttemptRunner, Clock
-from action_trigger.app.dispatcher import Dispatcher
+from action_trigger.app.dispatcher import Dispatcher, Stores
 from action_trigger.app.endpoint_queue import EndpointQueue
 from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.app.outcome_publisher import OutcomePublisher
@@ -82,7 +84,10 @@ class Parts:
         self.attempts = AttemptRunner(
             self.deliveries, self.leases, states, clock, self.outcomes.wake
         )
-        self.dispatcher = Dispatcher(self.deliveries, self.leases, states, queues, self.attempts)
+        stores = Stores(
+            self.deliveries, DeliverySchedule(mongo, database), OrderBacklogs(mongo, database)
+        )
+        self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
         self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
         self.assignment = Assignment(self.leases.assign)
 
@@ -104,8 +109,7 @@ def run(process: Process[Settings]) -> None:
     except EndpointConfigError as error:
         refuse([str(error)])
     kafka, mongo = settings.kafka, settings.mongo
-    topics = preflight(kafka, mongo, settings.database, TRIGGER, process.stop)
-    group = group_of(TRIGGER, topics)
+    group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(deliver(process, text, config, (group, stored)))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import Field
 
 from order_runtime.documents.erasures import MIN_SECRET_LENGTH
-from order_runtime.process.settings import ServiceSettings
+from order_runtime.process.settings import ConsumerSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ConsumerSettings):
     webhooks_file: Path
     """TOML: where each action goes, and the secrets it is signed with."""
     erasure_secret: str = Field(min_length=MIN_SECRET_LENGTH, repr=False)

@@ -54,8 +54,7 @@ def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
     settings = process.settings
     kafka, mongo = settings.kafka, settings.mongo
-    topics = preflight(kafka, mongo, settings.database, ENRICHER, process.stop)
-    group = group_of(ENRICHER, topics)
+    group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(consume(process, group, stored))
 

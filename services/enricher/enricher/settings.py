@@ -8,10 +8,10 @@ import phonenumbers
 from pydantic import Field, field_validator
 
 from order_runtime.documents.erasures import MIN_SECRET_LENGTH
-from order_runtime.process.settings import ServiceSettings
+from order_runtime.process.settings import ConsumerSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ConsumerSettings):
     batch: int = Field(default=500, ge=1, le=5_000)
     """Records of one topic that are handled together."""
     hold_hours: float = Field(default=24, ge=0, le=24 * 30)

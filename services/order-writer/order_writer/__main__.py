@@ -29,7 +29,7 @@ def run(process: Process[Settings]) -> None:
     settings = process.settings
     collect_garbage_rarely()
     kafka, uri = settings.kafka, settings.mongo
-    topics = preflight(kafka, uri, settings.database, WRITER, process.stop)
+    topics = preflight(settings, WRITER, process.stop)
     topic, group = topics[COMMANDS.name], group_of(WRITER, topics)
     begin_stored_offsets(kafka, uri, settings.database, group, process.stop)
     with client(uri, WRITER, TIMEOUT_MS) as mongo:

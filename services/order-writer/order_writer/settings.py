@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from order_runtime.process.settings import ServiceSettings
+from order_runtime.process.settings import ConsumerSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ConsumerSettings):
     job_secrets: str = Field(default="", repr=False)
     """
     The gateways' secrets, comma-separated. With them the writer knows a command that one of our

@@ -47,9 +47,7 @@ async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
 
 def main() -> None:
     settings, stop = load(Settings), stop_event()
-    group = group_of(
-        TRIGGER, preflight(settings.kafka, settings.mongo, settings.database, TRIGGER, stop)
-    )
+    group = group_of(TRIGGER, preflight(settings, TRIGGER, stop))
     stored = require_stored_offsets(settings.kafka, settings.mongo, settings.database, group, stop)
     asyncio.run(run(settings, group, stored))
 

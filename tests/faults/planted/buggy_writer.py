@@ -135,7 +135,7 @@ STORES: dict[str, type[MongoLedger]] = {
 
 def main(bug: str) -> None:
     settings = load(Settings)
-    topics = check_topics(settings.kafka, WRITER)
+    topics = check_topics(settings.kafka, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
     mongo = client(settings.mongo, WRITER)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))

@@ -35,7 +35,7 @@ def issued(job_id: str) -> bool:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     logs.configure(WRITER, settings.instance, settings.log_level)
-    topics = check_topics(settings.kafka, WRITER)
+    topics = check_topics(settings.kafka, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
     mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))

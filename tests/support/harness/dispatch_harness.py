@@ -14,17 +14,19 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from pymongo import AsyncMongoClient
 
+from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import ENDPOINT_NAMES, parse_endpoints
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_connections import http_connections
+from action_trigger.adapters.order_backlogs import OrderBacklogs
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.delivery_attempt import AttemptRunner, Clock
-from action_trigger.app.dispatcher import Dispatcher
+from action_trigger.app.dispatcher import Dispatcher, Stores
 from action_trigger.app.endpoint_queue import EndpointQueue
 from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.domain.decode import decode_action
-from action_trigger.domain.delivery import ReceivedAction
+from action_trigger.domain.delivery import PendingDelivery, ReceivedAction
 from order_contracts.order import ActionName
 from order_contracts.topics import TRIGGER
 from order_runtime.kafka.records import Record
@@ -65,6 +67,7 @@ class DispatchHarness:
     mongo: AsyncMongoClient[Document]
     database: str
     deliveries: DeliveryStore
+    stores: Stores
     webhook_endpoint: WebhookEndpoint
     port: int
     dispatchers: list[Dispatcher] = field(default_factory=list)
@@ -78,6 +81,10 @@ class DispatchHarness:
         found = await self.mongo[self.database][ACTION_DELIVERIES].find_one({"_id": item.action_id})
         assert found is not None
         return found
+
+    async def due(self, limit: int = 10) -> tuple[PendingDelivery, ...]:
+        """Return the first deliveries that are due now."""
+        return (await self.stores.schedule.due(PARTITIONS, list(ActionName), now(), limit)).items
 
     async def states(self) -> Counter[str]:
         everything = self.mongo[self.database][ACTION_DELIVERIES].find({}, {"state": 1})
@@ -130,7 +137,11 @@ class DispatchHarness:
                 self.deliveries, leases, endpoint_states, attempt_clock, lambda: None
             )
             dispatcher = Dispatcher(
-                self.deliveries, leases, endpoint_states, queues, wrapped(attempt_runner)
+                self.stores,
+                leases,
+                endpoint_states,
+                queues,
+                wrapped(attempt_runner),
             )
             leases.assign(partitions)
             await endpoint_reload.use(endpoints)
@@ -163,7 +174,10 @@ async def dispatch_harness(mongo: str) -> AsyncIterator[DispatchHarness]:
         await asyncio.to_thread(migrate_database, mongo, database, TRIGGER)
         clean_up.push_async_callback(client.drop_database, database)
         port = await clean_up.enter_async_context(serving(webhook_endpoint))
-        yield DispatchHarness(client, database, deliveries, webhook_endpoint, port)
+        stores = Stores(
+            deliveries, DeliverySchedule(client, database), OrderBacklogs(client, database)
+        )
+        yield DispatchHarness(client, database, deliveries, stores, webhook_endpoint, port)
 
 
 def received_actions(

@@ -34,6 +34,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     writers: Annotated[int, typer.Option(help="Order-writers.")] = 1,
     enrichers: Annotated[int, typer.Option(help="Enrichers.")] = 1,
     triggers: Annotated[int, typer.Option(help="Action-triggers.")] = 1,
+    partitions: Annotated[int, typer.Option(help="Partitions of each topic, for good.")] = 12,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
@@ -45,7 +46,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
 
     began = time.monotonic()
     folder = state.folder_of(name)
-    topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers)
+    topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers, partitions)
     options = StackOptions(data, kafka, mongo, topology)
     with stop_on_signals():
         try:

@@ -43,8 +43,15 @@ def services(
         "ORDERMILL_MONGO": backends.mongo,
         "ORDERMILL_DATABASE": DATABASE,
     }
+    read = {"ORDERMILL_PARTITIONS": str(identity.topology.partitions)}
     return tuple(
-        _part(service, name, identity.ports[name], {**common, **own}, logs)
+        _part(
+            service,
+            name,
+            identity.ports[name],
+            {**common, **({} if service == topics.GATEWAY else read), **own},
+            logs,
+        )
         for service, count in identity.topology.services.items()
         for name, own in zip(numbered(service, count), _own(service, identity, data), strict=True)
     )

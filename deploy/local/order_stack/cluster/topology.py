@@ -9,7 +9,6 @@ from order_contracts import topics
 from order_stack.problems import StackProblem
 
 VOTERS: Final = (1, 3, 5, 7)
-CONSUMERS: Final = topics.COMMANDS.partitions
 REPLICAS: Final = 3  # of each partition, where there are so many brokers
 
 
@@ -21,6 +20,7 @@ class Topology:
     writers: int = 1
     enrichers: int = 1
     triggers: int = 1
+    partitions: int = topics.DEFAULT_PARTITIONS
 
     @property
     def services(self) -> dict[str, int]:
@@ -49,7 +49,8 @@ class Topology:
         return (
             f"--brokers {self.brokers} --mongo-members {self.mongo_members} "
             f"--gateways {self.gateways} --writers {self.writers} "
-            f"--enrichers {self.enrichers} --triggers {self.triggers}"
+            f"--enrichers {self.enrichers} --triggers {self.triggers} "
+            f"--partitions {self.partitions}"
         )
 
 
@@ -87,15 +88,19 @@ def check(topology: Topology) -> None:
                 f"{count}: they decide by majority, so that an even number outlives no more "
                 "deaths than one fewer would."
             )
+    if not 1 <= topology.partitions <= topics.MAX_PARTITIONS:
+        raise StackProblem(
+            f"--partitions must be 1 to {topics.MAX_PARTITIONS}, not {topology.partitions}."
+        )
     for option, count in (
         ("--writers", topology.writers),
         ("--enrichers", topology.enrichers),
         ("--triggers", topology.triggers),
     ):
-        if not 1 <= count <= CONSUMERS:
+        if not 1 <= count <= topology.partitions:
             raise StackProblem(
-                f"{option} must be 1 to {CONSUMERS}, not {count}: each consumer reads "
-                f"partitions of its own, and there are {CONSUMERS}."
+                f"{option} must be 1 to {topology.partitions}, not {count}: each consumer reads "
+                f"partitions of its own, and there are {topology.partitions}."
             )
     if topology.gateways < 1:
         raise StackProblem(f"--gateways must be at least 1, not {topology.gateways}.")

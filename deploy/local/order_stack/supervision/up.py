@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from order_contracts.topics import TOPICS
+from order_contracts.topics import topics_with
 from order_operations import migrations
 from order_operations.system_address import MongoAddress
 from order_stack.cluster import (
@@ -172,7 +172,7 @@ def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
-    kafka_topics.create_topics(stack.kafka, TOPICS)
+    kafka_topics.create_topics(stack.kafka, topics_with(own.topology.partitions))
     _migrate(stack, report)
     report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")

@@ -9,7 +9,7 @@ an earlier time brings its stored offsets along, while those committed to Kafka 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from order_runtime.documents.document import Document
 
@@ -28,6 +28,11 @@ class GroupOffsets:
     group: str
     topic_ids: Mapping[str, str]
     """The ids of its topics by name: a topic that is deleted and made again has another id."""
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions each topic has, for who asks for all of them."""
+
+    def all_partitions(self) -> list[Partition]:
+        return [(it, number) for it in self.topic_ids for number in range(self.partitions[it])]
 
     def query(self, partitions: Iterable[Partition]) -> Document:
         return {"_id": {"$in": [self._id(it) for it in partitions]}}

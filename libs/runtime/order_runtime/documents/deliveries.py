@@ -1,10 +1,10 @@
 """
 The delivery at rest: the updates that others than the action-trigger make.
 
-One document an action. Only `contactId`, by which an erasure finds it, `body`, `record` and
-`attempts[].answer` may hold personal data. An operator replays deliveries that ended; an erasure
-redacts them, whatever their state. Each does so by the update given here, in one step for each
-document, so that it can't meet a worker halfway.
+One document an action. Only `contactId`, by which an erasure finds it, `record`, of an earlier
+release `body` as well, and `attempts[].answer` may hold personal data. An operator replays
+deliveries that ended; an erasure redacts them, whatever their state. Each does so by the update
+given here, in one step for each document, so that it can't meet a worker halfway.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def replay_update(now: datetime) -> dict[str, Any]:
             "announced": False,
         },
         "$inc": {"round": 1},
-        "$unset": {"expireAt": "", "reason": ""},
+        "$unset": {"expireAt": "", "reason": "", "parked": ""},
     }
 
 
@@ -66,7 +66,6 @@ def redaction_update(now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "$set": {
-                "body": "",
                 "erasedAt": now,
                 **ends("state", DROPPED),
                 **ends("since", now),
@@ -74,5 +73,5 @@ def redaction_update(now: datetime) -> list[dict[str, Any]]:
                 **ends("expireAt", now + RETENTION),
             }
         },
-        {"$unset": ["contactId", "record", "attempts.answer"]},
+        {"$unset": ["contactId", "record", "body", "parked", "attempts.answer"]},
     ]

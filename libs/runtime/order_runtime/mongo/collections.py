@@ -211,11 +211,15 @@ DELIVERIES: Final = Collection(
     indexes=(
         index("partition", "action", "dueAt", name="due", partial={"state": PENDING}),
         index("partition", "since", name="unannounced", partial={"announced": False}),
-        index("orderId", "offset", name="order"),
+        index("orderId", "parked", "createdAt", "offset", name="turn", partial={"state": PENDING}),
+        # Whether an order has parked ones is read from the index alone: no state in its filter.
+        index("orderId", "parked", "action", "offset", name="parked", partial={"parked": True}),
+        index("orderId", "createdAt", "_id", name="history"),
         index("contactId", name="contact", sparse=True),
         index("state", "createdAt", name="state"),  # for operators
         index("expireAt", name="expiry", ttl_seconds=_AT_ONCE),
     ),
+    retired=("order",),
 )
 LEASES: Final = Collection(client.LEASES, writers=_of(TRIGGER), readers=_of(TRIGGER))
 ENDPOINTS: Final = Collection(

@@ -9,6 +9,8 @@ from typing import Final, NoReturn, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
+
 PREFIX: Final = "ORDERMILL_"
 
 
@@ -30,6 +32,13 @@ class ServiceSettings(BaseSettings):
     health_port: int = Field(ge=1, le=65535)
     """Where /livez, /readyz and /metrics answer."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+class ConsumerSettings(ServiceSettings):
+    """What every service needs that reads from Kafka."""
+
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
+    """Of each topic; checked at the start."""
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -30,6 +30,7 @@ from order_runtime.process.log_events import (
 )
 from order_runtime.process.logs import log
 from order_runtime.process.retry import transient
+from order_runtime.process.settings import ConsumerSettings
 from order_runtime.process.signals import StopRequested
 from order_runtime.startup.requirements import (
     MongoServer,
@@ -56,15 +57,16 @@ _DENIED: Final = frozenset(
 )
 
 
-def check_topics(kafka: str, service: str) -> Mapping[str, ObservedTopic]:
+def check_topics(kafka: str, service: str, partitions: int) -> Mapping[str, ObservedTopic]:
     """
     Return the topics that *service* reads or writes, by name, as the broker has them.
 
-    Raises RequirementNotMet with a sentence for each setting that breaks the contract, OffsetsLost
-    as `commit_beginnings` does, and KafkaException where Kafka or a topic isn't there. A broker
-    that doesn't let the service see the settings is only warned of.
+    Each must have that many *partitions*. Raises RequirementNotMet with a sentence for each setting
+    that breaks the contract, OffsetsLost as `commit_beginnings` does, and KafkaException where
+    Kafka or a topic isn't there. A broker that doesn't let the service see the settings is only
+    warned of.
     """
-    topics = topics_used_by(service)
+    topics = topics_used_by(service, partitions)
     found = _described(kafka, topics)
     _refuse([it for topic in topics for it in topic_violations(topic, found[topic.name])])
     _warn((it, topic.name) for topic in topics for it in topic_risks(topic, found[topic.name]))
@@ -107,7 +109,7 @@ def warn_of_indexes(mongo: str, database: str, service: str) -> None:
 
 
 def preflight(
-    kafka: str, mongo: str, database: str, service: str, stop: threading.Event
+    settings: ConsumerSettings, service: str, stop: threading.Event
 ) -> Mapping[str, ObservedTopic]:
     """
     Wait until MongoDB and Kafka answer, and check what *service* requires of both.
@@ -115,10 +117,10 @@ def preflight(
     Returns the topics as `check_topics` does. Raises RequirementNotMet, OffsetsLost, and
     StopRequested where *stop* is set before they answer.
     """
-    with client(mongo, service, DATABASE_TIMEOUT_MS) as connected:
+    with client(settings.mongo, service, DATABASE_TIMEOUT_MS) as connected:
         until_available(stop, lambda: check_database(connected))
-        until_available(stop, lambda: check_indexes(connected[database], service))
-    return until_available(stop, lambda: check_topics(kafka, service))
+        until_available(stop, lambda: check_indexes(connected[settings.database], service))
+    return until_available(stop, lambda: check_topics(settings.kafka, service, settings.partitions))
 
 
 def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from order_contracts.topics import PUBLIC, TOPICS, Topic
+from order_contracts.topics import PUBLIC, Topic, topics_with
 from order_runtime.documents.jobs import RETENTION
 from order_runtime.mongo.collections import Collection
 from order_runtime.mongo.indexes import FoundIndex, Index
@@ -43,9 +43,10 @@ class MongoServer:
     """None where we may not know."""
 
 
-def topics_used_by(service: str) -> tuple[Topic, ...]:
-    """Return the topics that *service* reads or writes."""
-    return tuple(topic for topic in TOPICS if service in topic.readers | topic.writers)
+def topics_used_by(service: str, partitions: int) -> tuple[Topic, ...]:
+    """Return the topics that *service* reads or writes, each with *partitions*."""
+    topics = topics_with(partitions)
+    return tuple(topic for topic in topics if service in topic.readers | topic.writers)
 
 
 def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:

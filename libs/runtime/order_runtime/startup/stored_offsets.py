@@ -45,7 +45,11 @@ _EFFECTS: Final[Mapping[str, Collection[str]]] = {
 def group_of(service: str, topics: Mapping[str, ObservedTopic]) -> GroupOffsets:
     """Return the group of *service*, with the ids of those of *topics* that it reads."""
     reads = [topic.name for topic in TOPICS if service in topic.readers]
-    return GroupOffsets(service, {name: topics[name].id for name in reads})
+    return GroupOffsets(
+        service,
+        {name: topics[name].id for name in reads},
+        {name: topics[name].partitions for name in reads},
+    )
 
 
 def begin_stored_offsets(
@@ -86,12 +90,7 @@ def require_stored_offsets(
 def _begun(
     kafka: str, mongo: MongoClient[Document], name: str, group: GroupOffsets
 ) -> tuple[Offsets, Offsets]:
-    partitions = [
-        (topic.name, number)
-        for topic in TOPICS
-        if topic.name in group.topic_ids
-        for number in range(topic.partitions)
-    ]
+    partitions = group.all_partitions()
     database = mongo.get_database(name, read_concern=COMMITTED)
     # In this order, since a worker stores before it commits, and begins before it has effects:
     # beside another one, nothing is found lower than it is.

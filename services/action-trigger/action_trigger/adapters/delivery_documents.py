@@ -1,18 +1,21 @@
 """
 The documents of deliveries, and the updates by which an attempt changes them.
 
-Only `contactId`, `body`, `record` and `attempts[].answer` may hold personal data. The updates for
-replays and erasures are in `order_runtime.documents.deliveries`.
+The order is kept once, in the action's `record`, of which the webhook's body is made for each
+attempt; documents of earlier releases have the `body` as well. Only `contactId`, `record`, `body`
+and `attempts[].answer` may hold personal data. The updates for replays and erasures are in
+`order_runtime.documents.deliveries`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import Binary
 from pymongo import UpdateOne
 
+from action_trigger.domain.decode import webhook_body_of
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from action_trigger.domain.retry_policy import AttemptOutcome, Delivered, Disabled, Failed, Retry
 from order_contracts.decoding import UnreadableDocument
@@ -21,6 +24,15 @@ from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDI
 from order_runtime.documents.document import field, optional
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import Document
+
+PENDING_FIELDS: Final = {
+    **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
+    **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
+    "parked": 1,
+    "bodyType": {"$type": "$body"},
+    "recordType": {"$type": "$record"},
+}
+"""What is read of a pending delivery: of the content of its webhook the types alone."""
 
 
 def new_delivery(item: ReceivedAction, now: datetime) -> Document:
@@ -35,8 +47,7 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
         "contactId": item.contact_id,
         "registeredAt": item.registered_at,
         "acceptedAt": item.accepted_at,
-        "body": item.body,
-        "size": len(item.body),
+        "size": len(record.value or b""),
         "state": PENDING,
         "attempts": [],
         "scheduled": 0,
@@ -65,7 +76,7 @@ def erased_delivery(item: ReceivedAction, now: datetime) -> Document:
     """Return the document of an action whose contact was erased before it was recorded."""
     document = new_delivery(item, now)
     del document["contactId"], document["record"]
-    return document | {"body": "", "erasedAt": now, "state": DROPPED, **_ended(now)}
+    return document | {"erasedAt": now, "state": DROPPED, **_ended(now)}
 
 
 def _binary(value: bytes | None) -> Binary | None:
@@ -87,9 +98,9 @@ def original_record_of(document: Document) -> Record:
 
 
 def pending_delivery_of(document: Document) -> PendingDelivery:
-    """Return a delivery without its body, of which the document tells the type alone."""
-    if document["bodyType"] != "string":
-        raise UnreadableDocument("The field body is no text")
+    """Return a delivery; of the content of its webhook the document tells the types alone."""
+    if document["recordType"] != "object" and document["bodyType"] != "string":
+        raise UnreadableDocument("There is nothing of which to make a webhook")
     return PendingDelivery(
         id=field(document, "_id", str),
         order_id=field(document, "orderId", str),
@@ -102,7 +113,17 @@ def pending_delivery_of(document: Document) -> PendingDelivery:
         due_at=field(document, "dueAt", datetime),
         created_at=field(document, "createdAt", datetime),
         started_at=field(document, "startedAt", datetime),
+        parked=optional(document, "parked", bool) or False,
     )
+
+
+def webhook_of(document: Document) -> tuple[str, str]:
+    """Return a delivery's id and the body of its webhook."""
+    identity = field(document, "_id", str)
+    if "body" in document:  # of an earlier release
+        return identity, field(document, "body", str)
+    accepted_at = field(document, "acceptedAt", datetime)
+    return identity, webhook_body_of(original_record_of(document), accepted_at)
 
 
 def attempt_update(attempt: Attempt) -> UpdateOne:
@@ -123,13 +144,18 @@ def attempt_update(attempt: Attempt) -> UpdateOne:
         f"attempts.{delivery.attempts}": entry,
         **_outcome_fields(attempt.outcome, delivery.scheduled, attempt.at + attempt.duration),
     }
-    return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
+    return _unless_ended(delivery, fields)
 
 
 def give_up_update(delivery: PendingDelivery, reason: str, now: datetime) -> UpdateOne:
     """Return the update that ends a delivery without another attempt."""
     fields = _outcome_fields(Failed(reason), delivery.scheduled, now)
-    return UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": fields})
+    return _unless_ended(delivery, fields)
+
+
+def _unless_ended(delivery: PendingDelivery, fields: Document) -> UpdateOne:
+    update = {"$set": fields, "$unset": {"parked": ""}}
+    return UpdateOne({"_id": delivery.id, "state": PENDING}, update)
 
 
 def _outcome_fields(outcome: AttemptOutcome, scheduled: int, now: datetime) -> dict[str, Any]:

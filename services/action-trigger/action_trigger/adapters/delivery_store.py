@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
 
 from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -17,12 +16,11 @@ from action_trigger.adapters.delivery_documents import (
     give_up_update,
     new_delivery,
     original_record_of,
-    pending_delivery_of,
     record_document,
+    webhook_of,
 )
+from action_trigger.adapters.readable_page import Page, first_readable
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
-from action_trigger.domain.ordering import Postponed
-from order_contracts.order import ActionName
 from order_runtime.documents.deliveries import (
     FAILED,
     PENDING,
@@ -30,33 +28,12 @@ from order_runtime.documents.deliveries import (
     redaction_update,
     replay_update,
 )
-from order_runtime.documents.document import field
 from order_runtime.documents.erasures import id_key, key_hash
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store, merge_store
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ERASURES, MERGES, Document
 from order_runtime.mongo.errors import duplicates
 from order_runtime.process.unreadable import all_readable, readable
-
-_PENDING_FIELDS: Final = {
-    **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
-    **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
-    "bodyType": {"$type": "$body"},
-}
-
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """The first documents that a query finds, by an index."""
-
-    where: Document
-    fields: Document
-    hint: str
-    sort: str
-    limit: int
 
 
 class DeliveryStore:
@@ -128,36 +105,15 @@ class DeliveryStore:
             if key_hash in known and known[key_hash].covers(item.registered_at, item.accepted_at)
         }
 
-    async def next_pending(
-        self, partitions: Collection[int], actions: Collection[ActionName], limit: int
-    ) -> list[PendingDelivery]:
-        """Return the first *limit* pending deliveries by due time, due or not."""
-        where = {
-            "partition": {"$in": sorted(partitions)},
-            "action": {"$in": [str(action) for action in actions]},
-            "state": PENDING,
-        }
-        page = _Page(where, _PENDING_FIELDS, hint="due", sort="dueAt", limit=limit)
-        return await self._first(page, pending_delivery_of)
-
-    async def pending_of(self, order_ids: Collection[str]) -> list[PendingDelivery]:
-        """Return all pending deliveries of these orders."""
-        where = {"orderId": {"$in": list(order_ids)}, "state": PENDING}
-        found = await self._all.find(where, _PENDING_FIELDS, hint="order").to_list()
-        return all_readable(ACTION_DELIVERIES, found, pending_delivery_of)
-
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
         """Return the webhook bodies of those deliveries that are still pending, by id."""
-        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, {"body": 1})
-        return dict(all_readable(ACTION_DELIVERIES, await found.to_list(), _body_of))
+        fields = dict.fromkeys(("body", "record", "acceptedAt"), 1)
+        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, fields)
+        return dict(all_readable(ACTION_DELIVERIES, await found.to_list(), webhook_of))
 
-    async def postpone(self, postponed: Sequence[Postponed]) -> None:
-        """Set when deliveries are due that wait for an earlier one of their order."""
-        await self._write(
-            [
-                UpdateOne({"_id": delivery.id, "state": PENDING}, {"$set": {"dueAt": at}})
-                for delivery, at in postponed
-            ]
+    async def is_pending(self, action_id: str) -> bool:
+        return (
+            await self._all.find_one({"_id": action_id, "state": PENDING}, {"_id": 1}) is not None
         )
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
@@ -175,8 +131,8 @@ class DeliveryStore:
         changed = {"announced": False, "since": {"$gt": after}}
         where = {"partition": {"$in": sorted(partitions)}, **changed}
         fields = {"body": 0, "record": 0, "attempts.answer": 0}
-        page = _Page(where, fields, hint="unannounced", sort="since", limit=limit)
-        return await self._first(page, ended_delivery_of)
+        page = Page(where, fields, "unannounced", {"since": ASCENDING}, limit)
+        return await first_readable(self._all, page, ended_delivery_of)
 
     async def original(self, action_id: str) -> Record | None:
         """Return the record of the action; None where it has expired, was erased or is damaged."""
@@ -197,26 +153,9 @@ class DeliveryStore:
             ]
         )
 
-    async def _first(self, page: _Page, convert: Callable[[Document], T]) -> list[T]:
-        """Return what can be read of the first documents, as many as the page has."""
-        unreadable: list[Any] = []
-        while True:
-            others = {"_id": {"$nin": unreadable}} if unreadable else {}
-            found = self._all.find({**page.where, **others}, page.fields, hint=page.hint)
-            documents = await found.sort(page.sort, ASCENDING).limit(page.limit).to_list()
-            pairs = [(it["_id"], readable(ACTION_DELIVERIES, it, convert)) for it in documents]
-            items = [item for _, item in pairs if item is not None]
-            if len(items) == len(documents) or len(documents) < page.limit:
-                return items
-            unreadable += [identity for identity, item in pairs if item is None]
-
     async def _write(self, writes: list[UpdateOne]) -> None:
         if writes:
             await self._all.bulk_write(writes, ordered=False)
-
-
-def _body_of(document: Document) -> tuple[str, str]:
-    return field(document, "_id", str), field(document, "body", str)
 
 
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:

@@ -116,7 +116,7 @@ class AttemptRunner:
     async def _was_erased(self, item: QueuedDelivery) -> bool:
         if self.clock.now() - item.queued_at <= ERASURE_RECHECK:
             return False
-        return not await retry_transient(lambda: self._deliveries.bodies([item.delivery.id]))
+        return not await retry_transient(lambda: self._deliveries.is_pending(item.delivery.id))
 
     def _hold_back(self, item: QueuedDelivery) -> HeldBack | None:
         queue, now = item.queue, self.clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from action_trigger.domain.delivery import PendingDelivery
 from order_contracts.order import ActionName
 
 MAX_QUEUED: Final = 512  # deliveries; more than in flight, since recording an attempt takes a while
-MAX_QUEUED_CHARACTERS: Final = 32 * 1024 * 1024  # of the bodies of all queued deliveries
+MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024  # of the messages of all queued deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class EndpointQueue:
         self.actions: tuple[ActionName, ...] = ()
         """Those that go to this endpoint; none where the webhooks file doesn't name it."""
         self.client = EndpointClient(name, circuit_changed=self.wake)
-        self._sizes: dict[str, int] = {}  # in characters, by the delivery's id
+        self._queued: dict[str, PendingDelivery] = {}  # by id
         self._total_size = 0
         self._released: set[str] = set()  # since the current poll began
         self._more_stored = False  # whether the last poll left due deliveries in the database
@@ -89,57 +90,66 @@ class EndpointQueue:
         """Whether polling is worthwhile: the queue is half empty, or the next probe may start."""
         if self.client.circuit_is_open:
             return self.client.is_idle
-        return (
-            len(self._sizes) <= MAX_QUEUED // 2 and self._total_size <= MAX_QUEUED_CHARACTERS // 2
-        )
+        return len(self._queued) <= MAX_QUEUED // 2 and self._total_size <= MAX_QUEUED_BYTES // 2
 
     @property
     def wants_more(self) -> bool:
         """Whether due deliveries are left in the database although there is space for them."""
         return self._more_stored and self.has_space and not self.client.circuit_is_open
 
+    @property
+    def space(self) -> int:
+        """How many more deliveries fit in number."""
+        return MAX_QUEUED - len(self._queued)
+
+    def partitions(self) -> Counter[int]:
+        """Return how many deliveries of each partition are queued."""
+        return Counter(delivery.partition for delivery in self._queued.values())
+
     def poll_when_released(self) -> None:
         """Poll once a release has made space."""
         self._more_stored = True
 
-    def select(self, pending: Sequence[PendingDelivery], now: datetime) -> list[PendingDelivery]:
-        """
-        Return the deliveries that are due and not queued yet, as many as there is space for.
+    def is_new(self, delivery: PendingDelivery) -> bool:
+        """Return whether a delivery that the current poll found is really still to be queued."""
+        return delivery.id not in self._queued and delivery.id not in self._released
 
-        *pending* are the first MAX_QUEUED in the database by due time.
+    def select(
+        self, due: Sequence[PendingDelivery], *, page_full: bool = False
+    ) -> list[PendingDelivery]:
         """
-        page_full = len(pending) == MAX_QUEUED and pending[-1].due_at <= now
-        due = [
-            delivery
-            for delivery in pending
-            if delivery.due_at <= now
-            and delivery.id not in self._sizes
-            and delivery.id not in self._released
-        ]
+        Return as many of the new deliveries that are *due* as there is space for.
+
+        *page_full* tells whether there may be more in the database.
+        """
         selected = due[: self._space(due)]
         self._more_stored = page_full or len(selected) < len(due)
-        return selected
+        return list(selected)
+
+    def fits(self, delivery: PendingDelivery) -> bool:
+        """Return whether there is space for one more."""
+        return self._space([delivery]) == 1
 
     def _space(self, due: Sequence[PendingDelivery]) -> int:
         """Return how many of *due* fit; the last may exceed the size, so that any fits alone."""
-        most = 1 if self.client.circuit_is_open else MAX_QUEUED - len(self._sizes)
+        most = 1 if self.client.circuit_is_open else self.space
         size = self._total_size
         for count, delivery in enumerate(due):
-            if count >= most or size >= MAX_QUEUED_CHARACTERS:
+            if count >= most or size >= MAX_QUEUED_BYTES:
                 return count
             size += delivery.size
         return len(due)
 
     def contains(self, delivery: PendingDelivery) -> bool:
-        return delivery.id in self._sizes
+        return delivery.id in self._queued
 
     def add(self, delivery: PendingDelivery) -> None:
-        self._sizes[delivery.id] = delivery.size
+        self._queued[delivery.id] = delivery
         self._total_size += delivery.size
 
     def release(self, delivery: PendingDelivery, due_at: datetime | None = None) -> None:
         """Remove a delivery; poll by *due_at*, when it will be due again, and if more can come."""
-        self._total_size -= self._sizes.pop(delivery.id)
+        self._total_size -= self._queued.pop(delivery.id).size
         self._released.add(delivery.id)
         can_refill = self._more_stored and self.has_space
         due_earlier = due_at is not None and (self._next_poll is None or due_at < self._next_poll)

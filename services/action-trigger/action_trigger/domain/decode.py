@@ -1,8 +1,9 @@
-"""Decodes records of `orders.actions`."""
+"""Decodes records of `orders.actions`: into actions, and into the bodies of their webhooks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.domain.webhooks import webhook_body
@@ -39,8 +40,16 @@ def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
         contact_id=action.contact_id,
         registered_at=action.order.registered_at or accepted_at,
         accepted_at=accepted_at,
-        body=webhook_body(action, accepted_at),
         record=record,
         traceparent=headers.get("traceparent"),
         replay=REPLAY in headers,
     )
+
+
+def webhook_body_of(record: Record, accepted_at: datetime) -> str:
+    """
+    Return the body of the webhook for the action in *record*, the same for every attempt.
+
+    Raises Invalid for a record that `decode_action` can't read.
+    """
+    return webhook_body(read_announced(OrderAction, record.value or b""), accepted_at)

@@ -16,7 +16,7 @@ JOB_WAIT: Final = timedelta(days=1)  # for a job that a restored MongoDB may lac
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as read from Kafka, with the body of its webhook."""
+    """An action as read from Kafka."""
 
     action_id: str
     job_id: str
@@ -27,7 +27,6 @@ class ReceivedAction:
     """When the order was registered."""
     accepted_at: datetime
     """When the command that requested the action was accepted."""
-    body: str
     record: Record
     traceparent: str | None = None
     replay: bool = False
@@ -44,7 +43,7 @@ class PendingDelivery:
     offset: int
     action: ActionName
     size: int
-    """Characters of the body."""
+    """Bytes of the action's message; its webhook's body has about as many."""
     attempts: int
     """Made so far, in all schedules."""
     scheduled: int
@@ -53,6 +52,8 @@ class PendingDelivery:
     created_at: datetime
     started_at: datetime
     """When the current schedule began."""
+    parked: bool = False
+    """Whether it waits behind others of its order, and is due only to be looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

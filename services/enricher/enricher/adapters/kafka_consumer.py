@@ -13,6 +13,7 @@ import faust
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from enricher import metrics
+from enricher.adapters.acked_offsets import GapConsumer
 from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
@@ -46,6 +47,7 @@ class FaustApp(faust.App):  # type: ignore[misc]  # Faust's types are incomplete
 
     def _new_consumer(self) -> Any:
         """Return Faust's consumer, which waits while the events in hand have too many bytes."""
+        self.transport.Consumer = GapConsumer
         consumer = super()._new_consumer()
         forward = consumer.callback
 

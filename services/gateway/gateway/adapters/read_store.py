@@ -182,12 +182,21 @@ class ReadStore:
             return next(iter(await places.to_list()), None)
 
     async def find(
-        self, name: str, where: Where, sort: Mapping[str, int], limit: int
+        self,
+        name: str,
+        where: Where,
+        sort: Mapping[str, int],
+        limit: int,
+        fields: Mapping[str, int] | None = None,
     ) -> list[Document]:
-        """Return up to *limit* documents that meet all conditions; an empty one is ignored."""
+        """
+        Return up to *limit* documents that meet all conditions; an empty one is ignored.
+
+        Of each only these *fields* and its `_id`; None for all.
+        """
         metrics.QUERIES.labels(name).inc()
         with _unavailable():
-            found = self._database[name].find(_all_of(where))
+            found = self._database[name].find(_all_of(where), fields)
             return await found.sort(list(sort.items())).limit(limit).to_list()
 
     async def aggregate_page(

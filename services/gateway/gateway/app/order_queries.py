@@ -13,7 +13,13 @@ from starlette.responses import Response
 from gateway.adapters.contact_orders import ORDER_FIELD, OrderFilter, contact_orders_pipeline
 from gateway.adapters.read_store import ReadStore
 from gateway.app.job_reader import JobReader
-from gateway.domain.answer_models import check_result, delivery_state_of, log_entry_of, order_view
+from gateway.domain.answer_models import (
+    DELIVERY_STATE_FIELDS,
+    check_result,
+    delivery_state_of,
+    log_entry_of,
+    order_view,
+)
 from gateway.domain.order_contact import linked_contact
 from gateway.domain.pagination import page_request
 from gateway.domain.problem_error import ProblemError
@@ -86,24 +92,27 @@ class OrderQueries:
     async def history(self, request: Request) -> Response:
         """Answer all that is stored about an order, also of one that was deleted."""
         self.admission.admit(request, "orders:read")
-        order_id = request.path_params["order_id"]
+        return json_response(await self.history_of(request.path_params["order_id"]))
+
+    async def history_of(self, order_id: str) -> History:
+        """Return the newest MAX_HISTORY of each; raises ProblemError where there is no job."""
         where, newest_first = [{"orderId": order_id}], {"at": -1, "_id": -1}
         newest_created_first = {"createdAt": -1, "_id": -1}
         jobs, log_entries, deliveries = await asyncio.gather(
             self.reads.find(JOBS, where, newest_first, MAX_HISTORY),
             self.reads.find(INTEGRATION_LOG, where, newest_first, MAX_HISTORY),
-            self.reads.find(ACTION_DELIVERIES, where, newest_created_first, MAX_HISTORY),
+            self.reads.find(
+                ACTION_DELIVERIES, where, newest_created_first, MAX_HISTORY, DELIVERY_STATE_FIELDS
+            ),
         )
         if not jobs:
             raise ProblemError("OrderNotFound", "No command ever named this order.")
         order_exists = await self.reads.exists(order_id)
-        return json_response(
-            History(
-                order_id=order_id,
-                jobs=await self.jobs.of_documents(jobs, order_exists=order_exists),
-                warnings=tuple(all_readable(INTEGRATION_LOG, log_entries, log_entry_of)),
-                deliveries=tuple(all_readable(ACTION_DELIVERIES, deliveries, delivery_state_of)),
-            )
+        return History(
+            order_id=order_id,
+            jobs=await self.jobs.of_documents(jobs, order_exists=order_exists),
+            warnings=tuple(all_readable(INTEGRATION_LOG, log_entries, log_entry_of)),
+            deliveries=tuple(all_readable(ACTION_DELIVERIES, deliveries, delivery_state_of)),
         )
 
     async def _of_contact(self, request: Request) -> Response:

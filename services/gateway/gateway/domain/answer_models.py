@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from order_contracts.answers import Attempt, CheckResult, DeliveryState, Differing, Expected
 from order_contracts.integration_log import LogEntry
@@ -21,6 +22,12 @@ def order_view(document: Document, contact_id: str | None) -> Order:
 
 def log_entry_of(document: Document) -> LogEntry:
     return LogEntry.model_validate({**document, "id": document["_id"]})
+
+
+DELIVERY_STATE_FIELDS: Final = dict.fromkeys(
+    ("jobId", "action", "state", "attempts.at", "attempts.status", "attempts.durationMs"), 1
+)
+"""What `delivery_state_of` reads; a delivery keeps its whole order as well."""
 
 
 def delivery_state_of(document: Document) -> DeliveryState:
