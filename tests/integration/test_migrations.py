@@ -66,7 +66,7 @@ def test_an_empty_database_gets_what_the_services_require(
 ) -> None:
     """And MongoDB tells every index as it was asked for, or each plan would replace it again."""
     place = ("--database", database.name)
-    with pytest.raises(RequirementNotMet, match=r"jobs\.connecting, jobs\.acting"):
+    with pytest.raises(RequirementNotMet, match=r"jobs\.personal, jobs\.requested"):
         check_indexes(database, WRITER)
     planned = json.loads(stack.orders("migrate", "plan", "--json", *place).stdout)
     stack.orders("migrate", "apply", "--dry-run", *place)

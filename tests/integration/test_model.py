@@ -69,6 +69,8 @@ async def run_sequences(
 
 
 async def compare(runner: SequenceRunner) -> None:
+    await runner.api.settled(runner.model.jobs)
+    # Read again: what was held at first may have ended by a command of its order behind it.
     runner.jobs = await runner.api.settled(runner.model.jobs)
     for job_id, job in runner.jobs.items():
         check_job(runner, job_id, job)

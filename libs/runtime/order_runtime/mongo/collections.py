@@ -170,7 +170,7 @@ HELD: Final = Collection(
     writers=_of(ENRICHER),
     readers=_of(ENRICHER),
     indexes=(
-        index("orderId", name="waiting", partial={"state": "waiting"}),
+        index("orderId", "state", name="open"),
         index("orderId", name="unannounced", partial={"untoldSince": {"$exists": True}}),
         index("until", partial={"state": "waiting"}),
         index("untoldSince", sparse=True),

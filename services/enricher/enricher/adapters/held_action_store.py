@@ -96,7 +96,9 @@ async def held_actions_of(
     """
     found: dict[str, list[HeldAction]] = defaultdict(list)
     of_orders = {"orderId": {"$in": list(order_ids)}}
-    open_ones: list[Document] = [_WAITING, {"untoldSince": {"$exists": True}}]
+    # A state that isn't known is not an end: what can't be read must not be taken for nothing.
+    not_ended = {"state": {"$nin": [str(HoldState.DROPPED), str(HoldState.FIRED)]}}
+    open_ones: list[Document] = [not_ended, {"untoldSince": {"$exists": True}}]
     if jobs:
         open_ones.append({"_id": {"$in": [action_id(it) for it in jobs]}})
     async for document in collection.find({"$or": [{**of_orders, **it} for it in open_ones]}):
