@@ -50,15 +50,11 @@ class Submission:
         return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())
 
 
-def fingerprint_of(command: Command, terms: RequestTerms) -> str:
-    """Return the fingerprint that the order-writer will compute for this command."""
-    return _fingerprint(command, parse(command.to_json()), terms)
-
-
 def claim_fingerprints(command: Command, terms: RequestTerms) -> frozenset[str]:
     """
     Return the fingerprints with which this command may have claimed its Idempotency-Key.
 
+    One of them is that which the order-writer will compute for it.
     Releases before this one cut its lastChangedAt to milliseconds: their claims match as well.
     """
     value = parse(command.to_json())
