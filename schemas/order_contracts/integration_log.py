@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
@@ -15,6 +16,34 @@ MAX_ENTRIES: Final = 50
 Severity = Literal["Warning", "Error"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
+ACTION_DROPPED: Final = "ActionDropped"
+
+
+class DropReason(StrEnum):
+    """Why an action is not fired."""
+
+    ORDER_DELETED = "orderDeleted"
+    ORDER_REPLACED = "orderReplaced"  # before its contact was found
+    ORDER_CANCELLED = "orderCancelled"  # while the action was held
+    ORDER_CHANGED = "orderChanged"  # all that releases before this one said
+    REQUESTED_AGAIN = "requestedAgain"  # the same action, which is held instead
+    TOO_MANY_HELD = "tooManyHeld"  # newer ones of the same order
+    HOLD_WINDOW_OVER = "holdWindowOver"  # before its contact was found
+    CONTACT_ERASED = "contactErased"  # one that it may have been meant for
+
+
+_DROPPED_SINCE: Final = MappingProxyType(
+    {
+        DropReason.ORDER_DELETED: "the order was deleted",
+        DropReason.ORDER_REPLACED: "the order was replaced before its contact was found",
+        DropReason.ORDER_CANCELLED: "the order was cancelled before its contact was found",
+        DropReason.ORDER_CHANGED: "the order moved on or the hold window closed",
+        DropReason.REQUESTED_AGAIN: "the same action was requested again while it was held",
+        DropReason.TOO_MANY_HELD: "too many newer actions of the order are held",
+        DropReason.HOLD_WINDOW_OVER: "the order's contact was not found within the hold window",
+        DropReason.CONTACT_ERASED: "the contact that it may have been meant for was erased",
+    }
+)
 _ENTRIES: Final = MappingProxyType(
     {
         "ContactMissing": (
@@ -57,8 +86,8 @@ _ENTRIES: Final = MappingProxyType(
             "The automation trigger did not take the action.",
             "Look at the delivery's attempts, then replay it.",
         ),
-        "ActionDropped": (
-            "A held action was dropped: the order moved on or the window closed.",
+        ACTION_DROPPED: (
+            "The order's action was dropped.",
             "Trigger the action again if it is still wanted.",
         ),
     }
@@ -78,6 +107,8 @@ class LogEntry(Message):
     order_id: str | None = None
     job_id: str
     reference: str | None = None
+    reason: DropReason | None = None
+    """Of ActionDropped."""
     at: Time
     resolved_at: Time | None = None
 
@@ -114,3 +145,13 @@ def log_entry(
         reference=reference,
         at=at,
     )
+
+
+def drop_entry(reason: DropReason, *, job_id: str, order_id: str, at: Time) -> LogEntry:
+    """Return the entry of an action that is dropped: one a job, whatever the reason."""
+    entry = log_entry(ACTION_DROPPED, job_id=job_id, order_id=order_id, at=at)
+    return entry.model_copy(update={"reason": reason, "message": drop_message(reason)})
+
+
+def drop_message(reason: DropReason) -> str:
+    return f"The order's action was dropped: {_DROPPED_SINCE[reason]}."

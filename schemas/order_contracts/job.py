@@ -8,6 +8,7 @@ from typing import Final
 
 from order_contracts.base import Message
 from order_contracts.errors import Failure
+from order_contracts.integration_log import DropReason
 from order_contracts.values import Time
 
 
@@ -66,6 +67,10 @@ class JobWarning(Message):
     code: str
     message: str
     reference: str | None = None
+    reason: DropReason | None = None
+    """Of ActionDropped."""
+    at: Time | None = None
+    """When it was found out; None for what was found when the command was applied."""
 
 
 class Link(Message):

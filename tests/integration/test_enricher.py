@@ -243,7 +243,7 @@ async def test_a_deletion_removes_the_link_and_drops_what_was_held(
     held = await harness.database[HELD].find_one({"orderId": "o-1"})
     assert held is not None
     assert held["state"] == "dropped"
-    assert ("ActionDropped", None) in await harness.open_log_codes()
+    assert await harness.drop_reasons() == ["orderDeleted"]
 
 
 async def test_a_replacement_drops_what_was_held_for_the_order_before_it(

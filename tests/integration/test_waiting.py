@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from uuid import uuid4
 
 import httpx
 
@@ -11,6 +12,7 @@ from support.builders.bodies import order_body
 from support.stack.async_api_client import WAIT, ApiResponse, AsyncApiClient, order_path
 from support.stack.running_stack import RunningStack, paused
 
+UNTIL_ENRICHED = {"prefer": "wait=10, until=enriched"}
 QUERIES = "ordermill_gateway_queries_total{"
 SECONDS = 2
 
@@ -51,6 +53,77 @@ async def test_patience_ends_in_a_receipt(stack: RunningStack, calls: AsyncApiCl
     assert answer.status == 202
     assert "preference-applied" not in answer.headers
     assert answer.job_id in await calls.settled([answer.job_id])
+
+
+async def test_whoever_waits_for_the_enrichment_is_told_what_was_missing(
+    calls: AsyncApiClient,
+) -> None:
+    """
+    Nobody has the contact, and nobody knows the articles.
+    """
+    body = order_body()
+
+    answer = await calls("POST", "/orders", body, UNTIL_ENRICHED)
+
+    assert (answer.status, answer.body["status"]) == (200, "CompletedWithErrors")
+    assert answer.body["stages"]["enrichment"] == "contactMissing"
+    assert answer.headers["preference-applied"] == "wait=10, until=enriched"
+    missing = {it["reference"] for it in answer.body["warnings"] if it["code"] == "ArticleMissing"}
+    assert missing == {it["sku"] for it in body["lineItems"]["items"]}
+    job = await calls("GET", answer.headers["location"])
+    assert job.body == answer.body
+
+
+async def test_an_action_without_a_contact_is_answered_with_its_failure(
+    calls: AsyncApiClient,
+) -> None:
+    body = order_body()
+    order = await calls("POST", "/orders", body, WAIT)
+    action = {"action": "ConfirmOrder", "versionTag": order.body["versionTag"]}
+
+    answer = await calls("POST", f"{order_path(body['orderId'])}/action", action, UNTIL_ENRICHED)
+
+    assert (answer.status, answer.code) == (422, "ContactMissing")
+
+
+async def test_what_has_nothing_to_be_enriched_is_answered_once_it_is_stored(
+    stack: RunningStack, calls: AsyncApiClient
+) -> None:
+    body = order_body()
+    await calls("POST", "/orders", body, UNTIL_ENRICHED)
+
+    with paused(stack, "enricher"):
+        gone = await calls("DELETE", order_path(body["orderId"]), None, UNTIL_ENRICHED)
+        again = await calls("DELETE", order_path(body["orderId"]), None, UNTIL_ENRICHED)
+
+    assert (gone.status, again.status) == (200, 404)
+    assert gone.headers["preference-applied"] == "wait=10, until=enriched"
+
+
+async def test_what_is_stored_and_not_enriched_in_time_is_answered_with_its_stages(
+    stack: RunningStack, calls: AsyncApiClient
+) -> None:
+    """
+    202: the job goes on. A retry, whose job is another one's alias, is answered in the same way.
+    """
+    body, key = order_body(), {"idempotency-key": str(uuid4())}
+    short = {"prefer": "wait=1, until=enriched"} | key
+
+    with paused(stack, "enricher"):
+        answers = [await calls("POST", "/orders", body, short) for _ in range(2)]
+    later = await calls("POST", "/orders", body, UNTIL_ENRICHED | key)
+
+    for answer in answers:
+        assert answer.status == 202
+        assert answer.body["stages"] == {
+            "storage": "done",
+            "enrichment": "pending",
+            "action": "none",
+        }
+        assert answer.headers["preference-applied"] == "wait=1"
+        assert answer.headers["location"] == answer.body["href"]
+        assert "retry-after" in answer.headers
+    assert (later.status, later.body["stages"]["enrichment"]) == (200, "contactMissing")
 
 
 async def test_queries_do_not_grow_with_those_who_wait(

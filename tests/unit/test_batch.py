@@ -214,6 +214,16 @@ def test_a_misrouted_command_is_applied_and_logged() -> None:
     applied(ledger, replace(REGISTER, partition=wrong))
     assert codes(ledger) == {"job-1": None}
     assert log_codes(ledger) == [("Misrouted", "job-1")]
+    assert [it.code for it in ledger.jobs["job-1"].warnings] == ["Misrouted"]
+
+
+def test_a_misrouted_command_that_is_refused_says_so_as_well() -> None:
+    ledger = MemoryLedger()
+    second = command_record(register(), "job-2")
+    wrong = (second.partition + 1) % 12
+    applied(ledger, REGISTER, replace(second, partition=wrong))
+    assert codes(ledger)["job-2"] == "OrderExists"
+    assert [it.code for it in ledger.jobs["job-2"].warnings] == ["Misrouted"]
 
 
 def test_the_order_is_stamped_with_the_brokers_time() -> None:

@@ -20,7 +20,7 @@ from support.builders.writer_fixtures import AT
 
 CONTACT = Missing(code="ContactMissing", reference="Email")
 STORE = Missing(code="StoreMissing", reference="shop")
-DROPPED = Missing(code="ActionDropped", reference="")
+OTHER = Missing(code="ContactAmbiguous", reference="Email")
 
 
 def articles(*numbers: int) -> tuple[Missing, ...]:
@@ -37,12 +37,12 @@ def link_lacking(missing: Sequence[Missing]) -> ContactLink:
 def test_of_more_than_fifty_missing_articles_the_first_have_entries(
     count: int, named: int, unnamed: int
 ) -> None:
-    """Contact and store have theirs besides, and what the decision says of its action."""
+    """Contact and store have theirs besides, and what the decision says besides."""
     link = with_named_articles(link_lacking([CONTACT, *articles(*range(count)), STORE]))
 
-    decision = log_missing(Decision(log=(DROPPED,)), link)
+    decision = log_missing(Decision(log=(OTHER,)), link)
 
-    assert decision.log == (CONTACT, *articles(*range(named)), STORE, DROPPED)
+    assert decision.log == (CONTACT, *articles(*range(named)), STORE, OTHER)
     assert decision.unnamed_articles == unnamed
     assert lacks_unnamed_articles(link) == (unnamed > 0)
 

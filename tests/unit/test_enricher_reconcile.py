@@ -27,6 +27,7 @@ from enricher.domain.reconcile import (
     reference_keys_of_orders,
 )
 from order_contracts.events import Missing
+from order_contracts.integration_log import DropReason
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.documents.erasures import Erasure
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
@@ -82,8 +83,12 @@ def context(
     return OrderContext("o-1", stored, link, [held], requested)
 
 
+def reasons(found: OrderContext, facts: ReferenceFacts = FACTS) -> list[str | None]:
+    return [it.reason for it in reconcile(found, facts, NOW).ends]
+
+
 def ends(found: OrderContext, facts: ReferenceFacts = FACTS) -> list[HoldState]:
-    return list(reconcile(found, facts, NOW).ends.values())
+    return [it.state for it in reconcile(found, facts, NOW).ends]
 
 
 def test_the_contact_that_arrives_fires_the_action_once_it_is_linked() -> None:
@@ -103,22 +108,29 @@ def test_an_action_that_ended_does_not_end_again(state: HoldState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deviation", "dropped"),
+    ("deviation", "reason"),
     [
-        pytest.param({"stored": None, "link": None}, True, id="deleted"),
-        pytest.param({"stored": replace(STORED, contact_version=6)}, True, id="replaced"),
-        pytest.param({"stored": replace(STORED, contact_version=3)}, True, id="of-another-version"),
-        pytest.param({"stored": replace(STORED, cancelled_since=6)}, True, id="cancelled-later"),
-        pytest.param({"stored": replace(STORED, cancelled_since=5)}, False, id="by-itself"),
-        pytest.param({"stored": replace(STORED, cancelled_since=4)}, False, id="cancelled-before"),
+        pytest.param({"stored": None, "link": None}, "orderDeleted", id="deleted"),
+        pytest.param(
+            {"stored": replace(STORED, contact_version=6)}, "orderReplaced", id="replaced"
+        ),
+        pytest.param(
+            {"stored": replace(STORED, contact_version=3)}, "orderReplaced", id="of-another-version"
+        ),
+        pytest.param(
+            {"stored": replace(STORED, cancelled_since=6)}, "orderCancelled", id="cancelled-later"
+        ),
+        pytest.param({"stored": replace(STORED, cancelled_since=5)}, None, id="by-itself"),
+        pytest.param({"stored": replace(STORED, cancelled_since=4)}, None, id="cancelled-before"),
     ],
 )
 def test_an_action_is_dropped_if_its_order_moved_on_after_it(
-    deviation: dict[str, StoredOrder | None], dropped: bool
+    deviation: dict[str, StoredOrder | None], reason: str | None
 ) -> None:
     found = replace(context(), **deviation)  # type: ignore[arg-type]
 
-    assert ends(found) == [HoldState.DROPPED if dropped else HoldState.FIRING]
+    assert ends(found) == [HoldState.DROPPED if reason else HoldState.FIRING]
+    assert reasons(found) == [reason]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +142,10 @@ def test_an_action_is_dropped_if_its_order_moved_on_after_it(
     ],
 )
 def test_an_action_is_dropped_when_its_window_is_over(until: timedelta, end: HoldState) -> None:
-    assert ends(context(replace(HELD, until=until))) == [end]  # type: ignore[arg-type]
+    expired = replace(HELD, until=until)  # type: ignore[arg-type]
+
+    assert ends(context(expired)) == [end]
+    assert reasons(context(expired)) == ["holdWindowOver" if end is HoldState.DROPPED else None]
 
 
 CUSTOM = ActionRequest(action=ActionName.CUSTOM, data={"a": 1})
@@ -167,6 +182,7 @@ def test_an_action_is_dropped_if_the_order_requests_it_again(
     found = context(replace(HELD, action=held), requested=[RequestedAction(version, later)])
 
     assert ends(found) == [end]
+    assert reasons(found) == ["requestedAgain" if end is HoldState.DROPPED else None]
 
 
 def custom(at: int) -> ActionRequest:
@@ -182,9 +198,10 @@ def test_of_the_actions_an_order_asked_for_the_newest_hundred_are_held(asked: in
     ]
     found = replace(context(), held_actions=held, requested=requested[::-1])
 
-    dropped = [it.version for it in reconcile(found, NOTHING, NOW).ending(HoldState.DROPPED)]
+    dropped = reconcile(found, NOTHING, NOW).ending(HoldState.DROPPED)
 
-    assert dropped == [at + 5 for at in range(asked - 100)]
+    assert [it.version for it in dropped] == [at + 5 for at in range(asked - 100)]
+    assert {it.reason for it in dropped} <= {"tooManyHeld"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +236,7 @@ def test_a_link_of_another_version_is_not_current() -> None:
         old = replace(LINKED, contact_version=version)
         found = reconcile(context(link=old), FACTS, NOW)
 
-        assert (found.link, found.healed, found.ends) == (None, False, {})
+        assert (found.link, found.healed, found.ends) == (None, False, [])
         assert (found.still_missing, found.newly_missing) == (None, set())
         assert not found.changes_anything
 
@@ -283,7 +300,9 @@ def test_an_order_that_goes_to_a_living_contact_drops_what_it_held_before_the_er
 
     assert found.link is not None
     assert (found.link.contact_id, found.erasure) == ("c-1", None)
-    assert list(found.ends.values()) == [HoldState.DROPPED]
+    assert [(it.state, it.reason) for it in found.ends] == [
+        (HoldState.DROPPED, DropReason.CONTACT_ERASED)
+    ]
     assert ends(context(later), facts) == [HoldState.FIRING]
     assert ends(context(link=found.link), FACTS) == [HoldState.DROPPED]
 
@@ -294,7 +313,7 @@ def test_an_order_that_waits_for_a_key_of_nobodys_is_taken_by_the_erasure() -> N
 
     found = reconcile(context(), facts, NOW)
 
-    assert (found.erasure, found.link, found.ends) == (ERASURE, WAITING, {})
+    assert (found.erasure, found.link, found.ends) == (ERASURE, WAITING, [])
     assert found.changes_anything
     assert (found.healed, found.erasure_outlived) == (False, None)
     assert ends(context(expired), facts) == [HoldState.DROPPED], "whatever becomes of the order"
@@ -311,7 +330,7 @@ def test_an_order_that_waits_for_one_of_two_living_contacts_waits_on() -> None:
 
     found = reconcile(context(link=ambiguous), facts, NOW)
 
-    assert (found.erasure, found.changes_anything, found.ends) == (None, False, {})
+    assert (found.erasure, found.changes_anything, found.ends) == (None, False, [])
     assert found.erasure_outlived == KEY
     assert reconcile(context(stored=None), facts, NOW).erasure_outlived is None
 
@@ -338,8 +357,8 @@ def test_the_actions_that_end_are_told_apart_by_their_end() -> None:
     late = replace(HELD, job_id="job-6", until=NOW)
     found = reconcile(replace(context(), held_actions=[HELD, late]), FACTS, NOW)
 
-    assert found.ending(HoldState.FIRING) == [HELD]
-    assert found.ending(HoldState.DROPPED) == [late]
+    assert [it.job_id for it in found.ending(HoldState.FIRING)] == [HELD.job_id]
+    assert [it.job_id for it in found.ending(HoldState.DROPPED)] == ["job-6"]
 
 
 def test_a_held_action_fires_with_its_order_as_it_is_now() -> None:

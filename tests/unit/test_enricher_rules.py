@@ -22,6 +22,7 @@ from enricher.domain.model import (
 )
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import MatchKeyType
 from order_runtime.documents.erasures import Erasure
@@ -135,7 +136,7 @@ def test_an_action_that_may_not_wait_is_dropped(window: HoldWindow) -> None:
     decision = alone(WriterFixture("o-1").register(body(), CONFIRM), window=window)
 
     assert (decision.action, decision.hold) == (Action.DROPPED, None)
-    assert ("ActionDropped", "") in logged(decision)
+    assert decision.dropped is DropReason.HOLD_WINDOW_OVER
 
 
 def test_two_contacts_with_the_key_are_not_chosen_between() -> None:
@@ -192,7 +193,7 @@ def test_an_order_that_was_deleted_meanwhile_is_not_written_and_drops_its_action
     decision = seen(first, now=writer.delete())
 
     assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
-    assert logged(decision) == [("ActionDropped", "")]
+    assert (logged(decision), decision.dropped) == ([], DropReason.ORDER_DELETED)
     assert (decision.link, decision.hold, decision.fire) == (None, None, None)
 
 
@@ -361,7 +362,7 @@ def test_a_commitment_to_hold_is_kept_whatever_the_facts_are_by_now() -> None:
         assert (decision.action, decision.fire) == (Action.HELD, None)
         assert decision.hold is not None
         assert decision.hold.contact_version == 1
-        assert ("ActionDropped", "") not in logged(decision)
+        assert decision.dropped is None
 
 
 def test_a_commitment_to_hold_the_action_of_a_change_is_of_the_order_that_it_changed() -> None:
@@ -387,7 +388,10 @@ def test_a_commitment_to_drop_is_kept(facts: ReferenceFacts) -> None:
     decision = apply_commitment(event, alone(written, facts), None, FACTS, WINDOW)
 
     assert (decision.action, decision.fire, decision.hold) == (Action.DROPPED, None, None)
-    assert ("ActionDropped", "") in logged(decision)
+    assert decision.dropped is DropReason.ORDER_CHANGED, "all that the commitment says"
+    said = replace(event, commitment=Commitment(Action.DROPPED, reason=DropReason.ORDER_CANCELLED))
+    decision = apply_commitment(said, alone(written, facts), None, FACTS, WINDOW)
+    assert decision.dropped is DropReason.ORDER_CANCELLED
 
 
 def test_a_requested_action_with_a_commitment_to_drop_lacked_its_contact() -> None:
@@ -400,6 +404,7 @@ def test_a_requested_action_with_a_commitment_to_drop_lacked_its_contact() -> No
 
     assert (decision.enrichment, decision.action) == (Enrichment.CONTACT_MISSING, Action.DROPPED)
     assert logged(decision) == [("ContactMissing", "ExternalId")]
+    assert decision.dropped is None, "its job fails, and says why"
 
 
 @pytest.mark.parametrize("kind", ["embedded", "triggered"])
@@ -498,7 +503,8 @@ def test_a_commitment_replaces_every_trace_of_another_end(end: Action) -> None:
 
     assert (decision.action, decision.fire) == (end, None)
     assert (decision.hold is not None) == (end is Action.HELD)
-    assert logged(decision) == ([] if end is Action.HELD else [("ActionDropped", "")])
+    assert logged(decision) == []
+    assert (decision.dropped is not None) == (end is Action.DROPPED)
 
 
 def test_a_late_change_of_a_former_registration_is_not_decided_by_the_present_link() -> None:
@@ -523,7 +529,7 @@ def test_a_requested_action_whose_order_is_deleted_keeps_a_commitment_to_drop() 
     decision = apply_commitment(bare, Decision(Enrichment.SUPERSEDED), None, FACTS, WINDOW)
 
     assert (decision.enrichment, decision.action) == (Enrichment.SUPERSEDED, Action.DROPPED)
-    assert logged(decision) == [("ActionDropped", "")]
+    assert decision.dropped is DropReason.ORDER_CHANGED
 
 
 def test_a_decision_that_agrees_with_its_commitment_stays_as_it_is() -> None:

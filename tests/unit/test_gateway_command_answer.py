@@ -26,7 +26,8 @@ async def test_a_database_that_goes_while_a_job_is_waited_for_takes_no_202_back(
     urls = Urls("http://127.0.0.1:1")
     async with async_client(NOBODY, "test", TIMEOUT_MS) as client:
         jobs = JobReader(ReadStore(client, "nowhere", b""), urls, JobIdSecrets((b"s" * 32,)))
-        answers = CommandAnswer(urls, JobWaiter(alias_stored), jobs)
+        waiter = JobWaiter(alias_stored)
+        answers = CommandAnswer(urls, waiter, waiter, jobs)
 
         answer = await answers.answer("job-1", "o-1", RequestTerms(wait=5))
 

@@ -53,7 +53,7 @@ def test_all_headers_are_read() -> None:
 
 
 def test_without_headers_nothing_is_asked() -> None:
-    nothing = RequestTerms(None, None, None, 0, None, suppress_actions=False)
+    nothing = RequestTerms(None, None, None, 0, traceparent=None, suppress_actions=False)
     assert terms_of({}, "shop") == RequestTerms() == nothing
 
 
@@ -130,10 +130,18 @@ def test_a_malformed_traceparent_is_ignored(header: str) -> None:
 
 
 def test_a_row_of_a_bulk_has_a_key_of_its_own_and_neither_waits_nor_has_a_precondition() -> None:
-    terms = RequestTerms('"tag"', "hash", "former", 5, TRACE, suppress_actions=True)
+    terms = RequestTerms(
+        '"tag"',
+        "hash",
+        "former",
+        wait=5,
+        until_enriched=True,
+        traceparent=TRACE,
+        suppress_actions=True,
+    )
     row = terms.of_row(7)
     assert row == RequestTerms(
-        None, hashed("hash/7"), hashed("former/7"), 0, TRACE, suppress_actions=True
+        None, hashed("hash/7"), hashed("former/7"), traceparent=TRACE, suppress_actions=True
     )
     assert terms.of_row(8).idempotency_key != row.idempotency_key
 
@@ -192,3 +200,19 @@ def test_preferences_are_read_by_name() -> None:
 def test_entity_tags_may_come_on_several_lines() -> None:
     lines = [("if-match", '"a"'), ("if-match", '"b", "c"')]
     assert request_terms(FieldValues(lines), "shop").if_match == '"a", "b", "c"'
+
+
+@pytest.mark.parametrize(
+    ("header", "until"),
+    [
+        ("wait=5, until=enriched", True),
+        ('WAIT=5; Until="enriched"', True),
+        ("wait=5", False),
+        ("wait=5, until=delivered", False),
+        ("wait=5, until", False),
+        ("wait=5, until=stored, until=enriched", False),
+    ],
+)
+def test_whoever_waits_may_wait_for_the_enrichment(header: str, *, until: bool) -> None:
+    terms = terms_of({"prefer": header}, "shop")
+    assert (terms.wait, terms.until_enriched) == (5, until)

@@ -14,7 +14,7 @@ from order_contracts.specs.calls import CALLS
 
 def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
-    nothing: Any = SimpleNamespace(jobs=None)
+    nothing: Any = SimpleNamespace(jobs=None, enrichments=None)
     urls = Urls("https://orders.example.com")
     return Dependencies(
         nothing, nothing, nothing, urls, nothing, nothing, Memory(), leaving=lambda: False

@@ -221,6 +221,22 @@ def test_a_job_whose_contact_is_missing_says_so() -> None:
     assert job.order is None
 
 
+def test_a_job_warns_of_what_its_order_lacks_and_of_an_action_that_is_not_sent() -> None:
+    own = JobWarning(code="TotalsMismatch", message="They don't add up.")
+    logged = JobWarning(code="ArticleMissing", message="Not known.", reference="mug", at=AT)
+    document = entry_document(entry(action=ASKED, warnings=(own,)))
+    fired = {"state": "done", "action": "fired", "at": AT}
+    erased = {"state": "dropped", "since": AT + DAY}
+    of = StoredJob(document, fired, erased, (logged,))
+
+    job = job_of(of, created_at=AT, href=HREF, order_href=None)
+
+    assert (job.status, job.warnings and job.warnings[:2]) == ("Completed", (own, logged))
+    assert [(it.code, it.reason, it.at) for it in (job.warnings or ())[2:]] == [
+        ("ActionDropped", "contactErased", AT + DAY)
+    ]
+
+
 def test_a_job_that_failed_has_no_version() -> None:
     document = entry_document(entry(version=None, failure=failure("OrderExists", "It exists.")))
     job = job_of(StoredJob(document), created_at=AT, href=HREF, order_href=None)

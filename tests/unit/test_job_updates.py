@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_runtime.documents import job_updates
-from order_runtime.documents.job_updates import IN_JOB, NewEnrichment
+from order_runtime.documents.job_updates import IN_JOB, NewAgreement, NewEnrichment
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 NOW = AT + timedelta(minutes=1)
@@ -14,10 +15,16 @@ DAY = timedelta(days=1)
 
 
 def test_an_agreement_names_its_contact_by_a_hash_and_only_where_it_is_fired() -> None:
-    fired = job_updates.agreement_document("job-1", Action.FIRED, "f00d", AT)
+    fired = job_updates.agreement_document(NewAgreement("job-1", Action.FIRED, "f00d", None, AT))
     assert fired == {"_id": "job-1", "end": "fired", "contact": "f00d", "expireAt": AT + 33 * DAY}
-    held = job_updates.agreement_document("job-1", Action.HELD, None, AT)
+    held = job_updates.agreement_document(NewAgreement("job-1", Action.HELD, None, None, AT))
     assert held == {"_id": "job-1", "end": "held", "expireAt": AT + 33 * DAY}
+
+
+def test_an_agreement_to_drop_says_why() -> None:
+    reason = DropReason.ORDER_DELETED
+    new = NewAgreement("job-1", Action.DROPPED, None, reason, AT)
+    assert job_updates.agreement_document(new)["reason"] == "orderDeleted"
 
 
 def test_an_enrichment_says_what_was_found_when_and_of_which_version() -> None:

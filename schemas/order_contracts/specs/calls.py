@@ -105,7 +105,8 @@ IDEMPOTENCY: Final = Parameter(
 )
 PREFER: Final = Parameter(
     "Prefer",
-    "wait=N, at most 30 seconds: answer with the job once it is stored, else 202.",
+    "wait=N, at most 30 seconds: answer with the job once it is stored, else 202. "
+    "wait=N, until=enriched: once its order's contact was looked for as well.",
     where="header",
 )
 WRITE: Final = (IDEMPOTENCY, PREFER)
@@ -115,13 +116,16 @@ PAGING: Final = (
 )
 _ACCEPTED: Final = {
     200: Answer(
-        "With Prefer: wait, once it is stored: the job.",
+        "With Prefer: wait, once it is stored, or enriched: the job.",
         Job,
         examples.JOB,
         ("Preference-Applied", "Location"),
     ),
     202: Answer(
-        "Accepted: follow the job.", Receipt, examples.RECEIPT, ("Location", "Retry-After")
+        "Accepted: follow the job. With until=enriched, where it is stored by then: the job.",
+        Receipt,
+        examples.RECEIPT,
+        ("Location", "Retry-After"),
     ),
 }
 _JOB_ERRORS: Final = ("OrderNotFound", "OrderExists", "VersionMismatch", "ContactMissing")

@@ -87,7 +87,9 @@ def handlers(parts: Dependencies) -> Mapping[str, Handler]:
     reads, urls = parts.reads, parts.urls
     job_reader = JobReader(reads, urls, parts.secrets)
     acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets, parts.signatures)
-    answer = CommandAnswer(urls, JobWaiter(reads.jobs, parts.leaving), job_reader)
+    stored = JobWaiter(reads.jobs, parts.leaving)
+    enriched = JobWaiter(reads.enrichments, parts.leaving)
+    answer = CommandAnswer(urls, stored, enriched, job_reader)
     commands = OrderCommands(admission, acceptance, answer)
     orders = OrderQueries(admission, reads, urls, job_reader)
     jobs = JobQueries(admission, reads, urls, job_reader)

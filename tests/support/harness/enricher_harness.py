@@ -23,6 +23,7 @@ from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
 from enricher.app.unfinished_jobs import CaughtUp, UnfinishedJobs
 from enricher.domain.contact_matching import ContactKeys
+from order_contracts.integration_log import ACTION_DROPPED
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHER, STORES
 from order_runtime.documents.jobs import stages_of
 from order_runtime.kafka.records import Record
@@ -182,6 +183,11 @@ class EnricherHarness:
         still = {"resolvedAt": {"$exists": False}}
         entries = await self.database[INTEGRATION_LOG].find(still).sort("code").to_list()
         return [(it["code"], it.get("reference")) for it in entries]
+
+    async def drop_reasons(self) -> list[str]:
+        """Return what the integration log says of why actions were dropped, the oldest first."""
+        entries = self.database[INTEGRATION_LOG].find({"code": ACTION_DROPPED}).sort("at")
+        return [it["reason"] async for it in entries]
 
     async def stages(self, written: WrittenCommand) -> tuple[str, str]:
         where = {"_id": written.job_id}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from aiokafka.partitioner import murmur2
-
 from support.builders.bodies import Json
 from support.laws.evidence import Evidence, Finding
+from support.laws.jobs import expected_warnings
 from support.model.expected_outcomes import contact_key
 from support.model.model import ACTION, REGISTER, REPLACE
 from support.model.replay import ExpectedJob
@@ -175,9 +174,8 @@ def _stored_entries(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
         yield "IdReused", None
     elif job.result.alias_of is None and job.result.code != "IdempotencyKeyReused":
         # What was rounded is told by the job alone.
-        yield from ((code, None) for code in job.result.warnings if code != "Rounded")
-        if not job.source.from_gateway and is_misrouted(job, evidence.history.partitions):
-            yield "Misrouted", None
+        warnings = expected_warnings(job, evidence.history.partitions)
+        yield from ((code, None) for code in warnings if code != "Rounded")
 
 
 def _missing(evidence: Evidence, job: ExpectedJob) -> Iterator[Entry]:
@@ -198,12 +196,6 @@ def missing_entries(
     store = body.get("externalStoreId")
     if store is not None and store not in stores:
         yield "StoreMissing", store
-
-
-def is_misrouted(job: ExpectedJob, partitions: int) -> bool:
-    record = job.source.record
-    place: int = (murmur2(record.key or b"") & 0x7FFFFFFF) % partitions
-    return place != record.partition
 
 
 def job_sets_contact(job: ExpectedJob) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aiokafka.partitioner import murmur2
+
 from support.builders.bodies import Json
 from support.history.journal import accepted_commands, responses_by_order
 from support.laws.evidence import Evidence, Finding
@@ -86,7 +88,8 @@ def a_rejected_duplicate_names_its_owner(evidence: Evidence) -> Iterator[Finding
 
 def every_job_ends_as_the_model_says(evidence: Evidence) -> Iterator[Finding]:
     for job, document in evidence.jobs_with_documents():
-        found, expected = stored_result(document), expected_result(job)
+        found = stored_result(document)
+        expected = expected_result(job, evidence.history.partitions)
         wrong = [name for name in expected if found[name] != expected[name]]
         if wrong:
             message = ", ".join(f"{name} {found[name]!r}, not {expected[name]!r}" for name in wrong)
@@ -143,17 +146,33 @@ def stored_result(document: Json) -> Json:
     }
 
 
-def expected_result(job: ExpectedJob) -> Json:
+def expected_result(job: ExpectedJob, partitions: int) -> Json:
     result = job.result
     return {
         "operation": job.operation,
         "order": job.order_id,
         "failure": result.code and (result.code, result.status),
-        "warnings": result.warnings,
+        "warnings": expected_warnings(job, partitions),
         "alias": result.alias_of,
         "action": result.action and result.action["action"],
         "undecoded": job.source.command is None,
     }
+
+
+def expected_warnings(job: ExpectedJob, partitions: int) -> tuple[str, ...]:
+    """Return what the order-writer warns of, on the job itself."""
+    result = job.result
+    decided = job.source.command is not None and result.alias_of is None
+    if not decided or result.code in {"IdReused", "IdempotencyKeyReused"}:
+        return result.warnings
+    astray = not job.source.from_gateway and _is_misrouted(job, partitions)
+    return (*(("Misrouted",) if astray else ()), *result.warnings)
+
+
+def _is_misrouted(job: ExpectedJob, partitions: int) -> bool:
+    record = job.source.record
+    place: int = (murmur2(record.key or b"") & 0x7FFFFFFF) % partitions
+    return place != record.partition
 
 
 def _effective_jobs(evidence: Evidence) -> Iterator[tuple[ExpectedJob, Json]]:

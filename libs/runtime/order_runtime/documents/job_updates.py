@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_runtime.documents.document import Document
 from order_runtime.documents.jobs import RETENTION
@@ -40,6 +41,21 @@ class Update(NamedTuple):
     change: Document
 
 
+class NewAgreement(NamedTuple):
+    """What is to become of a job's action; the first agreement that is inserted counts."""
+
+    job_id: str
+    end: Action
+    contact_hash: str | None
+    """
+    The keyed hash of the contact that it is fired for: the agreement is kept for longer than a
+    contact that is erased may be named.
+    """
+    reason: DropReason | None
+    """Why it is dropped."""
+    accepted_at: datetime
+
+
 class NewEnrichment(NamedTuple):
     """What enrichment found of a job."""
 
@@ -53,17 +69,15 @@ class NewEnrichment(NamedTuple):
     """When the command was accepted: the job's `at`, by which lists are sorted."""
 
 
-def agreement_document(
-    job_id: str, end: Action, contact_hash: str | None, accepted_at: datetime
-) -> Document:
-    """
-    Return the agreement on what becomes of a job's action; the first one that is inserted counts.
-
-    *contact_hash* is the keyed hash of the contact that it is fired for: the agreement is kept for
-    longer than a contact that is erased may be named.
-    """
-    document = {"_id": job_id, "end": str(end), "expireAt": accepted_at + AGREEMENTS_KEPT}
-    return document | ({"contact": contact_hash} if contact_hash is not None else {})
+def agreement_document(new: NewAgreement) -> Document:
+    document: Document = {
+        "_id": new.job_id,
+        "end": str(new.end),
+        "contact": new.contact_hash,
+        "reason": new.reason and str(new.reason),
+        "expireAt": new.accepted_at + AGREEMENTS_KEPT,
+    }
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def enrichment_document(new: NewEnrichment, at: datetime) -> Document:

@@ -11,7 +11,7 @@ Jobs of earlier releases have it inside: `enrichment` `{state, action?, at}`, `d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
+from order_contracts.integration_log import ACTION_DROPPED, DropReason, drop_message
 from order_contracts.job import (
     Action,
     Enrichment,
@@ -32,7 +33,7 @@ from order_contracts.job import (
     status_of,
 )
 from order_contracts.order import ActionRequest
-from order_runtime.documents.deliveries import outcome_of
+from order_runtime.documents.deliveries import DROPPED, outcome_of
 from order_runtime.documents.document import Document, field, optional
 
 RETENTION: Final = timedelta(days=30)
@@ -111,6 +112,16 @@ class StoredJob(NamedTuple):
     job: Document
     enrichment: Document | None = None
     delivery: Document | None = None
+    logged: Sequence[JobWarning] = ()
+    """What the integration log warns of; it is read where jobs are answered."""
+
+    @property
+    def enriched(self) -> bool:
+        return self.enrichment is not None or "enrichment" in self.job
+
+    @property
+    def stages(self) -> Stages:
+        return stages_of(self.job, self.enrichment, self.delivery)
 
 
 def awaits_enrichment(job: Document) -> bool:
@@ -138,7 +149,7 @@ def stages_of(
 
 def status_of_stored(of: StoredJob) -> JobStatus:
     """Return the status of a job that is stored."""
-    return status_of(stages_of(*of), Operation(of.job["operation"]))
+    return status_of(of.stages, Operation(of.job["operation"]))
 
 
 def _enrichment(job: Document, enrichment: Document | None) -> Document:
@@ -156,7 +167,7 @@ def _outcome(job: Document, delivery: Document | None) -> tuple[str, datetime] |
 
 def job_of(of: StoredJob, *, created_at: datetime, href: str, order_href: str | None) -> Job:
     """Return a job as it is answered; `order_href` is None where the order is gone."""
-    entry, stages = entry_of(of.job), stages_of(*of)
+    entry, stages = entry_of(of.job), of.stages
     done = stages.storage is Storage.DONE
     return Job(
         job_id=entry.job_id,
@@ -165,7 +176,7 @@ def job_of(of: StoredJob, *, created_at: datetime, href: str, order_href: str | 
         status=status_of(stages, entry.operation),
         stages=stages,
         errors=errors_of(entry, stages),
-        warnings=entry.warnings,
+        warnings=(*entry.warnings, *of.logged, *_warnings_of_delivery(of.delivery)),
         version_tag=version_tag(entry.job_id) if done and entry.version is not None else None,
         created_at=created_at,
         updated_at=max(_changes(of)),
@@ -173,6 +184,14 @@ def job_of(of: StoredJob, *, created_at: datetime, href: str, order_href: str | 
         href=href,
         order=Link(href=order_href) if order_href else None,
     )
+
+
+def _warnings_of_delivery(delivery: Document | None) -> Iterator[JobWarning]:
+    outcome = None if delivery is None else outcome_of(delivery)
+    if outcome is not None and outcome[0] == DROPPED:
+        reason = DropReason.CONTACT_ERASED  # nothing else drops what was fired
+        message = drop_message(reason)
+        yield JobWarning(code=ACTION_DROPPED, message=message, reason=reason, at=outcome[1])
 
 
 def _changes(of: StoredJob) -> Iterator[datetime]:

@@ -13,18 +13,23 @@ contact by it, and no contact once that was erased.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import bulk_writes
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.model import Commitment, DecidedEvent
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.erasures import id_key
+from order_runtime.documents.job_updates import NewAgreement
 from order_runtime.mongo import merge_store
 from order_runtime.mongo.client import AGREEMENTS, CONTACTS, MERGES, Document
+
+_AGREED: Final = ("end", "contact", "reason")
 
 
 async def record_commitments(
@@ -44,9 +49,14 @@ def _agreement_document(
 ) -> Document:
     contact_id, received = commitment.contact_id, decided.received
     contact_hash = None if contact_id is None else keys.hashed(id_key(contact_id))
-    return job_updates.agreement_document(
-        received.event.job_id, commitment.end, contact_hash, received.accepted_at
+    new = NewAgreement(
+        received.event.job_id,
+        commitment.end,
+        contact_hash,
+        commitment.reason,
+        received.accepted_at,
     )
+    return job_updates.agreement_document(new)
 
 
 async def commitments_of(
@@ -57,16 +67,21 @@ async def commitments_of(
 
     What was to be fired for a contact that was erased since is dropped. Raises UnreadableStored.
     """
-    found = database[AGREEMENTS].find({"_id": {"$in": list(job_ids)}}, ["end", "contact"])
+    found = database[AGREEMENTS].find({"_id": {"$in": list(job_ids)}}, _AGREED)
     agreed = {it["_id"]: stored(AGREEMENTS, it, _agreement_of) async for it in found}
     hashes = {contact_hash for _, contact_hash in agreed.values() if contact_hash is not None}
     contacts = await _contact_ids(database, hashes) if hashes else {}
     return {
-        job_id: Commitment(end, contacts[contact_hash])
-        if contact_hash in contacts
-        else Commitment(Action.DROPPED if contact_hash else end)
-        for job_id, (end, contact_hash) in agreed.items()
+        job_id: _to_be_fired(contacts.get(contact_hash)) if contact_hash is not None else commitment
+        for job_id, (commitment, contact_hash) in agreed.items()
     }
+
+
+def _to_be_fired(contact_id: str | None) -> Commitment:
+    """Return the commitment to fire an action for a contact, None for one that was erased."""
+    if contact_id is None:
+        return Commitment(Action.DROPPED, reason=DropReason.CONTACT_ERASED)
+    return Commitment(Action.FIRED, contact_id)
 
 
 async def _contact_ids(
@@ -80,8 +95,10 @@ async def _contact_ids(
     return {it: contact_id for it, contact_id in ids.items() if contact_id is not None}
 
 
-def _agreement_of(agreement: Document) -> tuple[Action, str | None]:
-    return Action(agreement["end"]), optional(agreement, "contact", str)
+def _agreement_of(agreement: Document) -> tuple[Commitment, str | None]:
+    """Return a commitment, and the hash of the contact for which its action is to be fired."""
+    reason = DropReason(agreement["reason"]) if "reason" in agreement else None
+    return Commitment(Action(agreement["end"]), reason=reason), optional(agreement, "contact", str)
 
 
 def agreed_of(job: Document) -> Commitment:

@@ -14,6 +14,7 @@ from enricher.adapters.bulk_writes import insert_once
 from enricher.domain.model import HeldAction, HoldState
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import action_id
+from order_contracts.integration_log import DropReason
 from order_contracts.order import ActionRequest
 from order_runtime.documents.document import field, optional, stored
 from order_runtime.documents.jobs import RETENTION
@@ -52,6 +53,7 @@ def held_action_of(document: Document) -> HeldAction:
         accepted_at=field(document, "acceptedAt", datetime),
         until=field(document, "until", datetime),
         state=HoldState(document["state"]),
+        reason=DropReason(document["reason"]) if "reason" in document else None,
         message=optional(document, "message", bytes),
         unannounced="untoldSince" in document,
     )
@@ -68,7 +70,8 @@ def fire_write(held: HeldAction, message: bytes, now: datetime) -> UpdateOne:
 
 def drop_write(held: HeldAction, now: datetime) -> UpdateOne:
     """Return the change from `waiting` to `dropped`; one that ended before is left as it is."""
-    return _leaves_waiting(held, {"state": str(HoldState.DROPPED)}, now)
+    reason = {"reason": str(held.reason)} if held.reason is not None else {}
+    return _leaves_waiting(held, {"state": str(HoldState.DROPPED), **reason}, now)
 
 
 def announced_write(held: HeldAction) -> UpdateOne:

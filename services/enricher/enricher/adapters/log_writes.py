@@ -13,7 +13,7 @@ from enricher.domain.linking import ARTICLE_MISSING, MISSING_CODES
 from enricher.domain.missing_entries import lacks_unnamed_articles
 from enricher.domain.model import ContactLink, DecidedEvent
 from order_contracts.events import Missing
-from order_contracts.integration_log import log_entry, log_id
+from order_contracts.integration_log import DropReason, drop_entry, log_entry, log_id
 from order_runtime.documents.integration_log import log_document
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.collections import OPEN_ENTRIES
@@ -28,6 +28,8 @@ def log_entry_writes(decided: Iterable[DecidedEvent], now: datetime) -> Iterator
             yield log_entry_write(
                 missing.code, event.job_id, event.order_id, missing.reference or None, now
             )
+        if decision.dropped is not None:
+            yield dropped_entry_write(event.job_id, event.order_id, decision.dropped, now)
         if more := decision.unnamed_articles:
             yield log_entry_write(
                 ARTICLE_MISSING, event.job_id, event.order_id, None, now, more=more
@@ -41,6 +43,10 @@ def log_entry_write(
         code, job_id=job_id, order_id=order_id, reference=reference, at=now, more=more
     )
     return insert_once(log_document(entry))
+
+
+def dropped_entry_write(job_id: str, order_id: str, reason: DropReason, now: datetime) -> UpdateOne:
+    return insert_once(log_document(drop_entry(reason, job_id=job_id, order_id=order_id, at=now)))
 
 
 def resolve_log_entries(order_id: str, link: ContactLink | None, now: datetime) -> UpdateMany:

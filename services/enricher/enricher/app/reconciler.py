@@ -22,7 +22,6 @@ from enricher.adapters import (
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.app.passed_over import report_orders
-from enricher.domain.action_ends import ACTION_DROPPED
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import lifetime_of
 from enricher.domain.events import deletion_command, healed_record, held_action_record
@@ -33,6 +32,7 @@ from enricher.domain.reconcile import (
     reconcile,
     reference_keys_of_orders,
 )
+from order_contracts.integration_log import DropReason
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS, Document
 from order_runtime.mongo.portions import portions
 from order_runtime.process.isolation import handle_apart
@@ -219,7 +219,8 @@ def _log_writes(
             )
     for held in ended:
         if held.state is HoldState.DROPPED:
-            yield log_writes.log_entry_write(ACTION_DROPPED, held.job_id, held.order_id, None, now)
+            reason = held.reason or DropReason.ORDER_CHANGED
+            yield log_writes.dropped_entry_write(held.job_id, held.order_id, reason, now)
 
 
 def _link_writes(order: Reconciliation) -> Iterator[ReplaceOne[Document] | DeleteOne]:

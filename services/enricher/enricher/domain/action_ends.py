@@ -20,10 +20,10 @@ from enricher.domain.model import (
 )
 from order_contracts.derived_ids import action_id
 from order_contracts.events import Missing, OrderAction
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionName, ActionRequest, Order
 
-ACTION_DROPPED: Final = "ActionDropped"
 MAX_HELD: Final = 100
 """
 Of the actions that the commands of an order embed, the newest so many are held for its contact.
@@ -41,9 +41,11 @@ class LastRequests:
     oldest: int
     """The version of the oldest one that may be held; 0 while there are fewer than MAX_HELD."""
 
-    def supersede(self, held: HeldAction) -> bool:
+    def supersede(self, held: HeldAction) -> DropReason | None:
         """Return whether the same action was requested again, or MAX_HELD others were."""
-        return held.version < max(self.versions.get(_identity(held.action), 0), self.oldest)
+        if held.version < self.versions.get(_identity(held.action), 0):
+            return DropReason.REQUESTED_AGAIN
+        return DropReason.TOO_MANY_HELD if held.version < self.oldest else None
 
 
 def last_requests(requested: Iterable[RequestedAction]) -> LastRequests:
@@ -102,10 +104,9 @@ def held_action(
     )
 
 
-def drop_action(decision: Decision) -> Decision:
-    """Return *decision* with its action dropped, and an entry of the log that says so."""
-    entry = Missing.model_construct(code=ACTION_DROPPED, reference="")
-    return replace(decision, action=Action.DROPPED, log=(*decision.log, entry))
+def drop_action(decision: Decision, reason: DropReason) -> Decision:
+    """Return *decision* with its action dropped, and why: the log will say so."""
+    return replace(decision, action=Action.DROPPED, dropped=reason)
 
 
 def fail_requested_action(order: Order, code: str) -> Decision:
@@ -118,15 +119,15 @@ def fail_requested_action(order: Order, code: str) -> Decision:
     return Decision(Enrichment.CONTACT_MISSING, Action.DROPPED, log=(missing,))
 
 
-def held_action_end(
+def ended_action(
     held: HeldAction,
     stored: StoredOrder | None,
     requested: LastRequests,
     now: datetime,
     link: ContactLink | None,
-) -> HoldState | None:
+) -> HeldAction | None:
     """
-    Return how a held action ends now; None if it goes on waiting, or ended before.
+    Return a held action as it ends now; None if it goes on waiting, or ended before.
 
     It is dropped if its order was deleted, replaced or cancelled after it, or *requested* the same
     action again, or too many others, or if its window is over; otherwise it fires once the order
@@ -134,17 +135,24 @@ def held_action_end(
     """
     if not held.waits:
         return None
-    if _is_outdated(held, stored) or requested.supersede(held) or held.until <= now:
-        return HoldState.DROPPED
-    if link is None or link.contact_id is None:
+    reason = _outdated(held, stored) or requested.supersede(held)
+    if reason is None and held.until <= now:
+        reason = DropReason.HOLD_WINDOW_OVER
+    if reason is None and (link is None or link.contact_id is None):
         return None
-    return HoldState.DROPPED if link.withholds(held.accepted_at) else HoldState.FIRING
+    if reason is None and link is not None and link.withholds(held.accepted_at):
+        reason = DropReason.CONTACT_ERASED
+    state = HoldState.FIRING if reason is None else HoldState.DROPPED
+    return replace(held, state=state, reason=reason)
 
 
-def _is_outdated(held: HeldAction, stored: StoredOrder | None) -> bool:
-    if stored is None or stored.contact_version != held.contact_version:
-        return True
-    return stored.cancelled_since is not None and stored.cancelled_since > held.version
+def _outdated(held: HeldAction, stored: StoredOrder | None) -> DropReason | None:
+    if stored is None:
+        return DropReason.ORDER_DELETED
+    if stored.contact_version != held.contact_version:
+        return DropReason.ORDER_REPLACED
+    cancelled = stored.cancelled_since is not None and stored.cancelled_since > held.version
+    return DropReason.ORDER_CANCELLED if cancelled else None
 
 
 def _identity(action: ActionRequest) -> Hashable:

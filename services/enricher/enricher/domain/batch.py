@@ -23,6 +23,7 @@ from enricher.domain.model import (
 )
 from enricher.domain.rules import decide
 from order_contracts.events import EventType
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import id_key
@@ -155,7 +156,8 @@ def without_erased_orders(batch: Batch) -> BatchSnapshot:
         and (it.event.version is None or it.event.version >= since[it.event.order_id])
     }
     committed = snapshot.jobs.commitments
-    dropped = dict.fromkeys(committed.keys() & jobs_of_erased, Commitment(Action.DROPPED))
+    erased = Commitment(Action.DROPPED, reason=DropReason.CONTACT_ERASED)
+    dropped = dict.fromkeys(committed.keys() & jobs_of_erased, erased)
     jobs = replace(snapshot.jobs, commitments={**committed, **dropped})
     return replace(snapshot, orders=orders, jobs=jobs)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enricher.domain.action_ends import (
-    ACTION_DROPPED,
     drop_action,
     fail_requested_action,
     fire_action,
@@ -21,6 +20,7 @@ from enricher.domain.model import (
     ReceivedEvent,
 )
 from order_contracts.events import EventType
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 
 
@@ -40,8 +40,7 @@ def apply_commitment(
     commitment = received.commitment
     if commitment is None or decision.commitment == commitment:
         return decision
-    log = tuple(entry for entry in decision.log if entry.code != ACTION_DROPPED)
-    without_action = replace(decision, hold=None, fire=None, log=log)
+    without_action = replace(decision, hold=None, fire=None, dropped=None)
     match commitment.end:
         case Action.HELD:
             hold = held_action(received, _contact_version(received, link), window)
@@ -51,7 +50,8 @@ def apply_commitment(
                 received, without_action, facts.contact(commitment.contact_id)
             )
         case Action.DROPPED:
-            return _dropped_as_committed(received, without_action)
+            reason = commitment.reason or decision.dropped or DropReason.ORDER_CHANGED
+            return _dropped_as_committed(received, without_action, reason)
         case _:
             return decision
 
@@ -65,12 +65,14 @@ def _fired_as_committed(
     return replace(decision, action=action_only.action, fire=action_only.fire)
 
 
-def _dropped_as_committed(received: ReceivedEvent, decision: Decision) -> Decision:
+def _dropped_as_committed(
+    received: ReceivedEvent, decision: Decision, reason: DropReason
+) -> Decision:
     order = received.event.order
     if received.kind is EventType.ACTION_REQUESTED and order is not None:
         # While its order exists, a missing contact is the only reason to drop a requested action.
         return fail_requested_action(order, CONTACT_MISSING)
-    return drop_action(decision)
+    return drop_action(decision, reason)
 
 
 def _contact_version(received: ReceivedEvent, link: ContactLink | None) -> int | None:

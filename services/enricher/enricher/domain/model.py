@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
 
@@ -27,6 +28,8 @@ class Commitment:
     end: Action
     contact_id: str | None = None
     """The contact that it is fired for; None unless it is fired."""
+    reason: DropReason | None = field(default=None, compare=False)
+    """Why it is dropped; None unless it is, and where a release before this one dropped it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ class HeldAction:
     until: datetime
     """The end of the hold window."""
     state: HoldState = HoldState.WAITING
+    reason: DropReason | None = None
+    """Why it was dropped; None as in `Commitment`."""
     message: bytes | None = None
     """What is to be published, while it is `firing`."""
     unannounced: bool = False
@@ -162,6 +167,8 @@ class Decision:
     enrichment: Enrichment | None = None
     """The enrichment of the event's job; None where the event is not enriched."""
     action: Action | None = None
+    dropped: DropReason | None = None
+    """Why the action is dropped; None also for an action whose job fails, which says why."""
     log: tuple[Missing, ...] = ()
     """Entries of the integration log: code and reference."""
     unnamed_articles: int = 0
@@ -178,7 +185,8 @@ class Decision:
         """What to commit to before any of it is done; None without an action."""
         if self.action is None:
             return None
-        return Commitment(self.action, self.fire.contact_id if self.fire else None)
+        contact_id = self.fire.contact_id if self.fire else None
+        return Commitment(self.action, contact_id, self.dropped)
 
     @property
     def incomplete(self) -> bool:

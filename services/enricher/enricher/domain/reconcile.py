@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from enricher.domain.action_ends import held_action_end, last_requests, order_action
+from enricher.domain.action_ends import ended_action, last_requests, order_action
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import covering_erasure, erasure_outlived
 from enricher.domain.linking import (
@@ -52,8 +52,8 @@ class Reconciliation:
     facts: ReferenceFacts
     link: ContactLink | None
     """The link by today's facts; None without a current link."""
-    ends: Mapping[str, HoldState]
-    """FIRING or DROPPED for each waiting action that ends, by its job."""
+    ends: Sequence[HeldAction]
+    """The waiting actions that end, in the state FIRING or DROPPED."""
     erasure: Erasure | None = None
     """The erasure that takes the order: it is to be deleted."""
 
@@ -96,7 +96,7 @@ class Reconciliation:
         return set(self.still_missing or ()) - set(before)
 
     def ending(self, end: HoldState) -> list[HeldAction]:
-        return [it for it in self.context.held_actions if self.ends.get(it.job_id) is end]
+        return [it for it in self.ends if it.state is end]
 
     def action_message(self, held: HeldAction, order: LiveOrder | Tombstone | None) -> bytes | None:
         """Return *held* as it is to be published; None if *order* has changed since."""
@@ -136,12 +136,8 @@ def reconcile(context: OrderContext, facts: ReferenceFacts, now: datetime) -> Re
         if erasure is None:
             link = with_articles_left(link, healed_link(link, stored, facts))
     contact, requested = link if erasure is None else None, last_requests(context.requested)
-    ends = {
-        it.job_id: held_action_end(it, stored, requested, now, contact)
-        for it in context.held_actions
-    }
-    ended = {job_id: end for job_id, end in ends.items() if end is not None}
-    return Reconciliation(context, facts, link, ended, erasure)
+    ends = (ended_action(it, stored, requested, now, contact) for it in context.held_actions)
+    return Reconciliation(context, facts, link, [it for it in ends if it is not None], erasure)
 
 
 def in_command_order(held_actions: Iterable[HeldAction]) -> list[HeldAction]:

@@ -18,6 +18,7 @@ from enricher.domain.model import (
     StoredOrder,
 )
 from order_contracts.events import EventType
+from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 
 
@@ -92,14 +93,14 @@ def _end_action(
     if link.contact_id is not None and not link.withholds(received.accepted_at):
         return fire_action(received, facts.contact(link.contact_id), Enrichment.DONE)
     if link.contact_id is not None:
-        return _withheld(received, Enrichment.DONE)
+        return _withheld(received, Enrichment.DONE, DropReason.CONTACT_ERASED)
     decision = Decision(Enrichment.CONTACT_MISSING)
     if received.event.action is None:
         return decision
     if received.kind is EventType.ACTION_REQUESTED or received.event.version is None:
         return replace(decision, action=Action.DROPPED)  # its job fails: no entry is needed
     if received.accepted_at + window.hold_for <= window.now:
-        return drop_action(decision)
+        return drop_action(decision, DropReason.HOLD_WINDOW_OVER)
     hold = held_action(received, link.contact_version, window)
     return replace(decision, action=Action.HELD, hold=hold)
 
@@ -118,21 +119,21 @@ def _superseded(
     """
     order = received.event.order
     if order is None or not _is_still_registered(received, stored):
-        return _withheld(received, Enrichment.SUPERSEDED)
+        return _withheld(received, Enrichment.SUPERSEDED, DropReason.ORDER_DELETED)
     contact = facts.contact_of(order.contact)
     if isinstance(contact, KnownContact):
         if stored is not None and _is_withheld(received, contact, stored, link, facts):
-            return _withheld(received, Enrichment.SUPERSEDED)
+            return _withheld(received, Enrichment.SUPERSEDED, DropReason.CONTACT_ERASED)
         return fire_action(received, contact, Enrichment.SUPERSEDED)
     if received.kind is EventType.ACTION_REQUESTED:
         return fail_requested_action(order, contact)
-    return _withheld(received, Enrichment.SUPERSEDED)
+    return _withheld(received, Enrichment.SUPERSEDED, DropReason.ORDER_REPLACED)
 
 
-def _withheld(received: ReceivedEvent, enrichment: Enrichment) -> Decision:
+def _withheld(received: ReceivedEvent, enrichment: Enrichment, reason: DropReason) -> Decision:
     """Return the decision that fires nothing; it drops the event's action, if it has one."""
     decision = Decision(enrichment)
-    return drop_action(decision) if received.event.action else decision
+    return drop_action(decision, reason) if received.event.action else decision
 
 
 def _is_withheld(

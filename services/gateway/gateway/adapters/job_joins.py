@@ -1,4 +1,4 @@
-"""Jobs with what other collections have of them: their enrichments and their deliveries."""
+"""Jobs with what other collections have of them: enrichments, deliveries, and log entries."""
 
 from __future__ import annotations
 
@@ -7,30 +7,45 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from gateway.adapters.batch_loader import BatchLoader
 from order_contracts.derived_ids import action_id
+from order_contracts.job import JobWarning
 from order_runtime.documents.document import Document
 from order_runtime.documents.jobs import StoredJob, awaits_enrichment
 
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
 """Returns the documents with these `_id`s, by `_id`."""
+FetchWarnings = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[JobWarning]]]]
+"""Returns what the integration log says of these jobs, by job."""
 
 
 class JobJoins:
-    """Joins jobs to their enrichments and deliveries: one query each, whatever their number."""
+    """
+    Joins jobs to their enrichments and deliveries: one query each, whatever their number.
 
-    def __init__(self, fetch_enrichments: Fetch, fetch_deliveries: Fetch) -> None:
+    Those that are answered, and not just looked at for a list, are joined to the log as well.
+    """
+
+    def __init__(
+        self, fetch_enrichments: Fetch, fetch_deliveries: Fetch, fetch_warnings: FetchWarnings
+    ) -> None:
         self._fetch_enrichments, self._fetch_deliveries = fetch_enrichments, fetch_deliveries
+        self._fetch_warnings = fetch_warnings
+        self._warnings = BatchLoader(fetch_warnings)
         self._enrichments = BatchLoader(fetch_enrichments)
         self._deliveries = BatchLoader(fetch_deliveries)
 
     async def one(self, job: Document) -> StoredJob:
-        """Return one job, its look-ups batched with those of other callers."""
+        """Return one job as it is answered, its look-ups batched with those of other callers."""
         enrichment, delivery = await asyncio.gather(
             _look_up(self._enrichments, _enrichment_ids([job])),
             _look_up(self._deliveries, _delivery_ids([job])),
         )
-        return StoredJob(job, enrichment, delivery)
+        joined = StoredJob(job, enrichment, delivery)
+        if not joined.enriched:  # so it has no entry yet
+            return joined
+        return joined._replace(logged=await self._warnings.get(job["_id"]) or ())
 
     async def all(self, jobs: Sequence[Document]) -> list[StoredJob]:
+        """Return jobs without what the log says of them."""
         enrichments, deliveries = await asyncio.gather(
             _fetch(self._fetch_enrichments, _enrichment_ids(jobs)),
             _fetch(self._fetch_deliveries, _delivery_ids(jobs)),
@@ -39,6 +54,12 @@ class JobJoins:
             StoredJob(it, enrichments.get(it["_id"]), deliveries.get(action_id(str(it["_id"]))))
             for it in jobs
         ]
+
+    async def all_logged(self, jobs: Sequence[StoredJob]) -> list[StoredJob]:
+        """Return *jobs* with what the log says of them."""
+        ids = [it.job["_id"] for it in jobs if it.enriched]
+        found = await self._fetch_warnings(ids) if ids else {}
+        return [it._replace(logged=found.get(it.job["_id"], ())) for it in jobs]
 
 
 async def _look_up(loader: BatchLoader[Document], ids: Sequence[str]) -> Document | None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pymongo import AsyncMongoClient
@@ -15,6 +16,7 @@ from pymongo.errors import PyMongoError
 from gateway import metrics
 from gateway.adapters.batch_loader import BatchLoader
 from gateway.adapters.job_joins import JobJoins
+from gateway.adapters.job_warnings import warnings_of_jobs
 from gateway.adapters.page_rows import page_rows
 from gateway.domain.answer_models import order_view
 from gateway.domain.order_contact import (
@@ -83,9 +85,11 @@ class ReadStore:
         self._first_uses = BatchLoader(self._fetch_from(IDEMPOTENCY))
         self._fetch_jobs = self._fetch_from(JOBS)
         self._jobs = BatchLoader(self._fetch_jobs)
+        self._fetch_enrichments = self._fetch_from(ENRICHMENTS)
         self._joins = JobJoins(
-            self._fetch_from(ENRICHMENTS),
+            self._fetch_enrichments,
             self._fetch_from(ACTION_DELIVERIES, dict.fromkeys(OUTCOME_FIELDS, 1)),
+            partial(warnings_of_jobs, self._database),
         )
         self._paused_until = 0.0
 
@@ -150,15 +154,29 @@ class ReadStore:
         with _unavailable():
             return await self._fetch_jobs(ids) if ids else {}
 
+    async def enrichments(self, ids: Sequence[str]) -> Mapping[str, Document]:
+        """Return the enrichments of those jobs that have one, by job; not batched."""
+        with _unavailable():
+            return await self._fetch_enrichments(ids) if ids else {}
+
     async def joined(self, document: Document) -> StoredJob:
-        """Return a job's document with its enrichment and its action's delivery."""
+        """Return a job's document with all that is answered of it."""
         with _unavailable():
             return await self._joins.one(document)
 
     async def all_joined(self, documents: Sequence[Document]) -> list[StoredJob]:
-        """Return the documents of jobs with these, in two queries; not batched."""
+        """
+        Return the documents of jobs with their enrichments and their actions' deliveries.
+
+        Two queries; not batched.
+        """
         with _unavailable():
             return await self._joins.all(documents)
+
+    async def all_logged(self, jobs: Sequence[StoredJob]) -> list[StoredJob]:
+        """Return *jobs* with what the integration log says of them, in one query; not batched."""
+        with _unavailable():
+            return await self._joins.all_logged(jobs)
 
     async def links(self, order_ids: Sequence[str]) -> Mapping[str, Document]:
         """Return the links of those orders that have one, by order."""

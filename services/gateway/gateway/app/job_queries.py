@@ -52,7 +52,7 @@ class JobQueries:
         status = choice_in(query, "status", JobStatus)
         if status is not None:
             of_status = await self.lists.of_status(status, wanted, asked)
-            jobs, links = self.jobs.of_joined(of_status.jobs), of_status.links
+            jobs, links = await self.jobs.of_joined(of_status.jobs), of_status.links
         else:
             rows = await self.reads.find_page(JOBS, wanted.conditions("at"), asked)
             page = asked.page(rows, self.urls.jobs)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.adapters.read_store import ReadStore
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.urls import Urls
-from order_contracts.job import Job
+from order_contracts.job import Job, JobWarning
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.documents.document import (
     Document,
@@ -66,12 +66,17 @@ class JobReader:
         return order_id is not None and await self.reads.exists(order_id)
 
     async def of_documents(
-        self, documents: Sequence[Document], *, order_exists: bool
+        self,
+        documents: Sequence[Document],
+        *,
+        order_exists: bool,
+        logged: Mapping[str, Sequence[JobWarning]] | None = None,
     ) -> tuple[Job, ...]:
         """
         Return stored jobs, without aliases whose job is past retention.
 
-        Those that can't be read are left out.
+        Those that can't be read are left out. *logged* is what the integration log says of jobs,
+        by job; it is read where it isn't given.
         """
         repeated_ids = all_readable(JOBS, documents, lambda row: (row, _repeated_id(row)))
         repeated = await self.reads.jobs([it for _, it in repeated_ids if it is not None])
@@ -81,15 +86,20 @@ class JobReader:
             if it is None or it in repeated
         ]
         joined = await self.reads.all_joined([content for _, content in rows])
+        if logged is None:
+            joined = await self.reads.all_logged(joined)
+        else:
+            joined = [it._replace(logged=logged.get(it.job["_id"], ())) for it in joined]
         jobs = (
             self._readable_job(row, content, order_exists=order_exists)
             for (row, _), content in zip(rows, joined, strict=True)
         )
         return tuple(job for job in jobs if job is not None)
 
-    def of_joined(self, jobs: Iterable[StoredJob]) -> tuple[Job, ...]:
+    async def of_joined(self, jobs: Sequence[StoredJob]) -> tuple[Job, ...]:
         """Return stored jobs that are no aliases; those that can't be read are left out."""
-        found = (self._readable_job(it.job, it, order_exists=True) for it in jobs)
+        logged = await self.reads.all_logged(jobs)
+        found = (self._readable_job(it.job, it, order_exists=True) for it in logged)
         return tuple(job for job in found if job is not None)
 
     def _readable_job(

@@ -1,4 +1,4 @@
-"""`Prefer: wait`: polls MongoDB for all jobs that clients wait for, with one query at a time."""
+"""`Prefer: wait`: polls MongoDB for what clients wait for of jobs, with one query at a time."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from order_runtime.documents.document import Document
 
 POLL_SECONDS: Final = 0.03
 
-FetchJobs = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
+Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
 
 
 class JobWaiter:
     """
-    Waits for jobs to be stored.
+    Waits for documents with the ids of jobs: the jobs themselves, or their enrichments.
 
     While the process is *leaving* nobody waits: all are answered None at the next poll.
     """
 
-    def __init__(self, fetch: FetchJobs, leaving: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, fetch: Fetch, leaving: Callable[[], bool] = lambda: False) -> None:
         self._fetch, self._leaving = fetch, leaving
         self._waiting: dict[str, set[asyncio.Future[Document | None]]] = {}
         self._poller: asyncio.Task[None] | None = None
 
-    async def stored(self, job_id: str, seconds: float) -> Document | None:
-        """Return the job's document once it is stored; None after *seconds*, or when leaving."""
+    async def wait(self, job_id: str, seconds: float) -> Document | None:
+        """Return the document once it is stored; None after *seconds*, or when leaving."""
         future: asyncio.Future[Document | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, set()).add(future)
         if self._poller is None:
@@ -56,7 +56,7 @@ class JobWaiter:
             self._poller = None
 
     async def _documents(self) -> Mapping[str, Document | None]:
-        """Return the documents of the jobs that are stored by now, or None for all if leaving."""
+        """Return the documents that are stored by now, or None for all if leaving."""
         if self._leaving():
             return dict.fromkeys(self._waiting)
         try:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.adapters.contact_orders import ORDER_FIELD, OrderFilter, contact_orders_pipeline
+from gateway.adapters.job_warnings import warnings_by_job
 from gateway.adapters.read_store import ReadStore
 from gateway.app.job_reader import JobReader
 from gateway.domain.answer_models import (
@@ -110,7 +111,9 @@ class OrderQueries:
         order_exists = await self.reads.exists(order_id)
         return History(
             order_id=order_id,
-            jobs=await self.jobs.of_documents(jobs, order_exists=order_exists),
+            jobs=await self.jobs.of_documents(
+                jobs, order_exists=order_exists, logged=warnings_by_job(log_entries)
+            ),
             warnings=tuple(all_readable(INTEGRATION_LOG, log_entries, log_entry_of)),
             deliveries=tuple(all_readable(ACTION_DELIVERIES, deliveries, delivery_state_of)),
         )

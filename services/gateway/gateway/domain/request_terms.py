@@ -35,6 +35,8 @@ class RequestTerms:
     """
     wait: int = 0
     """Seconds to wait for the job to be stored."""
+    until_enriched: bool = False
+    """Whether to wait for its enrichment as well: its order's contact was looked for."""
     traceparent: str | None = None
     suppress_actions: bool = False
     """Whether the command is applied without firing the order's action."""
@@ -47,6 +49,7 @@ class RequestTerms:
             idempotency_key=_of_row(self.idempotency_key, row),
             untrimmed_key=_of_row(self.untrimmed_key, row),
             wait=0,
+            until_enriched=False,
         )
 
     @property
@@ -61,11 +64,13 @@ def request_terms(headers: FieldValues, client: str, *, preconditions: bool = Tr
 
     If-Match is ignored where the call takes no *preconditions*.
     """
+    preferred = preferences(headers.get("prefer", ""))
     return RequestTerms(
         if_match=_if_match(headers.get("if-match")) if preconditions else None,
         idempotency_key=_idempotency_key(headers.get("idempotency-key"), client),
         untrimmed_key=_untrimmed_key(headers.untrimmed("idempotency-key"), client),
-        wait=_wait(preferences(headers.get("prefer", ""))),
+        wait=_wait(preferred),
+        until_enriched=preferred.get("until") == "enriched",
         traceparent=_traceparent(headers.get("traceparent")),
     )
 

@@ -13,6 +13,7 @@ from order_runtime.process.errors import UnrecoverableError
 from order_writer.domain.decide import CommandRequest, OrderState, decide
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.ledger_entries import (
+    MISROUTED,
     alias_entry,
     decided_entry,
     id_reused_entry,
@@ -169,9 +170,11 @@ def _decide(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
         folded.orders[item.order_id] = after
         folded.changed.add(item.order_id)
     entry = decided_entry(item, outcome, before, after)
+    if item.misrouted:
+        _logged(MISROUTED.code, entry, folded)
     for warning in outcome.warnings:
         _logged(warning.code, entry, folded)
-    return _logged("Misrouted", entry, folded) if item.misrouted else entry
+    return entry
 
 
 def _request(item: DecodedCommand) -> CommandRequest:

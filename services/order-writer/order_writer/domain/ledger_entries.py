@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from order_contracts.errors import failure
-from order_contracts.job import Operation
+from order_contracts.job import JobWarning, Operation
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder
 from order_writer.domain.decide import CommandOutcome, OrderState
 from order_writer.domain.decode import DecodedCommand, UnreadableCommand
+
+MISROUTED: Final = JobWarning(
+    code="Misrouted", message="The command was on another partition than its key belongs to."
+)
 
 
 def decided_entry(
     item: DecodedCommand, outcome: CommandOutcome, before: OrderState, after: OrderState
 ) -> LedgerEntry:
     """Return the entry of a command that was decided, with the registration it belongs to."""
+    misrouted = (MISROUTED,) if item.misrouted else ()
     entry = _entry(item, item.job_id, outcome)
     if outcome.failure:
-        return entry
-    warnings = (*outcome.warnings, *item.rounded.warnings())
+        return replace(entry, warnings=misrouted)
+    warnings = (*misrouted, *outcome.warnings, *item.rounded.warnings())
     return replace(entry, registration=_registration(before, after), warnings=warnings)
 
 
