@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.builders.bodies import unique
 from support.builders.raw_records import COMMANDS_TOPIC
-from support.history.collector import collect, read_log
+from support.history.collector import read_log
 from support.history.database_dump import digest, dump_documents
-from support.history.history import History
 from support.history.journal import Journal
-from support.history.quiescence import CONSUMED_TOPICS, CONSUMER_GROUPS, wait_until_quiet
-from support.laws.all_laws import check, report
+from support.history.quiescence import CONSUMED_TOPICS, CONSUMER_GROUPS
 from support.load.background_load import (
     LoadProfile,
-    all_order_ids,
     background_load,
     misrouted_order_ids,
     numbered_order_ids,
 )
+from support.load.checked_load import checked_history, until_more_calls
 from support.load.contact_changes import contact_changes, load_contacts
 from support.stack.consumer_groups import reset_to_beginning
 from support.stack.running_stack import RunningStack
 from support.stack.service_logs import settled_commands
-from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -56,7 +52,7 @@ def test_a_day_that_is_done_twice_changes_nothing(
     """
     journal = Journal()
     with background_load(stack, profile, journal):
-        until(many_more_calls(journal), seconds=120)
+        until_more_calls(journal, CALLS)
     first = checked_history(stack, profile, journal)
 
     for service in CONSUMER_GROUPS:
@@ -78,28 +74,13 @@ def test_a_day_on_which_every_service_is_killed_breaks_no_law(
     journal = Journal()
     with background_load(stack, profile, journal):
         for service in ("gateway", *CONSUMER_GROUPS):
-            until(many_more_calls(journal), seconds=120)
+            until_more_calls(journal, CALLS)
             with journal.fault(f"{service} is killed"):
                 stack.kill(service)
                 stack.start(service)
     checked_history(stack, profile, journal)
 
 
-def many_more_calls(journal: Journal) -> Callable[[], bool]:
-    """Return a condition: CALLS more calls than now were made."""
-    wanted = len(journal.calls) + CALLS
-    return lambda: len(journal.calls) > wanted
-
-
 def records_in_log(stack: RunningStack) -> int:
     """Return how many commands the topic holds; markers of transactions aren't any."""
     return len(read_log(stack.kafka, [COMMANDS_TOPIC])[COMMANDS_TOPIC])
-
-
-def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
-    """Return the history of the load once the system is quiet; fails if it breaks a law."""
-    wait_until_quiet(stack, all_order_ids(profile))
-    history = collect(stack, journal).of(all_order_ids(profile))
-    violations = check(history)
-    assert not violations, report(violations)
-    return history

@@ -11,19 +11,17 @@ import pytest
 
 from support.builders.bodies import Json, unique
 from support.faults.database_backup import backup, restore
-from support.history.collector import collect
 from support.history.database_dump import differing_lines, dump_documents
 from support.history.history import History
 from support.history.journal import RESTORE, Journal
-from support.history.quiescence import CONSUMER_GROUPS, wait_until_quiet
-from support.laws.all_laws import check, report
+from support.history.quiescence import CONSUMER_GROUPS
 from support.load.background_load import (
     LoadProfile,
-    all_order_ids,
     background_load,
     misrouted_order_ids,
     numbered_order_ids,
 )
+from support.load.checked_load import checked_history, until_more_calls
 from support.load.contact_changes import contact_changes, load_contacts
 from support.stack.running_stack import RunningStack, paused, running_stack
 from support.stack.wait import until
@@ -71,7 +69,7 @@ def test_after_a_restore_everything_settles_as_it_had(
         until_more_calls(journal)
         saved = backup(own_stack)
         until_more_calls(journal)
-    before = checked_history(own_stack, profile, journal)
+    before = checked_history(own_stack, profile, journal, seconds=240)
 
     with journal.fault(RESTORE):
         for service in CONSUMER_GROUPS:
@@ -87,7 +85,7 @@ def test_after_a_restore_everything_settles_as_it_had(
         read_before = settled_commands(own_stack)
         for service in CONSUMER_GROUPS:
             own_stack.start(service)
-        after = checked_history(own_stack, profile, journal)
+        after = checked_history(own_stack, profile, journal, seconds=240)
 
     assert lines_that_differ(before, after) == []
     assert {it.id for it in after.webhooks} == {it.id for it in before.webhooks}
@@ -123,21 +121,7 @@ def test_a_writer_goes_back_when_the_database_is_restored_under_it(
             for service in ("enricher", "action-trigger"):
                 own_stack.start(service)
             until_more_calls(journal)
-    checked_history(own_stack, profile, journal)
-
-
-def until_more_calls(journal: Journal) -> None:
-    wanted = len(journal.calls) + CALLS
-    until(lambda: len(journal.calls) > wanted, seconds=SECONDS)
-
-
-def checked_history(stack: RunningStack, profile: LoadProfile, journal: Journal) -> History:
-    """Return the history of the load once the system is quiet; fails if it breaks a law."""
-    wait_until_quiet(stack, all_order_ids(profile), seconds=240)
-    history = collect(stack, journal).of(all_order_ids(profile))
-    violations = check(history)
-    assert not violations, report(violations)
-    return history
+    checked_history(own_stack, profile, journal, seconds=240)
 
 
 def lines_that_differ(before: History, after: History) -> list[str]:

@@ -168,11 +168,22 @@ def test_an_order_whose_namesakes_are_all_erased_must_be_gone() -> None:
 
 def test_an_action_that_was_nobodys_and_reaches_a_namesake_breaks_a_law() -> None:
     history = shared_history({"eel": ERASED_AT, "dog": ERASED_AT})
-    webhook = ReceivedWebhook(derived_id("action", "j-20"), 0.0, True, {})
 
-    broken = erasure_laws_broken(replace(history, webhooks=[webhook]))
+    assert erasure_laws_broken(replace(history, webhooks=[webhook_to("cat")])) == {
+        "no_action_of_an_erased_contact_is_sent_later"
+    }
 
-    assert broken == {"no_action_of_an_erased_contact_is_sent_later"}
+
+def test_an_action_that_reaches_whom_its_order_names_by_now_breaks_no_law() -> None:
+    """Its order was replaced before its event was handled, and names another by a key of theirs."""
+    history = shared_history({"eel": ERASED_AT, "dog": ERASED_AT})
+
+    assert not erasure_laws_broken(replace(history, webhooks=[webhook_to("fox")]))
+
+
+def webhook_to(contact_id: str) -> ReceivedWebhook:
+    body = {"data": {"contactId": contact_id}}
+    return ReceivedWebhook(derived_id("action", "j-20"), 0.0, True, body)
 
 
 def test_an_action_that_was_sent_is_logged_as_dropped_only_after_a_restore() -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from order_operations.kafka_client import Offsets, Partition, admin_client
+from order_operations.kafka_client import Offsets, admin_client
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.offsets import committed_offsets
 
 REQUEST_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.2
@@ -36,7 +37,7 @@ def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str
         ends = partition_offsets(client, partitions, OffsetSpec.latest())
         starts = partition_offsets(client, partitions, OffsetSpec.earliest())
         groups = {group for groups in readers.values() for group in groups}
-        committed = {group: committed_offsets(client, group, ends) for group in groups}
+        committed = {it: committed_offsets(bootstrap, it, ends, REQUEST_SECONDS) for it in groups}
     except (KafkaException, KeyError, TimeoutError):
         return {}
     return {
@@ -60,25 +61,12 @@ def end_offsets(bootstrap: str, topic: str) -> Offsets:
     return partition_offsets(client, partitions, OffsetSpec.latest())
 
 
-def committed_offsets(client: AdminClient, group: str, partitions: Iterable[Partition]) -> Offsets:
-    """
-    Return the next offset that the group reads of each partition; negative where it has none.
-
-    Raises KafkaException or TimeoutError where Kafka doesn't answer.
-    """
-    asked = [TopicPartition(topic, number) for topic, number in partitions]
-    request = [ConsumerGroupTopicPartitions(group, asked)]
-    answer = client.list_consumer_group_offsets(request)[group].result(REQUEST_SECONDS)
-    return {(it.topic, it.partition): it.offset for it in answer.topic_partitions}
-
-
 def wait_until_committed(bootstrap: str, group: str, ends: Offsets, seconds: float) -> None:
     """Return when the group has committed everything up to *ends*; raises OperationFailed."""
     if not ends:
         return
-    client = admin_client(bootstrap)
     deadline = time.monotonic() + seconds
-    while left := _left(client, group, ends):
+    while left := _left(bootstrap, group, ends):
         if time.monotonic() > deadline:
             raise OperationFailed(
                 f"Published, but the {group} has not read {left} of the records after "
@@ -87,13 +75,13 @@ def wait_until_committed(bootstrap: str, group: str, ends: Offsets, seconds: flo
         time.sleep(POLL_SECONDS)
 
 
-def _left(client: AdminClient, group: str, ends: Offsets) -> int:
+def _left(bootstrap: str, group: str, ends: Offsets) -> int:
     """Return how many records the group has not committed; all of them while Kafka is away."""
     try:
-        committed = committed_offsets(client, group, ends)
-    except (KafkaException, TimeoutError):
+        committed = committed_offsets(bootstrap, group, ends, REQUEST_SECONDS)
+    except KafkaException:
         committed = {}
-    return sum(max(0, end - max(0, committed.get(it, 0))) for it, end in ends.items())
+    return sum(max(0, end - committed.get(it, 0)) for it, end in ends.items())
 
 
 def _lag(topic: str, starts: Offsets, ends: Offsets, committed: Offsets) -> int:

@@ -22,12 +22,13 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from order_contracts.topics import ENRICHER, TOPICS, TRIGGER, WRITER
-from order_operations.consumer_lag import committed_offsets, partition_offsets
+from order_operations.consumer_lag import partition_offsets
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
 from order_operations.system_address import SystemAddress
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
+from order_runtime.kafka.offsets import committed_offsets
 from order_runtime.mongo.client import COMMITTED, CONSUMER_OFFSETS, DURABLE, Document
 
 GROUPS = (WRITER, ENRICHER, TRIGGER)
@@ -67,7 +68,7 @@ def plan_offsets(address: SystemAddress) -> list[PartitionPlan]:
     with open_database(address.mongo) as database:
         client = admin_client(address.kafka)
         try:
-            return _plan(client, database, _groups(client))
+            return _plan(address.kafka, client, database, _groups(client))
         except (KafkaException, KeyError, TimeoutError) as error:
             raise _kafka_away(address) from error
 
@@ -83,7 +84,7 @@ def apply_offsets(address: SystemAddress, *, accept_loss: bool = False) -> list[
         client = admin_client(address.kafka)
         try:
             groups = _groups(client)
-            changes = [it for it in _plan(client, database, groups) if it.changes]
+            changes = [it for it in _plan(address.kafka, client, database, groups) if it.changes]
             _require_no_members(client, {it.group for it in changes})
             _require_accepted([it for it in changes if it.lost], accept_loss=accept_loss)
             for group in groups:
@@ -110,20 +111,19 @@ def planned(
 
 
 def _plan(
-    client: AdminClient, database: Database[Document], groups: Iterable[GroupOffsets]
+    kafka: str, client: AdminClient, database: Database[Document], groups: Iterable[GroupOffsets]
 ) -> list[PartitionPlan]:
     plans: list[PartitionPlan] = []
     for group in groups:
         places = group.all_partitions()
         asked = [TopicPartition(*it) for it in places]
         # In this order: each is raised before the one that was asked for first.
-        committed = committed_offsets(client, group.group, places)
+        committed = committed_offsets(kafka, group.group, places)
         stored = group.read(_stored(database, group, places))
         starts = partition_offsets(client, asked, OffsetSpec.earliest())
         ends = partition_offsets(client, asked, OffsetSpec.latest())
         for place in places:
-            kafka = committed[place] if committed[place] >= 0 else None
-            both = kafka, stored.get(place)
+            both = committed.get(place), stored.get(place)
             plans.append(planned(group.group, place, both, (starts[place], ends[place])))
     return plans
 

@@ -90,8 +90,11 @@ def no_action_of_an_erased_contact_is_sent_later(evidence: Evidence) -> Iterator
         if order is None or key is None or person is None:
             continue
         if evidence.living_carriers(key):
+            namesakes = {it.contact_id for it in evidence.living_carriers(key)}
             webhooks = evidence.webhooks.get(evidence.action_id(job), ())
-            if webhooks and evidence.is_ambiguous_until(key, _at(evidence, job.job_id)):
+            # Another one is sent to whom the order names by now, by a key of that one's own.
+            theirs = [it for it in webhooks if it.body["data"]["contactId"] in namesakes]
+            if theirs and evidence.is_ambiguous_until(key, _at(evidence, job.job_id)):
                 yield Finding("it was sent to a namesake", job.order_id, job.job_id)
             continue
         if not _is_older(evidence, str(job.order_id), order, person):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,6 +37,7 @@ class OrdersCommand:
 
     name: str
     home: Path
+    program: Path = ORDERS
 
     def run(
         self,
@@ -59,7 +60,7 @@ class OrdersCommand:
         return done
 
     def argv(self, *args: str) -> list[str]:
-        return [str(ORDERS), *args, "--name", self.name]
+        return [str(self.program), *args, "--name", self.name]
 
     def environ(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         return {**os.environ, "ORDERS_HOME": str(self.home), **(extra or {})}
@@ -146,12 +147,22 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    home: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = SECONDS
+    home: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+    program: Path = ORDERS,
 ) -> Iterator[RunningStack]:
-    """Start a stack with a unique name, and always stop it afterwards."""
+    """
+    Start a stack with a unique name, and always stop it afterwards.
+
+    It is started by *program*, the `orders` of another release, and then controlled by our own.
+    """
     command = OrdersCommand(f"test-{uuid4().hex[:8]}", home)
     try:
-        up = command.run("up", "--detach", "--json", *args, env=env, seconds=seconds)
+        up = replace(command, program=program).run(
+            "up", "--detach", "--json", *args, env=env, seconds=seconds
+        )
         seen = json.loads(up.stdout)
         yield RunningStack(
             command,

@@ -74,12 +74,29 @@ def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
 
 
 def committed_offsets(
-    kafka: str, group: str, partitions: Iterable[tuple[str, int]]
+    kafka: str, group: str, partitions: Iterable[tuple[str, int]], timeout: float = TIMEOUT
 ) -> dict[tuple[str, int], int]:
-    """Return the offsets that *group* has committed; raises KafkaException where Kafka is away."""
+    """
+    Return the offsets that *group* has committed of those partitions that it has one of.
+
+    Raises KafkaException where Kafka gives no answer within *timeout* seconds.
+
+    It asks as a consumer that joins no group. `AdminClient.list_consumer_group_offsets` must not be
+    used: librdkafka 2.16 ends the process by a segmentation fault where the group's coordinator is
+    just moving, since what it does about that answer takes a consumer for granted.
+    """
     asked = [TopicPartition(*place) for place in partitions]
-    with closing(Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})) as it:
-        found = it.committed(asked, timeout=TIMEOUT)
+    config = {
+        "bootstrap.servers": kafka,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "log_level": 0,
+    }
+    with closing(Consumer(config)) as consumer:
+        found = consumer.committed(asked, timeout=timeout)
+    for place in found:
+        if place.error is not None:
+            raise KafkaException(place.error)
     return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 

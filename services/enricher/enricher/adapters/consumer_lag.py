@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from order_contracts.topics import Topic
+from order_runtime.kafka.offsets import committed_offsets
 
 TIMEOUT: Final = 10.0  # seconds
 
@@ -28,7 +29,7 @@ def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) 
         partitions = _partitions(admin, topics)
         ends = _offsets(admin, partitions, OffsetSpec.latest())
         later = _offsets(admin, partitions, OffsetSpec.for_timestamp(_milliseconds(since)))
-        return is_past(_committed(admin, group, partitions), later, ends)
+        return is_past(committed_offsets(kafka, group, ends), later, ends)
     except (KafkaException, TimeoutError):
         return False
 
@@ -37,11 +38,11 @@ def is_past(committed: Offsets, later: Offsets, ends: Offsets) -> bool:
     """
     Return whether each partition is committed up to its first record that is *later*.
 
-    *later* is -1 where there is none: then up to the partition's end. A committed offset is
-    negative where nothing was committed, which suffices for a partition that never had a record.
+    *later* is -1 where there is none: then up to the partition's end. Where nothing was committed
+    that suffices for a partition that never had a record.
     """
     return all(
-        max(0, committed.get(partition, -1)) >= (end if later[partition] < 0 else later[partition])
+        committed.get(partition, 0) >= (end if later[partition] < 0 else later[partition])
         for partition, end in ends.items()
     )
 
@@ -58,12 +59,6 @@ def _partitions(admin: AdminClient, topics: Sequence[Topic]) -> list[TopicPartit
 def _offsets(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> Offsets:
     offsets = admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=TIMEOUT)
     return {(it.topic, it.partition): future.result().offset for it, future in offsets.items()}
-
-
-def _committed(admin: AdminClient, group: str, partitions: list[TopicPartition]) -> Offsets:
-    asked = ConsumerGroupTopicPartitions(group, partitions)
-    [future] = admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT).values()
-    return {(it.topic, it.partition): it.offset for it in future.result().topic_partitions}
 
 
 def _milliseconds(time: datetime) -> int:
