@@ -39,7 +39,7 @@ async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
         await consume(
             settings,
             Assignment(lambda _: None),
-            UnrecordedActions(),  # type: ignore[arg-type]  # records nothing
+            UnrecordedActions().record,
             StoredOffsets(mongo, settings.database, group, stored),
             asyncio.Event(),
         )
