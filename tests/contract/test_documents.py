@@ -30,7 +30,7 @@ def openapi() -> Any:
 
 def parts() -> Dependencies:
     """Return parts with nothing behind them: only the routes are looked at."""
-    nothing: Any = SimpleNamespace(jobs=None)
+    nothing: Any = SimpleNamespace(jobs=None, enrichments=None)
     links = Urls("https://orders.example.com")
     more = (links, nothing, nothing, Memory(), lambda: False)
     return Dependencies(nothing, nothing, nothing, *more)
