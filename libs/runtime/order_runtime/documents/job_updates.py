@@ -70,6 +70,7 @@ class NewEnrichment(NamedTuple):
 
 
 def agreement_document(new: NewAgreement) -> Document:
+    """Return the document of an agreement; what is absent is left out."""
     document: Document = {
         "_id": new.job_id,
         "end": str(new.end),

@@ -41,8 +41,8 @@ class LastRequests:
     oldest: int
     """The version of the oldest one that may be held; 0 while there are fewer than MAX_HELD."""
 
-    def supersede(self, held: HeldAction) -> DropReason | None:
-        """Return whether the same action was requested again, or MAX_HELD others were."""
+    def superseding(self, held: HeldAction) -> DropReason | None:
+        """Return which requests supersede *held*: the same, or MAX_HELD others; None if none do."""
         if held.version < self.versions.get(_identity(held.action), 0):
             return DropReason.REQUESTED_AGAIN
         return DropReason.TOO_MANY_HELD if held.version < self.oldest else None
@@ -135,7 +135,7 @@ def ended_action(
     """
     if not held.waits:
         return None
-    reason = _outdated(held, stored) or requested.supersede(held)
+    reason = _outdated(held, stored) or requested.superseding(held)
     if reason is None and held.until <= now:
         reason = DropReason.HOLD_WINDOW_OVER
     if reason is None and (link is None or link.contact_id is None):

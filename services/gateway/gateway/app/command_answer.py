@@ -37,7 +37,7 @@ class CommandAnswer:
         A job that is to be enriched by then, and isn't, is answered with 202. Preference-Applied
         names what came in time.
         """
-        until = time.monotonic() + terms.wait
+        deadline = time.monotonic() + terms.wait
         job = await self._stored(job_id, terms.wait) if terms.wait else None
         if job is None:
             href = self.urls.job(job_id)
@@ -47,7 +47,7 @@ class CommandAnswer:
         applied = {"Preference-Applied": f"wait={terms.wait}", "Location": job.href}
         if not terms.until_enriched:
             return job_response(job, applied)
-        job = await self._enriched(job, until - time.monotonic())
+        job = await self._enriched(job, deadline - time.monotonic())
         if _is_pending(job):
             return json_response(job, 202, {**applied, **RETRY_SOON})
         applied["Preference-Applied"] += ", until=enriched"
