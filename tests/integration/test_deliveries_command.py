@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from order_contracts.events import OrderAction
@@ -44,6 +45,11 @@ def listed(stack: RunningStack, action: OrderAction, state: str) -> Json | None:
     return rows[0] if rows else None
 
 
+def trigger_has_paused(stack: RunningStack) -> bool:
+    shown = httpx.get(f"{stack.part('action-trigger')['url']}/metrics").text.splitlines()
+    return 'ordermill_action_trigger_endpoint_enabled{endpoint="default"} 0.0' in shown
+
+
 def stage(stack: RunningStack, action: OrderAction) -> str:
     (job,) = find_documents(stack.mongo, stack.database, JOBS, {"_id": action.job_id})
     where = {"_id": action.action_id}
@@ -80,6 +86,7 @@ def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
 def test_a_paused_endpoint_keeps_its_queue_until_it_is_resumed(stack: RunningStack) -> None:
     action = order_action()
     stack.orders("deliveries", "pause", "default")
+    until(lambda: trigger_has_paused(stack))  # it looks once a second
     fire(stack, action)
     until(lambda: listed(stack, action, "pending"))
     (endpoint,) = deliveries(stack, "endpoints")
