@@ -11,6 +11,7 @@ from typing import Final, Generic, NoReturn, TypeVar
 from order_runtime.process import health, logs
 from order_runtime.process.errors import UnrecoverableError
 from order_runtime.process.log_events import CRASHED, STOPPED
+from order_runtime.process.memory import give_back_large_blocks
 from order_runtime.process.settings import ServiceSettings, load
 from order_runtime.process.signals import StopRequested, stop_event
 
@@ -41,6 +42,7 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     answered from the start, before *run* has connected to anything. Only the text of an
     UnrecoverableError is logged: another one's may quote a document.
     """
+    give_back_large_blocks()
     process = Process(load(settings), stop_event())
     logs.configure(name, process.settings.instance, process.settings.log_level)
     try:
