@@ -7,6 +7,7 @@ broke one is left out by the later ones, so that a lost command is reported once
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -65,6 +66,7 @@ def check(history: History) -> list[Violation]:
 
 
 def report(violations: Sequence[Violation], limit: int = 20) -> str:
-    """Return the number of violations and the first of them, for a failing test."""
+    """Return the number of violations of each law and the first of them, for a failing test."""
+    counts = Counter(it.law for it in violations)
     shown = "\n".join(str(it) for it in violations[:limit])
-    return f"{len(violations)} violations\n{shown}"
+    return f"{len(violations)} violations, {dict(counts)}\n{shown}"

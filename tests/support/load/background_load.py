@@ -57,6 +57,8 @@ class LoadProfile:
     publishers: int = 2
     pause: float = 0.1
     """Seconds between two calls of a client, or two records of a publisher."""
+    agreed: bool = False
+    """Leave out what earlier releases read in another way."""
 
 
 @dataclass
@@ -148,6 +150,7 @@ async def run_load(
                 profile.contacts,
                 profile.misrouted,
                 profile.changes.order_contacts,
+                profile.agreed,
             ),
         )
         for seed in seeds

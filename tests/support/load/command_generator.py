@@ -40,7 +40,8 @@ class CommandGenerator:
     Generates commands on a fixed set of orders.
 
     *misrouted* are further orders; all commands of one go to one partition, not that of its key.
-    *transient* are contacts that arrive or are erased during the load.
+    *transient* are contacts that arrive or are erased during the load. *agreed* leaves out what
+    earlier releases read in another way: structured mode, and times without milliseconds.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class CommandGenerator:
         contacts: Sequence[Json],
         misrouted: Sequence[str] = (),
         transient: Sequence[Json] = (),
+        agreed: bool = False,
     ) -> None:
         self._rng = rng
+        self._agreed = agreed
         self._orders = order_ids
         self._contacts = contacts
         self._astray = misrouted
@@ -129,8 +132,9 @@ class CommandGenerator:
             {"ce_type": "RegisterOrder.v9"},
             {"ce_source": b"\xff\xfe"},
             {"ce_actions": "supress"},
-            {"content-type": "application/cloudevents+json"},
         ]
+        if not self._agreed:
+            headers.append({"content-type": "application/cloudevents+json"})
         if self._rng.random() < 0.4:
             return replace(good, value=self._rng.choice(values))
         if self._rng.random() < 0.2:
@@ -166,7 +170,8 @@ class CommandGenerator:
                 body = order_body(order_id, contact=self._contact(order_id))
                 body |= {"totalPrice": 77} if self._rng.random() < 0.1 else {}
         if kind in {STATUS, DELIVERY} or self._rng.random() < 0.3:
-            body |= {"lastChangedAt": f"2025-11-28T10:{self._rng.randrange(60):02}:00Z"}
+            seconds = "00.000" if self._agreed else "00"
+            body |= {"lastChangedAt": f"2025-11-28T10:{self._rng.randrange(60):02}:{seconds}Z"}
         acts = self._rng.random() < ACTION_SHARE
         return body | ({"orderAction": {"action": "Custom", "data": {"n": 1.5}}} if acts else {})
 

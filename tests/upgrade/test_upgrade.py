@@ -49,6 +49,7 @@ def test_a_rolling_upgrade_under_load_breaks_no_law(released: RunningStack, tmp_
         changes=changes,
         contact_interval=4.0,
         seed=17,
+        agreed=True,
     )
     journal = Journal()
     with background_load(released, profile, journal):
