@@ -242,3 +242,49 @@ async def test_a_page_of_few_among_many_ends_before_it_is_full(busy: Filled, pat
 
     assert len(found) == 3
     assert pages == 3
+
+
+FREQUENT = "frequent-buyer"
+
+
+@pytest.fixture(scope="module")
+def frequent(stack: RunningStack) -> Iterator[Filled]:
+    """One contact has more orders than one page may look at, of which three are Completed."""
+    count = MAX_SCANNED + 100
+    completed = {50, 500, count - 1}
+    with own_database(stack) as database:
+        written = WriterFixture("o-1", at=AT).register(order_body())
+        for first in range(0, count, 1_000):
+            numbers = range(first, min(first + 1_000, count))
+            database[ORDERS].insert_many(
+                with_status(written.order, it, "Completed" if it in completed else "InProgress")
+                for it in numbers
+            )
+            database[LINKS].insert_many(link(f"o-{it}", FREQUENT, it) for it in numbers)
+        with gateway_on(stack, database) as found:
+            yield found
+
+
+def with_status(order: Json, number: int, status: str) -> Json:
+    return {**order, "_id": f"o-{number}", "order": {**order["order"], "status": status}}
+
+
+async def test_a_page_of_a_contacts_filtered_orders_looks_at_a_bounded_number(
+    frequent: Filled,
+) -> None:
+    """Of each, its link and itself; the links lead to all that meet the filter."""
+    found: list[Any] = []
+    pages = 0
+    following: str | None = f"/orders?contactId={FREQUENT}&status=Completed&count=3"
+    async with AsyncApiClient(frequent.stack) as calls:
+        while following is not None:
+            with Profile(frequent.stack.mongo, frequent.database.name) as profile:
+                answer = await calls("GET", following)
+            assert answer.status == 200, answer.body
+            found += answer.body["items"]
+            pages += 1
+            assert profile.of().examined <= 2 * MAX_SCANNED
+            following = next_of(answer.body)
+
+    assert len(found) == 3
+    assert pages == 2

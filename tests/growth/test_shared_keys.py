@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from enricher.adapters import reference_store
+from enricher.adapters.links import link_of
+from enricher.adapters.queued_orders import queued_orders
 from order_contracts.topics import CONTACTS as TOPIC
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import CONTACTS
+from order_runtime.mongo.client import CONTACTS, LINKS, ORDERS
 from support.builders.writer_fixtures import WriterFixture, read_back, reference_record
 from support.growth.profile import Profile, Work
 from support.harness.enricher_harness import (
     CONFIRM,
     KEYS,
+    NOW,
     EnricherHarness,
     MakeHarness,
     contact_record,
@@ -156,3 +159,56 @@ async def test_contacts_that_are_erased_together_are_looked_up_at_the_same_price
         costs.append(await work_of_an_event(stack, harness, "o-1"))
 
     assert_same(costs)
+
+
+def waiting_orders(count: int) -> list[WriterFixture]:
+    return [WriterFixture(f"w-{at:05}") for at in range(count)]
+
+
+@pytest.mark.parametrize("orders", [30, pytest.param(300, id="more than a portion")])
+async def test_orders_of_an_ambiguous_key_are_looked_at_again_when_it_is_ambiguous_no_more(
+    stack: RunningStack, make_harness: MakeHarness, orders: int
+) -> None:
+    """One contact more, or less of many, changes nothing; the last that is left gets them all."""
+    harness = await make_harness()
+    names = [f"c-{at}" for at in range(4)]
+    members = [contact_record(it, contactType="Member", **SHARED) for it in names]
+    await harness.add_references(*members)
+    await harness.handle(*(it.register(order_of_contact(**ORDER)) for it in waiting_orders(orders)))
+    healer = harness.healer()
+
+    async def looked_at(record: Record) -> int:
+        await harness.record_references([record])
+        with Profile(stack.mongo, harness.database.name) as profile:
+            while await healer(NOW):
+                pass
+        return profile.of(ORDERS).returned
+
+    another = contact_record("c-4", contactType="Member", **SHARED)
+    first, second = await looked_at(another), await looked_at(another)
+    assert (first, second) == (orders, 0)
+    less = [await looked_at(contact_record(it, contactType="Member")) for it in names[:3]]
+    assert less == [0, 0, 0]
+    assert await looked_at(contact_record("c-4", contactType="Member")) >= orders
+    linked = await harness.database[LINKS].count_documents({"contactId": "c-3"})
+    assert linked == orders
+
+
+@SIZES
+async def test_the_sweep_reads_the_queue_and_not_who_else_shares_a_key(
+    stack: RunningStack, make_harness: MakeHarness, few: int, many: int
+) -> None:
+    """An order that looks inconsistent may be one that the queue has yet to come to."""
+    works = []
+    for count in (few, many):
+        harness = await make_harness()
+        await add_contacts(harness, count, contactType="Member")
+        await harness.handle(WriterFixture("o-1").register(order_of_contact(**ORDER)))
+        await harness.record_references([contact_record("Member-0", contactType="Member")])
+        link = link_of(await harness.link("o-1") or {})
+        with Profile(stack.mongo, harness.database.name) as profile:
+            queued = await queued_orders(harness.database, [link], KEYS)
+        assert queued == {"o-1"}, "its key was that contact's until now"
+        works.append(profile.of())
+
+    assert_same(works)

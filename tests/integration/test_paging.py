@@ -120,13 +120,13 @@ async def test_filters_narrow_the_pages(calls: AsyncApiClient, book: Book) -> No
     cancelled = {it for it in book.staying if book.body(it)["status"] == "Cancelled"}
 
     found = await turned(calls, f"{query}&status=cancelled", "next")
-    before = await calls("GET", f"{query}&createdTo=2025-11-28T09:59:59Z")
+    before = await turned(calls, f"{query}&createdTo=2025-11-28T09:59:59Z", "next")
     since = await calls("GET", f"{query}&createdFrom=2025-11-28T10:00:00Z")
 
     orders = [order for page in found for order in page]
     assert {order["status"] for order in orders} == {"Cancelled"}
     assert cancelled <= {order["orderId"] for order in orders}
-    assert before.body == {"items": [], "links": []}
+    assert not any(before)
     assert len(since.body["items"]) == PAGE
 
 

@@ -83,7 +83,7 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         queue = HealingQueue(database[HEALING], settings.instance)
         events = EventHandler(database, publisher, reconciler, erasure, queue, policy)
         references = ReferenceHandler(database, queue, erasure, keys, group.topic_ids)
-        healer = Healer(database, queue, reconciler, ContactPortions(database, erasure))
+        healer = Healer(database, queue, reconciler, ContactPortions(database, erasure), keys)
         offsets = StoredOffsets(client, settings.database, group, stored)
         applied = partial(caught_up, settings.kafka, WRITER, (COMMANDS,))
         unfinished = UnfinishedJobs(database, events, applied, GRACE)

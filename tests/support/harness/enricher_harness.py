@@ -134,7 +134,7 @@ class EnricherHarness:
     def healer(self, database: Any = None, owner: str = "test") -> Healer:
         known = self.database if database is None else database
         portions = ContactPortions(known, self.erase(database))
-        return Healer(known, self.queue(database, owner), self.reconciler(database), portions)
+        return Healer(known, self.queue(database, owner), self.reconciler(database), portions, KEYS)
 
     def event_handler(self, database: Any = None) -> EventHandler:
         """Return a handler of events that does what it leaves in the healing queue, too."""

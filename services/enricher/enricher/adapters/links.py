@@ -97,6 +97,16 @@ async def waiting_for(
     return [document["_id"] async for document in waiting]
 
 
+async def waited_for(
+    links: AsyncCollection[Document], keys: Collection[str], limit: int
+) -> set[str]:
+    """Return those of *keys* that any of up to *limit* orders wait for."""
+    waiting = links.find(
+        {"waitsFor": {"$in": sorted(keys)}}, {"waitsFor": 1}, limit=limit, hint=WAITS_FOR.name
+    )
+    return {key async for it in waiting for key in it["waitsFor"]}.intersection(keys)
+
+
 async def waiting_for_after(
     links: AsyncCollection[Document], keys: Collection[str], order_id: str, limit: int
 ) -> list[str]:

@@ -38,7 +38,7 @@ async def look_up_facts(
     Raises UnreadableStored.
     """
     contacts, articles, stores = await asyncio.gather(
-        _candidates(database, references.contacts, keys),
+        candidates_of(database, references.contacts, keys),
         _existing(database[ARTICLES], references.articles),
         _existing(database[STORES], references.stores),
     )
@@ -49,6 +49,32 @@ async def look_up_facts(
     }
     erasures = await erasures_of(database, named, keys, now)
     return ReferenceFacts(contacts, articles, stores, keys, erasures)
+
+
+async def candidates_of(
+    database: AsyncDatabase[Document], named: frozenset[str], keys: ContactKeys
+) -> dict[str, list[KnownContact]]:
+    """
+    Return the contacts that carry these keys; a merged one as the one it counts as.
+
+    Of a key that many carry, as many as decide whom an order means. Raises UnreadableStored.
+    """
+    documents = await contact_carriers.carriers_of(database, named)
+    by_id = {keys.hashed(key): key for key in named if key.startswith(id_key(""))}
+    survivors = await _survivors(database, {*by_id, *(it["_id"] for it in documents)})
+    # Each once, in the order in which they were found.
+    candidates: dict[str, dict[KnownContact, None]] = defaultdict(dict)
+    for document in documents:
+        own, known_by = stored(CONTACTS, document, _contact_of)
+        contact = survivors.get(document["_id"], own)
+        # Under its id too: a linked contact is looked up by that.
+        ids = {id_key(own.contact_id), id_key(contact.contact_id)}
+        for key in named.intersection(known_by) | ids:
+            candidates[key][contact] = None
+    for id_hash, key in by_id.items():
+        if id_hash in survivors:  # of one that was merged, only the pointer may be left
+            candidates[key][survivors[id_hash]] = None
+    return {key: list(found) for key, found in candidates.items()}
 
 
 async def erased_lifetimes(
@@ -101,28 +127,6 @@ async def _begun_erasures(
 def _tombstone_of(document: Document) -> tuple[datetime, list[str]]:
     """Return when a contact was deleted, and the keys that it had."""
     return field(document, "deletedAt", datetime), field(document, FORMER_KEYS, list)
-
-
-async def _candidates(
-    database: AsyncDatabase[Document], named: frozenset[str], keys: ContactKeys
-) -> dict[str, list[KnownContact]]:
-    """Return the contacts that carry these keys; a merged one as the one it counts as."""
-    documents = await contact_carriers.carriers_of(database, named)
-    by_id = {keys.hashed(key): key for key in named if key.startswith(id_key(""))}
-    survivors = await _survivors(database, {*by_id, *(it["_id"] for it in documents)})
-    # Each once, in the order in which they were found.
-    candidates: dict[str, dict[KnownContact, None]] = defaultdict(dict)
-    for document in documents:
-        own, known_by = stored(CONTACTS, document, _contact_of)
-        contact = survivors.get(document["_id"], own)
-        # Under its id too: a linked contact is looked up by that.
-        ids = {id_key(own.contact_id), id_key(contact.contact_id)}
-        for key in named.intersection(known_by) | ids:
-            candidates[key][contact] = None
-    for id_hash, key in by_id.items():
-        if id_hash in survivors:  # of one that was merged, only the pointer may be left
-            candidates[key][survivors[id_hash]] = None
-    return {key: list(found) for key, found in candidates.items()}
 
 
 async def _survivors(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,9 +10,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters import links, reference_store
 from enricher.adapters.healing_queue import HealingQueue
+from enricher.adapters.reference_lookup import candidates_of
 from enricher.app.contact_portions import ContactPortions
 from enricher.app.reconciler import PORTION, Reconciler
+from enricher.domain.ambiguous_keys import AmbiguousKeys, Carriers, carriers_by_type
+from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.healing import Cursor, HealingItem, Stage
+from order_contracts.topics import CONTACTS
 from order_runtime.mongo.client import LINKS, Document
 
 CONTACTS_AT_ONCE: Final = 20  # that are erased or moved in one portion
@@ -33,11 +37,14 @@ class Healer:
         queue: HealingQueue,
         reconciler: Reconciler,
         contact_portions: ContactPortions,
+        keys: ContactKeys,
     ) -> None:
         self._database = database
         self._queue = queue
         self._reconciler = reconciler
         self._contact_portions = contact_portions
+        self._keys = keys
+        self._ambiguous = AmbiguousKeys()
 
     async def __call__(self, now: datetime) -> bool:
         """Work on the next portion; return False where there was none."""
@@ -53,21 +60,39 @@ class Healer:
         """
         Reconcile orders that wait for a key of *items*: a portion of one, or all of several.
 
+        Not those that wait for a key which is as ambiguous as when they were looked at last.
         Before a contact is erased: an order whose key a second contact has too is that one's then.
         This takes those, too, that wait for a key which nobody carries any more.
         """
-        some, order_ids = await self._next_portion(await self._begun(items))
+        begun = await self._begun(items)
+        carriers = await self._carriers(begun)
+        settled = self._ambiguous.settled(carriers)
+        some, order_ids = await self._next_portion([(it, keys - settled) for it, keys in begun])
+        for it, keys in some:
+            if it.cursor is None:
+                self._ambiguous.begin(it.id, carriers_of(keys, carriers))
         await self._reconciler(order_ids, now)
         healed = [it for it, _ in some]
         if len(some) == 1 and len(order_ids) == PORTION:
             await self._queue.advance([healed[0].at(Stage.KEYS, Cursor(order_ids[-1]))], now)
             return
+        for it, keys in some:
+            self._ambiguous.end(it.id, carriers_of(keys, carriers))
         await self._queue.advance([it.at(Stage.CONTACT) for it in healed if it.contact_id], now)
         await self._finish([it for it in healed if not it.contact_id], now)
 
     async def _begun(self, items: Sequence[HealingItem]) -> list[Begun]:
         found = await reference_store.documents_of(self._database, items)
         return [(it.begun(found.get(it.id)), it.keys(found.get(it.id))) for it in items]
+
+    async def _carriers(self, begun: Iterable[Begun]) -> dict[str, Carriers]:
+        """Return who carries the keys of contacts among *begun* that orders wait for."""
+        asked = {key for it, keys in begun if it.topic == CONTACTS.name for key in keys}
+        if not asked:
+            return {}
+        waited = await links.waited_for(self._database[LINKS], asked, PORTION)
+        found = await candidates_of(self._database, frozenset(waited), self._keys)
+        return {key: carriers_by_type(found.get(key, ())) for key in waited}
 
     async def _next_portion(self, begun: list[Begun]) -> tuple[list[Begun], list[str]]:
         """Return as many of the items as have no more than PORTION orders, at least the first."""
@@ -105,3 +130,7 @@ class Healer:
             [{"_id": name, "position": position} for name, position in walks if position],
         )
         await self._queue.finish(done, now)
+
+
+def carriers_of(keys: Collection[str], carriers: Mapping[str, Carriers]) -> dict[str, Carriers]:
+    return {key: it for key, it in carriers.items() if key in keys}

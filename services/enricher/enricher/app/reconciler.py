@@ -172,14 +172,15 @@ class Reconciler:
         self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
     ) -> None:
         """
-        Update the jobs and the log, then mark the ended actions as announced.
+        Update the log and the jobs, then mark the ended actions as announced.
 
-        In this order: an action that is marked is not looked at again.
+        In this order: whoever reads that a job's action was dropped is told why by the log, and an
+        action that is marked is not looked at again.
         """
-        await self._update_jobs(orders, ended, now)
         await bulk_writes.bulk_write(
             self._database[INTEGRATION_LOG], list(_log_writes(orders, ended, now))
         )
+        await self._update_jobs(orders, ended, now)
         unannounced = [held_action_store.announced_write(it) for it in ended if it.unannounced]
         await bulk_writes.bulk_write(self._database[HELD], unannounced)
 

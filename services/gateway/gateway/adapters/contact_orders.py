@@ -23,12 +23,28 @@ class OrderFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
 
+    @property
+    def links(self) -> Mapping[str, Any]:
+        """The filter of the contact's links."""
+        return {"contactId": self.contact_id}
 
-def contact_orders_pipeline(where: OrderFilter, asked: PageRequest) -> list[Document]:
-    """Return the pipeline over the links; its limit applies to the orders that are left."""
+    @property
+    def is_narrowed(self) -> bool:
+        return self != OrderFilter(self.contact_id)
+
+
+def contact_orders_pipeline(
+    where: OrderFilter, asked: PageRequest, scanned: Document | None = None
+) -> list[Document]:
+    """
+    Return the pipeline over the links; its limit applies to the orders that are left.
+
+    *scanned* is the last link to look at, None for all.
+    """
     orders = {"localField": "_id", "foreignField": "_id", "as": ORDER_FIELD}
+    bound = asked.up_to(scanned) if scanned is not None else {}
     return [
-        {"$match": asked.where([{"contactId": where.contact_id}])},
+        {"$match": asked.where([where.links, bound])},
         {"$sort": asked.sort()},
         {"$lookup": {"from": ORDERS, **orders}},
         {"$unwind": f"${ORDER_FIELD}"},

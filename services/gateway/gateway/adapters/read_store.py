@@ -206,7 +206,7 @@ class ReadStore:
         self, name: str, where: Where, asked: PageRequest, hint: str
     ) -> Document | None:
         """
-        Return the last row that is looked at for a page, where its list goes on behind that one.
+        Return the last of the rows that are looked at for a page; None where all are.
 
         *where* are the conditions that the index *hint* meets, which alone is read. For a list
         with other conditions, too: so many rows may not meet them that a page has to end before it

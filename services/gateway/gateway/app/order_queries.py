@@ -22,7 +22,7 @@ from gateway.domain.answer_models import (
     order_view,
 )
 from gateway.domain.order_contact import linked_contact
-from gateway.domain.pagination import page_request
+from gateway.domain.pagination import Page, PageRequest, page_request
 from gateway.domain.problem_error import ProblemError
 from gateway.domain.query_params import choice_in, invalid_parameter, time_in
 from gateway.domain.urls import Urls
@@ -132,11 +132,19 @@ class OrderQueries:
             created_to=time_in(query, "createdTo"),
         )
         reserved = await self._reserve(request, asked.limit)
-        pipeline = contact_orders_pipeline(where, asked)
-        found = await self.reads.aggregate_page(LINKS, pipeline, ORDERS_OF_CONTACT.name)
-        page = asked.page(found, self.urls.orders)
+        page = await self._page_of_contact(where, asked)
         orders = all_readable(ORDERS, page.rows, _order_of_link)
         return _orders_response(OrderList(items=tuple(orders), links=page.links), reserved)
+
+    async def _page_of_contact(self, where: OrderFilter, asked: PageRequest) -> Page:
+        """Return a page; of a narrowed list it may have fewer orders than it could, even none."""
+        index = ORDERS_OF_CONTACT.name
+        end = None
+        if where.is_narrowed:
+            end = await self.reads.scan_end(LINKS, [where.links], asked, index)
+        pipeline = contact_orders_pipeline(where, asked, end)
+        found = await self.reads.aggregate_page(LINKS, pipeline, index)
+        return asked.page(found, self.urls.orders, end)
 
     async def _changed(self, request: Request) -> Response:
         """Answer the orders of all contacts, the oldest change first, for a reconciliation."""
