@@ -1,7 +1,7 @@
 """
 Measure Ordermill beside what users would take instead: `make bench`, see docs/performance.md.
 
-    python -m bench [--rounds 3] [STAGE …]
+    python -m bench [--rounds 5] [STAGE …]
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PICTURE: Final = Path("docs/performance.svg")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("stages", nargs="*", choices=[*STAGES, []], default=[])
-    parser.add_argument("--rounds", type=int, default=3, help="of each contender, alternating")
+    parser.add_argument("--rounds", type=int, default=5, help="of each contender, alternating")
     parser.add_argument("--scale", type=float, default=1.0, help="of all counts")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -18,7 +18,7 @@ from bench.measurements import RATE, Round, per_item
 from support.stack.wait import until
 
 OURS: Final = "ordermill"
-DRAIN_SECONDS: Final = 120.0
+DRAIN_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Environment:
 
     def settle(self) -> None:
         """Wait until all that was published is handled."""
-        until(lambda: not lagging_group(self.stack), seconds=120, of="all read")
+        until(lambda: not lagging_group(self.stack), seconds=START_SECONDS, of="all read")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from bench.environment import Environment
 from support.stack.wait import until
 
 TESTS: Final = Path(__file__).parents[2]
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
 
 
 def python() -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,18 +16,13 @@ from bench.peers.process import started
 from order_stack.cluster.jars import kept, lock, locked
 
 LOCK: Final = Path(__file__).with_name("connect-jars.lock")
-JETTY: Final = "12.0.34"
-ENDPOINT: Final = "+".join(
-    (
-        *("org.apache.kafka:connect-runtime:4.3.0", "org.apache.kafka:connect-json:4.3.0"),
-        "org.mongodb.kafka:mongo-kafka-connect:2.0.1",
-        *("org.mongodb:mongodb-driver-sync:5.5.1", "org.apache.avro:avro:1.11.4"),
-        "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
-        # What Connect needs; the others would bring older ones.
-        *("org.apache.kafka:kafka-clients:4.3.0", "jakarta.servlet:jakarta.servlet-api:6.0.0"),
-        *(f"org.eclipse.jetty:jetty-{it}:{JETTY}" for it in ("server", "http", "io", "util")),
-    )
+ENDPOINTS: Final = (
+    "org.apache.kafka:connect-runtime:4.3.0+org.apache.kafka:connect-json:4.3.0",
+    "org.mongodb.kafka:mongo-kafka-connect:2.0.1+org.mongodb:mongodb-driver-sync:5.5.1",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
 )
+"""Resolved one by one, since the connector's own wishes would bring Connect older jars."""
+MODULE: Final = "bench.peers.sink_connector"
 MAIN: Final = "org.apache.kafka.connect.cli.ConnectStandalone"
 
 WORKER: Final = """\
@@ -71,5 +67,13 @@ def sink_connector(environment: Environment, topic: str, database: str) -> Itera
         yield process
 
 
+def merged(locks: Iterable[str]) -> str:
+    """Return one lock file of several; of a jar in several versions, the first one's."""
+    found: dict[str, str] = {}
+    for coordinate, digest in chain.from_iterable(locked(it).items() for it in locks):
+        found.setdefault(coordinate.rpartition(":")[0], f"{coordinate} {digest}")
+    return "\n".join([f"# by `python -m {MODULE}`", *found.values(), ""])
+
+
 if __name__ == "__main__":
-    LOCK.write_text(lock(ENDPOINT, "bench.peers.sink_connector"))
+    LOCK.write_text(merged(lock(it, MODULE) for it in ENDPOINTS))

@@ -18,8 +18,8 @@ HEAD: Final = 34
 COLORS: Final = {SERVICE: "#2f6f9f", MONGOD: "#7fb069"}
 PEER_COLORS: Final = {SERVICE: "#8a8f98", MONGOD: "#c3c7cd"}
 STYLE: Final = (
-    "text{font:13px system-ui,sans-serif;fill:#24292f}.head{font-weight:600}.small{fill:#57606a}"
-    "rect.page{fill:#ffffff}"
+    "text{font-family:sans-serif;font-size:13px;fill:#24292f}"
+    ".head{font-weight:600}.small{fill:#57606a}.page{fill:#ffffff}"
 )
 
 
@@ -81,4 +81,4 @@ def _bar(contender: str, parts: Mapping[str, float], longest: float, y: int) -> 
 
 def _text(x: int, y: int, text: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}"{style}>{escape(text)}</text>'
+    return f'<text x="{x}" y="{y}"{style}>{escape(text, quote=False)}</text>'

@@ -18,7 +18,7 @@ from support.stack.wait import until
 
 COUNT: Final = 4_000
 COUNT_ONE: Final = 1_500
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
 PEERS: Final = {
     "httpx, one at a time": ("deliver_one", COUNT_ONE),
     "httpx, 32 at once": ("deliver_many", COUNT),

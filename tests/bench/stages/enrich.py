@@ -22,8 +22,8 @@ from support.stack.wait import until
 COUNT: Final = 10_000
 COUNT_ONE: Final = 2_000
 EVENTS_TOPIC: Final = "orders.events"
-START_SECONDS: Final = 60.0
-WRITE_SECONDS: Final = 120.0
+START_SECONDS: Final = 180.0
+WRITE_SECONDS: Final = 300.0
 PEERS: Final = {
     "FastStream, one at a time": ("enrich_one", COUNT_ONE),
     "FastStream, batched": ("enrich_batch", COUNT),

@@ -23,7 +23,7 @@ COUNT: Final = 15_000
 COUNT_ONE: Final = 2_000
 SINK_TOPIC: Final = "peer.sink"
 ONE_TOPIC: Final = "peer.store"
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
 
 
 @contextmanager

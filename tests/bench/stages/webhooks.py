@@ -15,7 +15,7 @@ from bench.load.webhook_sink import WebhookSink, webhook_sink
 from support.stack.wait import until
 
 ACTIONS_TOPIC: Final = "orders.actions"
-RELOAD_SECONDS: Final = 60.0
+RELOAD_SECONDS: Final = 180.0
 BETWEEN: Final = 0.5  # seconds between two actions that try whether the file was read
 
 

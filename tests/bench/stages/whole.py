@@ -29,7 +29,7 @@ from bench.stages.webhooks import sink_of
 COUNT: Final = 4_000
 WINDOW: Final = 1_000
 CLIENTS: Final = 16
-END_SECONDS: Final = 120.0
+END_SECONDS: Final = 300.0
 POLL_SECONDS: Final = 0.005
 
 
