@@ -24,7 +24,7 @@ ROUNDS = [
     measured(OURS, 4_400, 160, 52),
     measured("a <peer>", 2_000, 300, 100),
 ]
-RESULTS = {"store": StageResult("commands until stored", "2026-11-28", "abc", ROUNDS)}
+RESULTS = {"store": StageResult("commands until stored", "2026-11-28", "abc", 1.5, ROUNDS)}
 
 
 def test_the_table_has_medians_ranges_and_how_ours_compares() -> None:
@@ -54,6 +54,7 @@ def test_the_documents_tables_are_replaced_and_its_words_are_kept() -> None:
     written = with_tables(document, RESULTS)
 
     assert "| a <peer> | 2,000 | 300 | 100 | 400 | rate 2.10×, CPU 0.52× |\n" in written
+    assert "store (commit abc, load average 1.5):" in written
     assert "old" not in written
     assert written.startswith("Before.")
     assert written.endswith("After.\n")

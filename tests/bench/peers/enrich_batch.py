@@ -14,7 +14,7 @@ from pymongo import AsyncMongoClient
 
 TOPIC = os.environ["BENCH_TOPIC"]
 BATCH = 500
-broker = KafkaBroker(os.environ["BENCH_KAFKA"])
+broker = KafkaBroker(os.environ["BENCH_KAFKA"], logger=None)  # it would log each event twice
 database = AsyncMongoClient[dict[str, Any]](os.environ["BENCH_MONGO"])["peer"]
 
 

@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker
 from pymongo import AsyncMongoClient
 
 TOPIC = os.environ["BENCH_TOPIC"]
-broker = KafkaBroker(os.environ["BENCH_KAFKA"])
+broker = KafkaBroker(os.environ["BENCH_KAFKA"], logger=None)  # it would log each event twice
 database = AsyncMongoClient[dict[str, Any]](os.environ["BENCH_MONGO"])["peer"]
 
 

@@ -24,4 +24,4 @@ def _table(name: str, result: StageResult) -> str:
     head, *rows = rows_of(result.what, result.rounds)
     lines = [head, ["---"] + ["---:"] * (len(head) - 2) + ["---"], *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{name}, commit {result.commit}:\n\n{table}"
+    return f"{name} (commit {result.commit}, load average {result.load}):\n\n{table}"

@@ -23,6 +23,8 @@ class StageResult:
     what: str
     at: str
     commit: str
+    load: float
+    """The machine's load average: above its cores, others had a part of them."""
     rounds: Sequence[Round]
 
 
@@ -42,7 +44,7 @@ class Results:
 
     def with_stage(self, stage: Stage, rounds: Sequence[Round]) -> Results:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        result = StageResult(stage.what, now, _commit(), rounds)
+        result = StageResult(stage.what, now, _commit(), round(os.getloadavg()[1], 1), rounds)
         return Results({**self.stages, stage.name: result})
 
     def write(self, path: Path) -> None:
@@ -53,7 +55,7 @@ class Results:
 
 def _stage_result(found: Mapping[str, Any]) -> StageResult:
     rounds = [Round(it["contender"], it["figures"]) for it in found["rounds"]]
-    return StageResult(found["what"], found["at"], found["commit"], rounds)
+    return StageResult(found["what"], found["at"], found["commit"], found["load"], rounds)
 
 
 def _json(result: StageResult) -> dict[str, Any]:
@@ -64,7 +66,8 @@ def _json(result: StageResult) -> dict[str, Any]:
         }
         for it in result.rounds
     ]
-    return {"what": result.what, "at": result.at, "commit": result.commit, "rounds": rounds}
+    told = {"what": result.what, "at": result.at, "commit": result.commit, "load": result.load}
+    return {**told, "rounds": rounds}
 
 
 def _machine() -> dict[str, Any]:
