@@ -6,7 +6,7 @@ MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants bench profile check lint fast format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -58,6 +58,9 @@ ifeq ($(STAGE),growth)
 else
 	$(BENCHING) bench $(STAGE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale $(SCALE))
 endif
+
+bench-guard: setup  ## does an order cost more CPU than the committed ratios allow? under two minutes
+	PYTHONPATH=tests $(IN)python -m bench.guard $(if $(RECORD),--record)
 
 profile: setup $(BENCH)/.installed  ## where the CPU of a STAGE goes
 	$(BENCHING) bench.profile $(STAGE) $(if $(SCALE),--scale $(SCALE))
