@@ -6,7 +6,7 @@ MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants check lint fast format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas released lock clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,29 @@ nemesis: setup  ## of the long tests, the one that breaks everything in turn
 mutants: setup  ## change the domains in COUNT small ways, drawn by SEED: do the fast tests notice?
 	PYTHONPATH=tests $(IN)python -m support.mutants $(MUTANTS)
 
+BENCH := $(VENV)-bench
+PEERS := tests/bench/peers/requirements
+BENCHING := BENCH_PYTHON=$(BENCH)/bin/python PYTHONPATH=tests $(IN)python -m
+STAGE ?=
+
+$(BENCH)/.installed: $(PEERS).lock | $(UV)
+	test -x $(BENCH)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(BENCH)
+	$(UV) pip sync --quiet --compile-bytecode --python $(BENCH)/bin/python --require-hashes $(PEERS).lock
+	touch $@
+
+bench: setup $(BENCH)/.installed  ## measure a STAGE, or all, beside what users would take instead: docs/performance.md
+ifeq ($(STAGE),growth)
+	PYTHONPATH=tests $(IN)python -m bench.growth $(if $(SCALE),--scale $(SCALE))
+else
+	$(BENCHING) bench $(STAGE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale $(SCALE))
+endif
+
+bench-guard: setup  ## does an order cost more CPU than the committed ratios allow? under two minutes
+	PYTHONPATH=tests $(IN)python -m bench.guard $(if $(RECORD),--record)
+
+profile: setup $(BENCH)/.installed  ## where the CPU of a STAGE goes
+	$(BENCHING) bench.profile $(STAGE) $(if $(SCALE),--scale $(SCALE))
+
 check: lint fast  ## make lint and make fast
 
 lint: setup  ## format, lint, types, import laws, generated documents, compatible messages
@@ -68,6 +91,7 @@ released: setup  ## hold the messages, from now on, to what they are; refused wh
 lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, so any mirror serves it
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $(PEERS).lock $(PEERS).in
 
 clean:
 	rm -rf .venv .venv-* .uv .mypy_cache .ruff_cache .pytest_cache

@@ -105,15 +105,15 @@ def _keep(coordinate: str, path: Path, digest: str) -> None:
     path.replace(home)
 
 
-def lock() -> str:
-    """Resolve the dependencies and return the new content of the lock file."""
+def lock(endpoint: str, module: str) -> str:
+    """Resolve the dependencies and return the new content of the lock file that *module* writes."""
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    artifacts = jgo.resolve(ENDPOINT)
+    artifacts = jgo.resolve(endpoint)
     lines = [
         f"{it.groupId}:{it.artifactId}:{it.version} {_digest(it.resolve())}" for it in artifacts
     ]
-    return "\n".join([f"# {ENDPOINT}, by `python -m order_stack.cluster.jars`", *lines, ""])
+    return "\n".join([f"# {endpoint}, by `python -m {module}`", *lines, ""])
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name(LOCK).write_text(lock())
+    Path(__file__).with_name(LOCK).write_text(lock(ENDPOINT, "order_stack.cluster.jars"))

@@ -1,0 +1,46 @@
+"""Many stored orders without the work of storing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import uuid4
+
+from bench.growth.growing_stack import Growth
+from support.builders.bodies import Json
+
+
+class Copies:
+    """Stores copies of an order and of all that belongs to it, straight into MongoDB."""
+
+    NAMES: Final[Mapping[str, str]] = {
+        "orders": "_id",
+        "links": "_id",
+        "jobs": "orderId",
+        "enrichments": "orderId",
+    }
+    BLOCK: Final = 5_000
+
+    def __init__(self, growth: Growth) -> None:
+        self._database = growth.database
+        order = growth.database["orders"].find_one({"deletedAt": {"$exists": False}})
+        assert order is not None
+        self._pattern = {
+            name: growth.database[name].find_one({field: order["_id"]})
+            for name, field in self.NAMES.items()
+        }
+
+    def store(self, count: int) -> None:
+        for first in range(0, count, self.BLOCK):
+            size = min(self.BLOCK, count - first)
+            ids = [(f"copy-{uuid4().hex}", str(uuid4())) for _ in range(size)]
+            for name, field in self.NAMES.items():
+                documents = [self._copy(name, field, *it) for it in ids]
+                self._database[name].insert_many(documents, ordered=False)
+
+    def _copy(self, name: str, field: str, order_id: str, job_id: str) -> Json:
+        copy: Json = dict(self._pattern[name] or {})
+        if field == "orderId":
+            return {**copy, "_id": job_id, "orderId": order_id}
+        copy |= {"_id": order_id, "jobId": job_id}
+        return copy | ({"registeredBy": job_id} if "registeredBy" in copy else {})
