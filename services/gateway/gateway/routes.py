@@ -21,6 +21,7 @@ from gateway.app.job_waiter import JobWaiter
 from gateway.app.order_commands import OrderCommands
 from gateway.app.order_queries import OrderQueries
 from gateway.domain.urls import Urls
+from gateway.http.access_log import AccessLog
 from gateway.http.admission import Admission
 from gateway.http.memory_budget import Memory
 from gateway.http.path_check import PathCheck
@@ -50,9 +51,9 @@ class Dependencies:
     """Whether the process was told to stop."""
 
 
-def create_app(parts: Dependencies) -> ASGIApp:
+def create_app(parts: Dependencies, access_log: AccessLog) -> ASGIApp:
     """Return the application; plain routes, since the contract's own decoder reads the bodies."""
-    return RequestContext(PathCheck(Router(calls(parts))))
+    return RequestContext(PathCheck(Router(calls(parts))), access_log.add)
 
 
 def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
