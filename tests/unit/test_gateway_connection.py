@@ -147,6 +147,12 @@ async def test_requests_follow_each_other_on_a_connection(door: Running) -> None
     assert await client.ask(GET, b"X: y\r\n\r\n" + GET + b"\r\n") == 200
 
 
+async def test_a_response_to_head_has_no_body(door: Running) -> None:
+    client = await door.connect()
+    assert await client.ask(GET.replace(b"GET", b"HEAD") + b"\r\n") == 200
+    assert await client.ask(GET + b"\r\n") == 200
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [

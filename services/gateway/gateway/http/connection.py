@@ -15,6 +15,7 @@ from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.http.problems import problem_response
+from gateway.http.response_writer import ResponseWriter
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
 MAX_FIELDS: Final = 128  # header fields of a request
@@ -94,10 +95,12 @@ class LimitedConnection(HttpToolsProtocol):
             self._pass_over(len(data))
         if self._refused:
             return
-        if not self._in_message and self._timer is None:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)
+        between, served = not self._in_message, self.served
         self._kept_by_parser += len(data)
         super().data_received(data)
+        is_begun = self._in_head or (between and self.served == served)
+        if is_begun and self._timer is None:
+            self._start_timer(self._limits.head_seconds, self._head_is_late)
         if self._kept_by_parser > MAX_HEAD and not self._refused:
             self._refuse(self._too_large())
 
@@ -119,8 +122,6 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = self._in_message = True
         self._kept_by_parser = self._head_bytes = self._head_fields = 0
-        if self._timer is None:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -131,9 +132,11 @@ class LimitedConnection(HttpToolsProtocol):
         self._count(len(name) + len(value) + FRAMING)
         if not self._in_head:
             return  # a trailer, which nobody asked for
-        if name.lower() == b"expect":
-            value = value.strip(OPTIONAL_WHITESPACE.encode())
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            super().on_header(name, value.strip(OPTIONAL_WHITESPACE.encode()))
+        else:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head, self._kept_by_parser = False, 0
@@ -142,6 +145,8 @@ class LimitedConnection(HttpToolsProtocol):
         self.waiting_since = None
         self.served += 1
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose response has nothing behind its head
+            self.cycle.transport = ResponseWriter(self.cycle)
 
     def on_chunk_header(self) -> None:
         self._kept_by_parser = 0
