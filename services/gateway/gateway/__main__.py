@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from typing import Final
 
@@ -35,6 +36,7 @@ KEYS_SECONDS: Final = 0.05
 
 def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
+    gc.freeze()  # what was imported stays
     names = {"service": GATEWAY, "instance": process.settings.instance}
     with AccessLog(sys.stdout.buffer, names) as access_log:
         uvloop.run(serve(process, access_log))
@@ -46,7 +48,10 @@ async def serve(process: Process[Settings], access_log: AccessLog) -> None:
     secrets = JobIdSecrets(secret_list(settings.job_secrets))
     async with (
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
-        Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
+        # Each request waits for its command: what comes while others are on the way is a batch.
+        Publisher(
+            settings.kafka, settings.instance, linger_ms=0, timeout_ms=KAFKA_TIMEOUT_MS
+        ) as publisher,
     ):
         dependencies = Dependencies(
             publisher=publisher,
