@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from gateway.http.response_writer import ResponseWriter
+from gateway.http.response_writer import CONTINUE, ResponseWriter
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -31,49 +29,55 @@ class Transport(asyncio.Transport):
 
 
 @pytest.fixture
-def cycle() -> Any:
-    return SimpleNamespace(transport=Transport(), response_started=False)
+def transport() -> Transport:
+    return Transport()
 
 
 @pytest.fixture
-def writer(cycle: Any) -> ResponseWriter:
-    return ResponseWriter(cycle)
-
-
-def begin(cycle: Any, writer: ResponseWriter) -> None:
-    cycle.response_started = True
-    writer.write(HEAD)
+def writer(transport: Transport) -> ResponseWriter:
+    return ResponseWriter(transport)
 
 
 @pytest.mark.parametrize("body", [b"body", b""])
-def test_the_head_is_written_with_the_body(cycle: Any, writer: ResponseWriter, body: bytes) -> None:
-    begin(cycle, writer)
-    assert cycle.transport.written == []
+def test_the_head_is_written_with_the_body(
+    transport: Transport, writer: ResponseWriter, body: bytes
+) -> None:
+    writer.write(HEAD)
+    assert transport.written == []
     writer.write(body)
-    assert cycle.transport.written == [HEAD + body]
+    assert transport.written == [HEAD + body]
 
 
 def test_further_parts_of_the_body_are_written_as_they_come(
-    cycle: Any, writer: ResponseWriter
+    transport: Transport, writer: ResponseWriter
 ) -> None:
-    begin(cycle, writer)
+    writer.write(HEAD)
     for part in (b"a", b"b", b"", b"c"):
         writer.write(part)
-    assert cycle.transport.written == [HEAD + b"a", b"b", b"", b"c"]
+    assert transport.written == [HEAD + b"a", b"b", b"", b"c"]
 
 
 def test_what_comes_before_the_response_is_written_at_once(
-    cycle: Any, writer: ResponseWriter
+    transport: Transport, writer: ResponseWriter
 ) -> None:
     """A client that expects 100 Continue sends no body without it."""
-    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert cycle.transport.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    writer.write(CONTINUE)
+    writer.write(HEAD)
+    assert transport.written == [CONTINUE]
 
 
 def test_a_head_without_a_body_is_written_before_the_end(
-    cycle: Any, writer: ResponseWriter
+    transport: Transport, writer: ResponseWriter
 ) -> None:
-    begin(cycle, writer)
+    writer.write(HEAD)
     writer.close()
-    assert cycle.transport.written == [HEAD]
+    assert transport.written == [HEAD]
     assert writer.is_closing()
+
+
+def test_a_request_without_a_response_is_closed_without_one(
+    transport: Transport, writer: ResponseWriter
+) -> None:
+    writer.close()
+    assert transport.written == []
+    assert transport.closed

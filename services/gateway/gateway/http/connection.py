@@ -146,7 +146,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.served += 1
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":  # whose response has nothing behind its head
-            self.cycle.transport = ResponseWriter(self.cycle)
+            self.cycle.transport = ResponseWriter(self.transport)
 
     def on_chunk_header(self) -> None:
         self._kept_by_parser = 0

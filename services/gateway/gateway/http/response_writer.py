@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What a client waits for that has sent the head of its request alone."""
 
 
 class ResponseWriter(asyncio.Transport):
@@ -15,14 +17,14 @@ class ResponseWriter(asyncio.Transport):
     head is held until what uvicorn does next: it writes, if only nothing, or closes.
     """
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
-        self._cycle, self._transport = cycle, cycle.transport
+        self._transport = transport
         self._head: bytes | None = None
         """What is held; None before the head, and empty behind it."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._head is None and self._cycle.response_started:
+        if self._head is None and data != CONTINUE:
             self._head = bytes(data)
         elif self._head:
             held, self._head = self._head, b""
