@@ -16,7 +16,8 @@ from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.http import connection
-from gateway.http.connection import MAX_FIELDS, MAX_HEAD, ConnectionLimits
+from gateway.http.connection import MAX_FIELDS, MAX_HEAD
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.server import Server
 
 SECONDS = 0.4

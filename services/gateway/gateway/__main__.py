@@ -12,7 +12,7 @@ import uvloop
 from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
 from gateway.domain.urls import Urls
 from gateway.http.access_log import AccessLog
-from gateway.http.connection import ConnectionLimits
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.memory_budget import Memory
 from gateway.http.server import Server
 from gateway.routes import Dependencies, create_app

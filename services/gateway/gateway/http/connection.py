@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httptools
@@ -14,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.problems import problem_response
 from gateway.http.response_writer import ResponseWriter
 
@@ -24,18 +24,6 @@ LINGER_SECONDS: Final = 3.0
 """How long what a client goes on sending is passed over, so that it gets to read its answer."""
 MAX_PASSED_OVER: Final = 10 * 1024 * 1024
 """Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """What connections may take before a request has said who sends it."""
-
-    connections: int = 500
-    """Above it the one that has waited longest for a request is closed."""
-    head_seconds: float = 10.0
-    """From the first byte of a request, or the connection, to the end of its headers."""
-    write_seconds: float = 30.0
-    """How long a client may leave an answer unread."""
 
 
 class LimitedConfig(uvicorn.Config):
