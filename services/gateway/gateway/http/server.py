@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 lifespan="off",
+                ws="none",
                 access_log=False,
                 log_config=None,
                 server_header=False,
