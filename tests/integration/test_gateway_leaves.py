@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 
@@ -52,6 +53,21 @@ def test_who_waits_for_a_job_is_let_go_with_202(stack: RunningStack) -> None:
             assert time.monotonic() - began < 10
     finally:
         stack.start("order-writer")
+
+
+def test_the_access_log_tells_of_the_last_request_too(stack: RunningStack, tmp_path: Path) -> None:
+    """
+    Its lines wait for each other; those that wait at SIGTERM are written before the end.
+    """
+    log, count = tmp_path / "gateway.log", 20
+    with extra_gateway(stack, log) as gateway:
+        for _ in range(count):
+            httpx.get(f"http://127.0.0.1:{gateway.port}/api/v3/orders")
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(SECONDS) == 0
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert events.count("request") == count
+    assert events[-1] == "stopped"
 
 
 def waited(gateway: ExtraGateway, apikey: str) -> httpx.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from order_runtime.auth.api_keys import (
 )
 
 READ = frozenset({"orders:read"})
+SOON, HOUR = 0.5, 3_600.0  # seconds
 
 
 @pytest.fixture
@@ -77,6 +79,24 @@ def test_a_new_key_is_known_to_a_gateway_that_runs(keys: KeyFile, path: Path) ->
     gateway = KeyFile(path)
     keys.new("shop", SCOPES)
     assert gateway.find("nobody.at-all") is None
+    assert gateway.find(keys.new("app", SCOPES))
+
+
+def test_a_file_is_not_looked_at_for_every_request(keys: KeyFile, path: Path) -> None:
+    """It is taken as it was seen for a while, and a revoked key with it, but no longer."""
+    gateway, key = KeyFile(path, SOON), keys.new("shop", SCOPES)
+    assert gateway.find(key)
+    keys.revoke(key.partition(".")[0])
+    assert gateway.find(key)
+    time.sleep(SOON)
+    assert gateway.find(key) is None
+
+
+def test_a_new_key_is_known_before_the_file_is_due_to_be_looked_at(
+    keys: KeyFile, path: Path
+) -> None:
+    gateway, key = KeyFile(path, HOUR), keys.new("shop", SCOPES)
+    assert gateway.find(key)
     assert gateway.find(keys.new("app", SCOPES))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,8 @@ from prometheus_client import REGISTRY
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.http import connection
-from gateway.http.connection import MAX_FIELDS, MAX_HEAD, ConnectionLimits
+from gateway.http.connection import MAX_FIELDS, MAX_HEAD
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.server import Server
 
 SECONDS = 0.4
@@ -145,6 +147,27 @@ async def test_requests_follow_each_other_on_a_connection(door: Running) -> None
         assert await client.reader.readexactly(2) == b"ok"
         await asyncio.sleep(0.01)
     assert await client.ask(GET, b"X: y\r\n\r\n" + GET + b"\r\n") == 200
+
+
+async def test_a_request_leaves_nothing_to_the_garbage_collector(door: Running) -> None:
+    """It seldom runs: what refers to itself would stay, and the body with it."""
+    client, count = await door.connect(), 50
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(count):
+            assert await client.ask(GET + b"\r\n") == 200
+            await client.reader.readexactly(2)
+        door.app.scopes.clear()
+        assert gc.collect() < count
+    finally:
+        gc.enable()
+
+
+async def test_a_response_to_head_has_no_body(door: Running) -> None:
+    client = await door.connect()
+    assert await client.ask(GET.replace(b"GET", b"HEAD") + b"\r\n") == 200
+    assert await client.ask(GET + b"\r\n") == 200
 
 
 @pytest.mark.parametrize(

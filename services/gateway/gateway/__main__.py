@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from typing import Final
 
 import uvloop
 
 from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
 from gateway.domain.urls import Urls
-from gateway.http.connection import ConnectionLimits
+from gateway.http.access_log import AccessLog
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.memory_budget import Memory
 from gateway.http.server import Server
 from gateway.routes import Dependencies, create_app
@@ -20,31 +23,40 @@ from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.mongo.client import async_client
-from order_runtime.process.service_runner import Process, run_service
+from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.process.signals import async_stop_event
 from order_runtime.startup.preflight import warn_of_indexes
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
 KAFKA_TIMEOUT_MS: Final = 3_000
+KEYS_SECONDS: Final = 0.05
+"""How long a revoked key may still be taken."""
 
 
 def run(process: Process[Settings]) -> None:
-    uvloop.run(serve(process))
+    collect_garbage_rarely()
+    gc.freeze()  # what was imported stays
+    names = {"service": GATEWAY, "instance": process.settings.instance}
+    with AccessLog(sys.stdout.buffer, names) as access_log:
+        uvloop.run(serve(process, access_log))
 
 
-async def serve(process: Process[Settings]) -> None:
+async def serve(process: Process[Settings], access_log: AccessLog) -> None:
     """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
     settings, stop = process.settings, async_stop_event(process.stop)
     secrets = JobIdSecrets(secret_list(settings.job_secrets))
     async with (
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
-        Publisher(settings.kafka, settings.instance, timeout_ms=KAFKA_TIMEOUT_MS) as publisher,
+        # Each request waits for its command: what comes while others are on the way is a batch.
+        Publisher(
+            settings.kafka, settings.instance, linger_ms=0, timeout_ms=KAFKA_TIMEOUT_MS
+        ) as publisher,
     ):
         dependencies = Dependencies(
             publisher=publisher,
             reads=ReadStore(mongo, settings.database, settings.erasure_secret.encode()),
-            keys=KeyFile(settings.keys_file),
+            keys=KeyFile(settings.keys_file, KEYS_SECONDS),
             urls=Urls(settings.public_url),
             secrets=secrets,
             signatures=CommandSignatures(secrets),
@@ -55,7 +67,8 @@ async def serve(process: Process[Settings]) -> None:
             asyncio.to_thread(warn_of_indexes, settings.mongo, settings.database, GATEWAY)
         )
         limits = ConnectionLimits(connections=settings.max_connections)
-        server = Server(create_app(dependencies), settings.host, settings.port, limits)
+        app = create_app(dependencies, access_log)
+        server = Server(app, settings.host, settings.port, limits)
         process.probes.ready = lambda: server.started and not stop.is_set()
         process.probes.live = lambda: not publisher.broken
         await server.until(stop)

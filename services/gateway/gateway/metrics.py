@@ -21,3 +21,7 @@ MEMORY = Gauge(
     "Bytes reserved now, by what for: commands, bulks, pages.",
     ["kind"],
 )
+LOG_LINES_LOST = Counter(
+    "ordermill_gateway_log_lines_lost",
+    "Lines of the access log that were not written, since nobody read those before them.",
+)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.adapters.read_store import DatabaseUnavailable, ReadStore
+from gateway.adapters.read_store import ReadStore
 from gateway.api_docs.page import PAGE, SECURITY_HEADERS
 from gateway.app.bulk_registration import BulkRegistration
 from gateway.app.command_acceptance import CommandAcceptance
@@ -23,23 +20,20 @@ from gateway.app.job_reader import JobReader
 from gateway.app.job_waiter import JobWaiter
 from gateway.app.order_commands import OrderCommands
 from gateway.app.order_queries import OrderQueries
-from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.domain.urls import Urls
+from gateway.http.access_log import AccessLog
 from gateway.http.admission import Admission
 from gateway.http.memory_budget import Memory
 from gateway.http.path_check import PathCheck
-from gateway.http.problems import framework_problem, internal_error, problem_response
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContext
-from order_contracts.decoding import Invalid
+from gateway.http.router import Handler, Router
 from order_contracts.routes import BASE_PATH, ROUTES
 from order_contracts.specs.openapi import document
 from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +51,9 @@ class Dependencies:
     """Whether the process was told to stop."""
 
 
-def create_app(parts: Dependencies) -> ASGIApp:
+def create_app(parts: Dependencies, access_log: AccessLog) -> ASGIApp:
     """Return the application; plain routes, since the contract's own decoder reads the bodies."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for path, methods in calls(parts).items():
-        app.router.routes.append(_route(path, methods))
-    app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(Invalid, _on_invalid)
-    app.add_exception_handler(DatabaseUnavailable, _on_database_unavailable)
-    app.add_exception_handler(HTTPException, _on_framework_error)
-    app.add_exception_handler(Exception, _on_crash)
-    return RequestContext(PathCheck(app))
+    return RequestContext(PathCheck(Router(calls(parts))), access_log.add)
 
 
 def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
@@ -127,43 +113,3 @@ async def _reference_page(_: Request) -> Response:
 def _parameters(path: str) -> list[bool]:
     """Return a sort key by which /orders/bulk comes before /orders/{order_id}."""
     return [part.startswith("{") for part in path.split("/")]
-
-
-def _route(path: str, methods: Mapping[str, Handler]) -> Route:
-    """Return one route for all methods, so that a refused one matches no other path's route."""
-    allowed = sorted({*methods, "HEAD"} if "GET" in methods else methods)
-
-    async def call(request: Request) -> Response:
-        request.state.route = path
-        handler = methods.get("GET" if request.method == "HEAD" else request.method)
-        if handler is None:
-            detail = "This path has no such method."
-            raise ProblemError("MethodNotAllowed", detail, headers={"Allow": ", ".join(allowed)})
-        return await handler(request)
-
-    return Route(path, call, methods=())
-
-
-async def _on_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101  for the type checker: registered for it alone
-    return problem_response(error)
-
-
-async def _on_invalid(_: Request, error: Exception) -> Response:
-    errors = error.errors if isinstance(error, Invalid) else ()
-    detail = f"The request has {len(errors)} errors." if len(errors) > 1 else "It has an error."
-    return problem_response(ProblemError("ValidationFailed", detail, errors=errors))
-
-
-async def _on_database_unavailable(_: Request, __: Exception) -> Response:
-    detail = "The database gave no answer; try again."
-    return problem_response(ProblemError("DatabaseUnavailable", detail, headers=RETRY_SOON))
-
-
-async def _on_framework_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  as above
-    return problem_response(framework_problem(error.status_code, error.headers))
-
-
-async def _on_crash(_: Request, __: Exception) -> Response:
-    return internal_error()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -36,16 +38,23 @@ class ExtraGateway:
 
 
 @contextmanager
-def extra_gateway(stack: RunningStack, **settings: str) -> Iterator[ExtraGateway]:
-    """Start a gateway with the stack's environment and *settings*; yield it when it is ready."""
+def extra_gateway(
+    stack: RunningStack, log: Path | None = None, **settings: str
+) -> Iterator[ExtraGateway]:
+    """
+    Start a gateway with the stack's environment and *settings*; yield it when it is ready.
+
+    Its logs are written to the file *log*, if one is given.
+    """
     port, health = _free_port(), _free_port()
     own = {"PORT": str(port), "HEALTH_PORT": str(health), "INSTANCE": f"gateway-{port}"} | settings
     environ = psutil.Process(stack.part("gateway")["pid"]).environ()
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "gateway"],
-        env=environ | {f"ORDERMILL_{name}": value for name, value in own.items()},
-        stdout=subprocess.DEVNULL,
-    )
+    with (log or Path(os.devnull)).open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gateway"],
+            env=environ | {f"ORDERMILL_{name}": value for name, value in own.items()},
+            stdout=out,
+        )
     gateway = ExtraGateway(process, port, f"http://127.0.0.1:{health}")
     try:
         until(lambda: gateway.probe("/readyz") == 200, of="the other gateway")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import math
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -91,8 +93,14 @@ def key_hash(key: str) -> str:
 class KeyFile:
     """The keys in a JSON file; `find` may be called for every request."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, look_seconds: float = 0.0) -> None:
+        """
+        Take the path of the file, and for how long it is taken to be as it was last seen.
+
+        For an unknown key the file is looked at all the same, so that a new one is known at once.
+        """
+        self._path, self._look_seconds = path, look_seconds
+        self._looked_at = -math.inf
         self._read_at: tuple[int, int, int] | None = None
         self._keys: dict[str, ApiKey] = {}
 
@@ -102,7 +110,14 @@ class KeyFile:
 
     def find(self, key: str) -> ApiKey | None:
         """Return the key's entry unless it is unknown or revoked; compares in constant time."""
-        self._refresh()
+        is_fresh = time.monotonic() - self._looked_at < self._look_seconds
+        found = self._valid(key) if is_fresh else None
+        if found is None:
+            self._refresh()
+            found = self._valid(key)
+        return found
+
+    def _valid(self, key: str) -> ApiKey | None:
         known = self._keys.get(key.partition(".")[0])
         if known is None or known.revoked:
             return None
@@ -165,6 +180,7 @@ class KeyFile:
 
     def _refresh(self) -> None:
         """Read the file again where it changed; a broken one changes nothing, and is logged."""
+        self._looked_at = time.monotonic()
         stat = self._path.stat() if self._path.exists() else None
         seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat else None
         if seen == self._read_at:

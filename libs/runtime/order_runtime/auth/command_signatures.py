@@ -8,8 +8,6 @@ shared by gateways and order-writers, and by nobody else. Pure.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from order_contracts.cloudevents import GATEWAY_SIGNATURE
@@ -31,7 +29,8 @@ class CommandSignatures:
     def signed(self, record: Outgoing) -> Outgoing:
         """Return *record* with its signature as one more header."""
         signature = _signature(self._keys[0], _content(record)).encode()
-        return replace(record, headers=(*record.headers, (GATEWAY_SIGNATURE, signature)))
+        headers = (*record.headers, (GATEWAY_SIGNATURE, signature))
+        return Outgoing(record.topic, record.key, record.value, headers)
 
     def made(self, record: Record) -> bool:
         """
@@ -68,22 +67,12 @@ def _content(record: Outgoing | Record) -> bytes:
     Each field is preceded by its length in eight bytes, so that different records never have the
     same content.
     """
-    return b"".join(_framed(_fields(record)))
-
-
-def _fields(record: Outgoing | Record) -> Iterator[bytes | None]:
-    yield record.key
-    yield record.value
+    fields = [record.key, record.value]
     for name, value in record.headers:
         if name != GATEWAY_SIGNATURE:
-            yield name.encode()
-            yield value
+            fields += (name.encode(), value)
+    return b"".join(map(_framed, fields))
 
 
-def _framed(fields: Iterable[bytes | None]) -> Iterator[bytes]:
-    for field in fields:
-        if field is None:
-            yield _NOTHING
-        else:
-            yield len(field).to_bytes(8)
-            yield field
+def _framed(field: bytes | None) -> bytes:
+    return _NOTHING if field is None else len(field).to_bytes(8) + field

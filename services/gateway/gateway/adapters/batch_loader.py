@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 V = TypeVar("V")
@@ -20,17 +21,16 @@ class BatchLoader(Generic[V]):
 
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._fetch = fetch
-        self._waiting: dict[str, asyncio.Future[V | None]] = {}
+        self._waiting: defaultdict[str, list[asyncio.Future[V | None]]] = defaultdict(list)
         self._running: asyncio.Task[None] | None = None
 
     async def get(self, key: str) -> V | None:
         """Return the value of *key*, or None; raises what the query raised."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._waiting[key].append(future)  # its own: a caller that is cancelled cancels no other
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await asyncio.shield(future)  # a cancelled caller must not cancel the others
+        return await future
 
     async def _run(self) -> None:
         try:
@@ -40,13 +40,20 @@ class BatchLoader(Generic[V]):
         finally:
             self._running = None
 
-    async def _load(self, futures: Mapping[str, asyncio.Future[V | None]]) -> None:
+    async def _load(self, futures: Mapping[str, Sequence[asyncio.Future[V | None]]]) -> None:
         try:
             values = await self._fetch(list(futures))
         except Exception as error:  # noqa: BLE001  it is the callers' to handle
-            for future in futures.values():
+            for future in _undone(futures.values()):
                 future.set_exception(error)
-                future.exception()  # retrieved, lest asyncio warn where all callers were cancelled
         else:
-            for key, future in futures.items():
-                future.set_result(values.get(key))
+            for key, waiting in futures.items():
+                for future in _undone([waiting]):
+                    future.set_result(values.get(key))
+
+
+def _undone(
+    futures: Iterable[Sequence[asyncio.Future[V | None]]],
+) -> Iterator[asyncio.Future[V | None]]:
+    """Yield the futures of callers that still wait."""
+    return (future for waiting in futures for future in waiting if not future.done())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 OPTIONAL_WHITESPACE: Final = " \t"
@@ -10,26 +10,22 @@ LISTS: Final = frozenset({"accept", "content-encoding", "if-match", "prefer"})
 """Fields that are lists: several lines of one are one list. Of any other field the first counts."""
 
 
-class FieldValues(Mapping[str, str]):
+class FieldValues(dict[str, str]):
     """Values by lower-case name; optional whitespace at the ends of a line is no part of it."""
 
     def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
         """Take the lines in the order in which they were sent."""
-        self._lines: dict[str, list[str]] = {}
-        for name, value in lines:
-            self._lines.setdefault(name.lower(), []).append(value)
-
-    def __getitem__(self, name: str) -> str:
-        lines = [line.strip(OPTIONAL_WHITESPACE) for line in self._lines[name]]
-        return ", ".join(filter(None, lines)) if name in LISTS else lines[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
-
-    def __len__(self) -> int:
-        return len(self._lines)
+        super().__init__()
+        self._untrimmed: dict[str, str] = {}
+        for sent_name, line in lines:
+            name, value = sent_name.lower(), line.strip(OPTIONAL_WHITESPACE)
+            if name not in self:
+                self[name] = value
+                if value != line:
+                    self._untrimmed[name] = line
+            elif name in LISTS:
+                self[name] = ", ".join(filter(None, (self[name], value)))
 
     def untrimmed(self, name: str) -> str | None:
         """Return the first line as it was sent; None where that is the value, or there is none."""
-        line = self._lines.get(name, [""])[0]
-        return line if line != line.strip(OPTIONAL_WHITESPACE) else None
+        return self._untrimmed.get(name)

@@ -46,13 +46,14 @@ class Admission:
         response; and the memory that may be reserved for it.
         """
         key = self._authenticate(request)
-        request.state.client, request.state.key_id = key.client, key.id
-        request.state.memory = self.memory
-        request.state.headers = self.rates.count(key)
+        state = request.state
+        state.client, state.key_id, state.memory = key.client, key.id, self.memory
+        state.headers = self.rates.count(key)
         if scope not in key.scopes:
             raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")
         _check_accept(request)
-        refuse_unknown((name for name, _ in request.query_params.multi_items()), parameters)
+        if request.scope["query_string"]:
+            refuse_unknown((name for name, _ in request.query_params.multi_items()), parameters)
         return key
 
     def _authenticate(self, request: Request) -> ApiKey:
@@ -69,7 +70,10 @@ class Admission:
 
 def _check_accept(request: Request) -> None:
     """Refuse a list of media types without ours; an empty one is any, like none."""
-    ranges = [part for part in fields(request).get("accept", "").lower().split(",") if part.strip()]
+    accept = fields(request).get("accept", "")
+    if accept in _PRODUCED:
+        return  # as nearly all clients send it
+    ranges = [part for part in accept.lower().split(",") if part.strip()]
     accepted = {part.partition(";")[0].strip() for part in ranges if not _NEVER.search(part)}
     if accepted and not accepted & _PRODUCED:
         raise ProblemError("NotAcceptable", "Answers are application/json.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httptools
@@ -14,7 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.problems import problem_response
+from gateway.http.response_writer import ResponseWriter
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
 MAX_FIELDS: Final = 128  # header fields of a request
@@ -23,18 +24,6 @@ LINGER_SECONDS: Final = 3.0
 """How long what a client goes on sending is passed over, so that it gets to read its answer."""
 MAX_PASSED_OVER: Final = 10 * 1024 * 1024
 """Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """What connections may take before a request has said who sends it."""
-
-    connections: int = 500
-    """Above it the one that has waited longest for a request is closed."""
-    head_seconds: float = 10.0
-    """From the first byte of a request, or the connection, to the end of its headers."""
-    write_seconds: float = 30.0
-    """How long a client may leave an answer unread."""
 
 
 class LimitedConfig(uvicorn.Config):
@@ -94,10 +83,12 @@ class LimitedConnection(HttpToolsProtocol):
             self._pass_over(len(data))
         if self._refused:
             return
-        if not self._in_message and self._timer is None:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)
+        between, served = not self._in_message, self.served
         self._kept_by_parser += len(data)
         super().data_received(data)
+        is_begun = self._in_head or (between and self.served == served)
+        if is_begun and self._timer is None:
+            self._start_timer(self._limits.head_seconds, self._head_is_late)
         if self._kept_by_parser > MAX_HEAD and not self._refused:
             self._refuse(self._too_large())
 
@@ -119,8 +110,6 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = self._in_message = True
         self._kept_by_parser = self._head_bytes = self._head_fields = 0
-        if self._timer is None:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -131,9 +120,11 @@ class LimitedConnection(HttpToolsProtocol):
         self._count(len(name) + len(value) + FRAMING)
         if not self._in_head:
             return  # a trailer, which nobody asked for
-        if name.lower() == b"expect":
-            value = value.strip(OPTIONAL_WHITESPACE.encode())
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            super().on_header(name, value.strip(OPTIONAL_WHITESPACE.encode()))
+        else:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head, self._kept_by_parser = False, 0
@@ -142,6 +133,8 @@ class LimitedConnection(HttpToolsProtocol):
         self.waiting_since = None
         self.served += 1
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose response has nothing behind its head
+            self.cycle.transport = ResponseWriter(self.transport)
 
     def on_chunk_header(self) -> None:
         self._kept_by_parser = 0

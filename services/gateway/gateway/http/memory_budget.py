@@ -63,7 +63,16 @@ class MemoryBudget:
 
         The request is one that was admitted.
         """
-        waiter = _Waiter(request.state.client, min(size, self._total))
+        client, size = request.state.client, min(size, self._total)
+        if self._waiting or not self._fits(client, size):
+            await self._wait(_Waiter(client, size))
+        else:
+            self._take(client, size)
+        reservation = Reservation(self, client, size)
+        request.state.reservations.append(reservation)
+        return reservation
+
+    async def _wait(self, waiter: _Waiter) -> None:
         self._waiting.append(waiter)
         self._grant()
         try:
@@ -75,9 +84,6 @@ class MemoryBudget:
                 raise
             detail = "Too much is being handled at once; try again."
             raise ProblemError("Overloaded", detail, headers=RETRY_SOON) from None
-        reservation = Reservation(self, waiter.client, waiter.size)
-        request.state.reservations.append(reservation)
-        return reservation
 
     def give_back(self, client: str, size: int) -> None:
         self._free += size
@@ -90,20 +96,27 @@ class MemoryBudget:
     def _grant(self) -> None:
         """Grant what fits, but no small reservation ahead of a large one that waits for room."""
         for waiter in self._waiting:
-            held = self._held[waiter.client]
-            if held and held + waiter.size > self._total // 2:
+            if self._holds_enough(waiter.client, waiter.size):
                 continue
             if waiter.size > self._free:
                 break
             if not waiter.granted.done():
-                self._take(waiter)
+                self._take(waiter.client, waiter.size)
+                waiter.granted.set_result(None)
         self._waiting = [it for it in self._waiting if not it.granted.done()]
 
-    def _take(self, waiter: _Waiter) -> None:
-        self._free -= waiter.size
-        self._held[waiter.client] += waiter.size
-        self._reserved.inc(waiter.size)
-        waiter.granted.set_result(None)
+    def _fits(self, client: str, size: int) -> bool:
+        return size <= self._free and not self._holds_enough(client, size)
+
+    def _holds_enough(self, client: str, size: int) -> bool:
+        """Return whether *size* more would be over half of all bytes in the hands of *client*."""
+        held = self._held[client]
+        return held > 0 and held + size > self._total // 2
+
+    def _take(self, client: str, size: int) -> None:
+        self._free -= size
+        self._held[client] += size
+        self._reserved.inc(size)
 
     def _withdraw(self, waiter: _Waiter) -> None:
         """Forget who waits no longer; it may just have been granted."""

@@ -34,6 +34,8 @@ def _error(path: bytes, query: bytes) -> ProblemError | None:
 
 
 def _is_utf8(escaped: bytes) -> bool:
+    if b"%" not in escaped and escaped.isascii():
+        return True
     try:
         unquote_to_bytes(escaped).decode()
     except UnicodeDecodeError:

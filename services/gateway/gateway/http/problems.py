@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
 
 from gateway import metrics
-from gateway.domain.problem_error import ProblemError
+from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from order_contracts.decoding import Invalid
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -22,12 +22,16 @@ def problem_response(error: ProblemError, headers: Mapping[str, str] | None = No
     return Response(problem.to_json(), problem.status, all_headers, media_type=MEDIA_TYPE)
 
 
-def framework_problem(status: int, headers: Mapping[str, str] | None) -> ProblemError:
-    """Return the problem for a request that Starlette refuses with *status*."""
-    if status == HTTPStatus.NOT_FOUND:
-        return ProblemError("NotFound", "There is nothing at this path.", headers=headers)
-    detail = "The request is malformed."
-    return ProblemError("ValidationFailed", detail, headers=headers, status=status)
+def invalid_problem(error: Invalid) -> ProblemError:
+    """Return the problem of a request that has errors, with all of them."""
+    count = len(error.errors)
+    detail = f"The request has {count} errors." if count > 1 else "It has an error."
+    return ProblemError("ValidationFailed", detail, errors=error.errors)
+
+
+def database_unavailable_problem() -> ProblemError:
+    detail = "The database gave no answer; try again."
+    return ProblemError("DatabaseUnavailable", detail, headers=RETRY_SOON)
 
 
 def internal_error() -> Response:

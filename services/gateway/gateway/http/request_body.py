@@ -45,7 +45,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Its bytes are reserved until the response was sent.
     """
     sent = fields(request)
-    if set(re.split(r"[,\s]+", sent.get("content-encoding", "").lower())) - {"", "identity"}:
+    if "content-encoding" in sent and _is_encoded(sent["content-encoding"]):
         raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
     if _charset(sent) not in _UTF8:
         raise ProblemError("UnsupportedMediaType", "Send the body as UTF-8.")
@@ -74,6 +74,10 @@ async def _content(request: Request, limit: int) -> bytes:
 
 def body_too_large(limit: int) -> ProblemError:
     return ProblemError("TooLarge", f"The body is larger than {limit // 1024} KB.")
+
+
+def _is_encoded(codings: str) -> bool:
+    return bool(set(re.split(r"[,\s]+", codings.lower())) - {"", "identity"})
 
 
 def _charset(sent: Mapping[str, str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +19,7 @@ from order_runtime.documents.document import UnreadableStored
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.unreadable import report
 
-NO_STORE: Final = "private, no-store"
+NO_STORE: Final = (b"cache-control", b"private, no-store")
 """The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
@@ -27,16 +28,14 @@ class RequestContext:
     """
     The outermost layer.
 
-    The log names the route, never the path or the query, since those may hold personal data.
+    *logged* is given the facts of each request. They name the route, never the path or the query,
+    since those may hold personal data.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, logged: Callable[[Mapping[str, object]], None]) -> None:
+        self._app, self._logged = app, logged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         exchange = Exchange(scope, send)
         try:
             await self._app(scope, receive, exchange.send)
@@ -51,7 +50,8 @@ class RequestContext:
             if not exchange.status:
                 await internal_error()(scope, receive, exchange.send)
         finally:
-            exchange.end()
+            exchange.release()
+            self._logged(exchange.facts())
 
 
 class Exchange:
@@ -69,33 +69,33 @@ class Exchange:
         """Pass a message on; a response gets the request's id, rate limit and NO_STORE."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            added = {
-                "x-request-id": self.request_id,
-                "cache-control": NO_STORE,
-                **self._state.get("headers", {}),
-            }
+            limits: Mapping[str, str] = self._state.get("headers", {})
             message["headers"] = [
                 *message["headers"],
-                *((name.lower().encode(), value.encode()) for name, value in added.items()),
+                (b"x-request-id", self.request_id.encode()),
+                NO_STORE,
+                *((name.lower().encode(), value.encode()) for name, value in limits.items()),
             ]
         await self._send(message)
 
-    def end(self) -> None:
-        """Give back what memory was reserved, and write the access log."""
+    def release(self) -> None:
+        """Give back what memory was reserved."""
         for reservation in self._reservations:
             reservation.release()
-        log().info(
-            log_events.REQUEST,
-            method=self._method,
-            route=self._state.get("route"),
-            status=self.status,
-            milliseconds=round((time.perf_counter() - self._started) * 1000, 1),
-            request_id=self.request_id,
-            client=self._state.get("client"),
-            key_id=self._state.get("key_id"),
-        )
+
+    def facts(self) -> Mapping[str, object]:
+        """Return what the access log tells of the request."""
+        return {
+            "method": self._method,
+            "route": self._state.get("route"),
+            "status": self.status,
+            "milliseconds": round((time.perf_counter() - self._started) * 1000, 1),
+            "request_id": self.request_id,
+            "client": self._state.get("client"),
+            "key_id": self._state.get("key_id"),
+        }
 
 
 def _request_id(scope: Scope) -> str:
     given = fields(Request(scope)).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)

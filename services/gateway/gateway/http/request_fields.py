@@ -9,7 +9,10 @@ from gateway.domain.field_values import FieldValues
 
 def fields(request: Request) -> FieldValues:
     """Return the values by lower-case name; they are put together once a request."""
-    found: FieldValues | None = getattr(request.state, "fields", None)
+    state = request.scope.setdefault("state", {})
+    found: FieldValues | None = state.get("fields")
     if found is None:
-        found = request.state.fields = FieldValues(request.headers.items())
+        raw = request.headers.raw
+        lines = ((name.decode("latin-1"), line.decode("latin-1")) for name, line in raw)
+        found = state["fields"] = FieldValues(lines)
     return found

@@ -10,7 +10,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.http.connection import ConnectionLimits, LimitedConfig
+from gateway.http.connection import LimitedConfig
+from gateway.http.connection_limits import ConnectionLimits
 
 DRAIN_SECONDS: Final = 10  # for requests in flight; those that wait for a job are answered at once
 KEEP_ALIVE_SECONDS: Final = 75  # above the 60 s after which most clients and balancers close
@@ -29,6 +30,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 lifespan="off",
+                ws="none",
                 access_log=False,
                 log_config=None,
                 server_header=False,
