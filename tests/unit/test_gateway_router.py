@@ -14,8 +14,10 @@ from starlette.types import Message, Scope
 from gateway.adapters.read_store import DatabaseUnavailable
 from gateway.domain.problem_error import ProblemError
 from gateway.http.router import Handler, Router
+from gateway.routes import pages
 from order_contracts.decoding import Invalid
 from order_contracts.errors import FieldError
+from order_contracts.routes import BASE_PATH
 
 ERRORS = tuple(FieldError(pointer=f"/{n}", code="Invalid", message="Is wrong") for n in range(2))
 
@@ -74,12 +76,14 @@ class Answer:
 
 
 async def ask(method: str, path: str) -> Answer:
-    answer = Answer({"type": "http", "method": method, "path": path, "headers": [], "state": {}})
+    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": b""}
+    scope |= {"scheme": "https", "server": ("test", 80), "headers": [], "state": {}}
+    answer = Answer(scope)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    await Router(CALLS)(answer.scope, receive, answer.send)
+    await Router(CALLS, pages("https://orders.example.com"))(answer.scope, receive, answer.send)
     return answer
 
 
@@ -123,6 +127,7 @@ async def test_there_is_nothing_at_another_path(path: str) -> None:
         ("GET", "/orders/bulk", "POST"),
         ("HEAD", "/orders/bulk", "POST"),
         ("POST", "/orders/x", "DELETE, GET, HEAD"),
+        ("POST", f"{BASE_PATH}/docs", "GET, HEAD"),
     ],
 )
 async def test_a_path_without_the_method_tells_those_it_has(
@@ -132,7 +137,19 @@ async def test_a_path_without_the_method_tells_those_it_has(
     answer = await ask(method, path)
     assert (answer.status, answer.problem["code"]) == (405, "MethodNotAllowed")
     assert answer.headers["allow"] == allowed
-    assert answer.scope["state"]["route"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("page", "content_type"),
+    [("openapi.json", "application/json"), ("docs", "text/html; charset=utf-8")],
+)
+async def test_the_calls_are_described_by_a_document_and_a_page(
+    method: str, page: str, content_type: str
+) -> None:
+    answer = await ask(method, f"{BASE_PATH}/{page}")
+    assert (answer.status, answer.headers["content-type"]) == (200, content_type)
+    assert answer.scope["state"]["route"] == f"{BASE_PATH}/{page}"
 
 
 async def test_a_refusal_is_answered_with_its_problem_and_headers() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
@@ -25,6 +27,7 @@ from gateway.http.access_log import AccessLog
 from gateway.http.admission import Admission
 from gateway.http.memory_budget import Memory
 from gateway.http.path_check import PathCheck
+from gateway.http.problems import framework_problem, problem_response
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContext
 from gateway.http.router import Handler, Router
@@ -52,8 +55,13 @@ class Dependencies:
 
 
 def create_app(parts: Dependencies, access_log: AccessLog) -> ASGIApp:
-    """Return the application; plain routes, since the contract's own decoder reads the bodies."""
-    return RequestContext(PathCheck(Router(calls(parts))), access_log.add)
+    """
+    Return the application: the contract's calls, and FastAPI for the pages that describe them.
+
+    The calls stand before FastAPI's layers, since the contract's own decoder reads their bodies.
+    """
+    router = Router(calls(parts), pages(parts.urls.public_url))
+    return RequestContext(PathCheck(router), access_log.add)
 
 
 def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
@@ -62,8 +70,6 @@ def calls(parts: Dependencies) -> Mapping[str, Mapping[str, Handler]]:
     for operation, handler in handlers(parts).items():
         route = ROUTES[operation]
         paths.setdefault(route.path, {})[route.method] = handler
-    paths[f"{BASE_PATH}/openapi.json"] = {"GET": _openapi(parts.urls.public_url)}
-    paths[f"{BASE_PATH}/docs"] = {"GET": _reference_page}
     return dict(sorted(paths.items(), key=lambda item: _parameters(item[0])))
 
 
@@ -97,17 +103,26 @@ def handlers(parts: Dependencies) -> Mapping[str, Handler]:
     }
 
 
-def _openapi(public_url: str) -> Handler:
+def pages(public_url: str) -> FastAPI:
+    """Return the description of the calls, as a document and as a page, and what is nowhere."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     content = document(public_url)
 
-    async def answer(_: Request) -> Response:
+    @app.api_route(f"{BASE_PATH}/openapi.json", methods=["GET", "HEAD"])
+    async def openapi(request: Request) -> Response:
+        request.state.route = request.url.path
         return Response(content, media_type="application/json")
 
-    return answer
+    @app.api_route(f"{BASE_PATH}/docs", methods=["GET", "HEAD"])
+    async def docs(request: Request) -> Response:
+        request.state.route = request.url.path
+        return HTMLResponse(PAGE, headers=SECURITY_HEADERS)
 
+    @app.exception_handler(HTTPException)
+    async def refuse(_: Request, error: HTTPException) -> Response:
+        return problem_response(framework_problem(error.status_code, error.headers))
 
-async def _reference_page(_: Request) -> Response:
-    return HTMLResponse(PAGE, headers=SECURITY_HEADERS)
+    return app
 
 
 def _parameters(path: str) -> list[bool]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
@@ -27,6 +28,18 @@ def invalid_problem(error: Invalid) -> ProblemError:
     count = len(error.errors)
     detail = f"The request has {count} errors." if count > 1 else "It has an error."
     return ProblemError("ValidationFailed", detail, errors=error.errors)
+
+
+def method_not_allowed(methods: Iterable[str]) -> ProblemError:
+    headers = {"Allow": ", ".join(sorted(methods))}
+    return ProblemError("MethodNotAllowed", "This path has no such method.", headers=headers)
+
+
+def framework_problem(status: int, headers: Mapping[str, str] | None) -> ProblemError:
+    """Return the problem for a request that Starlette refuses: there is no such path, or method."""
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return method_not_allowed((headers or {}).get("Allow", "").split(", "))
+    return ProblemError("NotFound", "There is nothing at this path.")
 
 
 def database_unavailable_problem() -> ProblemError:
