@@ -21,7 +21,7 @@ def murmur2(data: bytes) -> int:
     state = _SEED ^ len(data)
     for (word,) in _WORD.iter_unpack(memoryview(data)[:whole]):
         mixed = word * _M & _MASK
-        state = state * _M & _MASK ^ (mixed ^ mixed >> 24) * _M & _MASK
+        state = (state * _M ^ (mixed ^ mixed >> 24) * _M) & _MASK
     if rest := data[whole:]:
         state = (state ^ int.from_bytes(rest, "little")) * _M & _MASK
     state = (state ^ state >> 13) * _M & _MASK

@@ -15,6 +15,7 @@ from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
+from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
 from order_writer.domain.command_headers import (
@@ -193,7 +194,7 @@ def _decoded(
         guard=guard,
         misrouted=not issued
         and partition_of(command.order_id.encode(), topic.partitions) != record.partition,
-        replayed_job_id=replayed_id(record),
+        replayed_job_id=replayed_id(record) if REPLAY in headers else None,
         earlier_fingerprint=print_of(with_milliseconds(value)) if issued and keys else None,
         rounded=rounded.found,
     )
