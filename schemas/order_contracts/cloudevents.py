@@ -87,7 +87,7 @@ class Envelope:
             ROUNDED: self.rounded,
             "ce_contactsince": None if self.guard.since is None else str(self.guard.since),
         }
-        return tuple((name, text.encode()) for name, text in pairs.items() if text is not None)
+        return tuple([(name, text.encode()) for name, text in pairs.items() if text is not None])
 
 
 def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pydantic import ValidationInfo
@@ -22,8 +23,9 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LAST_INSTANT: Final = "9" * 9
 
 
+@lru_cache(maxsize=4_096)
 def rfc3339(value: datetime) -> str:
-    """Return *value* in UTC, with `Z` and milliseconds."""
+    """Return *value* in UTC, with `Z` and milliseconds; remembered, since records share times."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

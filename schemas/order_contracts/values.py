@@ -127,7 +127,7 @@ def at_most(count: int) -> BeforeValidator:
 
 def _without_nulls(value: object, check: ValidatorFunctionWrapHandler) -> object:
     """Check a list without its nulls, which are absent; errors tell the places in the whole one."""
-    if not isinstance(value, list | tuple) or all(item is not None for item in value):
+    if not isinstance(value, list | tuple) or None not in value:
         return check(value)
     places = [at for at, item in enumerate(value) if item is not None]
     try:
@@ -208,7 +208,7 @@ Url = Annotated[str, StringConstraints(max_length=2048, pattern=URL)]
 Amount = Annotated[
     Decimal,
     BeforeValidator(amount),
-    PlainSerializer(json_number, when_used="json"),
+    PlainSerializer(json_number, return_type=Any, when_used="json"),
     WithJsonSchema(
         {
             "anyOf": [

@@ -55,6 +55,12 @@ def test_whatever_the_gateway_accepts_the_writer_can_read(body: Json) -> None:
 
 
 @given(order_bodies())
+def test_the_view_as_json_is_that_of_the_model(body: Json) -> None:
+    state = live(body)
+    assert json.loads(state.view_json()) == json.loads(state.view().to_json())
+
+
+@given(order_bodies())
 def test_what_get_answers_may_be_put(body: Json) -> None:
     """Read-only fields are ignored, so nobody has to strip them."""
     answered = live(body).view("c-1")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from order_contracts.topics import COMMANDS, MIB
-from order_runtime.kafka.records import Record, wire_size
+from order_runtime.kafka.records import Record, size_bound, wire_size
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     exceeds_topic_limit,
@@ -135,6 +135,14 @@ def test_everything_that_a_record_carries_counts_for_its_topics_limit() -> None:
 def test_headers_of_one_byte_count_with_their_lengths() -> None:
     """700,000 of them passed for 700 KB, and made a dead letter that no topic takes."""
     assert exceeds_topic_limit(with_headers(*[("h", b"")] * 400_000))
+
+
+@pytest.mark.parametrize("name", ["", "h", "ä", "€", "😀", "\udcff", "x" * 70, "😀" * 5_000])
+@pytest.mark.parametrize("value", [None, b"", b"v" * 64, b"v" * 9_000])
+def test_the_bound_of_a_size_is_never_below_it(name: str, value: bytes | None) -> None:
+    """Only what is above the bound is measured."""
+    record = replace(SENT, value=value, headers=((name, value),) * 3)
+    assert size_bound(record) >= wire_size(record)
 
 
 @pytest.mark.parametrize(

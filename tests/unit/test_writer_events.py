@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from order_contracts.errors import failure
+import pytest
+
+from order_contracts.decoding import read
+from order_contracts.errors import FieldError, failure
 from order_contracts.job import Operation
+from order_contracts.order import ActionRequest
 from order_runtime.documents.jobs import LedgerEntry
+from order_runtime.documents.order_events import order_event
+from order_runtime.documents.orders import LiveOrder, Tombstone
+from order_writer.domain.batch import fold
+from order_writer.domain.decode import decode
 from order_writer.domain.events import event_record
+from support.builders.commands import AT, TOPIC_INFO, command_record, register
 
 REFUSED = LedgerEntry(
     job_id="job-1",
@@ -22,7 +33,9 @@ REFUSED = LedgerEntry(
 
 def headers_of(entry: LedgerEntry) -> dict[str, str]:
     return {
-        name: value.decode() for name, value in event_record(entry, None, b"o-1").headers if value
+        name: value.decode()
+        for name, value in event_record(entry, None, None, b"o-1").headers
+        if value
     }
 
 
@@ -35,3 +48,40 @@ def test_an_event_names_the_order_writer_and_its_order() -> None:
 
 def test_the_event_of_a_record_without_an_order_has_no_subject() -> None:
     assert "ce_subject" not in headers_of(replace(REFUSED, order_id=None))
+
+
+REGISTERED = replace(REFUSED, version=7, registration="job-1", failure=None)
+ACTION = {"action": "Custom", "language": "sv", "data": {"big": 10**25, "text": 'å " \U0001f600'}}
+INVALID = FieldError(pointer="/a", code="Invalid", message="Must not")
+
+
+def live_order() -> LiveOrder:
+    sent = command_record(register(extraData={"a": [1, 10**25]}, lastChangedAt=AT.isoformat()))
+    state = fold([decode(sent, TOPIC_INFO)], {}, {}).orders["o-1"]
+    assert isinstance(state, LiveOrder)
+    return state
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        REFUSED,
+        REGISTERED,
+        replace(REGISTERED, action=read(ActionRequest, ACTION)),
+        replace(REFUSED, order_id=None, failure=failure("TooLarge", 'A "quote".', [INVALID])),
+    ],
+)
+@pytest.mark.parametrize("state", [None, Tombstone(9, AT), live_order()])
+def test_an_event_is_the_json_of_its_model(
+    entry: LedgerEntry, state: LiveOrder | Tombstone | None
+) -> None:
+    """Its JSON is put together of parts, which costs less than to make the model and write it."""
+    view = state.view_json() if isinstance(state, LiveOrder) else None
+    written = event_record(entry, state, view, None).value or b""
+    expected = order_event(entry, state).to_json()
+    assert in_their_order(written) == in_their_order(expected)
+
+
+def in_their_order(text: bytes) -> list[tuple[str, Any]]:
+    """Return the members of an object in the order in which they are written."""
+    return list(json.loads(text).items())

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import orjson
+
 from order_contracts.events import EventType, OrderEvent
 from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry
@@ -46,3 +48,22 @@ def order_event(entry: LedgerEntry, state: LiveOrder | Tombstone | None) -> Orde
         action=entry.action,
         error=entry.failure,
     )
+
+
+def event_json(entry: LedgerEntry, version: int | None, order: bytes | None) -> bytes:
+    """
+    Return `order_event` as JSON, of an order of that version whose view is *order*, as JSON, too.
+
+    So an order that several commands of a batch met is written once.
+    """
+    members = {
+        "jobId": entry.job_id,
+        "orderId": entry.order_id or "",
+        "version": entry.version,
+        "orderVersion": version,
+        "registration": entry.registration,
+        "order": order and orjson.Fragment(order),
+        "action": entry.action and orjson.Fragment(entry.action.to_json()),
+        "error": entry.failure and orjson.Fragment(entry.failure.to_json()),
+    }
+    return orjson.dumps({name: it for name, it in members.items() if it is not None})

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import orjson
+
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.order import Order, order_type
-from order_contracts.times import moment
+from order_contracts.times import moment, rfc3339
 from order_runtime.documents.document import Document, field, optional
 
 EXACT: Final = "exactTimes"
 """The field with `lastChangedAt` as text, of the order and of its aspects, beside their dates."""
+_NOT_CONTENT: Final = {
+    *("order_action", "order_type", "version_tag", "registered_at", "updated_at", "contact_id")
+}
+"""The fields of an order that are told in another way, or not at all."""
 TOMBSTONE_RETENTION: Final = timedelta(days=60)
 """Twice the jobs' retention: versions must outlive what refers to them."""
 
@@ -61,6 +67,17 @@ class LiveOrder:
                 "contact_id": contact_id,
             }
         )
+
+    def view_json(self) -> bytes:
+        """Return `view()` as JSON, at half the cost of making and writing it."""
+        content = self.order.model_dump_json(exclude_none=True, exclude=_NOT_CONTENT).encode()
+        read_only = {
+            "orderType": order_type(self.order),
+            "versionTag": version_tag(self.job_id),
+            "registeredAt": rfc3339(self.registered_at),
+            "updatedAt": rfc3339(self.updated_at),
+        }
+        return b"%b,%b" % (content[:-1], orjson.dumps(read_only)[1:])
 
 
 @dataclass(frozen=True, slots=True)

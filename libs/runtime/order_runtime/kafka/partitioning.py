@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
+_WORD = Struct("<I")
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -16,10 +19,9 @@ def murmur2(data: bytes) -> int:
     """Return Kafka's 32-bit murmur2 of *data*, unsigned."""
     whole = len(data) & ~3
     state = _SEED ^ len(data)
-    for at in range(0, whole, 4):
-        word = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
-        word = (word ^ word >> 24) * _M & _MASK
-        state = state * _M & _MASK ^ word
+    for (word,) in _WORD.iter_unpack(memoryview(data)[:whole]):
+        mixed = word * _M & _MASK
+        state = (state * _M ^ (mixed ^ mixed >> 24) * _M) & _MASK
     if rest := data[whole:]:
         state = (state ^ int.from_bytes(rest, "little")) * _M & _MASK
     state = (state ^ state >> 13) * _M & _MASK

@@ -53,6 +53,8 @@ class BatchPublisher:
     def __init__(self, kafka: str, client_id: str) -> None:
         # Never times out by itself: an event that isn't announced holds back the commit instead.
         config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
+        # What was stored needs no call: `flush` waits for it.
+        config |= {"delivery.report.only.error": True}
         self._producer = Producer(config, logger=LOGGER)
 
     def publish_all(self, records: Sequence[Outgoing], timeout: float) -> bool:
@@ -87,7 +89,6 @@ class BatchPublisher:
             except BufferError:  # the queue is full: let some of it leave
                 self._producer.poll(0.1)
             else:
-                self._producer.poll(0)
                 return
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:

@@ -15,6 +15,7 @@ TOO_MANY_HEADERS: Final = f"There are more than {MAX_HEADERS} headers; no more w
 TOO_LARGE: Final = "The record is larger than its topic allows before it is compressed."
 _BATCH_OVERHEAD: Final = 61  # bytes of the header of a batch
 _RECORD_OVERHEAD: Final = 32  # bytes at most, beside key, value and headers
+_MAX_VARINT: Final = 5  # bytes of a field's length
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,14 @@ def wire_size(record: Record | Outgoing) -> int:
     )
     data = len(record.key or b"") + len(record.value or b"")
     return _BATCH_OVERHEAD + _RECORD_OVERHEAD + data + headers
+
+
+def size_bound(record: Record | Outgoing) -> int:
+    """Return no less than `wire_size`, at a fraction of its cost: a name's character is 4 bytes."""
+    headers = sum([4 * len(name) + len(value or b"") for name, value in record.headers])
+    lengths = 2 * _MAX_VARINT * len(record.headers)
+    data = len(record.key or b"") + len(record.value or b"")
+    return _BATCH_OVERHEAD + _RECORD_OVERHEAD + data + headers + lengths
 
 
 def _field_size(size: int) -> int:

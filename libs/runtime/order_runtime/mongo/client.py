@@ -53,8 +53,7 @@ class _Exact(TypeCodec):
     python_type = Decimal
     bson_type = Decimal128
 
-    def transform_python(self, value: Decimal) -> Decimal128:
-        return _at_rest(value)
+    transform_python = staticmethod(_at_rest)
 
     def transform_bson(self, value: Decimal128) -> Decimal:
         return value.to_decimal()

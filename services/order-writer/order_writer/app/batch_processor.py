@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Final
 
 from order_contracts.job import Operation
+from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.process.isolation import EverythingFails, FailureCauses
@@ -25,7 +28,7 @@ from order_writer.app.poison_isolation import PoisonIsolation, Suspect
 from order_writer.app.ports import CommandSource, EventSink, Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import TopicInfo, UnreadableCommand
+from order_writer.domain.decode import BatchItem, TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED
@@ -113,10 +116,15 @@ class BatchProcessor:
 
 def _count(folded: FoldedBatch) -> None:
     metrics.BATCH_COMMANDS.observe(len(folded.answers))
+    for labels, count in Counter(starmap(_labels, folded.answers)).items():
+        metrics.COMMANDS.labels(*labels).inc(count)
     for item, entry in folded.answers:
-        operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
-        outcome = entry.failure.code if entry.failure else "Applied"
-        metrics.COMMANDS.labels(operation, outcome).inc()
         if not entry.decoded and is_given_up(item.record):
             where = {"partition": item.record.partition, "offset": item.record.offset}
             log().warning(NO_FURTHER_DEAD_LETTER, **where)
+
+
+def _labels(item: BatchItem, entry: LedgerEntry) -> tuple[Operation, str]:
+    """Return the operation and the outcome that a command is counted under."""
+    operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
+    return operation, entry.failure.code if entry.failure else "Applied"

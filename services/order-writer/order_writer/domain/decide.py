@@ -97,8 +97,8 @@ def _register(
         detail = f"An order with this orderId exists; job {state.registered_by} registered it."
         return state, _failed("OrderExists", detail)
     version = first_version(state, now)
-    after = registered(command, version, request.job_id, now)
-    return _limited(state, after, _applied(version, command, request), request.size)
+    after = registered(command, version, request.job_id, now, request.size)
+    return _limited(state, after, _applied(version, command, request))
 
 
 def _change(
@@ -107,9 +107,9 @@ def _change(
     # A sender that names the version has seen the changes that its own would overtake.
     if request.if_match is None and is_stale(state, command):
         return state, CommandOutcome(warnings=(STALE,))
-    after = changed(state, command, request.job_id, now)
     size = request.size if isinstance(command, Order) else state.size + request.size
-    return _limited(state, after, _applied(after.version, command, request), size)
+    after = changed(state, command, request.job_id, now, size)
+    return _limited(state, after, _applied(after.version, command, request))
 
 
 def _trigger(
@@ -137,19 +137,19 @@ def _applied(
 
 
 def _limited(
-    before: OrderState, after: LiveOrder, outcome: CommandOutcome, size: int
+    before: OrderState, after: LiveOrder, outcome: CommandOutcome
 ) -> tuple[OrderState, CommandOutcome]:
     """
-    Return *after* with its size, or refuse it if it is larger than MAX_ORDER_BYTES.
+    Return *after*, or refuse it if it is larger than MAX_ORDER_BYTES.
 
-    *size* is an estimate from the commands' bytes; the order is serialised and measured only
+    Its size is an estimate from the commands' bytes; the order is serialised and measured only
     where the estimate, and how much our notation may add to it, could exceed the limit.
     """
-    if size > MAX_ORDER_BYTES // MAX_GROWTH:
-        size = len(after.order.to_json())
-    if size > MAX_ORDER_BYTES:
+    if after.size > MAX_ORDER_BYTES // MAX_GROWTH:
+        after = replace(after, size=len(after.order.to_json()))
+    if after.size > MAX_ORDER_BYTES:
         return before, _failed("TooLarge", "The order would be larger than 768 KB.")
-    return replace(after, size=size), outcome
+    return after, outcome
 
 
 def _not_found() -> CommandOutcome:

@@ -15,6 +15,7 @@ from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
+from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
 from order_writer.domain.command_headers import (
@@ -77,8 +78,8 @@ class DecodedCommand:
     """The failed job that this record is the replay of, according to its header."""
     earlier_fingerprint: str | None = None
     """
-    Of a gateway's command: the fingerprint under which a release claimed its Idempotency-Key that
-    cut lastChangedAt to milliseconds.
+    Of a gateway's command with an Idempotency-Key: the fingerprint under which a release claimed
+    that key which cut lastChangedAt to milliseconds.
     """
     rounded: Roundings = NONE_ROUNDED
     """Which numbers were rounded, here or by the gateway."""
@@ -127,15 +128,14 @@ BatchItem = DecodedCommand | UnreadableCommand
 
 def decode(record: Record, topic: TopicInfo) -> BatchItem:
     """Decode one record; an invalid one is a value, too, and raises nothing."""
-    job_id = readable_id(record)
     if record.unreadable is not None:
-        return _unreadable(record, job_id, topic, failure("ValidationFailed", record.unreadable))
+        return _unreadable(record, topic, failure("ValidationFailed", record.unreadable))
     if exceeds_topic_limit(record):
-        return _unreadable(record, job_id, topic, failure("TooLarge", _TOO_LARGE))
+        return _unreadable(record, topic, failure("TooLarge", _TOO_LARGE))
     try:
         event = structured_event(record.headers, record.value)
     except Invalid as error:
-        return _unreadable(record, job_id, topic, _not_valid(error))
+        return _unreadable(record, topic, _not_valid(error))
     try:
         if event is not None:
             return _decoded_structured(record, event, topic)
@@ -145,7 +145,7 @@ def decode(record: Record, topic: TopicInfo) -> BatchItem:
         reason = failure("ValidationFailed", str(error) if event is None else told(str(error)))
     except Invalid as error:
         reason = _not_valid(error)
-    unreadable = _unreadable(record, job_id, topic, reason)
+    unreadable = _unreadable(record, topic, reason)
     return replace(unreadable, from_gateway=event is None and topic.signed(record))
 
 
@@ -178,6 +178,7 @@ def _decoded(
     if_match = headers.get("ce_ifmatch")
     suppress = suppresses_actions(headers)
     guard = delete_guard(headers, command)
+    keys = idempotency_keys(headers)
     print_of = partial(fingerprint, kind, if_match=if_match, suppress=suppress, guard=guard)
     return DecodedCommand(
         record=record,
@@ -188,13 +189,13 @@ def _decoded(
         operation=_OPERATIONS[kind],
         command=command,
         if_match=if_match,
-        idempotency_keys=idempotency_keys(headers),
+        idempotency_keys=keys,
         suppress_actions=suppress,
         guard=guard,
         misrouted=not issued
         and partition_of(command.order_id.encode(), topic.partitions) != record.partition,
-        replayed_job_id=replayed_id(record),
-        earlier_fingerprint=print_of(with_milliseconds(value)) if issued else None,
+        replayed_job_id=replayed_id(record) if REPLAY in headers else None,
+        earlier_fingerprint=print_of(with_milliseconds(value)) if issued and keys else None,
         rounded=rounded.found,
     )
 
@@ -215,12 +216,10 @@ def _not_valid(error: Invalid) -> Failure:
     return failure("ValidationFailed", "The command is not valid.", error.errors)
 
 
-def _unreadable(
-    record: Record, job_id: str | None, topic: TopicInfo, reason: Failure
-) -> UnreadableCommand:
+def _unreadable(record: Record, topic: TopicInfo, reason: Failure) -> UnreadableCommand:
     return UnreadableCommand(
         record,
-        job_id or _derived_id(record, topic),
+        readable_id(record) or _derived_id(record, topic),
         topic,
         bytes_fingerprint(record),
         order_id_of_key(record),
@@ -250,7 +249,7 @@ def poison_command(record: Record, topic: TopicInfo) -> UnreadableCommand:
     try:
         item = decode(record, topic)
     except Exception:  # noqa: BLE001  decoding may be what fails
-        return _unreadable(record, readable_id(record), topic, reason)
+        return _unreadable(record, topic, reason)
     return UnreadableCommand(
         record,
         item.job_id,

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from order_contracts.cloudevents import Envelope
 from order_contracts.derived_ids import event_id
 from order_contracts.topics import EVENTS, WRITER
 from order_runtime.documents.jobs import LedgerEntry
-from order_runtime.documents.order_events import event_type, order_event
+from order_runtime.documents.order_events import event_json, event_type
+from order_runtime.documents.orders import LiveOrder
 from order_runtime.kafka.dead_letters import ATTEMPT, dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
+from order_writer.domain.decode import DecodedCommand
 from order_writer.domain.record_ids import exceeds_topic_limit
 
 
 def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
-    """Yield the events and dead letters of a batch, in the order of its records."""
+    """
+    Yield the events and dead letters of a batch, in the order of its records.
+
+    An order is written once, however many commands of the batch are for it.
+    """
+
+    @cache
+    def view_of(order_id: str) -> bytes | None:
+        return _view(folded.orders.get(order_id))
+
     for item, entry in folded.answers:
-        whole = not exceeds_topic_limit(item.record)
+        whole = isinstance(item, DecodedCommand) or not exceeds_topic_limit(item.record)
         record = item.record if whole else _place_of(item.record, entry)
         if not entry.decoded and (letter := _dead_letter(record, entry, whole=whole)) is not None:
             yield letter
-        state = folded.orders.get(entry.order_id) if entry.order_id else None
-        yield event_record(entry, state, record.key)
+        state = folded.orders.get(entry.order_id or "")
+        yield event_record(entry, state, view_of(entry.order_id or ""), record.key)
 
 
 def _place_of(record: Record, entry: LedgerEntry) -> Record:
@@ -40,9 +52,16 @@ def _place_of(record: Record, entry: LedgerEntry) -> Record:
     return replace(record, key=key, value=None, headers=counted)
 
 
-def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Outgoing:
-    """Return the event of *entry*, with the order in its current state, which may be newer."""
-    kind, data = event_type(entry), order_event(entry, state)
+def event_record(
+    entry: LedgerEntry, state: OrderState, view: bytes | None, key: bytes | None
+) -> Outgoing:
+    """
+    Return the event of *entry*, with the order in its current state, which may be newer.
+
+    *view* is that order as JSON, None where there is none.
+    """
+    kind = event_type(entry)
+    data = event_json(entry, state.version if state else None, view)
     envelope = Envelope(
         id=event_id(entry.job_id, kind),
         source=f"/{WRITER}",
@@ -50,7 +69,11 @@ def event_record(entry: LedgerEntry, state: OrderState, key: bytes | None) -> Ou
         time=entry.at,
         subject=entry.order_id or "",
     )
-    return Outgoing(EVENTS.name, key, data.to_json(), envelope.headers())
+    return Outgoing(EVENTS.name, key, data, envelope.headers())
+
+
+def _view(state: OrderState) -> bytes | None:
+    return state.view_json() if isinstance(state, LiveOrder) else None
 
 
 def _dead_letter(record: Record, entry: LedgerEntry, *, whole: bool) -> Outgoing | None:

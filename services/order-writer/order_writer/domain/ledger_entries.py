@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,16 +22,16 @@ def decided_entry(
 ) -> LedgerEntry:
     """Return the entry of a command that was decided, with the registration it belongs to."""
     misrouted = (MISROUTED,) if item.misrouted else ()
-    entry = _entry(item, item.job_id, outcome)
     if outcome.failure:
-        return replace(entry, warnings=misrouted)
+        return _entry(item, item.job_id, outcome, warnings=misrouted)
     warnings = (*misrouted, *outcome.warnings, *item.rounded.warnings())
-    return replace(entry, registration=_registration(before, after), warnings=warnings)
+    registration = _registration(before, after)
+    return _entry(item, item.job_id, outcome, registration=registration, warnings=warnings)
 
 
 def alias_entry(item: DecodedCommand, first_job_id: str) -> LedgerEntry:
     """Return the entry of a command that repeats another one under its Idempotency-Key."""
-    return replace(_entry(item, item.job_id, CommandOutcome()), alias_of=first_job_id)
+    return _entry(item, item.job_id, CommandOutcome(), alias_of=first_job_id)
 
 
 def key_reused_entry(item: DecodedCommand, first_job_id: str) -> LedgerEntry:
@@ -89,7 +88,15 @@ def _failed(item: DecodedCommand, job_id: str, code: str, detail: str) -> Ledger
     return _entry(item, job_id, CommandOutcome(failure=failure(code, detail)))
 
 
-def _entry(item: DecodedCommand, job_id: str, outcome: CommandOutcome) -> LedgerEntry:
+def _entry(
+    item: DecodedCommand,
+    job_id: str,
+    outcome: CommandOutcome,
+    *,
+    registration: str | None = None,
+    warnings: tuple[JobWarning, ...] = (),
+    alias_of: str | None = None,
+) -> LedgerEntry:
     return LedgerEntry(
         job_id=job_id,
         order_id=item.order_id,
@@ -97,7 +104,9 @@ def _entry(item: DecodedCommand, job_id: str, outcome: CommandOutcome) -> Ledger
         fingerprint=item.fingerprint,
         at=item.record.at,
         version=outcome.version,
+        registration=registration,
         failure=outcome.failure,
         action=outcome.action,
-        warnings=outcome.warnings,
+        warnings=warnings,
+        alias_of=alias_of,
     )

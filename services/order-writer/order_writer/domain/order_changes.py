@@ -31,8 +31,10 @@ def first_version(before: Tombstone | None, now: datetime) -> int:
     return max(after_tombstone, (now - _EPOCH) // _MILLISECOND)
 
 
-def registered(command: RegisterOrder, version: int, job_id: str, now: datetime) -> LiveOrder:
-    """Return the order that a registration creates; its size is not known yet."""
+def registered(
+    command: RegisterOrder, version: int, job_id: str, now: datetime, size: int
+) -> LiveOrder:
+    """Return the order that a registration creates; *size* is an estimate."""
     return LiveOrder(
         order=command,
         version=version,
@@ -46,16 +48,18 @@ def registered(command: RegisterOrder, version: int, job_id: str, now: datetime)
         status_changed_at=command.last_changed_at,
         delivery_changed_at=command.last_changed_at,
         cancelled_since=version if command.status is OrderStatus.CANCELLED else None,
+        size=size,
     )
 
 
-def changed(before: LiveOrder, command: Change, job_id: str, now: datetime) -> LiveOrder:
-    """Return the next version of an order; its size is still that of the version before."""
+def changed(before: LiveOrder, command: Change, job_id: str, now: datetime, size: int) -> LiveOrder:
+    """Return the next version of an order; *size* is an estimate."""
     after = replace(
         _with_content(before, command),
         version=before.version + 1,
         job_id=job_id,
         updated_at=now,
+        size=size,
     )
     after = replace(after, cancelled_since=_cancelled_since(before, after))
     return _with_contact(before, after) if isinstance(command, ReplaceOrder) else after

@@ -13,7 +13,7 @@ from order_contracts.derived_ids import JOB_ID, derived
 from order_contracts.structured import attributes, structured_event
 from order_contracts.topics import COMMANDS
 from order_runtime.kafka.dead_letters import REPLAY, original_headers
-from order_runtime.kafka.records import Record, wire_size
+from order_runtime.kafka.records import Record, size_bound, wire_size
 
 _PIECE: Final = 64 * 1024  # bytes
 
@@ -128,5 +128,7 @@ def exceeds_topic_limit(record: Record) -> bool:
     The broker compares the compressed size, so such a record can be in the topic. What a dead
     letter added to it doesn't count: its replay is decided as the record that the sender gave.
     """
+    if size_bound(record) <= COMMANDS.max_message_bytes:
+        return False
     given = replace(record, headers=original_headers(record.headers))
     return wire_size(given) > COMMANDS.max_message_bytes
