@@ -84,7 +84,7 @@ def reference_keys_of_events(
         if link is not None and link.contact_id is not None:
             contacts.add(id_key(link.contact_id))
         if it.kind in LINKING:
-            articles.update(line.sku for line in order.line_items.items)
+            articles.update(order.skus)
             stores.update(filter(None, [order.external_store_id]))
     return ReferenceKeys(frozenset(contacts), frozenset(articles), frozenset(stores))
 
