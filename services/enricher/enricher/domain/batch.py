@@ -97,7 +97,8 @@ def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
     for event in undecided_events(batch.events, snapshot.jobs):
         order_id = event.event.order_id
         stored, link = snapshot.orders.get(order_id), links.get(order_id)
-        it = replace(event, commitment=snapshot.jobs.commitments.get(event.event.job_id))
+        committed = snapshot.jobs.commitments.get(event.event.job_id)
+        it = event if committed is None else replace(event, commitment=committed)
         decision = decide(it, stored, link, batch.facts, window)
         decision = apply_commitment(it, decision, link, batch.facts, window)
         if decision.link is not None:
