@@ -72,7 +72,7 @@ def order_action(
     job_id: str, action: ActionRequest, order: AnnouncedOrder, contact: KnownContact
 ) -> FiredAction:
     """Return the message that the automation trigger is to receive."""
-    return FiredAction.model_construct(
+    return FiredAction(
         action_id=action_id(job_id),
         job_id=job_id,
         order_id=order.order_id,

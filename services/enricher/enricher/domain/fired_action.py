@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic_core import to_json
 
-from order_contracts.base import Message
 from order_contracts.events import OrderAction
 from order_contracts.order import ActionName
-from order_contracts.values import FreeObject, Language
+from order_contracts.values import free_json
 
 
-class FiredAction(Message):
+@dataclass(frozen=True, slots=True)
+class FiredAction:
     """An `OrderAction`, but for its order: that is JSON already."""
 
     TYPE: ClassVar[str] = OrderAction.TYPE
@@ -21,10 +22,21 @@ class FiredAction(Message):
     job_id: str
     order_id: str
     action: ActionName
-    language: Language | None = None
-    data: FreeObject | None = None
+    language: str | None
+    data: dict[str, Any] | None
+    order: bytes
     contact_id: str
-    order: bytes = Field(exclude=True)
 
     def to_json(self) -> bytes:
-        return b'%b,"order":%b}' % (super().to_json()[:-1], self.order)
+        """Return the message as `OrderAction` writes it, but for the order of its members."""
+        members = {
+            "actionId": self.action_id,
+            "jobId": self.job_id,
+            "orderId": self.order_id,
+            "action": self.action,
+            "contactId": self.contact_id,
+        }
+        if self.language is not None:
+            members["language"] = self.language
+        data = b"" if self.data is None else b',"data":%b' % free_json(self.data).encode()
+        return b'%b%b,"order":%b}' % (to_json(members)[:-1], data, self.order)
