@@ -9,14 +9,15 @@ from typing import Final
 from uuid import UUID
 
 NAMESPACE: Final = UUID("6f1c8f0e-2f7b-5d0e-9c55-0d1f6c1b7a10")
+_NAMESPACE: Final = NAMESPACE.bytes
 JOB_ID: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 """A part of a path as it stands; clients take `.` and `..` out of one, so they are none."""
 
 
 def derived(*parts: str | int) -> str:
     """Return the UUIDv5 of *parts*; each part is delimited, so that no two lists meet."""
-    name = "".join([f"{len(str(part))}:{part}" for part in parts])
-    digits = sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    name = "".join([f"{len(part)}:{part}" for part in map(str, parts)])
+    digits = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     # As uuid.uuid5 does, at a third of its time: the writer derives several for each command.
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

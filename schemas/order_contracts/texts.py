@@ -15,6 +15,8 @@ direction).
 
 def trimmed(text: str) -> str:
     """Return *text* without the blanks and invisible marks at its ends."""
+    if "!" <= text[:1] <= "~" and "!" <= text[-1:] <= "~":
+        return text  # as nearly all: each end is a visible character of ASCII
     start, end = 0, len(text)
     while start < end and category(text[start]) in UNSEEN:
         start += 1

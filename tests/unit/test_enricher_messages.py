@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from enricher.domain.action_ends import order_action
+from enricher.domain.announced import AnnouncedEvent
 from enricher.domain.contact_matching import KnownContact
 from enricher.domain.decode import received_event
 from enricher.domain.events import (
@@ -15,6 +16,7 @@ from enricher.domain.events import (
     held_action_record,
     outgoing_records,
 )
+from enricher.domain.fired_action import FiredAction
 from enricher.domain.model import (
     NO_EFFECT,
     ContactLink,
@@ -26,7 +28,7 @@ from enricher.domain.model import (
 )
 from order_contracts.cloudevents import Headers
 from order_contracts.derived_ids import action_id, event_id
-from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
+from order_contracts.events import EventType, Missing
 from order_contracts.order import ActionName, ActionRequest
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import order_body
@@ -46,11 +48,11 @@ def headers(record: Outgoing) -> dict[str, str]:
 
 
 def decided(decision: Decision, traceparent: str | None = None) -> DecidedEvent:
-    event = OrderEvent(job_id="job-1", order_id="o-1")
+    event = AnnouncedEvent("job-1", "o-1")
     return DecidedEvent(ReceivedEvent(EventType.REGISTERED, event, AT, traceparent), decision)
 
 
-def action() -> OrderAction:
+def action() -> FiredAction:
     order = received_event(read_back(WriterFixture("o-1").register(order_body()).event)).event.order
     assert order is not None
     return order_action("job-1", CONFIRM, order, KnownContact("c-1"))

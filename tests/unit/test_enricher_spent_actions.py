@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from enricher.domain.announced import AnnouncedEvent
 from enricher.domain.model import ReceivedEvent
 from enricher.domain.spent_actions import ActionData, EndedOrder, ended_orders, spent_actions
-from order_contracts.events import EventType, OrderEvent
+from order_contracts.events import EventType
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -21,7 +22,7 @@ DATA = ActionData("job-1", "o-1", "reg", AT, enriched=True)
 def event(
     kind: EventType, job_id: str, *, seconds: int = 0, order_id: str = "o-1", life: str = "reg"
 ) -> ReceivedEvent:
-    data = OrderEvent.model_construct(job_id=job_id, order_id=order_id, registration=life)
+    data = AnnouncedEvent(job_id, order_id, registration=life)
     return ReceivedEvent(kind, data, AT + seconds * SECOND)
 
 

@@ -22,14 +22,20 @@ def insert_once(document: Document) -> UpdateOne:
     return UpdateOne({"_id": document["_id"]}, {"$setOnInsert": fields}, upsert=True)
 
 
-async def bulk_write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
+async def bulk_write(
+    collection: AsyncCollection[Document],
+    writes: Sequence[Any],
+    if_met: Sequence[Any] | None = None,
+) -> None:
     """
     Execute *writes*; an upsert that ends in a duplicate key, met by a newer document, is ignored.
 
-    In portions: each has the timeout of one operation, which a batch of large orders would exceed
-    at every attempt.
+    *if_met* are the writes that follow those of *writes*, each at its place, that meet a document
+    of their key: the same ones, unless it is given. In portions: each has the timeout of one
+    operation, which a batch of large orders would exceed at every attempt.
     """
-    for portion in portions(writes, MAX_WRITTEN):
+    both = list(zip(writes, writes if if_met is None else if_met, strict=True))
+    for portion in portions(both, MAX_WRITTEN):
         await _write(collection, portion)
 
 
@@ -44,10 +50,10 @@ async def insert_new(collection: AsyncCollection[Document], documents: Sequence[
     return all_new
 
 
-async def _write(collection: AsyncCollection[Document], writes: Sequence[Any]) -> None:
-    if met := await _duplicates(collection, writes):
+async def _write(collection: AsyncCollection[Document], writes: Sequence[tuple[Any, Any]]) -> None:
+    if met := await _duplicates(collection, [first for first, _ in writes]):
         # The older of two concurrent inserts may have won: now the filter of each upsert decides.
-        await _duplicates(collection, [writes[at] for at in met])
+        await _duplicates(collection, [writes[at][1] for at in met])
 
 
 async def _duplicates(collection: AsyncCollection[Document], writes: Sequence[Any]) -> list[int]:

@@ -14,6 +14,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from enricher import metrics
 from enricher.adapters.acked_offsets import GapConsumer
+from enricher.adapters.waiting_events import WaitingEvents
 from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
@@ -26,7 +27,6 @@ from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
-EventQueue = asyncio.Queue[list[Any]]  # of Faust's events
 
 LINGER: Final = 0.02  # seconds in which events are collected
 BACKLOG: Final = 20  # events in that time: more mean that there is a backlog
@@ -149,14 +149,14 @@ class StreamConsumer:
         except TimeoutError:
             log().warning(STOPPING_WITHIN_A_BATCH, seconds=STOP_TIMEOUT)
 
-    def _subscribe(self, topic: str) -> EventQueue:
+    def _subscribe(self, topic: str) -> WaitingEvents:
         """
-        Return the queue that an agent fills with the topic's events.
+        Return the events that wait, to which an agent adds with the topic's events.
 
         The agent does nothing else: Faust would log an exception that leaves it, and skip the
         events.
         """
-        events: EventQueue = asyncio.Queue(maxsize=2)
+        events = WaitingEvents(self._batch_size)
         raw = self._app.topic(
             topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -164,22 +164,22 @@ class StreamConsumer:
         async def agent(stream: Any) -> None:
             # Not take(): that acknowledges events that were not handled, too.
             async for some in stream.noack_take(self._batch_size, within=LINGER):
-                await events.put(some)
+                await events.add(some)
 
         self._app.agent(raw, name=f"enricher.{topic}", concurrency=1)(agent)
         return events
 
-    async def _next_batch(self, events: EventQueue) -> list[Any]:
+    async def _next_batch(self, events: WaitingEvents) -> list[Any]:
         """Return the next events: a few at once, a backlog together with what follows closely."""
-        batch = await events.get()
+        batch = await events.take(self._batch_size)
         if len(batch) > BACKLOG:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER * 3):
                     while len(batch) < self._batch_size:
-                        batch.extend(await events.get())
+                        batch.extend(await events.take(self._batch_size - len(batch)))
         return batch
 
-    async def _work(self, events: EventQueue, handle: Handle) -> None:
+    async def _work(self, events: WaitingEvents, handle: Handle) -> None:
         """Handle and acknowledge batches, one after the other."""
         while True:
             batch = await self._next_batch(events)

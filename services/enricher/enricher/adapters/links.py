@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from datetime import datetime
 
-from pymongo import DeleteOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
+from enricher.adapters import bulk_writes
 from enricher.domain.healing import Cursor
 from enricher.domain.model import ContactLink, OrderLifetime
 from order_contracts.decoding import at_rest
@@ -48,14 +49,32 @@ def link_of(document: Document) -> ContactLink:
     )
 
 
-def newer_link_write(link: ContactLink) -> ReplaceOne[Document]:
+async def write_new_links(
+    links: AsyncCollection[Document], new: Iterable[ContactLink], linked: Container[str]
+) -> None:
     """
-    Return the write of *link*, which never overwrites a link of a later version.
+    Write *new* links, none of which overwrites a link of a later version.
 
-    Where there is one, the upsert ends in a duplicate key, to be ignored.
+    The orders in *linked* had a link when the batch was loaded. The first link of the others is
+    inserted, which costs a fifth of an upsert; one that meets another worker's is compared with it.
     """
-    older = {"_id": link.order_id, "contactVersion": {"$lt": link.contact_version}}
-    return ReplaceOne(older, link_document(link), upsert=True)
+    documents = [link_document(it) for it in new]
+    newer = [_newer_link_write(it) for it in documents]
+    writes = [
+        write if it["_id"] in linked else InsertOne(it)
+        for it, write in zip(documents, newer, strict=True)
+    ]
+    await bulk_writes.bulk_write(links, writes, if_met=newer)
+
+
+def _newer_link_write(link: Document) -> ReplaceOne[Document]:
+    """
+    Return the replacement of an older link by *link*, or its insertion.
+
+    Where there is a later one, the upsert ends in a duplicate key, to be ignored.
+    """
+    older = {"_id": link["_id"], "contactVersion": {"$lt": link["contactVersion"]}}
+    return ReplaceOne(older, link, upsert=True)
 
 
 def healed_link_write(old: ContactLink, healed: ContactLink) -> ReplaceOne[Document]:

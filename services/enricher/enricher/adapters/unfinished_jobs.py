@@ -16,6 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters.bulk_writes import insert_new
 from enricher.adapters.job_progress import enriched_of
+from enricher.domain.announced import announced_event
 from enricher.domain.model import ReceivedEvent
 from order_runtime.documents.jobs import LedgerEntry, awaits_enrichment, entry_of
 from order_runtime.documents.order_events import event_type, order_event
@@ -133,4 +134,4 @@ def _events(
 ) -> Iterator[ReceivedEvent]:
     for entry in entries:
         order = orders.get(entry.order_id or "")
-        yield ReceivedEvent(event_type(entry), order_event(entry, order), entry.at)
+        yield ReceivedEvent(event_type(entry), announced_event(order_event(entry, order)), entry.at)

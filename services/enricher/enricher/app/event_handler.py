@@ -138,9 +138,7 @@ class EventHandler:
             return False
         holds = [it.decision.hold for it in batch.decided]
         await asyncio.gather(
-            bulk_writes.bulk_write(
-                self._database[LINKS], [links.newer_link_write(it) for it in batch.new_links]
-            ),
+            links.write_new_links(self._database[LINKS], batch.new_links, batch.snapshot.links),
             bulk_writes.bulk_write(
                 self._database[HELD],
                 [held_action_store.hold_write(it) for it in holds if it is not None],

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
+from enricher.domain.announced import AnnouncedOrder
 from enricher.domain.contact_matching import KnownContact
+from enricher.domain.fired_action import FiredAction
 from enricher.domain.model import (
     ContactLink,
     Decision,
@@ -19,10 +21,10 @@ from enricher.domain.model import (
     StoredOrder,
 )
 from order_contracts.derived_ids import action_id
-from order_contracts.events import Missing, OrderAction
+from order_contracts.events import Missing
 from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
-from order_contracts.order import ActionName, ActionRequest, Order
+from order_contracts.order import ActionName, ActionRequest
 
 MAX_HELD: Final = 100
 """
@@ -67,17 +69,17 @@ def fire_action(received: ReceivedEvent, contact: KnownContact, enrichment: Enri
 
 
 def order_action(
-    job_id: str, action: ActionRequest, order: Order, contact: KnownContact
-) -> OrderAction:
+    job_id: str, action: ActionRequest, order: AnnouncedOrder, contact: KnownContact
+) -> FiredAction:
     """Return the message that the automation trigger is to receive."""
-    return OrderAction.model_construct(
+    return FiredAction(
         action_id=action_id(job_id),
         job_id=job_id,
         order_id=order.order_id,
         action=action.action,
         language=action.language or order.language or contact.language,
         data=action.data,
-        order=order.model_copy(update={"contact_id": contact.contact_id}),
+        order=order.text_with_contact(contact.contact_id),
         contact_id=contact.contact_id,
     )
 
@@ -109,7 +111,7 @@ def drop_action(decision: Decision, reason: DropReason) -> Decision:
     return replace(decision, action=Action.DROPPED, dropped=reason)
 
 
-def fail_requested_action(order: Order, code: str) -> Decision:
+def fail_requested_action(order: AnnouncedOrder, code: str) -> Decision:
     """
     Return the decision on an action that was requested by a command of its own, without a contact.
 

@@ -84,7 +84,7 @@ def reference_keys_of_events(
         if link is not None and link.contact_id is not None:
             contacts.add(id_key(link.contact_id))
         if it.kind in LINKING:
-            articles.update(line.sku for line in order.line_items.items)
+            articles.update(order.skus)
             stores.update(filter(None, [order.external_store_id]))
     return ReferenceKeys(frozenset(contacts), frozenset(articles), frozenset(stores))
 
@@ -97,7 +97,8 @@ def decide_batch(batch: Batch, window: HoldWindow) -> Batch:
     for event in undecided_events(batch.events, snapshot.jobs):
         order_id = event.event.order_id
         stored, link = snapshot.orders.get(order_id), links.get(order_id)
-        it = replace(event, commitment=snapshot.jobs.commitments.get(event.event.job_id))
+        committed = snapshot.jobs.commitments.get(event.event.job_id)
+        it = event if committed is None else replace(event, commitment=committed)
         decision = decide(it, stored, link, batch.facts, window)
         decision = apply_commitment(it, decision, link, batch.facts, window)
         if decision.link is not None:

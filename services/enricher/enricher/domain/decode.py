@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from enricher.domain.announced import read_event
 from enricher.domain.model import ReceivedEvent
 from order_contracts.cloudevents import BadHeaders, read_headers, time_of
-from order_contracts.decoding import Invalid, read_announced
-from order_contracts.events import EventType, OrderEvent
+from order_contracts.decoding import Invalid
+from order_contracts.events import EventType
 from order_runtime.kafka.records import Record
 
 
@@ -19,7 +20,7 @@ def received_event(record: Record) -> ReceivedEvent:
         raise UnreadableEvent(record.unreadable)
     try:
         headers = read_headers(record.headers)
-        event = read_announced(OrderEvent, record.value or b"")
+        event = read_event(record.value or b"")
         kind = EventType(headers["ce_type"])
     except (BadHeaders, Invalid) as error:
         raise UnreadableEvent(str(error)) from None

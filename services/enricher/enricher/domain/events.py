@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from enricher.domain.fired_action import FiredAction
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, OrderLifetime
 from order_contracts.cloudevents import DeleteGuard, Envelope
 from order_contracts.commands import DeleteOrder, type_of
@@ -80,7 +81,7 @@ def _order_enriched(link: ContactLink) -> OrderEnriched:
 
 def _record(
     topic: Topic,
-    message: OrderEnriched | OrderAction,
+    message: OrderEnriched | FiredAction,
     message_id: str,
     at: datetime,
     traceparent: str | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from enricher.domain.announced import AnnouncedOrder
 from enricher.domain.contact_matching import (
     CONTACT_AMBIGUOUS,
     CONTACT_MISSING,
@@ -17,7 +18,7 @@ from enricher.domain.contact_matching import (
 )
 from enricher.domain.model import ContactLink, StoredOrder
 from order_contracts.events import Missing
-from order_contracts.order import ContactKey, Order
+from order_contracts.order import ContactKey
 from order_runtime.documents.erasures import Erasure, id_key
 
 ARTICLE_MISSING: Final = "ArticleMissing"
@@ -84,7 +85,7 @@ def store_key(external_store_id: str) -> str:
 
 
 def new_link(
-    order: Order,
+    order: AnnouncedOrder,
     job_id: str,
     stored: StoredOrder,
     earlier: ContactLink | None,
@@ -130,14 +131,14 @@ def withheld_until(
 
 
 def _missing_references(
-    order: Order, contact: KnownContact | str, facts: ReferenceFacts
+    order: AnnouncedOrder, contact: KnownContact | str, facts: ReferenceFacts
 ) -> Iterator[tuple[Missing, str]]:
     """Yield each reference of *order* that does not exist, with the key that it waits for."""
     if isinstance(contact, str):
         # The reference is the key's type, never the key: that may be personal data.
         missing = Missing(code=contact, reference=order.contact.match_key_type)
         yield missing, facts.awaited_key(order.contact)
-    for sku in dict.fromkeys(item.sku for item in order.line_items.items):
+    for sku in order.skus:
         if sku not in facts.articles:
             yield Missing(code=ARTICLE_MISSING, reference=sku), article_key(sku)
     store = order.external_store_id

@@ -13,8 +13,9 @@ from order_contracts.integration_log import MAX_ENTRIES
 
 def with_named_articles(link: ContactLink) -> ContactLink:
     """Return a new *link* that says which of the missing articles the log names."""
-    named = MAX_ENTRIES - 1 if len(_articles(link.missing)) > MAX_ENTRIES else None
-    return replace(link, named_articles=named)
+    if len(_articles(link.missing)) <= MAX_ENTRIES:
+        return link
+    return replace(link, named_articles=MAX_ENTRIES - 1)
 
 
 def with_articles_left(before: ContactLink, healed: ContactLink) -> ContactLink:
@@ -28,6 +29,8 @@ def with_articles_left(before: ContactLink, healed: ContactLink) -> ContactLink:
 
 def log_missing(decision: Decision, link: ContactLink) -> Decision:
     """Return *decision* with the entries that say what *link* lacks, before its others."""
+    if not link.missing:
+        return decision
     entries = tuple(_named(link))
     unnamed = len(link.missing) - len(entries)
     return replace(decision, log=entries + decision.log, unnamed_articles=unnamed)

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from order_contracts.events import EventType, Missing, OrderAction, OrderEvent
+from enricher.domain.announced import AnnouncedEvent
+from enricher.domain.fired_action import FiredAction
+from order_contracts.events import EventType, Missing
 from order_contracts.integration_log import DropReason
 from order_contracts.job import Action, Enrichment
 from order_contracts.order import ActionRequest, ContactKey
@@ -37,7 +39,7 @@ class ReceivedEvent:
     """An event of an order as it was read from its topic."""
 
     kind: EventType
-    event: OrderEvent
+    event: AnnouncedEvent
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
@@ -178,7 +180,7 @@ class Decision:
     hold: HeldAction | None = None
     enriched: ContactLink | None = None
     """The link to announce, new or as it was decided before."""
-    fire: OrderAction | None = None
+    fire: FiredAction | None = None
 
     @property
     def commitment(self) -> Commitment | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from enricher.domain.action_ends import ended_action, last_requests, order_action
+from enricher.domain.announced import announced_order
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import covering_erasure, erasure_outlived
 from enricher.domain.linking import (
@@ -106,7 +107,9 @@ class Reconciliation:
         if order.contact_version != held.contact_version:
             return None
         contact = self.facts.contact(link.contact_id)
-        return order_action(held.job_id, held.action, order.view(), contact).to_json()
+        return order_action(
+            held.job_id, held.action, announced_order(order.view()), contact
+        ).to_json()
 
 
 def reference_keys_of_orders(contexts: Iterable[OrderContext], keys: ContactKeys) -> ReferenceKeys:

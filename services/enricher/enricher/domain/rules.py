@@ -56,19 +56,13 @@ def _decide_link(
     if order is None or version is None or not _is_still_registered(received, stored):
         return _superseded(received, stored, link, facts)
     if link is not None and link.contact_version == version:
-        return _linked(received, link, facts, window)
+        ended = _end_action(received, link, facts, window)
+        return replace(log_missing(ended, link), enriched=link)
     if stored is None or stored.contact_version != version:
         return _superseded(received, stored, link, facts)
     made = with_named_articles(new_link(order, received.event.job_id, stored, link, facts))
-    return replace(_linked(received, made, facts, window), link=made)
-
-
-def _linked(
-    received: ReceivedEvent, link: ContactLink, facts: ReferenceFacts, window: HoldWindow
-) -> Decision:
-    """Return the decision on a registration or replacement, given its link."""
-    decision = _end_action(received, link, facts, window)
-    return replace(log_missing(decision, link), enriched=link)
+    ended = _end_action(received, made, facts, window)
+    return replace(log_missing(ended, made), enriched=made, link=made)
 
 
 def _decide_action(
