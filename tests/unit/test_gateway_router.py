@@ -76,8 +76,16 @@ class Answer:
 
 
 async def ask(method: str, path: str) -> Answer:
-    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": b""}
-    scope |= {"scheme": "https", "server": ("test", 80), "headers": [], "state": {}}
+    scope: Scope = {
+        "type": "http",
+        "method": method,
+        "scheme": "https",
+        "server": ("test", 80),
+        "path": path,
+        "query_string": b"",
+        "headers": [],
+        "state": {},
+    }
     answer = Answer(scope)
 
     async def receive() -> Message:
