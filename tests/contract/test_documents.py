@@ -92,8 +92,7 @@ def test_the_document_has_the_paths_of_the_gateway() -> None:
         for path, methods in openapi()["paths"].items()
         for method in methods
     }
-    documents = {("/api/v3/openapi.json", "get"), ("/api/v3/docs", "get")}
-    assert served - described == documents
+    assert served == described
     assert described <= served
 
 
