@@ -43,7 +43,7 @@ def walked(keys: AmbiguousKeys, before: int, after: int) -> None:
 
 
 def is_settled(keys: AmbiguousKeys, count: int) -> bool:
-    return keys.settled({KEY: carriers_by_type(members(count))}) == {KEY}
+    return keys.settled("another", {KEY: carriers_by_type(members(count))}) == {KEY}
 
 
 def test_orders_are_settled_while_the_carriers_stay_as_they_were() -> None:
@@ -73,3 +73,15 @@ def test_a_walk_that_another_worker_began_settles_nothing() -> None:
     keys = AmbiguousKeys()
     keys.end("item", {KEY: carriers_by_type(members(2))})
     assert not is_settled(keys, 2)
+
+
+def test_a_key_that_another_walk_looks_after_is_left_to_that() -> None:
+    keys, many = AmbiguousKeys(), {KEY: carriers_by_type(members(2))}
+    keys.begin("item", many)
+
+    assert keys.settled("item", many) == set()
+    assert keys.settled("another", many) == {KEY}
+    assert keys.settled("another", {KEY: carriers_by_type(members(1))}) == set()
+
+    keys.end("item", {KEY: carriers_by_type(members(1))})
+    assert keys.settled("another", many) == set(), "its carriers changed meanwhile"

@@ -66,8 +66,8 @@ class Healer:
         """
         begun = await self._begun(items)
         carriers = await self._carriers(begun)
-        settled = self._ambiguous.settled(carriers)
-        some, order_ids = await self._next_portion([(it, keys - settled) for it, keys in begun])
+        left = [(it, keys - self._ambiguous.settled(it.id, carriers)) for it, keys in begun]
+        some, order_ids = await self._next_portion(left)
         for it, keys in some:
             if it.cursor is None:
                 self._ambiguous.begin(it.id, carriers_of(keys, carriers))

@@ -44,25 +44,40 @@ class AmbiguousKeys:
     def __init__(self) -> None:
         self._settled: dict[str, Carriers] = {}
         self._walks: dict[str, Mapping[str, Carriers]] = {}
+        self._walked: dict[str, tuple[str, Carriers]] = {}
+        """By key, the walk that looks at its orders, and who carried it when that began."""
 
-    def settled(self, carriers: Mapping[str, Carriers]) -> set[str]:
-        """Return those of these keys for which looking at orders again changes none of them."""
-        return {key for key, it in carriers.items() if self._settled.get(key) == it}
+    def settled(self, walk: str, carriers: Mapping[str, Carriers]) -> set[str]:
+        """
+        Return those of these keys whose orders *walk* need not look at.
+
+        Looking at them again would change none, or another walk does so, among the same carriers.
+        """
+        return {key for key, it in carriers.items() if self._is_settled(walk, key, it)}
 
     def begin(self, walk: str, carriers: Mapping[str, Carriers]) -> None:
         """Note who carries the keys whose waiting orders *walk* is about to look at."""
         self._walks[walk] = carriers
+        self._walked |= {key: (walk, it) for key, it in carriers.items() if are_ambiguous(it)}
         _forget_oldest(self._walks)
+        _forget_oldest(self._walked)
 
     def end(self, walk: str, carriers: Mapping[str, Carriers]) -> None:
         """Note that *walk* has looked at all orders; the keys whose carriers are the same count."""
         began = self._walks.pop(walk, {})
+        for key in began:
+            if self._walked.get(key, ("", None))[0] == walk:
+                del self._walked[key]
         for key, now in carriers.items():
             if are_ambiguous(now) and began.get(key) == now:
                 self._settled[key] = now
             else:
                 self._settled.pop(key, None)
         _forget_oldest(self._settled)
+
+    def _is_settled(self, walk: str, key: str, carriers: Carriers) -> bool:
+        other, among = self._walked.get(key, (walk, None))
+        return self._settled.get(key) == carriers or (other != walk and among == carriers)
 
 
 def _forget_oldest(noted: dict[str, Any]) -> None:
