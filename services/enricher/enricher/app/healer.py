@@ -70,14 +70,14 @@ class Healer:
         some, order_ids = await self._next_portion(left)
         for it, keys in some:
             if it.cursor is None:
-                self._ambiguous.begin(it.id, carriers_of(keys, carriers))
+                self._ambiguous.begin(it.id, _only(keys, carriers))
         await self._reconciler(order_ids, now)
         healed = [it for it, _ in some]
         if len(some) == 1 and len(order_ids) == PORTION:
             await self._queue.advance([healed[0].at(Stage.KEYS, Cursor(order_ids[-1]))], now)
             return
         for it, keys in some:
-            self._ambiguous.end(it.id, carriers_of(keys, carriers))
+            self._ambiguous.end(it.id, _only(keys, carriers))
         await self._queue.advance([it.at(Stage.CONTACT) for it in healed if it.contact_id], now)
         await self._finish([it for it in healed if not it.contact_id], now)
 
@@ -132,5 +132,6 @@ class Healer:
         await self._queue.finish(done, now)
 
 
-def carriers_of(keys: Collection[str], carriers: Mapping[str, Carriers]) -> dict[str, Carriers]:
+def _only(keys: Collection[str], carriers: Mapping[str, Carriers]) -> dict[str, Carriers]:
+    """Return who carries *keys*, of all that were looked up."""
     return {key: it for key, it in carriers.items() if key in keys}
