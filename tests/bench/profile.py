@@ -61,7 +61,7 @@ def _spy(pid: int, file: Path) -> subprocess.Popen[bytes]:
     """Start sampling the threads of a process that run."""
     program = Path(python()).with_name("py-spy")
     argv = [str(program), "record", "--pid", str(pid), "--output", str(file)]
-    argv += ["--format", "raw", "--function", "--native", "--rate", "200"]
+    argv += ["--format", "raw", "--function", "--rate", "100"]
     return subprocess.Popen(argv, stdout=subprocess.DEVNULL)
 
 

@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.http import connection
 from gateway.http.connection import MAX_FIELDS, MAX_HEAD
 from gateway.http.connection_limits import ConnectionLimits
+from gateway.http.reading_pace import ReadingPace
 from gateway.http.server import Server
 
 SECONDS = 0.4
@@ -304,6 +305,26 @@ async def test_a_body_that_ends_in_time_leaves_the_connection_open(door: Running
     assert await client.ask(head) == 200
     await client.reader.readexactly(2)
     assert await client.ask(b"body" + GET + b"\r\n") == 200
+
+
+async def test_a_large_body_is_passed_over_to_its_end(door: Running) -> None:
+    """At a pace, so in several portions; then the connection goes on."""
+    client, size = await door.connect(), 8 << 20
+    assert (
+        await client.ask(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        == 200
+    )
+    await client.reader.readexactly(2)
+    client.writer.write(b"x" * size)
+    await client.writer.drain()
+    assert await client.ask(GET + b"\r\n") == 200
+
+
+def test_all_connections_share_the_pace_of_what_is_passed_over() -> None:
+    pace = ReadingPace(1_000)
+    assert pace.seconds_after(100, now=5.0) == pytest.approx(0.1)
+    assert pace.seconds_after(100, now=5.05) == pytest.approx(0.15)
+    assert pace.seconds_after(100, now=9.0) == pytest.approx(0.1)
 
 
 async def test_who_does_not_read_its_answer_is_closed(door: Running) -> None:

@@ -15,6 +15,7 @@ from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.problems import problem_response
+from gateway.http.reading_pace import ReadingPace
 from gateway.http.response_writer import ResponseWriter
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
@@ -27,11 +28,12 @@ MAX_PASSED_OVER: Final = 10 * 1024 * 1024
 
 
 class LimitedConfig(uvicorn.Config):
-    """uvicorn's configuration, with the limits of connections."""
+    """uvicorn's configuration, with the limits of connections and what they share."""
 
     def __init__(self, app: Any, limits: ConnectionLimits, **settings: Any) -> None:
         super().__init__(app, http=LimitedConnection, **settings)
         self.limits = limits
+        self.pace = ReadingPace()
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -45,7 +47,7 @@ class LimitedConnection(HttpToolsProtocol):
     def __init__(self, config: uvicorn.Config, *args: Any, **named: Any) -> None:
         super().__init__(config, *args, **named)
         assert isinstance(config, LimitedConfig)  # noqa: S101  it names this class
-        self._limits = config.limits
+        self._limits, self._pace = config.limits, config.pace
         self.waiting_since: float | None = self.loop.time()
         """Since when it has had no complete request to answer; None while it has one."""
         self.served = 0
@@ -169,8 +171,16 @@ class LimitedConnection(HttpToolsProtocol):
     def _pass_over(self, size: int) -> None:
         """Count bytes that nobody needs; from the bound on they are left where they are."""
         self._passed_over += size
-        if self._passed_over > MAX_PASSED_OVER and not self.transport.is_closing():
-            self.transport.pause_reading()
+        if self.transport.is_closing():
+            return
+        self.transport.pause_reading()
+        if self._passed_over <= MAX_PASSED_OVER:
+            seconds = self._pace.seconds_after(size, self.loop.time())
+            self.loop.call_later(seconds, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing() and not self.flow.read_paused:
+            self.transport.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or ProblemError("ValidationFailed", msg))

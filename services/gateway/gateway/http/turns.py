@@ -7,6 +7,10 @@ import time
 from typing import Final
 
 TURN_SECONDS: Final = 0.002
+REST_SECONDS: Final = 0.004
+"""Left to others who have something to do: one request takes several steps of the event loop."""
+OTHERS_SECONDS: Final = 0.000_2
+"""Above it, what the event loop did between two turns was somebody's request."""
 
 
 class Turns:
@@ -15,6 +19,10 @@ class Turns:
 
     async def give_way(self) -> None:
         """Let others go on, if this turn has been long enough."""
-        if time.perf_counter() - self._since > TURN_SECONDS:
-            await asyncio.sleep(0)
-            self._since = time.perf_counter()
+        ended = time.perf_counter()
+        if ended - self._since <= TURN_SECONDS:
+            return
+        await asyncio.sleep(0)
+        if time.perf_counter() - ended > OTHERS_SECONDS:
+            await asyncio.sleep(REST_SECONDS)
+        self._since = time.perf_counter()
