@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from order_contracts.topics import Topic
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from order_writer.app.ports import EventSink
@@ -86,7 +87,7 @@ def broker(request: pytest.FixtureRequest, topic: Topic) -> Iterator[Broker]:
     stack: RunningStack = request.getfixturevalue("stack")
     request.getfixturevalue("real_topic")
     with TcpProxy(stack.kafka) as proxy:
-        sink = BatchPublisher(proxy.rewritten(stack.kafka), "conformance")
+        sink = BatchPublisher(KafkaAddress(proxy.rewritten(stack.kafka)), "conformance")
         yield KafkaBroker(topic, sink, stack, proxy)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import pytest
 
 from order_contracts.topics import Topic
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.publisher import OutcomeUnknown, Publisher, RecordTooLarge
 from order_runtime.kafka.records import Outgoing
 from support.fakes.memory_kafka import MemoryPublisher, limits_with
@@ -97,7 +98,8 @@ async def broker(way: RunningStack | None, topic: Topic) -> AsyncIterator[Broker
         yield MemoryBroker(topic, MemoryPublisher(limits=limits_with(topic)))
         return
     with TcpProxy(way.kafka) as proxy:
-        async with Publisher(proxy.rewritten(way.kafka), "conformance") as publisher:
+        address = KafkaAddress(proxy.rewritten(way.kafka))
+        async with Publisher(address, "conformance") as publisher:
             yield KafkaBroker(topic, publisher, way, proxy)
 
 

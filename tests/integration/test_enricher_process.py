@@ -17,6 +17,7 @@ from pymongo.database import Database
 from enricher.__main__ import READ
 from enricher.adapters.consumer_lag import caught_up
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, ENRICHER, STORES, Topic
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import CODEC, ENRICHMENTS, JOBS, LINKS, ORDERS, Document, client
@@ -51,7 +52,7 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 
 def publish(stack: RunningStack, records: Sequence[Outgoing]) -> None:
-    assert BatchPublisher(stack.kafka, "test").publish_all(records, PATIENCE)
+    assert BatchPublisher(KafkaAddress(stack.kafka), "test").publish_all(records, PATIENCE)
 
 
 def reference(topic: Topic, key: str, body: Json) -> Outgoing:
@@ -154,15 +155,16 @@ def test_the_age_of_the_lag_is_known(stack: RunningStack, database: Database[Doc
     store(database, [order])
     before = datetime.now(UTC)
     publish(stack, [order.event])
+    kafka = KafkaAddress(stack.kafka)
     eventually(
-        lambda: caught_up(stack.kafka, ENRICHER, READ, datetime.now(UTC)), "the enricher is through"
+        lambda: caught_up(kafka, ENRICHER, READ, datetime.now(UTC)), "the enricher is through"
     )
 
     with paused(stack, "enricher"):
         publish(stack, [order.event])
 
-        assert caught_up(stack.kafka, ENRICHER, READ, before)
-        assert not caught_up(stack.kafka, ENRICHER, READ, datetime.now(UTC) + timedelta(seconds=1))
+        assert caught_up(kafka, ENRICHER, READ, before)
+        assert not caught_up(kafka, ENRICHER, READ, datetime.now(UTC) + timedelta(seconds=1))
 
 
 def test_what_is_known_can_be_counted_and_shown(stack: RunningStack, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient
 
 from order_contracts.topics import ACTIONS, DEFAULT_PARTITIONS, TRIGGER
 from order_runtime.documents.consumer_offsets import GroupOffsets
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.offsets import holds_records
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import stored_offsets
@@ -122,8 +123,8 @@ def test_a_group_begins_with_what_is_committed_and_in_an_empty_database_with_the
         (ACTIONS.name, it): committed_offset(stack.kafka, TRIGGER, ACTIONS.name, it)
         for it in end_offsets(stack, ACTIONS.name)
     }
-    group = group_of(TRIGGER, check_topics(stack.kafka, TRIGGER, DEFAULT_PARTITIONS))
-    address = (stack.kafka, stack.mongo, database, group, threading.Event())
+    group = group_of(TRIGGER, check_topics(KafkaAddress(stack.kafka), TRIGGER, DEFAULT_PARTITIONS))
+    address = (KafkaAddress(stack.kafka), stack.mongo, database, group, threading.Event())
 
     empty, _ = begin_stored_offsets(*address)
 
@@ -149,8 +150,8 @@ def test_offsets_without_a_record_are_not_taken_for_records(
     end(producer, SECONDS)
 
     committed = end is Producer.commit_transaction
-    assert holds_records(stack.kafka, topic, 0, 0, 2) is committed
-    assert holds_records(stack.kafka, topic, 0, 1, 2) is False
+    assert holds_records(KafkaAddress(stack.kafka), topic, 0, 0, 2) is committed
+    assert holds_records(KafkaAddress(stack.kafka), topic, 0, 1, 2) is False
 
 
 def test_a_partition_that_is_assigned_again_has_no_position_before_it_gives_a_record(

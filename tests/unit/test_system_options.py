@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from order_operations.system_address import MongoAddress, SystemAddress
+from order_runtime.kafka.address import KafkaAddress
 from order_stack.cli.main import app
 from order_stack.cli.system_options import SystemOptions, options_of
 from order_stack.cluster import state
@@ -43,21 +44,27 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 def test_a_stack_is_the_system_where_nothing_else_is_given(stack: Stack) -> None:
     options = options_of("mine", None, None, None, {})
-    assert options.address() == SystemAddress(stack.kafka, MongoAddress(stack.mongo, "ordermill"))
+    assert options.address() == SystemAddress(
+        KafkaAddress(stack.kafka), MongoAddress(stack.mongo, "ordermill")
+    )
 
 
 def test_a_system_that_is_elsewhere_is_given_by_the_environment() -> None:
     options = options_of(None, None, None, None, ENVIRON)
-    assert options.address() == SystemAddress("k:1", MongoAddress(SECRET, "shop"))
+    assert options.address() == SystemAddress(KafkaAddress("k:1"), MongoAddress(SECRET, "shop"))
 
 
 def test_an_option_counts_more_than_the_environment() -> None:
     options = options_of(None, "k:2", "mongodb://other/", None, ENVIRON)
-    assert options.address() == SystemAddress("k:2", MongoAddress("mongodb://other/", "shop"))
+    assert options.address() == SystemAddress(
+        KafkaAddress("k:2"), MongoAddress("mongodb://other/", "shop")
+    )
 
 
 def test_a_stack_that_is_named_counts_more_than_the_environment(stack: Stack) -> None:
-    assert options_of("mine", None, None, None, ENVIRON).kafka_address() == stack.kafka
+    assert options_of("mine", None, None, None, ENVIRON).kafka_address() == KafkaAddress(
+        stack.kafka
+    )
 
 
 def test_half_of_a_system_is_not_completed_by_a_stack(stack: Stack) -> None:

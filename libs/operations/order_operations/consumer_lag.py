@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from order_operations.kafka_client import Offsets, admin_client
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.offsets import committed_offsets
 
 REQUEST_SECONDS: Final = 2.0
@@ -26,9 +27,9 @@ class TopicLag:
     lag: Mapping[str, int]
 
 
-def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str, TopicLag]:
+def topic_lags(kafka: KafkaAddress, readers: Mapping[str, Iterable[str]]) -> dict[str, TopicLag]:
     """Return the lag of topics, given by name with their groups; {} while Kafka doesn't answer."""
-    client = admin_client(bootstrap)
+    client = admin_client(kafka)
     try:
         known = client.list_topics(timeout=REQUEST_SECONDS).topics
         partitions = [
@@ -37,7 +38,7 @@ def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str
         ends = partition_offsets(client, partitions, OffsetSpec.latest())
         starts = partition_offsets(client, partitions, OffsetSpec.earliest())
         groups = {group for groups in readers.values() for group in groups}
-        committed = {it: committed_offsets(bootstrap, it, ends, REQUEST_SECONDS) for it in groups}
+        committed = {it: committed_offsets(kafka, it, ends, REQUEST_SECONDS) for it in groups}
     except (KafkaException, KeyError, TimeoutError):
         return {}
     return {
@@ -49,24 +50,24 @@ def topic_lags(bootstrap: str, readers: Mapping[str, Iterable[str]]) -> dict[str
     }
 
 
-def end_offsets(bootstrap: str, topic: str) -> Offsets:
+def end_offsets(kafka: KafkaAddress, topic: str) -> Offsets:
     """
     Return the offset of the next record of each partition.
 
     Raises KafkaException or TimeoutError where Kafka doesn't answer.
     """
-    client = admin_client(bootstrap)
+    client = admin_client(kafka)
     known = client.list_topics(topic, timeout=REQUEST_SECONDS).topics
     partitions = [TopicPartition(topic, number) for number in known[topic].partitions]
     return partition_offsets(client, partitions, OffsetSpec.latest())
 
 
-def wait_until_committed(bootstrap: str, group: str, ends: Offsets, seconds: float) -> None:
+def wait_until_committed(kafka: KafkaAddress, group: str, ends: Offsets, seconds: float) -> None:
     """Return when the group has committed everything up to *ends*; raises OperationFailed."""
     if not ends:
         return
     deadline = time.monotonic() + seconds
-    while left := _left(bootstrap, group, ends):
+    while left := _left(kafka, group, ends):
         if time.monotonic() > deadline:
             raise OperationFailed(
                 f"Published, but the {group} has not read {left} of the records after "
@@ -75,10 +76,10 @@ def wait_until_committed(bootstrap: str, group: str, ends: Offsets, seconds: flo
         time.sleep(POLL_SECONDS)
 
 
-def _left(bootstrap: str, group: str, ends: Offsets) -> int:
+def _left(kafka: KafkaAddress, group: str, ends: Offsets) -> int:
     """Return how many records the group has not committed; all of them while Kafka is away."""
     try:
-        committed = committed_offsets(bootstrap, group, ends, REQUEST_SECONDS)
+        committed = committed_offsets(kafka, group, ends, REQUEST_SECONDS)
     except KafkaException:
         committed = {}
     return sum(max(0, end - committed.get(it, 0)) for it, end in ends.items())

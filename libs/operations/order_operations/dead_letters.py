@@ -27,6 +27,7 @@ from order_operations.dead_letter_view import (
 )
 from order_operations.kafka_client import CLIENT_ID, SILENCE_SECONDS, read_to_end
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.dead_letters import NotReplayable, replay_of
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing, Record
@@ -45,7 +46,7 @@ class Replayed:
 class DeadLetters:
     """The dead letters of a Kafka cluster; every method raises OperationFailed."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: KafkaAddress) -> None:
         self._kafka = kafka
 
     def matching(

@@ -36,6 +36,7 @@ from order_operations.kafka_client import read_to_end
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
 from order_operations.system_address import SystemAddress
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.records import Record
 
 # Commands and events twice: the enricher answers what was under way with DeleteOrder commands,
@@ -110,7 +111,7 @@ def ages_out(topics: Collection[Topic], now: datetime) -> dict[str, str]:
     }
 
 
-def _wait_until_handled(kafka: str, topic: Topic, group: str, seconds: float) -> None:
+def _wait_until_handled(kafka: KafkaAddress, topic: Topic, group: str, seconds: float) -> None:
     try:
         ends = end_offsets(kafka, topic.name)
     except (KafkaException, TimeoutError) as error:

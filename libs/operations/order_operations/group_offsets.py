@@ -28,6 +28,7 @@ from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
 from order_operations.system_address import SystemAddress
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.offsets import committed_offsets
 from order_runtime.mongo.client import COMMITTED, CONSUMER_OFFSETS, DURABLE, Document
 
@@ -111,7 +112,10 @@ def planned(
 
 
 def _plan(
-    kafka: str, client: AdminClient, database: Database[Document], groups: Iterable[GroupOffsets]
+    kafka: KafkaAddress,
+    client: AdminClient,
+    database: Database[Document],
+    groups: Iterable[GroupOffsets],
 ) -> list[PartitionPlan]:
     plans: list[PartitionPlan] = []
     for group in groups:

@@ -17,6 +17,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
@@ -28,50 +29,50 @@ Partition = tuple[str, int]  # topic and number
 Offsets = dict[Partition, int]
 
 
-def admin_client(bootstrap: str) -> AdminClient:
+def admin_client(kafka: KafkaAddress) -> AdminClient:
     """Return a client that doesn't log: that a broker is away is expected, and said otherwise."""
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    return AdminClient(librdkafka_config(kafka) | {"log_level": 0})
 
 
-def read_to_end(bootstrap: str, topics: Collection[str]) -> Iterator[Record]:
+def read_to_end(kafka: KafkaAddress, topics: Collection[str]) -> Iterator[Record]:
     """
     Yield the records that the topics hold now, each partition in its order; commits nothing.
 
     A batch that can't be decompressed is passed over, since it holds nothing to show. Raises
     OperationFailed where Kafka doesn't answer or a topic doesn't exist.
     """
-    with closing(_consumer(bootstrap)) as consumer:
+    with closing(_consumer(kafka)) as consumer:
         try:
             unread = _partitions(consumer, topics)
             consumer.assign([TopicPartition(*it, OFFSET_BEGINNING) for it in unread])
             while unread:
                 message = consumer.poll(SILENCE_SECONDS)
                 if message is None:
-                    raise OperationFailed(f"Kafka at {bootstrap} doesn't answer.")
+                    raise OperationFailed(f"Kafka at {kafka} doesn't answer.")
                 error = message.error()
                 if error is None:
                     yield from_confluent(message)
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     unread.discard((message.topic(), message.partition()))
                 elif error.code() in UNDECODABLE:
-                    _pass_over(consumer, bootstrap, message)
+                    _pass_over(consumer, kafka, message)
         except KafkaException as error:
             reason = error.args[0].str()
-            raise OperationFailed(f"Kafka at {bootstrap} can't be read: {reason}.") from error
+            raise OperationFailed(f"Kafka at {kafka} can't be read: {reason}.") from error
 
 
-def _pass_over(consumer: Consumer, bootstrap: str, report: Message) -> None:
+def _pass_over(consumer: Consumer, kafka: KafkaAddress, report: Message) -> None:
     """Go on behind the batch that *report* is about; it comes again where that fails."""
     topic, partition = report.topic(), report.partition()
-    bounds = stored_batch(bootstrap, topic, partition, report.offset())
+    bounds = stored_batch(kafka, topic, partition, report.offset())
     if bounds is not None:
         consumer.seek(TopicPartition(topic, partition, bounds.last + 1))
 
 
-def _consumer(bootstrap: str) -> Consumer:
+def _consumer(kafka: KafkaAddress) -> Consumer:
     return Consumer(
-        {
-            "bootstrap.servers": bootstrap,
+        librdkafka_config(kafka)
+        | {
             "client.id": CLIENT_ID,
             "group.id": CLIENT_ID,  # librdkafka asks for one; nothing is ever committed
             "enable.auto.commit": False,

@@ -18,6 +18,7 @@ from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_operations import ndjson
 from order_operations.kafka_client import CLIENT_ID, Offsets
 from order_operations.problems import OperationFailed
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 
 FLUSH_SECONDS: Final = 60.0
 
@@ -85,15 +86,15 @@ def contact_tombstone(contact_id: str) -> ReferenceEntry:
     return ReferenceEntry(KINDS[0], contact_id, None)
 
 
-def publish(bootstrap: str, entries: Sequence[ReferenceEntry]) -> Offsets:
+def publish(kafka: KafkaAddress, entries: Sequence[ReferenceEntry]) -> Offsets:
     """
     Publish in order and wait for every acknowledgement; return the end of each partition after it.
 
     Raises OperationFailed where Kafka didn't take all of it.
     """
     producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
+        librdkafka_config(kafka)
+        | {
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
             "linger.ms": 20,
@@ -106,7 +107,7 @@ def publish(bootstrap: str, entries: Sequence[ReferenceEntry]) -> Offsets:
     if producer.flush(FLUSH_SECONDS) or acknowledgements.errors:
         errors = acknowledgements.errors
         raise OperationFailed(
-            f"Kafka at {bootstrap} didn't take all of it "
+            f"Kafka at {kafka} didn't take all of it "
             f"({errors[0].str() if errors else 'no answer'}); "
             "do it again when it is up: to publish twice does no harm."
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from order_runtime.kafka.address import KafkaAddress
+
 DEFAULT_DATABASE: Final = "ordermill"
 
 
@@ -18,7 +20,7 @@ class MongoAddress:
 
 @dataclass(frozen=True, slots=True)
 class SystemAddress:
-    """Kafka's bootstrap servers (`host:port`, comma-separated) and the database, of one system."""
+    """The Kafka and the database of one system."""
 
-    kafka: str
+    kafka: KafkaAddress
     mongo: MongoAddress

@@ -39,6 +39,7 @@ from order_contracts.topics import (
     Topic,
 )
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import erasure_store
@@ -63,7 +64,7 @@ def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
     settings = process.settings
-    kafka, mongo = settings.kafka, settings.mongo
+    kafka, mongo = settings.kafka_address, settings.mongo
     group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(consume(process, group, stored))
@@ -73,7 +74,7 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
     settings, stop = process.settings, async_stop_event(process.stop)
     async with (
         async_client(settings.mongo, ENRICHER) as client,
-        Publisher(settings.kafka, settings.instance, linger_ms=2) as publisher,
+        Publisher(settings.kafka_address, settings.instance, linger_ms=2) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
         keys = ContactKeys(settings.erasure_secret.encode(), settings.phone_region or None)
@@ -85,9 +86,9 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         references = ReferenceHandler(database, queue, erasure, keys, group.topic_ids)
         healer = Healer(database, queue, reconciler, ContactPortions(database, erasure), keys)
         offsets = StoredOffsets(client, settings.database, group, stored)
-        applied = partial(caught_up, settings.kafka, WRITER, (COMMANDS,))
+        applied = partial(caught_up, settings.kafka_address, WRITER, (COMMANDS,))
         unfinished = UnfinishedJobs(database, events, applied, GRACE)
-        handled = partial(caught_up, settings.kafka, ENRICHER, READ)
+        handled = partial(caught_up, settings.kafka_address, ENRICHER, READ)
         sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
@@ -131,7 +132,9 @@ async def prepared(database: AsyncDatabase[Document], keys: ContactKeys) -> bool
     return True
 
 
-async def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
+async def caught_up(
+    kafka: KafkaAddress, group: str, topics: Sequence[Topic], since: datetime
+) -> bool:
     return await asyncio.to_thread(consumer_lag.caught_up, kafka, group, topics, since)
 
 

@@ -50,7 +50,7 @@ async def serve(process: Process[Settings], access_log: AccessLog) -> None:
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         # Each request waits for its command: what comes while others are on the way is a batch.
         Publisher(
-            settings.kafka, settings.instance, linger_ms=0, timeout_ms=KAFKA_TIMEOUT_MS
+            settings.kafka_address, settings.instance, linger_ms=0, timeout_ms=KAFKA_TIMEOUT_MS
         ) as publisher,
     ):
         dependencies = Dependencies(

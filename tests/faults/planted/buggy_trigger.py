@@ -48,7 +48,9 @@ async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     group = group_of(TRIGGER, preflight(settings, TRIGGER, stop))
-    stored = require_stored_offsets(settings.kafka, settings.mongo, settings.database, group, stop)
+    stored = require_stored_offsets(
+        settings.kafka_address, settings.mongo, settings.database, group, stop
+    )
     asyncio.run(run(settings, group, stored))
 
 

@@ -135,14 +135,14 @@ STORES: dict[str, type[MongoLedger]] = {
 
 def main(bug: str) -> None:
     settings = load(Settings)
-    topics = check_topics(settings.kafka, WRITER, settings.partitions)
+    topics = check_topics(settings.kafka_address, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
     mongo = client(settings.mongo, WRITER)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
     store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes, offsets)
     kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource
-    source = kind(settings.kafka, settings.instance, offsets)
-    sink = BatchPublisher(settings.kafka, settings.instance)
+    source = kind(settings.kafka_address, settings.instance, offsets)
+    sink = BatchPublisher(settings.kafka_address, settings.instance)
     reads = TopicInfo(
         topic.id,
         topic.partitions,

@@ -35,13 +35,13 @@ def issued(job_id: str) -> bool:
 def main() -> None:
     settings, stop = load(Settings), stop_event()
     logs.configure(WRITER, settings.instance, settings.log_level)
-    topics = check_topics(settings.kafka, WRITER, settings.partitions)
+    topics = check_topics(settings.kafka_address, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
     mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
     store = MongoLedger(mongo, settings.database, 2**24, offsets)
-    source = KafkaCommandSource(settings.kafka, settings.instance, offsets)
-    sink = BatchPublisher(settings.kafka, settings.instance)
+    source = KafkaCommandSource(settings.kafka_address, settings.instance, offsets)
+    sink = BatchPublisher(settings.kafka_address, settings.instance)
     BatchProcessor(source, store, sink, TopicInfo(topic.id, topic.partitions, issued), stop).run(
         100, 2**24
     )

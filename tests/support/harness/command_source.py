@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from order_contracts.topics import DEFAULT_PARTITIONS, WRITER
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import client
 from order_runtime.startup.preflight import check_topics
@@ -18,10 +19,10 @@ class StoringSource(KafkaCommandSource):
     """Stores the offsets of what it commits before it does, as the ledger stores a batch's."""
 
     def __init__(self, kafka: str, instance: str, mongo: str, database: str) -> None:
-        group = group_of(WRITER, check_topics(kafka, WRITER, DEFAULT_PARTITIONS))
+        group = group_of(WRITER, check_topics(KafkaAddress(kafka), WRITER, DEFAULT_PARTITIONS))
         self._mongo = client(mongo, WRITER)
         self.stored = StoredOffsets(self._mongo, database, group)
-        super().__init__(kafka, instance, self.stored)
+        super().__init__(KafkaAddress(kafka), instance, self.stored)
 
     def commit(self, records: Sequence[Record]) -> None:
         self.stored.settle(ends(records))

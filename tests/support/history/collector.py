@@ -19,6 +19,7 @@ from confluent_kafka import Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.batch_lookup import stored_batch
 from order_runtime.kafka.record_conversion import from_confluent
 from support.builders.bodies import Json
@@ -95,7 +96,7 @@ def read_log(
 
 
 def _unreadable_batch(kafka: str, topic: str, partition: int, first: int) -> LogRecord:
-    bounds = stored_batch(kafka, topic, partition, first)
+    bounds = stored_batch(KafkaAddress(kafka), topic, partition, first)
     assert bounds is not None, f"no batch at {topic}/{partition}@{first}"
     return LogRecord(
         topic, partition, bounds.last, bounds.at, None, None, readable=False, first_offset=first

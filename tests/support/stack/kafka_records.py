@@ -21,6 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from order_contracts.topics import TOPICS
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
@@ -130,7 +131,7 @@ def _behind(kafka: str, report: Message) -> tuple[str, int, int]:
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    bounds = stored_batch(kafka, topic, partition, offset)
+    bounds = stored_batch(KafkaAddress(kafka), topic, partition, offset)
     return topic, partition, offset if bounds is None else bounds.last + 1
 
 
@@ -149,7 +150,7 @@ def value(message: Message) -> Json:
 
 
 def publish_outgoing(kafka: str, records: Iterable[Outgoing]) -> None:
-    assert BatchPublisher(kafka, "test").publish_all(list(records), 20)
+    assert BatchPublisher(KafkaAddress(kafka), "test").publish_all(list(records), 20)
 
 
 def read_key(kafka: str, topic: str, key: str, count: int) -> list[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka import KafkaException
 
 from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress
 
 PROBE_SECONDS = 2.0
 
@@ -12,7 +13,7 @@ PROBE_SECONDS = 2.0
 def cluster_id(bootstrap: str, seconds: float = PROBE_SECONDS) -> str | None:
     """Return the id of the Kafka cluster that answers there, or None."""
     try:
-        return str(admin_client(bootstrap).list_topics(timeout=seconds).cluster_id)
+        return str(admin_client(KafkaAddress(bootstrap)).list_topics(timeout=seconds).cluster_id)
     except KafkaException:
         return None
 
@@ -20,7 +21,9 @@ def cluster_id(bootstrap: str, seconds: float = PROBE_SECONDS) -> str | None:
 def is_in_cluster(address: str) -> bool:
     """Tell whether the broker at *address* answers, and lists itself among the live brokers."""
     try:
-        brokers = admin_client(address).list_topics(timeout=PROBE_SECONDS).brokers.values()
+        brokers = (
+            admin_client(KafkaAddress(address)).list_topics(timeout=PROBE_SECONDS).brokers.values()
+        )
     except KafkaException:
         return False
     return address in {f"{it.host}:{it.port}" for it in brokers}

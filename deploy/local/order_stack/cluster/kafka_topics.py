@@ -9,6 +9,7 @@ from confluent_kafka.admin import ClusterMetadata, NewTopic
 
 from order_contracts.topics import Topic
 from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.kafka_probe import cluster_id
 from order_stack.cluster.topology import in_sync, replicas
 from order_stack.problems import StackProblem
@@ -33,7 +34,7 @@ def check_reachable(bootstrap: str) -> None:
 
 def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     """Create missing topics; raises StackProblem for one with another number of partitions."""
-    client = admin_client(bootstrap)
+    client = admin_client(KafkaAddress(bootstrap))
     try:
         seen: ClusterMetadata = client.list_topics(timeout=TOPIC_SECONDS)
         existing = seen.topics

@@ -18,6 +18,8 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 from confluent_kafka import KafkaError
 
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.aiokafka_login import aiokafka_config
 from order_runtime.kafka.record_batches import BatchBounds, bounds_of
 
 UNDECODABLE: Final = frozenset(
@@ -34,7 +36,9 @@ _HEADER_BYTES: Final = 61
 _LENGTH: Final = struct.Struct(">qi")
 
 
-def stored_batch(kafka: str, topic: str, partition: int, offset: int) -> BatchBounds | None:
+def stored_batch(
+    kafka: KafkaAddress, topic: str, partition: int, offset: int
+) -> BatchBounds | None:
     """
     Return the bounds of the batch that holds *offset*.
 
@@ -43,8 +47,10 @@ def stored_batch(kafka: str, topic: str, partition: int, offset: int) -> BatchBo
     return asyncio.run(_stored_batch(kafka, TopicPartition(topic, partition), offset))
 
 
-async def _stored_batch(kafka: str, place: TopicPartition, offset: int) -> BatchBounds | None:
-    client = AIOKafkaClient(bootstrap_servers=kafka)
+async def _stored_batch(
+    kafka: KafkaAddress, place: TopicPartition, offset: int
+) -> BatchBounds | None:
+    client = AIOKafkaClient(**aiokafka_config(kafka))
     try:
         async with asyncio.timeout(_SECONDS):
             await client.bootstrap()

@@ -8,6 +8,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.process.errors import OffsetsLost
 
 TIMEOUT: Final = 10.0  # seconds
@@ -15,7 +16,7 @@ WHAT_TO_DO: Final = "docs/operating.md says how to set the group's offsets."
 NO_OFFSET: Final = "no offset is committed to Kafka, as where the topic was deleted."
 
 
-def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
+def commit_beginnings(kafka: KafkaAddress, group: str, topics: Iterable[str]) -> None:
     """
     Commit the first offset of each partition that *group* has committed none for.
 
@@ -24,7 +25,7 @@ def commit_beginnings(kafka: str, group: str, topics: Iterable[str]) -> None:
     lost, and stops. Raises OffsetsLost where an offset is out of range now, and KafkaException
     where Kafka is away or another member joined meanwhile; then ask again.
     """
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})
+    consumer = Consumer(librdkafka_config(kafka) | {"group.id": group, "log_level": 0})
     try:
         new = [place for topic in topics for place in _new(consumer, group, topic)]
         if new:
@@ -74,7 +75,7 @@ def _new(consumer: Consumer, group: str, topic: str) -> list[TopicPartition]:
 
 
 def committed_offsets(
-    kafka: str, group: str, partitions: Iterable[tuple[str, int]], timeout: float = TIMEOUT
+    kafka: KafkaAddress, group: str, partitions: Iterable[tuple[str, int]], timeout: float = TIMEOUT
 ) -> dict[tuple[str, int], int]:
     """
     Return the offsets that *group* has committed of those partitions that it has one of.
@@ -86,8 +87,7 @@ def committed_offsets(
     just moving, since what it does about that answer takes a consumer for granted.
     """
     asked = [TopicPartition(*place) for place in partitions]
-    config = {
-        "bootstrap.servers": kafka,
+    config = librdkafka_config(kafka) | {
         "group.id": group,
         "enable.auto.commit": False,
         "log_level": 0,
@@ -100,9 +100,11 @@ def committed_offsets(
     return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
-def first_offsets(kafka: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+def first_offsets(
+    kafka: KafkaAddress, partitions: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
     """Return where the log of each partition begins; raises KafkaException as above."""
-    config = {"bootstrap.servers": kafka, "group.id": "offsets", "log_level": 0}
+    config = librdkafka_config(kafka) | {"group.id": "offsets", "log_level": 0}
     with closing(Consumer(config)) as consumer:
         return {place: _first(consumer, TopicPartition(*place)) for place in partitions}
 
@@ -112,15 +114,14 @@ def _first(consumer: Consumer, place: TopicPartition) -> int:
     return int(first)
 
 
-def holds_records(kafka: str, topic: str, partition: int, start: int, end: int) -> bool:
+def holds_records(kafka: KafkaAddress, topic: str, partition: int, start: int, end: int) -> bool:
     """
     Return whether a partition has, or had, a record from *start* to before *end*.
 
     Offsets may be of none: of transaction markers, and of what compaction removed. Raises
     KafkaException where Kafka doesn't answer.
     """
-    config = {
-        "bootstrap.servers": kafka,
+    config = librdkafka_config(kafka) | {
         "group.id": "offsets",  # librdkafka asks for one; nothing is ever committed
         "enable.auto.commit": False,
         "auto.offset.reset": "error",

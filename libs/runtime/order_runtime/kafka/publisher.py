@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.records import Outgoing
 
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
@@ -31,9 +32,10 @@ class OutcomeUnknown(Exception):
     """The record was handed over and no answer came in time: it may still be stored."""
 
 
-def _config(kafka: str, client_id: str, *, linger_ms: float, timeout_ms: int) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": kafka,
+def _config(
+    kafka: KafkaAddress, client_id: str, *, linger_ms: float, timeout_ms: int
+) -> dict[str, Any]:
+    return librdkafka_config(kafka) | {
         "client.id": client_id,
         "acks": "all",
         "enable.idempotence": True,
@@ -50,7 +52,7 @@ def _config(kafka: str, client_id: str, *, linger_ms: float, timeout_ms: int) ->
 class BatchPublisher:
     """For a service that runs in one thread: hand over a batch, wait for every acknowledgement."""
 
-    def __init__(self, kafka: str, client_id: str) -> None:
+    def __init__(self, kafka: KafkaAddress, client_id: str) -> None:
         # Never times out by itself: an event that isn't announced holds back the commit instead.
         config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
         # What was stored needs no call: `flush` waits for it.
@@ -104,7 +106,12 @@ class Publisher:
     """
 
     def __init__(
-        self, kafka: str, client_id: str, *, linger_ms: float = 1, timeout_ms: int = FOREVER_MS
+        self,
+        kafka: KafkaAddress,
+        client_id: str,
+        *,
+        linger_ms: float = 1,
+        timeout_ms: int = FOREVER_MS,
     ) -> None:
         config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
         self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)

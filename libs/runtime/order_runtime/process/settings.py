@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.process.kafka_settings import (
+    PREFIX,
+    KafkaSecuritySettings,
+    settings_sentences,
+)
 
-PREFIX: Final = "ORDERMILL_"
 
-
-class ServiceSettings(BaseSettings):
+class ServiceSettings(KafkaSecuritySettings):
     """What all services need. Every field is read from `ORDERMILL_<NAME>`."""
 
     model_config = SettingsConfigDict(
@@ -32,6 +36,11 @@ class ServiceSettings(BaseSettings):
     health_port: int = Field(ge=1, le=65535)
     """Where /livez, /readyz and /metrics answer."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @property
+    def kafka_address(self) -> KafkaAddress:
+        """Where Kafka is, and what this service authenticates itself with."""
+        return self.address(self.kafka)
 
 
 class ConsumerSettings(ServiceSettings):
@@ -53,12 +62,7 @@ def load(settings: type[S]) -> S:
     try:
         return settings()  # the environment fills it
     except ValidationError as error:
-        refuse(
-            [
-                f"{PREFIX}{'_'.join(map(str, detail['loc'])).upper()}: {detail['msg']}."
-                for detail in error.errors(include_input=False)
-            ]
-        )
+        refuse(settings_sentences(error))
 
 
 def refuse(sentences: list[str]) -> NoReturn:

@@ -16,6 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from order_contracts.topics import Topic
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.offsets import commit_beginnings
 from order_runtime.mongo.client import Document, client
 from order_runtime.mongo.collections import collections_of
@@ -57,7 +58,7 @@ _DENIED: Final = frozenset(
 )
 
 
-def check_topics(kafka: str, service: str, partitions: int) -> Mapping[str, ObservedTopic]:
+def check_topics(kafka: KafkaAddress, service: str, partitions: int) -> Mapping[str, ObservedTopic]:
     """
     Return the topics that *service* reads or writes, by name, as the broker has them.
 
@@ -120,7 +121,9 @@ def preflight(
     with client(settings.mongo, service, DATABASE_TIMEOUT_MS) as connected:
         until_available(stop, lambda: check_database(connected))
         until_available(stop, lambda: check_indexes(connected[settings.database], service))
-    return until_available(stop, lambda: check_topics(settings.kafka, service, settings.partitions))
+    return until_available(
+        stop, lambda: check_topics(settings.kafka_address, service, settings.partitions)
+    )
 
 
 def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
@@ -140,9 +143,9 @@ def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
     raise StopRequested
 
 
-def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
+def _described(kafka: KafkaAddress, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
     names = [topic.name for topic in topics]
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin = AdminClient(librdkafka_config(kafka) | {"log_level": 0})
     found = admin.describe_topics(TopicCollection(names), request_timeout=TIMEOUT)
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     configs = admin.describe_configs(resources, request_timeout=TIMEOUT)

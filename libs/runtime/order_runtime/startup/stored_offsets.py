@@ -17,6 +17,7 @@ from order_runtime.documents.consumer_offsets import (
     behind,
     restored_sentence,
 )
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.offsets import committed_offsets, first_offsets, holds_records
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
@@ -53,7 +54,7 @@ def group_of(service: str, topics: Mapping[str, ObservedTopic]) -> GroupOffsets:
 
 
 def begin_stored_offsets(
-    kafka: str, mongo: str, database: str, group: GroupOffsets, stop: threading.Event
+    kafka: KafkaAddress, mongo: str, database: str, group: GroupOffsets, stop: threading.Event
 ) -> tuple[Offsets, Offsets]:
     """
     Return what is stored of all partitions that *group* reads, and what Kafka has committed.
@@ -66,7 +67,7 @@ def begin_stored_offsets(
 
 
 def require_stored_offsets(
-    kafka: str, mongo: str, database: str, group: GroupOffsets, stop: threading.Event
+    kafka: KafkaAddress, mongo: str, database: str, group: GroupOffsets, stop: threading.Event
 ) -> Offsets:
     """
     Return what is stored of all partitions that *group* reads, begun where nothing is.
@@ -88,7 +89,7 @@ def require_stored_offsets(
 
 
 def _begun(
-    kafka: str, mongo: MongoClient[Document], name: str, group: GroupOffsets
+    kafka: KafkaAddress, mongo: MongoClient[Document], name: str, group: GroupOffsets
 ) -> tuple[Offsets, Offsets]:
     partitions = group.all_partitions()
     database = mongo.get_database(name, read_concern=COMMITTED)

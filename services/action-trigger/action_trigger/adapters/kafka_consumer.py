@@ -20,6 +20,8 @@ from aiokafka.errors import (
 
 from action_trigger.settings import Settings
 from order_contracts.topics import ACTIONS, TRIGGER
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.aiokafka_login import aiokafka_config
 from order_runtime.kafka.bounded_fetching import bound_fetches
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.record_conversion import from_aiokafka
@@ -71,7 +73,7 @@ async def consume(
     stop: asyncio.Event,
 ) -> None:
     """Run until *stop*; raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting."""
-    async with _consumer(settings.kafka, settings.instance, assignment) as consumer:
+    async with _consumer(settings.kafka_address, settings.instance, assignment) as consumer:
         while not stop.is_set():
             try:
                 records = await take_batch(consumer)
@@ -120,11 +122,11 @@ def _partition(record: Record) -> TopicPartition:
 
 @asynccontextmanager
 async def _consumer(
-    kafka: str, instance: str, assignment: Assignment
+    kafka: KafkaAddress, instance: str, assignment: Assignment
 ) -> AsyncIterator[AIOKafkaConsumer]:
     bound_fetches()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka,
+        **aiokafka_config(kafka),
         client_id=instance,
         group_id=TRIGGER,
         enable_auto_commit=False,

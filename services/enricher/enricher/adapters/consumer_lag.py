@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from order_contracts.topics import Topic
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.offsets import committed_offsets
 
 TIMEOUT: Final = 10.0  # seconds
@@ -17,14 +18,14 @@ TIMEOUT: Final = 10.0  # seconds
 Offsets = Mapping[tuple[str, int], int]
 
 
-def caught_up(kafka: str, group: str, topics: Sequence[Topic], since: datetime) -> bool:
+def caught_up(kafka: KafkaAddress, group: str, topics: Sequence[Topic], since: datetime) -> bool:
     """
     Return whether a *group* has handled and committed every record from before *since*.
 
     With traffic there is always some lag; this asks for its age. False if Kafka does not answer.
     Blocks.
     """
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin = AdminClient(librdkafka_config(kafka) | {"log_level": 0})
     try:
         partitions = _partitions(admin, topics)
         ends = _offsets(admin, partitions, OffsetSpec.latest())

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import faust
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 
 from enricher import metrics
 from enricher.adapters.acked_offsets import GapConsumer
@@ -18,6 +19,8 @@ from enricher.adapters.waiting_events import WaitingEvents
 from enricher.log_events import STOPPING_WITHIN_A_BATCH
 from enricher.settings import Settings
 from order_contracts.topics import ENRICHER
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.aiokafka_login import aiokafka_config
 from order_runtime.kafka.bounded_fetching import bound_fetches
 from order_runtime.kafka.byte_budget import ByteBudget
 from order_runtime.kafka.offsets import WHAT_TO_DO
@@ -70,6 +73,7 @@ def faust_app(settings: Settings) -> FaustApp:
     return FaustApp(
         ENRICHER,
         broker=";".join(brokers),
+        broker_credentials=_credentials(settings.kafka_address),
         broker_client_id=settings.instance,
         consumer_auto_offset_reset="none",
         # Within this time a deleted topic is dropped, and a recreated one is found.
@@ -88,6 +92,22 @@ def faust_app(settings: Settings) -> FaustApp:
         topic_disable_leader=True,
         web_enabled=False,
     )
+
+
+def _credentials(kafka: KafkaAddress) -> Credentials | None:
+    """Return what Faust passes on to aiokafka; None for plain text."""
+    given = aiokafka_config(kafka)
+    tls = given.get("ssl_context")
+    if "sasl_oauth_token_provider" in given:
+        return OAuthCredentials(oauth_cb=given["sasl_oauth_token_provider"], ssl_context=tls)
+    if "sasl_mechanism" in given:
+        return SASLCredentials(
+            username=given["sasl_plain_username"],
+            password=given["sasl_plain_password"],
+            mechanism=given["sasl_mechanism"],
+            ssl_context=tls,
+        )
+    return SSLCredentials(tls) if tls is not None else None
 
 
 class StreamConsumer:

@@ -21,6 +21,7 @@ from confluent_kafka import (
 from pymongo.errors import PyMongoError
 
 from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
@@ -47,7 +48,7 @@ RESPONSE_OVERHEAD: Final = 64 * 1024  # bytes of a response beside its records
 class KafkaCommandSource:
     """The commands of the partitions that the consumer group assigns; for one thread."""
 
-    def __init__(self, kafka: str, instance: str, stored: StoredOffsets) -> None:
+    def __init__(self, kafka: KafkaAddress, instance: str, stored: StoredOffsets) -> None:
         self._partitions: set[int] = set()
         self._pending: set[int] = set()
         """Assigned and paused, until Kafka and MongoDB have told where they begin."""
@@ -205,9 +206,8 @@ class KafkaCommandSource:
         return None
 
 
-def _config(kafka: str, instance: str) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": kafka,
+def _config(kafka: KafkaAddress, instance: str) -> dict[str, Any]:
+    return librdkafka_config(kafka) | {
         "client.id": instance,
         "group.id": WRITER,
         "enable.auto.commit": False,

@@ -1,0 +1,122 @@
+"""Settings of the connection to Kafka, the same for all services and the `orders` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
+
+PREFIX: Final = "ORDERMILL_"
+_KAFKA: Final = f"{PREFIX}KAFKA_"
+_OAUTH: Final = ("token_url", "client_id", "client_secret")
+
+
+class KafkaSecuritySettings(BaseSettings):
+    """How clients of Kafka protect their connections and authenticate themselves."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    kafka_security: Security = Security.PLAINTEXT
+    """PLAINTEXT; SSL: TLS, with a certificate where one is given; or SASL_SSL: a login in TLS."""
+    kafka_mechanism: Mechanism | None = None
+    """With SASL_SSL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."""
+    kafka_username: str = ""
+    kafka_password: str = Field(default="", repr=False)
+    kafka_ca_file: Path | None = None
+    """Who signs the brokers' certificates, as PEM; left out: whom the system trusts."""
+    kafka_cert_file: Path | None = None
+    """The client's certificate, as PEM, where brokers ask for one."""
+    kafka_key_file: Path | None = None
+    """The key of that certificate, as PEM."""
+    kafka_token_url: str = ""
+    """With OAUTHBEARER: where the client's id and secret are exchanged for a token."""
+    kafka_client_id: str = ""
+    kafka_client_secret: str = Field(default="", repr=False)
+
+    def address(self, servers: str) -> KafkaAddress:
+        """Return *servers* (host:port, comma-separated) with what a client needs to be let in."""
+        return KafkaAddress(
+            servers,
+            self.kafka_security,
+            self._login(),
+            ca_file=self.kafka_ca_file,
+            cert_file=self.kafka_cert_file,
+            key_file=self.kafka_key_file,
+        )
+
+    def _login(self) -> Login | None:
+        if self.kafka_mechanism is None:
+            return None
+        return Login(
+            self.kafka_mechanism,
+            username=self.kafka_username,
+            password=self.kafka_password,
+            token_url=self.kafka_token_url,
+            client_id=self.kafka_client_id,
+            client_secret=self.kafka_client_secret,
+        )
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        wrong = [*self._superfluous(), *self._missing(), *self._unreadable()]
+        if wrong:
+            raise PydanticCustomError("kafka", "{sentences}", {"sentences": " ".join(wrong)})
+        return self
+
+    def _missing(self) -> list[str]:
+        """Return a sentence for what the chosen protection needs and lacks."""
+        if self.kafka_security is Security.SASL_SSL and self.kafka_mechanism is None:
+            return [f"{_KAFKA}SECURITY is SASL_SSL: {_KAFKA}MECHANISM says how to authenticate."]
+        if self.kafka_mechanism is None:
+            return []
+        is_oauth = self.kafka_mechanism is Mechanism.OAUTHBEARER
+        needed = _OAUTH if is_oauth else ("username", "password")
+        return [
+            f"{_KAFKA}MECHANISM is {self.kafka_mechanism}: it needs {_KAFKA}{name.upper()}."
+            for name in needed
+            if not getattr(self, f"kafka_{name}")
+        ]
+
+    def _superfluous(self) -> list[str]:
+        """Return a sentence for what would be ignored: a login in plain text, half a pair."""
+        wrong = []
+        if self.kafka_mechanism is not None and self.kafka_security is not Security.SASL_SSL:
+            wrong.append(f"{_KAFKA}MECHANISM needs {_KAFKA}SECURITY=SASL_SSL.")
+        files = (self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file)
+        if self.kafka_security is Security.PLAINTEXT and any(files):
+            wrong.append(f"Files of certificates are given, and {_KAFKA}SECURITY is PLAINTEXT.")
+        if (self.kafka_cert_file is None) is not (self.kafka_key_file is None):
+            wrong.append(f"{_KAFKA}CERT_FILE and {_KAFKA}KEY_FILE are given together.")
+        return wrong
+
+    def _unreadable(self) -> list[str]:
+        files = {
+            "CA_FILE": self.kafka_ca_file,
+            "CERT_FILE": self.kafka_cert_file,
+            "KEY_FILE": self.kafka_key_file,
+        }
+        return [
+            f"{_KAFKA}{name}: there is no such file."
+            for name, path in files.items()
+            if path is not None and not path.is_file()
+        ]
+
+
+def settings_sentences(error: ValidationError) -> list[str]:
+    """Return a sentence for each setting that is wrong, without its value."""
+    return [
+        _sentence(detail["loc"], detail["msg"])
+        for detail in error.errors(include_input=False, include_url=False)
+    ]
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    """Say what is wrong with a setting; of several together, the message names them."""
+    return f"{PREFIX}{'_'.join(map(str, location)).upper()}: {message}." if location else message
