@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final
 
 from confluent_kafka import (
@@ -21,9 +21,12 @@ from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
+from order_runtime.kafka.refusals import refusal
 
 CLIENT_ID: Final = "orders-cli"
 SILENCE_SECONDS: Final = 15.0  # without an answer, after which Kafka counts as away
+REFUSAL_SECONDS: Final = 3.0  # in which a broker says that it refuses a client
+_AWAY: Final = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT})  # noqa: SLF001
 
 Partition = tuple[str, int]  # topic and number
 Offsets = dict[Partition, int]
@@ -32,6 +35,23 @@ Offsets = dict[Partition, int]
 def admin_client(kafka: KafkaAddress) -> AdminClient:
     """Return a client that doesn't log: that a broker is away is expected, and said otherwise."""
     return AdminClient(librdkafka_config(kafka) | {"log_level": 0})
+
+
+def unavailable(kafka: KafkaAddress) -> OperationFailed:
+    """Return why Kafka can't be used: it is away, or doesn't let the command in. Asks it."""
+    refusals: list[str] = []
+
+    def note(error: KafkaError) -> None:
+        if reason := refusal(error):
+            refusals.append(reason)
+
+    client = AdminClient(librdkafka_config(kafka) | {"log_level": 0, "error_cb": note})
+    with suppress(KafkaException):
+        client.list_topics(timeout=REFUSAL_SECONDS)
+    client.poll(0)
+    if refusals:
+        return OperationFailed(f"Kafka at {kafka} doesn't let the command in: {refusals[0]}.")
+    return OperationFailed(f"Kafka at {kafka} doesn't answer.")
 
 
 def read_to_end(kafka: KafkaAddress, topics: Collection[str]) -> Iterator[Record]:
@@ -48,7 +68,7 @@ def read_to_end(kafka: KafkaAddress, topics: Collection[str]) -> Iterator[Record
             while unread:
                 message = consumer.poll(SILENCE_SECONDS)
                 if message is None:
-                    raise OperationFailed(f"Kafka at {kafka} doesn't answer.")
+                    raise unavailable(kafka)
                 error = message.error()
                 if error is None:
                     yield from_confluent(message)
@@ -57,6 +77,8 @@ def read_to_end(kafka: KafkaAddress, topics: Collection[str]) -> Iterator[Record
                 elif error.code() in UNDECODABLE:
                     _pass_over(consumer, kafka, message)
         except KafkaException as error:
+            if error.args[0].code() in _AWAY:
+                raise unavailable(kafka) from error
             reason = error.args[0].str()
             raise OperationFailed(f"Kafka at {kafka} can't be read: {reason}.") from error
 

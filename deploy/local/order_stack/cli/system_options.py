@@ -10,12 +10,11 @@ from functools import wraps
 from typing import Annotated, Any, Final
 
 import typer
-from pydantic import ValidationError
 
 from order_operations.system_address import DEFAULT_DATABASE, MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
-from order_runtime.process.kafka_settings import KafkaSecuritySettings, settings_sentences
 from order_stack.cluster import state
+from order_stack.cluster.kafka_login import kafka_security
 from order_stack.cluster.parts import Stack
 from order_stack.problems import StackProblem
 
@@ -38,10 +37,10 @@ class SystemOptions:
 
     def kafka_address(self) -> KafkaAddress:
         if self.kafka:
-            return _security().address(self.kafka)
+            return kafka_security().address(self.kafka)
         if self.mongo:
             raise StackProblem("MongoDB is given and Kafka isn't: pass --kafka, or ORDERS_KAFKA.")
-        return KafkaAddress(self._stack().kafka)
+        return self._stack().kafka_address()
 
     def mongo_address(self) -> MongoAddress:
         if self.mongo:
@@ -62,14 +61,6 @@ class SystemOptions:
                 "--kafka and --mongo name a system that is elsewhere."
             )
         return stack
-
-
-def _security() -> KafkaSecuritySettings:
-    """Return what the environment says of the login; raises StackProblem where it is wrong."""
-    try:
-        return KafkaSecuritySettings()
-    except ValidationError as error:
-        raise StackProblem(" ".join(settings_sentences(error))) from None
 
 
 def options_of(

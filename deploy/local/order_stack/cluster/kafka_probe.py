@@ -10,10 +10,10 @@ from order_runtime.kafka.address import KafkaAddress
 PROBE_SECONDS = 2.0
 
 
-def cluster_id(bootstrap: str, seconds: float = PROBE_SECONDS) -> str | None:
+def cluster_id(kafka: KafkaAddress, seconds: float = PROBE_SECONDS) -> str | None:
     """Return the id of the Kafka cluster that answers there, or None."""
     try:
-        return str(admin_client(KafkaAddress(bootstrap)).list_topics(timeout=seconds).cluster_id)
+        return str(admin_client(kafka).list_topics(timeout=seconds).cluster_id)
     except KafkaException:
         return None
 

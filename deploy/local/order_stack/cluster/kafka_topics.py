@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import ClusterMetadata, NewTopic
 
 from order_contracts.topics import Topic
-from order_operations.kafka_client import admin_client
+from order_operations.kafka_client import admin_client, unavailable
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.kafka_probe import cluster_id
 from order_stack.cluster.topology import in_sync, replicas
@@ -17,24 +17,24 @@ from order_stack.problems import StackProblem
 TOPIC_SECONDS = 30.0
 
 
-def verify(bootstrap: str, expected: str) -> None:
+def verify(kafka: KafkaAddress, expected: str) -> None:
     """Raise StackProblem where the brokers that answer don't have the cluster id *expected*."""
-    found = cluster_id(bootstrap, TOPIC_SECONDS)
+    found = cluster_id(kafka, TOPIC_SECONDS)
     if found != expected:
         raise StackProblem(
-            f"At {bootstrap} answers another Kafka cluster ({found}) than this stack's; "
+            f"At {kafka} answers another Kafka cluster ({found}) than this stack's; "
             "nothing was written. Stop that one, or start this stack again."
         )
 
 
-def check_reachable(bootstrap: str) -> None:
-    if cluster_id(bootstrap, TOPIC_SECONDS / 3) is None:
-        raise StackProblem(f"No Kafka broker answers at {bootstrap}; check --kafka.")
+def check_reachable(kafka: KafkaAddress) -> None:
+    if cluster_id(kafka, TOPIC_SECONDS / 3) is None:
+        raise StackProblem(f"{unavailable(kafka)} Check --kafka and ORDERMILL_KAFKA_….")
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+def create_topics(kafka: KafkaAddress, topics: Iterable[Topic]) -> None:
     """Create missing topics; raises StackProblem for one with another number of partitions."""
-    client = admin_client(KafkaAddress(bootstrap))
+    client = admin_client(kafka)
     try:
         seen: ClusterMetadata = client.list_topics(timeout=TOPIC_SECONDS)
         existing = seen.topics
@@ -43,11 +43,11 @@ def create_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
         for future in created.values():
             future.result(TOPIC_SECONDS)
     except (KafkaException, TimeoutError) as error:
-        raise StackProblem(f"The topics can't be created at {bootstrap}: {error}.") from error
+        raise StackProblem(f"The topics can't be created at {kafka}: {error}.") from error
     for topic in topics:
         if topic.name in existing and len(existing[topic.name].partitions) != topic.partitions:
             raise StackProblem(
-                f"Topic {topic.name} at {bootstrap} has {len(existing[topic.name].partitions)} "
+                f"Topic {topic.name} at {kafka} has {len(existing[topic.name].partitions)} "
                 f"partitions and must have {topic.partitions}; use another cluster, because "
                 "adding partitions breaks the order of a key."
             )

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from order_runtime.kafka.address import KafkaAddress
+from order_stack.cluster.kafka_login import kafka_security
+
 Kind = Literal["broker", "mongod", "receiver", "service"]
 
 
@@ -23,8 +26,9 @@ class Part:
     One process of a stack.
 
     `env` holds only what is added to the caller's environment: it is saved, and the caller's own
-    secrets must not be. `url` is a service's health address; `address` is host and port of a
-    broker or a member of the replica set.
+    secrets must not be. `inherits` names those of its settings that are taken from there at each
+    start. `url` is a service's health address; `address` is host and port of a broker or a member
+    of the replica set.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Part:
     ready: Probe
     url: str | None = None
     address: str | None = None
+    inherits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ class Stack:
     keep_data: bool
     keys_file: str
     parts: tuple[Part, ...]
+
+    def kafka_address(self) -> KafkaAddress:
+        """Return Kafka's address, with the environment's login where it isn't the stack's own."""
+        own = bool(self.of_kind("broker"))
+        return KafkaAddress(self.kafka) if own else kafka_security().address(self.kafka)
 
     @property
     def gateway(self) -> str:

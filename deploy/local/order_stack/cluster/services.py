@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from order_contracts import topics
+from order_stack.cluster import kafka_login
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.stack_identity import StackIdentity, keys_file
 from order_stack.cluster.state import write_privately
@@ -23,6 +24,8 @@ class Backends:
 
     kafka: str
     mongo: str
+    own_kafka: bool
+    """Whether Kafka is the stack's; else services take the login from the caller's environment."""
 
 
 def gateway_urls(identity: StackIdentity) -> tuple[str, ...]:
@@ -51,13 +54,21 @@ def services(
             identity.ports[name],
             {**common, **({} if service == topics.GATEWAY else read), **own},
             logs,
+            () if backends.own_kafka else kafka_login.VARIABLES,
         )
         for service, count in identity.topology.services.items()
         for name, own in zip(numbered(service, count), _own(service, identity, data), strict=True)
     )
 
 
-def _part(service: str, name: str, port: int, env: Mapping[str, str], logs: Path) -> Part:
+def _part(
+    service: str,
+    name: str,
+    port: int,
+    env: Mapping[str, str],
+    logs: Path,
+    inherits: tuple[str, ...],
+) -> Part:
     health = f"http://127.0.0.1:{port}"
     return Part(
         name=name,
@@ -69,6 +80,7 @@ def _part(service: str, name: str, port: int, env: Mapping[str, str], logs: Path
         live=Probe("http", f"{health}/livez"),
         ready=Probe("http", f"{health}/readyz"),
         url=health,
+        inherits=inherits,
     )
 
 

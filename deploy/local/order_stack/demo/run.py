@@ -24,7 +24,6 @@ from order_operations.consumer_lag import topic_lags, wait_until_committed
 from order_operations.healing_backlog import wait_until_healed
 from order_operations.mongo_client import open_database
 from order_operations.system_address import MongoAddress
-from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster import state
 from order_stack.cluster.parts import Stack
 from order_stack.demo import demo_report
@@ -93,8 +92,8 @@ def step(console: Console, label: str, spinner: bool = True) -> Iterator[Report]
 def _load(stack: Stack, sample: Path) -> None:
     files = ("contacts.ndjson", "articles.ndjson", "stores.ndjson")
     entries = [entry for file in files for entry in reference_load.entries_of(sample / file)]
-    ends = reference_load.publish(KafkaAddress(stack.kafka), entries)
-    wait_until_committed(KafkaAddress(stack.kafka), ENRICHER, ends, GIVE_UP_SECONDS)
+    ends = reference_load.publish(stack.kafka_address(), entries)
+    wait_until_committed(stack.kafka_address(), ENRICHER, ends, GIVE_UP_SECONDS)
     wait_until_healed(MongoAddress(stack.mongo, stack.database), GIVE_UP_SECONDS)
 
 
@@ -115,7 +114,7 @@ async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> Submit
 
 async def _watch(stack: Stack, progress: DemoProgress) -> None:
     while True:
-        progress.topics = await asyncio.to_thread(topic_lags, KafkaAddress(stack.kafka), READERS)
+        progress.topics = await asyncio.to_thread(topic_lags, stack.kafka_address(), READERS)
         progress.webhooks = len(await asyncio.to_thread(_received, stack))
         await asyncio.sleep(REFRESH_SECONDS)
 
@@ -125,7 +124,7 @@ def _report(stack: Stack, result: SubmitResult, console: Console) -> None:
         total=len(result.answers),
         answers=list(result.answers),
         jobs={job["jobId"]: job for job in result.jobs},
-        topics=topic_lags(KafkaAddress(stack.kafka), READERS),
+        topics=topic_lags(stack.kafka_address(), READERS),
     )
     received = _received(stack)
     progress.webhooks = len(received)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,12 +40,12 @@ def _record(part: Part, folder: Path) -> Path:
     return folder / "pids" / f"{part.name}.json"
 
 
-def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the caller's environment without settings that are meant for other processes."""
+def inherited(environ: Mapping[str, str], ours: Collection[str] = ()) -> dict[str, str]:
+    """Return the caller's environment without settings for other processes than one of *ours*."""
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("ORDERMILL_", "ORDERS_"))
+        if name in ours or not name.startswith(("ORDERMILL_", "ORDERS_"))
     }
 
 
@@ -81,7 +81,7 @@ def start(part: Part, folder: Path) -> None:
         with Path(part.log).open("ab") as log:
             child = subprocess.Popen(
                 part.argv,
-                env={**inherited(os.environ), **part.env},
+                env={**inherited(os.environ, part.inherits), **part.env},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

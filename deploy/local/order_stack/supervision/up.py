@@ -24,6 +24,7 @@ from order_stack.cluster import (
 from order_stack.cluster import stack_identity as identities
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import Broker
+from order_stack.cluster.kafka_login import kafka_security
 from order_stack.cluster.mongo_servers import ReplicaSetMember
 from order_stack.cluster.parts import Part, Stack
 from order_stack.cluster.services import Backends
@@ -129,6 +130,7 @@ def _plan(
     backends = Backends(
         kafka=options.kafka or kafka_brokers.bootstrap(_brokers(own, data)),
         mongo=options.mongo or mongo_servers.uri(_members(own, data)),
+        own_kafka=options.kafka is None,
     )
     return Stack(
         name=name,
@@ -172,7 +174,7 @@ def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
-    kafka_topics.create_topics(stack.kafka, topics_with(own.topology.partitions))
+    kafka_topics.create_topics(stack.kafka_address(), topics_with(own.topology.partitions))
     _migrate(stack, report)
     report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")
@@ -205,7 +207,7 @@ def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Repo
     backends = stack.of_kind("mongod", "broker", "receiver")
     wait_for(backends, folder, lambda part: part.ready, BACKEND_SECONDS)
     if kafkas:
-        kafka_topics.verify(stack.kafka, own.cluster)
+        kafka_topics.verify(stack.kafka_address(), own.cluster)
 
 
 def _check_given(options: StackOptions) -> None:
@@ -218,6 +220,6 @@ def _check_given(options: StackOptions) -> None:
             "--mongo-members starts a replica set and --mongo uses yours: pass one of the two."
         )
     if options.kafka:
-        kafka_topics.check_reachable(options.kafka)
+        kafka_topics.check_reachable(kafka_security().address(options.kafka))
     if options.mongo:
         mongo_probe.check_usable(options.mongo)

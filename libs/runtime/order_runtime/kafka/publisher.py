@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.records import Outgoing
+from order_runtime.kafka.refusals import log_refusal
 
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
 LOGGER: Final = logging.getLogger("kafka")
@@ -56,7 +57,7 @@ class BatchPublisher:
         # Never times out by itself: an event that isn't announced holds back the commit instead.
         config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
         # What was stored needs no call: `flush` waits for it.
-        config |= {"delivery.report.only.error": True}
+        config |= {"delivery.report.only.error": True, "error_cb": log_refusal}
         self._producer = Producer(config, logger=LOGGER)
 
     def publish_all(self, records: Sequence[Outgoing], timeout: float) -> bool:
@@ -167,6 +168,7 @@ class Publisher:
 
     def _error(self, error: KafkaError) -> None:
         self.broken = self.broken or error.fatal()
+        log_refusal(error)
 
     def _poll(self) -> None:
         while not self._stop.is_set():

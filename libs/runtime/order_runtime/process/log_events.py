@@ -33,6 +33,11 @@ WAITING_FOR_DATABASE: Final = LogEvent(
     "waiting for the database", "MongoDB is away; nothing is lost."
 )
 WAITING_FOR_KAFKA: Final = LogEvent("waiting for Kafka", "Kafka is away; nothing is lost.")
+KAFKA_REFUSES: Final = LogEvent(
+    "Kafka refuses",
+    "Kafka doesn't let the service in: its login, its certificate, or the brokers' certificate is"
+    " wrong; it is tried again, and nothing is lost.",
+)
 PARTITIONS_ASSIGNED: Final = LogEvent("partitions assigned", "Kafka assigned partitions.")
 OFFSETS_NOT_COMMITTED: Final = LogEvent(
     "offsets not committed",

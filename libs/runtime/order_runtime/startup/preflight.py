@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from order_contracts.topics import Topic
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.offsets import commit_beginnings
+from order_runtime.kafka.refusals import log_refusal
 from order_runtime.mongo.client import Document, client
 from order_runtime.mongo.collections import collections_of
 from order_runtime.mongo.list_indexes import read_indexes
@@ -145,12 +146,16 @@ def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
 
 def _described(kafka: KafkaAddress, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
     names = [topic.name for topic in topics]
-    admin = AdminClient(librdkafka_config(kafka) | {"log_level": 0})
+    admin = AdminClient(librdkafka_config(kafka) | {"log_level": 0, "error_cb": log_refusal})
     found = admin.describe_topics(TopicCollection(names), request_timeout=TIMEOUT)
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     configs = admin.describe_configs(resources, request_timeout=TIMEOUT)
     answers = {resource.name: future for resource, future in configs.items()}
-    return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
+    try:
+        return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
+    except KafkaException:
+        admin.poll(0)  # lets it say why
+        raise
 
 
 def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> ObservedTopic:

@@ -27,6 +27,7 @@ from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
+from order_runtime.kafka.refusals import log_refusal
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import PARTITIONS_ASSIGNED
 from order_runtime.process.logs import log
@@ -58,7 +59,10 @@ class KafkaCommandSource:
         self._starts = StartOffsets(stored, self._offsets)
         self._commits = OffsetCommits(self._offsets)
         self._idle = False
-        config = _config(kafka, instance) | {"on_commit": self._commits.answered}
+        config = _config(kafka, instance) | {
+            "on_commit": self._commits.answered,
+            "error_cb": log_refusal,
+        }
         self._consumer = Consumer(config, logger=LOGGER)
         self._undecodable = UndecodableBatches(self._consumer, partial(stored_batch, kafka))
         self._consumer.subscribe(
