@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, TopicDescription
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
@@ -32,6 +32,7 @@ from order_runtime.process.logs import log
 from order_runtime.process.retry import transient
 from order_runtime.process.settings import ConsumerSettings
 from order_runtime.process.signals import StopRequested
+from order_runtime.startup.observed_topics import DENIED, observed_topic
 from order_runtime.startup.requirements import (
     MongoServer,
     ObservedTopic,
@@ -49,12 +50,6 @@ T = TypeVar("T")
 TIMEOUT: Final = 10.0  # seconds
 DATABASE_TIMEOUT_MS: Final = 2_000  # short: it is asked again, and a stop waits for the answer
 PAUSE: Final = 1.0  # seconds between two attempts
-_DENIED: Final = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    }
-)
 
 
 def check_topics(kafka: str, service: str, partitions: int) -> Mapping[str, ObservedTopic]:
@@ -147,19 +142,14 @@ def _described(kafka: str, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     configs = admin.describe_configs(resources, request_timeout=TIMEOUT)
     answers = {resource.name: future for resource, future in configs.items()}
-    return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
-
-
-def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> ObservedTopic:
-    replicas = [len(partition.replicas) for partition in description.partitions]
-    return ObservedTopic(str(description.topic_id), len(replicas), min(replicas, default=0), config)
+    return {name: observed_topic(found[name].result(), _settings(answers[name])) for name in names}
 
 
 def _settings(answer: Future[dict[str, ConfigEntry]]) -> dict[str, str] | None:
     try:
         return {name: entry.value for name, entry in answer.result().items()}
     except KafkaException as error:
-        if error.args[0].code() in _DENIED:
+        if error.args[0].code() in DENIED:
             return None
         raise
 
