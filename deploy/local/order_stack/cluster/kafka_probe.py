@@ -5,8 +5,11 @@ from __future__ import annotations
 from confluent_kafka import KafkaException
 
 from order_operations.kafka_client import admin_client
+from order_stack.problems import StackProblem
 
 PROBE_SECONDS = 2.0
+REACH_SECONDS = 10.0
+VERIFY_SECONDS = 30.0
 
 
 def cluster_id(bootstrap: str, seconds: float = PROBE_SECONDS) -> str | None:
@@ -24,3 +27,18 @@ def is_in_cluster(address: str) -> bool:
     except KafkaException:
         return False
     return address in {f"{it.host}:{it.port}" for it in brokers}
+
+
+def verify(bootstrap: str, expected: str) -> None:
+    """Raise StackProblem where the brokers that answer don't have the cluster id *expected*."""
+    found = cluster_id(bootstrap, VERIFY_SECONDS)
+    if found != expected:
+        raise StackProblem(
+            f"At {bootstrap} answers another Kafka cluster ({found}) than this stack's; "
+            "nothing was written. Stop that one, or start this stack again."
+        )
+
+
+def check_reachable(bootstrap: str) -> None:
+    if cluster_id(bootstrap, REACH_SECONDS) is None:
+        raise StackProblem(f"No Kafka broker answers at {bootstrap}; check --kafka.")
