@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from order_contracts.topics import DEFAULT_PARTITIONS, GATEWAY
 from order_runtime.kafka.address import KafkaAddress, Mechanism
 from order_runtime.kafka.publisher import Publisher
-from order_runtime.kafka.refusals import RefusalLog
+from order_runtime.kafka.refusal_log import RefusalLog
 from order_runtime.process.log_events import KAFKA_REFUSES
 from order_runtime.startup import preflight
 from order_runtime.startup.preflight import check_topics

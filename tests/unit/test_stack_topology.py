@@ -28,11 +28,6 @@ def test_every_process_has_a_port_of_its_own() -> None:
     assert len(set(CLUSTER.ports)) == 3 + 3 + 3 + 1 + 2 + 8
 
 
-def test_what_is_acknowledged_outlives_a_broker_and_writes_go_on_without_it() -> None:
-    counts = {n: (topology.replicas(n), topology.in_sync(n)) for n in (1, 3, 5)}
-    assert counts == {1: (1, 1), 3: (3, 2), 5: (3, 2)}
-
-
 @pytest.mark.parametrize(
     ("numbers", "option"),
     [

@@ -21,6 +21,7 @@ from order_stack.cli import (
     reference,
     stack,
     submit,
+    topics,
 )
 from order_stack.cli.options import err, out
 from order_stack.problems import StackProblem
@@ -58,6 +59,7 @@ app.add_typer(keys.keys_app, name="keys")
 app.add_typer(dead_letters.dlq_app, name="dlq")
 app.add_typer(deliveries.deliveries_app, name="deliveries")
 app.add_typer(migrate.migrate_app, name="migrate")
+app.add_typer(topics.topics_app, name="topics")
 app.add_typer(offsets.offsets_app, name="offsets")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command()(submit.submit)

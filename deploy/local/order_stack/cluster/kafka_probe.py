@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaException
 
-from order_operations.kafka_client import admin_client
+from order_operations.kafka_client import admin_client, unavailable
 from order_runtime.kafka.address import KafkaAddress
+from order_stack.problems import StackProblem
 
 PROBE_SECONDS = 2.0
+REACH_SECONDS = 10.0
+VERIFY_SECONDS = 30.0
 
 
 def cluster_id(kafka: KafkaAddress, seconds: float = PROBE_SECONDS) -> str | None:
@@ -21,9 +24,24 @@ def cluster_id(kafka: KafkaAddress, seconds: float = PROBE_SECONDS) -> str | Non
 def is_in_cluster(address: str) -> bool:
     """Tell whether the broker at *address* answers, and lists itself among the live brokers."""
     try:
-        brokers = (
-            admin_client(KafkaAddress(address)).list_topics(timeout=PROBE_SECONDS).brokers.values()
-        )
+        client = admin_client(KafkaAddress(address))
+        brokers = client.list_topics(timeout=PROBE_SECONDS).brokers.values()
     except KafkaException:
         return False
     return address in {f"{it.host}:{it.port}" for it in brokers}
+
+
+def verify(kafka: KafkaAddress, expected: str) -> None:
+    """Raise StackProblem where the brokers that answer don't have the cluster id *expected*."""
+    found = cluster_id(kafka, VERIFY_SECONDS)
+    if found != expected:
+        raise StackProblem(
+            f"At {kafka} answers another Kafka cluster ({found}) than this stack's; "
+            "nothing was written. Stop that one, or start this stack again."
+        )
+
+
+def check_reachable(kafka: KafkaAddress) -> None:
+    """Raise StackProblem where no broker answers, or none lets us in."""
+    if cluster_id(kafka, REACH_SECONDS) is None:
+        raise StackProblem(f"{unavailable(kafka)} Check --kafka and ORDERMILL_KAFKA_….")

@@ -9,7 +9,6 @@ from order_contracts import topics
 from order_stack.problems import StackProblem
 
 VOTERS: Final = (1, 3, 5, 7)
-REPLICAS: Final = 3  # of each partition, where there are so many brokers
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +59,6 @@ ONE_OF_EACH: Final = Topology()
 def numbered(kind: str, count: int) -> tuple[str, ...]:
     """Return the names of *count* of a kind; the only one needs no number."""
     return (kind,) if count == 1 else tuple(f"{kind}-{n}" for n in range(1, count + 1))
-
-
-def replicas(brokers: int) -> int:
-    return min(brokers, REPLICAS)
-
-
-def in_sync(brokers: int) -> int:
-    """
-    Return how many replicas must have a record before it is acknowledged.
-
-    One fewer than there are: what was acknowledged outlives any one broker, and writes go on
-    without it.
-    """
-    return max(1, replicas(brokers) - 1)
 
 
 def check(topology: Topology) -> None:

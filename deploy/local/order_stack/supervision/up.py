@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import topics_with
-from order_operations import migrations
+from order_operations import kafka_topics, migrations
 from order_operations.system_address import MongoAddress
 from order_stack.cluster import (
     kafka_brokers,
-    kafka_topics,
+    kafka_probe,
     mongo_probe,
     mongo_servers,
     services,
@@ -174,7 +174,7 @@ def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
-    kafka_topics.create_topics(stack.kafka_address(), topics_with(own.topology.partitions))
+    kafka_topics.apply(stack.kafka_address(), topics_with(own.topology.partitions))
     _migrate(stack, report)
     report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")
@@ -207,7 +207,7 @@ def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Repo
     backends = stack.of_kind("mongod", "broker", "receiver")
     wait_for(backends, folder, lambda part: part.ready, BACKEND_SECONDS)
     if kafkas:
-        kafka_topics.verify(stack.kafka_address(), own.cluster)
+        kafka_probe.verify(stack.kafka_address(), own.cluster)
 
 
 def _check_given(options: StackOptions) -> None:
@@ -220,6 +220,6 @@ def _check_given(options: StackOptions) -> None:
             "--mongo-members starts a replica set and --mongo uses yours: pass one of the two."
         )
     if options.kafka:
-        kafka_topics.check_reachable(kafka_security().address(options.kafka))
+        kafka_probe.check_reachable(kafka_security().address(options.kafka))
     if options.mongo:
         mongo_probe.check_usable(options.mongo)

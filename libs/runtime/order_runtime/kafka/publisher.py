@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.records import Outgoing
-from order_runtime.kafka.refusals import log_refusal
+from order_runtime.kafka.refusal_log import log_refusal
 
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
 LOGGER: Final = logging.getLogger("kafka")

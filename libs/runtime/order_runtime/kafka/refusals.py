@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Final
 
 from confluent_kafka import KafkaError
 
-from order_runtime.process.log_events import KAFKA_REFUSES
-from order_runtime.process.logs import log
-
-SAID_AGAIN_SECONDS: Final = 60.0
 _CODES: Final = frozenset(
     {
         KafkaError._AUTHENTICATION,  # noqa: SLF001  librdkafka's own codes begin with _
@@ -30,22 +25,3 @@ def refusal(error: KafkaError) -> str | None:
     if error.code() not in _CODES and _TLS not in text:
         return None
     return _AFTER.sub("", text)
-
-
-class RefusalLog:
-    """Logs why clients of this process aren't let in: each reason once a minute."""
-
-    def __init__(self) -> None:
-        self._silent_until: dict[int, float] = {}
-
-    def __call__(self, error: KafkaError) -> None:
-        """Take an error as librdkafka reports it (`error_cb`); may be called from any thread."""
-        reason, now = refusal(error), time.monotonic()
-        if reason is None or now < self._silent_until.get(error.code(), 0.0):
-            return
-        self._silent_until[error.code()] = now + SAID_AGAIN_SECONDS
-        log().error(KAFKA_REFUSES, reason=reason)
-
-
-log_refusal: Final = RefusalLog()
-"""Of all clients of the process: each of them would say the same."""

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, TopicDescription
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from order_contracts.topics import Topic
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.offsets import commit_beginnings
-from order_runtime.kafka.refusals import log_refusal
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import Document, client
 from order_runtime.mongo.collections import collections_of
 from order_runtime.mongo.list_indexes import read_indexes
@@ -34,6 +34,7 @@ from order_runtime.process.logs import log
 from order_runtime.process.retry import transient
 from order_runtime.process.settings import ConsumerSettings
 from order_runtime.process.signals import StopRequested
+from order_runtime.startup.observed_topics import DENIED, observed_topic
 from order_runtime.startup.requirements import (
     MongoServer,
     ObservedTopic,
@@ -51,12 +52,6 @@ T = TypeVar("T")
 TIMEOUT: Final = 10.0  # seconds
 DATABASE_TIMEOUT_MS: Final = 2_000  # short: it is asked again, and a stop waits for the answer
 PAUSE: Final = 1.0  # seconds between two attempts
-_DENIED: Final = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    }
-)
 
 
 def check_topics(kafka: KafkaAddress, service: str, partitions: int) -> Mapping[str, ObservedTopic]:
@@ -152,22 +147,19 @@ def _described(kafka: KafkaAddress, topics: Iterable[Topic]) -> dict[str, Observ
     configs = admin.describe_configs(resources, request_timeout=TIMEOUT)
     answers = {resource.name: future for resource, future in configs.items()}
     try:
-        return {name: _topic(found[name].result(), _settings(answers[name])) for name in names}
+        return {
+            name: observed_topic(found[name].result(), _settings(answers[name])) for name in names
+        }
     except KafkaException:
         admin.poll(0)  # lets it say why
         raise
-
-
-def _topic(description: TopicDescription, config: Mapping[str, str] | None) -> ObservedTopic:
-    replicas = [len(partition.replicas) for partition in description.partitions]
-    return ObservedTopic(str(description.topic_id), len(replicas), min(replicas, default=0), config)
 
 
 def _settings(answer: Future[dict[str, ConfigEntry]]) -> dict[str, str] | None:
     try:
         return {name: entry.value for name, entry in answer.result().items()}
     except KafkaException as error:
-        if error.args[0].code() in _DENIED:
+        if error.args[0].code() in DENIED:
             return None
         raise
 

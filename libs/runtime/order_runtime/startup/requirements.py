@@ -16,6 +16,7 @@ MONGODB_6_WIRE_VERSION: Final = 17  # MongoDB 6.0, as servers tell it: maxWireVe
 TRANSACTION_SECONDS: Final = 10
 MAX_CLOCK_SKEW: Final = timedelta(minutes=1)
 _AT_LEAST: Final = frozenset({"retention.ms", "delete.retention.ms", "min.compaction.lag.ms"})
+_RETENTION: Final = "retention.ms"
 _COMPRESSION: Final = "compression.type"  # a risk, no violation: consumers bear what is stored
 _LEDGER_MS: Final = RETENTION // timedelta(milliseconds=1)
 
@@ -32,6 +33,19 @@ class ObservedTopic:
     """Of the partition that has the fewest."""
     config: Mapping[str, str] | None
     """None where we may not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSetting:
+    """A setting of a topic that isn't what the contract says."""
+
+    name: str
+    found: str
+    needed: str
+
+    @property
+    def kept_too_long(self) -> bool:
+        return self.name == _RETENTION and _milliseconds(self.found) > int(self.needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +72,27 @@ def topic_violations(topic: Topic, found: ObservedTopic) -> Iterator[str]:
         )
     if found.config is None:
         return
+    for it in other_settings(topic, found.config):
+        if it.kept_too_long:
+            yield (
+                f"{topic.name}: {it.name} is {it.found}, needed: less than {_LEDGER_MS}; a job is"
+                " forgotten then, and its command would be applied again."
+            )
+        elif it.name != _COMPRESSION:
+            least = "at least " if it.name in _AT_LEAST else ""
+            yield f"{topic.name}: {it.name} is {it.found}, needed: {least}{it.needed}."
+
+
+def other_settings(topic: Topic, config: Mapping[str, str]) -> Iterator[OtherSetting]:
+    """
+    Yield each setting of *topic* that isn't what the contract says.
+
+    Times may be longer; but what a service reads must not be kept for longer than its jobs.
+    """
     for name, needed in topic.config.items():
-        value = found.config.get(name, "not set")
-        if name in _AT_LEAST and _milliseconds(value) >= int(needed):
-            continue
-        if value != needed and name != _COMPRESSION:
-            least = "at least " if name in _AT_LEAST else ""
-            yield f"{topic.name}: {name} is {value}, needed: {least}{needed}."
-    if _outlives_jobs(topic, found.config):
-        yield (
-            f"{topic.name}: retention.ms is {found.config['retention.ms']}, needed: less than"
-            f" {_LEDGER_MS}; a job is forgotten then, and its command would be applied again."
-        )
+        it = OtherSetting(name, config.get(name, "not set"), needed)
+        if it.found != needed and not _long_enough(topic, it):
+            yield it
 
 
 def topic_risks(topic: Topic, found: ObservedTopic) -> Iterator[str]:
@@ -157,11 +180,15 @@ def _usable(wanted: Index, found: FoundIndexes) -> bool:
     )
 
 
-def _outlives_jobs(topic: Topic, config: Mapping[str, str]) -> bool:
-    """Return whether records that a service reads, or a replay sends again, outlive their jobs."""
-    if topic.retention_ms is None or topic.readers == {PUBLIC}:
+def _long_enough(topic: Topic, setting: OtherSetting) -> bool:
+    if setting.name not in _AT_LEAST or _milliseconds(setting.found) < int(setting.needed):
         return False
-    return _milliseconds(config.get("retention.ms", "0")) >= _LEDGER_MS
+    return setting.name != _RETENTION or not _outlives_jobs(topic, setting.found)
+
+
+def _outlives_jobs(topic: Topic, retention: str) -> bool:
+    """Return whether records that a service reads, or a replay sends again, outlive their jobs."""
+    return topic.readers != {PUBLIC} and _milliseconds(retention) >= _LEDGER_MS
 
 
 def _milliseconds(value: str) -> float:

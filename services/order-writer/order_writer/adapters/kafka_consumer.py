@@ -27,7 +27,7 @@ from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.publisher import LOGGER
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import Record
-from order_runtime.kafka.refusals import log_refusal
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import PARTITIONS_ASSIGNED
 from order_runtime.process.logs import log
