@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from order_contracts.topics import DEFAULT_PARTITIONS, GATEWAY
 from order_runtime.kafka.address import KafkaAddress, Mechanism
 from order_runtime.kafka.publisher import Publisher
-from order_runtime.kafka.refusal_log import RefusalLog
+from order_runtime.kafka.refusal_log import RefusalLog, log_refusal
 from order_runtime.process.log_events import KAFKA_REFUSES
 from order_runtime.startup import preflight
 from order_runtime.startup.preflight import check_topics
@@ -145,7 +145,7 @@ async def test_a_running_service_says_that_its_login_expired(
     """Tokens end; where the OAuth server gives no further one, the log says so."""
     address, oauth.lifetime = broker.by_login(Mechanism.OAUTHBEARER), 5.0
     with capture_logs() as logs:
-        async with Publisher(address, "expiring"):
+        async with Publisher(address, "expiring", on_error=log_refusal):
             await asyncio.to_thread(until, lambda: oauth.given > 0, of="a token")
             secret, oauth.client_secret = oauth.client_secret, "another one"
             try:

@@ -36,6 +36,7 @@ from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import Document, async_client
 from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.process.retry import retry_transient
@@ -155,7 +156,7 @@ async def deliver(
 async def connected(settings: Settings) -> AsyncIterator[Clients]:
     async with (
         async_client(settings.mongo, settings.instance) as mongo,
-        Publisher(settings.kafka_address, settings.instance) as publisher,
+        Publisher(settings.kafka_address, settings.instance, on_error=log_refusal) as publisher,
         http_connections(allow_private_addresses=False) as public,
         http_connections(allow_private_addresses=True) as private,
     ):

@@ -42,6 +42,7 @@ from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo import erasure_store
 from order_runtime.mongo.client import (
     CODEC,
@@ -74,7 +75,9 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
     settings, stop = process.settings, async_stop_event(process.stop)
     async with (
         async_client(settings.mongo, ENRICHER) as client,
-        Publisher(settings.kafka_address, settings.instance, linger_ms=2) as publisher,
+        Publisher(
+            settings.kafka_address, settings.instance, linger_ms=2, on_error=log_refusal
+        ) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
         keys = ContactKeys(settings.erasure_secret.encode(), settings.phone_region or None)

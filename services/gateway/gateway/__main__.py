@@ -22,6 +22,7 @@ from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import async_client
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
@@ -50,7 +51,11 @@ async def serve(process: Process[Settings], access_log: AccessLog) -> None:
         async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
         # Each request waits for its command: what comes while others are on the way is a batch.
         Publisher(
-            settings.kafka_address, settings.instance, linger_ms=0, timeout_ms=KAFKA_TIMEOUT_MS
+            settings.kafka_address,
+            settings.instance,
+            linger_ms=0,
+            timeout_ms=KAFKA_TIMEOUT_MS,
+            on_error=log_refusal,
         ) as publisher,
     ):
         dependencies = Dependencies(

@@ -9,6 +9,7 @@ from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import client
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
@@ -37,7 +38,7 @@ def run(process: Process[Settings]) -> None:
         ledger = MongoLedger(mongo, settings.database, settings.batch_bytes, stored)
         with closing(KafkaCommandSource(kafka, settings.instance, stored)) as source:
             process.probes.ready = lambda: source.assigned
-            sink = BatchPublisher(kafka, settings.instance)
+            sink = BatchPublisher(kafka, settings.instance, log_refusal)
             reads = topic_info(settings, topic.id, topic.partitions)
             processor = BatchProcessor(source, ledger, sink, reads, process.stop)
             processor.run(settings.batch_commands, settings.batch_bytes)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,11 +14,18 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.records import Outgoing
-from order_runtime.kafka.refusal_log import log_refusal
 
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
 LOGGER: Final = logging.getLogger("kafka")
 FOREVER_MS: Final = 0  # as librdkafka says it
+
+
+OnError = Callable[[KafkaError], None]
+"""Takes what librdkafka reports of connections; may be called in any thread."""
+
+
+def ignore_error(error: KafkaError) -> None:
+    """Do nothing: what isn't published says so by itself."""
 
 
 class NotAccepted(Exception):
@@ -53,11 +60,13 @@ def _config(
 class BatchPublisher:
     """For a service that runs in one thread: hand over a batch, wait for every acknowledgement."""
 
-    def __init__(self, kafka: KafkaAddress, client_id: str) -> None:
+    def __init__(
+        self, kafka: KafkaAddress, client_id: str, on_error: OnError = ignore_error
+    ) -> None:
         # Never times out by itself: an event that isn't announced holds back the commit instead.
         config = _config(kafka, client_id, linger_ms=5, timeout_ms=FOREVER_MS)
         # What was stored needs no call: `flush` waits for it.
-        config |= {"delivery.report.only.error": True, "error_cb": log_refusal}
+        config |= {"delivery.report.only.error": True, "error_cb": on_error}
         self._producer = Producer(config, logger=LOGGER)
 
     def publish_all(self, records: Sequence[Outgoing], timeout: float) -> bool:
@@ -113,7 +122,9 @@ class Publisher:
         *,
         linger_ms: float = 1,
         timeout_ms: int = FOREVER_MS,
+        on_error: OnError = ignore_error,
     ) -> None:
+        self._on_error = on_error
         config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
         self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)
         self._acknowledged: deque[tuple[asyncio.Future[None], KafkaError | None]] = deque()
@@ -168,7 +179,7 @@ class Publisher:
 
     def _error(self, error: KafkaError) -> None:
         self.broken = self.broken or error.fatal()
-        log_refusal(error)
+        self._on_error(error)
 
     def _poll(self) -> None:
         while not self._stop.is_set():
