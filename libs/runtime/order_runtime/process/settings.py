@@ -7,15 +7,25 @@ import sys
 from typing import Final, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
+from order_runtime.process.secret_files import (
+    SecretFileError,
+    SecretFileSource,
+    secret_variables,
+)
 
 PREFIX: Final = "ORDERMILL_"
 
 
 class ServiceSettings(BaseSettings):
-    """What all services need. Every field is read from `ORDERMILL_<NAME>`."""
+    """
+    What all services need. Every field is read from `ORDERMILL_<NAME>`.
+
+    A secret is a field with `repr=False`: it is never printed, and may be given as a file, by
+    `ORDERMILL_<NAME>_FILE`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
@@ -33,6 +43,17 @@ class ServiceSettings(BaseSettings):
     """Where /livez, /readyz and /metrics answer."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFileSource(settings_cls)
+
 
 class ConsumerSettings(ServiceSettings):
     """What every service needs that reads from Kafka."""
@@ -47,11 +68,14 @@ S = TypeVar("S", bound=ServiceSettings)
 def load(settings: type[S]) -> S:
     """Return the settings, or leave the process with a sentence for each that is wrong."""
     known = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
+    known |= {f"{variable}_FILE" for variable in secret_variables(settings).values()}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         refuse([f"{name} is not a setting of this service." for name in unknown])
     try:
         return settings()  # the environment fills it
+    except SecretFileError as error:
+        refuse(list(error.args))
     except ValidationError as error:
         refuse(
             [
