@@ -41,6 +41,8 @@ class ServiceSettings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(ge=1, le=65535)
     """Where /livez, /readyz and /metrics answer."""
+    metrics_token: str = Field(default="", repr=False)
+    """The bearer token that /metrics asks for; from a file it is read again when it changes."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @classmethod
