@@ -113,3 +113,13 @@ def test_a_gateway_needs_a_secret(
 
 def test_secrets_are_listed_newest_first() -> None:
     assert secret_list("new, old,") == [b"new", b"old"]
+
+
+@pytest.mark.parametrize("alone", ["TLS_CERT_FILE", "TLS_KEY_FILE"])
+def test_a_certificate_and_its_key_go_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], alone: str
+) -> None:
+    given(monkeypatch, GATEWAY, **{alone: "/etc/orders/tls.pem"})
+    told = refusal(GatewaySettings, capsys)
+    both = "ORDERMILL_TLS_CERT_FILE and ORDERMILL_TLS_KEY_FILE"
+    assert told == f"Value error, {both} go together.\n"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from order_runtime.process.settings import ServiceSettings, secret_list
 
@@ -22,6 +22,10 @@ class Settings(ServiceSettings):
     """The base of all links, since the Host header is not trusted; https, or http for loopback."""
     keys_file: Path
     """The file of hashed API keys; it is read again when it changes."""
+    tls_cert_file: Path | None = None
+    """The certificate with its chain, in PEM: the API is then HTTPS; read again when it changes."""
+    tls_key_file: Path | None = None
+    """The certificate's key, in PEM and without a password; likewise."""
     job_secrets: str = Field(repr=False)
     """Secrets that sign job ids, comma-separated, the newest first; the same in all gateways."""
     max_connections: int = Field(default=500, ge=10)
@@ -42,6 +46,12 @@ class Settings(ServiceSettings):
         if not url.hostname or url.query or url.fragment:
             raise ValueError("must name a host, and neither query nor fragment")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("ORDERMILL_TLS_CERT_FILE and ORDERMILL_TLS_KEY_FILE go together")
+        return self
 
     @field_validator("job_secrets")
     @classmethod

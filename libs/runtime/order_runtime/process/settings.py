@@ -79,12 +79,13 @@ def load(settings: type[S]) -> S:
     except SecretFileError as error:
         refuse(list(error.args))
     except ValidationError as error:
-        refuse(
-            [
-                f"{PREFIX}{'_'.join(map(str, detail['loc'])).upper()}: {detail['msg']}."
-                for detail in error.errors(include_input=False)
-            ]
-        )
+        refuse([_sentence(detail["loc"], detail["msg"]) for detail in error.errors()])
+
+
+def _sentence(place: tuple[int | str, ...], reason: str) -> str:
+    """Say what is wrong, never with the value; a rule for several settings names them itself."""
+    name = f"{PREFIX}{'_'.join(map(str, place)).upper()}: " if place else ""
+    return f"{name}{reason}."
 
 
 def refuse(sentences: list[str]) -> NoReturn:

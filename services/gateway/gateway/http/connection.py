@@ -13,27 +13,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
-from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.problems import problem_response
-from gateway.http.reading_pace import ReadingPace
 from gateway.http.response_writer import ResponseWriter
+from gateway.http.server_config import ServerConfig
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
 MAX_FIELDS: Final = 128  # header fields of a request
 FRAMING: Final = 4  # bytes of a header line beside name and value
-LINGER_SECONDS: Final = 3.0
-"""How long what a client goes on sending is passed over, so that it gets to read its answer."""
 MAX_PASSED_OVER: Final = 10 * 1024 * 1024
-"""Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
-
-
-class LimitedConfig(uvicorn.Config):
-    """uvicorn's configuration, with the limits of connections and what they share."""
-
-    def __init__(self, app: Any, limits: ConnectionLimits, **settings: Any) -> None:
-        super().__init__(app, http=LimitedConnection, **settings)
-        self.limits = limits
-        self.pace = ReadingPace()
+"""Bytes of those that nobody needs: the rest of a body is worth it, a flood is not."""
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -46,7 +34,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def __init__(self, config: uvicorn.Config, *args: Any, **named: Any) -> None:
         super().__init__(config, *args, **named)
-        assert isinstance(config, LimitedConfig)  # noqa: S101  it names this class
+        assert isinstance(config, ServerConfig)  # noqa: S101  it names this class
         self._limits, self._pace = config.limits, config.pace
         self.waiting_since: float | None = self.loop.time()
         """Since when it has had no complete request to answer; None while it has one."""
@@ -54,6 +42,7 @@ class LimitedConnection(HttpToolsProtocol):
         """How many requests it has made."""
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._has_place = True
         self._in_head = self._in_message = self._refused = False
         self._refusal: ProblemError | None = None
         self._kept_by_parser = self._head_bytes = self._head_fields = self._passed_over = 0
@@ -67,17 +56,29 @@ class LimitedConnection(HttpToolsProtocol):
     # From the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._take_place(transport)
+        self._begin(transport)
+
+    def _take_place(self, transport: asyncio.Transport) -> None:
+        """Count and time the connection, whatever will be spoken on it."""
+        self.transport = transport
+        self.connections.add(self)
         metrics.CONNECTIONS.inc()
         self._start_timer(self._limits.head_seconds, self._head_is_late)
-        if len(self.connections) > self._limits.connections and not self._make_room():
+        is_full = len(self.connections) > self._limits.connections
+        self._has_place = not is_full or self._make_room()
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        """Speak HTTP over *transport*."""
+        super().connection_made(transport)
+        if not self._has_place:
             detail = "All connections are in use; try again."
             self._refuse(ProblemError("Overloaded", detail, headers=RETRY_SOON))
 
     def connection_lost(self, exc: Exception | None) -> None:
         metrics.CONNECTIONS.dec()
         self._stop_timer()
-        self.resume_writing()
+        self._stop_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -101,9 +102,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._write_timer = self.loop.call_later(seconds, self.close_for, "unread")
 
     def resume_writing(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+        self._stop_write_timer()
         super().resume_writing()
 
     # From the parser
@@ -161,7 +160,8 @@ class LimitedConnection(HttpToolsProtocol):
         self.waiting_since = self.loop.time()
         if self._in_message:
             self._unset_keepalive_if_required()
-            self._start_timer(LINGER_SECONDS, lambda: self.close_for("body not needed"))
+            seconds = self._limits.linger_seconds
+            self._start_timer(seconds, lambda: self.close_for("body not needed"))
 
     def timeout_keep_alive_handler(self) -> None:
         self.transport.abort() if self._unread else super().timeout_keep_alive_handler()
@@ -222,7 +222,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.transport.write("\r\n".join((*head, "", "")).encode() + bytes(response.body))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._start_timer(LINGER_SECONDS, self.transport.abort)
+        self._start_timer(self._limits.linger_seconds, self.transport.abort)
 
     def _make_room(self) -> bool:
         """Close the connection that has waited longest, first of those that asked for nothing."""
@@ -255,3 +255,8 @@ class LimitedConnection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None

@@ -15,3 +15,5 @@ class ConnectionLimits:
     """From the first byte of a request, or the connection, to the end of its headers."""
     write_seconds: float = 30.0
     """How long a client may leave an answer unread."""
+    linger_seconds: float = 3.0
+    """How long what a client goes on sending is passed over, so that it gets to read its answer."""
