@@ -7,12 +7,14 @@ import gc
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import uvloop
 from prometheus_client import REGISTRY
 
 from gateway.http.connection import MAX_FIELDS, MAX_HEAD
+from gateway.http.connection_limits import ConnectionLimits, networks
 from gateway.http.reading_pace import ReadingPace
 from support.harness.certificates import CertificateFiles, certificate_files
 from support.harness.http_server import GET, LIMITS, SECONDS, Running, eventually, running
@@ -246,6 +248,33 @@ async def test_one_connection_too_many_takes_the_place_of_one_that_asked_for_not
     assert await another.ask(GET + b"\r\n") == 200
     assert not await silent[0].ended()
     assert await used.ask(GET + b"\r\n") == 200
+
+
+async def test_a_trusted_proxys_connections_are_not_closed_to_make_room() -> None:
+    """It keeps them for whoever asks next; in the place of all of them nobody is let in."""
+    async with running(None, replace(LIMITS, trusted_proxies=networks("::1,127.0.0.0/8"))) as door:
+        kept = [await door.connect() for _ in range(LIMITS.connections)]
+        one_more = await door.connect()
+        assert await one_more.status() == 503
+        assert [await client.ask(GET + b"\r\n") for client in kept] == [200] * len(kept)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_trusted"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("fd00::1", True),
+        ("fd00::1%eth0", True),
+        ("11.1.2.3", False),
+        ("fd00::2", False),
+        ("::ffff:11.1.2.3", False),
+    ],
+)
+def test_a_proxy_is_trusted_by_its_address(address: str, *, is_trusted: bool) -> None:
+    limits = ConnectionLimits(trusted_proxies=networks("10.0.0.0/8, fd00::1"))
+    assert limits.trust(address) == is_trusted
+    assert not ConnectionLimits().trust(address)
 
 
 async def test_where_all_connections_are_in_use_one_more_is_refused(door: Running) -> None:

@@ -13,7 +13,7 @@ from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
 from gateway.domain.urls import Urls
 from gateway.http.access_log import AccessLog
 from gateway.http.certificate import Certificate, CertificateError
-from gateway.http.connection_limits import ConnectionLimits
+from gateway.http.connection_limits import ConnectionLimits, networks
 from gateway.http.memory_budget import Memory
 from gateway.http.server import Server
 from gateway.routes import Dependencies, create_app
@@ -80,7 +80,10 @@ async def serve(
         checking = asyncio.create_task(
             asyncio.to_thread(warn_of_indexes, settings.mongo, settings.database, GATEWAY)
         )
-        limits = ConnectionLimits(connections=settings.max_connections)
+        limits = ConnectionLimits(
+            connections=settings.max_connections,
+            trusted_proxies=networks(settings.trusted_proxies),
+        )
         app = create_app(dependencies, access_log)
         server = Server(app, settings.host, settings.port, limits, certificate)
         process.probes.ready = lambda: server.started and not stop.is_set()

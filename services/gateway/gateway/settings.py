@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway.http.connection_limits import networks
 from order_runtime.process.settings import ServiceSettings, secret_list
 
 MIN_SECRET: Final = 32  # characters
@@ -30,6 +31,8 @@ class Settings(ServiceSettings):
     """Secrets that sign job ids, comma-separated, the newest first; the same in all gateways."""
     max_connections: int = Field(default=500, ge=10)
     """Of clients; one more takes the place of the one that has waited longest for a request."""
+    trusted_proxies: str = ""
+    """Addresses and networks, comma-separated, whose connections are not closed to make room."""
     body_bytes: int = Field(default=32 * MIB, ge=8 * MIB)
     """Bytes of single commands in memory at once, and as many of bulks and checks."""
     page_bytes: int = Field(default=96 * MIB, ge=16 * MIB)
@@ -52,6 +55,15 @@ class Settings(ServiceSettings):
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("ORDERMILL_TLS_CERT_FILE and ORDERMILL_TLS_KEY_FILE go together")
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_trusted_proxies(cls, value: str) -> str:
+        try:
+            networks(value)
+        except ValueError:
+            raise ValueError("must be addresses or networks, as in 10.0.0.0/8,fd00::1") from None
+        return value
 
     @field_validator("job_secrets")
     @classmethod

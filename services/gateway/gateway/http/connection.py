@@ -9,6 +9,7 @@ from typing import Any, Final
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr
 
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
@@ -42,7 +43,7 @@ class LimitedConnection(HttpToolsProtocol):
         """How many requests it has made."""
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
-        self._has_place = True
+        self._has_place, self.is_trusted = True, False
         self._in_head = self._in_message = self._refused = False
         self._refusal: ProblemError | None = None
         self._kept_by_parser = self._head_bytes = self._head_fields = self._passed_over = 0
@@ -63,6 +64,8 @@ class LimitedConnection(HttpToolsProtocol):
         """Count and time the connection, whatever will be spoken on it."""
         self.transport = transport
         self.connections.add(self)
+        client = get_remote_addr(transport)
+        self.is_trusted = client is not None and self._limits.trust(client[0])
         metrics.CONNECTIONS.inc()
         self._start_timer(self._limits.head_seconds, self._head_is_late)
         is_full = len(self.connections) > self._limits.connections
@@ -232,6 +235,7 @@ class LimitedConnection(HttpToolsProtocol):
             if isinstance(each, LimitedConnection)
             and each is not self
             and each.waiting_since is not None
+            and not each.is_trusted
         ]
         if waiting:
             min(waiting, key=lambda it: it[:2])[2].close_for("crowded out")
