@@ -6,10 +6,11 @@ import os
 import sys
 from typing import Final, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
+from order_runtime.mongo.uri_check import uri_fault
 from order_runtime.process.secret_files import (
     SecretFileError,
     SecretFileSource,
@@ -44,6 +45,13 @@ class ServiceSettings(BaseSettings):
     metrics_token: str = Field(default="", repr=False)
     """The bearer token that /metrics asks for; from a file it is read again when it changes."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("mongo")
+    @classmethod
+    def _check_mongo(cls, value: str) -> str:
+        if fault := uri_fault(value):
+            raise ValueError(fault)
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -85,7 +93,7 @@ def load(settings: type[S]) -> S:
 def _sentence(place: tuple[int | str, ...], reason: str) -> str:
     """Say what is wrong, never with the value; a rule for several settings names them itself."""
     name = f"{PREFIX}{'_'.join(map(str, place)).upper()}: " if place else ""
-    return f"{name}{reason}."
+    return f"{name}{reason.removeprefix('Value error, ')}."
 
 
 def refuse(sentences: list[str]) -> NoReturn:
