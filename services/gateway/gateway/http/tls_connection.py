@@ -33,7 +33,7 @@ class TlsConnection(LimitedConnection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._take_place(transport)
         if not self._has_place:  # it gets to read that, if it is quick
-            self._start_timer(self._limits.linger_seconds, lambda: self.close_for("silent"))
+            self._timer.start(self._limits.linger_seconds, lambda: self.close_for("silent"))
         self._handshake = self.loop.create_task(self._shake_hands(transport))
 
     def data_received(self, data: bytes) -> None:
