@@ -24,7 +24,7 @@ DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 def row(name: str, default: object) -> str:
     """Return how the row of a setting begins."""
-    shown = {PydanticUndefined: "required", "": "empty"}.get(default, f"`{default}`")
+    shown = {PydanticUndefined: "required", "": "empty", None: "none"}.get(default, f"`{default}`")
     return f"| `ORDERMILL_{name.upper()}` | {shown} |"
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import uvloop
 from prometheus_client import REGISTRY
-from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http import connection
 from gateway.http.connection import MAX_FIELDS, MAX_HEAD
-from gateway.http.connection_limits import ConnectionLimits
+from gateway.http.connection_limits import ConnectionLimits, networks
 from gateway.http.reading_pace import ReadingPace
-from gateway.http.server import Server
+from support.harness.certificates import CertificateFiles, certificate_files
+from support.harness.http_server import GET, LIMITS, SECONDS, Running, eventually, running
 
-SECONDS = 0.4
-LIMITS = ConnectionLimits(connections=4, head_seconds=SECONDS, write_seconds=SECONDS)
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -33,106 +28,15 @@ def event_loop_policy() -> object:
     return uvloop.EventLoopPolicy()
 
 
-@dataclass
-class App:
-    """Reads the body, except at /unread, and answers what it got; /large answers 64 MB."""
-
-    scopes: list[Scope] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scopes.append(scope)
-        if scope["path"] == "/held":
-            await self.released.wait()
-        if scope["path"] != "/unread":
-            self.bodies.append(await _body(receive))
-        body = b"x" * (64 << 20) if scope["path"] == "/large" else b"ok"
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
+    return certificate_files(tmp_path_factory.mktemp("certificate"))
 
 
-async def _body(receive: Receive) -> bytes:
-    content, more = b"", True
-    while more:
-        message: Message = await receive()
-        content += message.get("body", b"")
-        more = message.get("more_body", False)
-    return content
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  what is waited for tells nobody
-            await asyncio.sleep(0.01)
-
-
-@dataclass
-class Running:
-    app: App
-    server: Server
-    port: int
-
-    async def connect(self) -> Client:
-        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
-
-    async def connections(self, count: int) -> None:
-        """Wait until the server has so many connections."""
-        await eventually(lambda: len(self.server.server_state.connections) == count)
-
-
-@dataclass
-class Client:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def ask(self, *parts: bytes) -> int:
-        """Send parts and return the status of the answer; 0 where there is none."""
-        with suppress(ConnectionError):
-            for part in parts:
-                self.writer.write(part)
-                await self.writer.drain()
-        return await self.status()
-
-    async def status(self) -> int:
-        async with asyncio.timeout(10):
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                head = await self.reader.readuntil(b"\r\n\r\n")
-                self.head = head
-                return int(head.split()[1])
-        return 0
-
-    async def problem(self) -> str:
-        """Return the code of the problem, behind which the connection ends."""
-        content = await self.reader.read()
-        code: str = json.loads(content)["code"]
-        return code
-
-    async def ended(self) -> bool:
-        """Wait for the connection's end; return whether something came before it."""
-        async with asyncio.timeout(5):
-            with suppress(ConnectionError):
-                return bool(await self.reader.read())
-        return False
-
-
-@asynccontextmanager
-async def running(limits: ConnectionLimits = LIMITS) -> AsyncIterator[Running]:
-    app, stop = App(), asyncio.Event()
-    server = Server(app, "127.0.0.1", 0, limits)
-    task = asyncio.create_task(server.until(stop))
-    await eventually(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Running(app, server, port)
-    stop.set()
-    app.released.set()
-    await task
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Running]:
-    async with running() as it:
+@pytest.fixture(params=["http", "https"])
+async def door(request: pytest.FixtureRequest, files: CertificateFiles) -> AsyncIterator[Running]:
+    """The limits hold with TLS as without."""
+    async with running(files if request.param == "https" else None) as it:
         yield it
 
 
@@ -153,6 +57,8 @@ async def test_requests_follow_each_other_on_a_connection(door: Running) -> None
 async def test_a_request_leaves_nothing_to_the_garbage_collector(door: Running) -> None:
     """It seldom runs: what refers to itself would stay, and the body with it."""
     client, count = await door.connect(), 50
+    assert await client.ask(GET + b"\r\n") == 200  # a handshake has ended by now
+    await client.reader.readexactly(2)
     gc.collect()
     gc.disable()
     try:
@@ -285,10 +191,9 @@ async def test_who_waits_for_an_answer_is_not_hurried(door: Running) -> None:
 
 
 async def test_a_body_that_nobody_reads_ends_its_connection(
-    door: Running, monkeypatch: pytest.MonkeyPatch
+    door: Running,
 ) -> None:
     """It is passed over for a while, so that the client gets to read its answer."""
-    monkeypatch.setattr(connection, "LINGER_SECONDS", SECONDS)
     client = await door.connect()
     head = b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     assert await client.ask(head) == 200
@@ -345,6 +250,33 @@ async def test_one_connection_too_many_takes_the_place_of_one_that_asked_for_not
     assert await another.ask(GET + b"\r\n") == 200
     assert not await silent[0].ended()
     assert await used.ask(GET + b"\r\n") == 200
+
+
+async def test_a_trusted_proxys_connections_are_not_closed_to_make_room() -> None:
+    """It keeps them for whoever asks next; in the place of all of them nobody is let in."""
+    async with running(None, replace(LIMITS, trusted_proxies=networks("::1,127.0.0.0/8"))) as door:
+        kept = [await door.connect() for _ in range(LIMITS.connections)]
+        one_more = await door.connect()
+        assert await one_more.status() == 503
+        assert [await client.ask(GET + b"\r\n") for client in kept] == [200] * len(kept)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_trusted"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("fd00::1", True),
+        ("fd00::1%eth0", True),
+        ("11.1.2.3", False),
+        ("fd00::2", False),
+        ("::ffff:11.1.2.3", False),
+    ],
+)
+def test_a_proxy_is_trusted_by_its_address(address: str, *, is_trusted: bool) -> None:
+    limits = ConnectionLimits(trusted_proxies=networks("10.0.0.0/8, fd00::1"))
+    assert limits.trust(address) == is_trusted
+    assert not ConnectionLimits().trust(address)
 
 
 async def test_where_all_connections_are_in_use_one_more_is_refused(door: Running) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.process import health
 from order_runtime.process.health import MAX_CONNECTIONS, Probes, serving
 
@@ -55,3 +58,71 @@ def test_a_client_that_says_nothing_is_hung_up_on(
         socket.create_connection(("127.0.0.1", port), timeout=5) as silent,
     ):
         assert silent.recv(1) == b""
+
+
+TOKEN = "hidden-token-größer"
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    return path
+
+
+@pytest.fixture
+def asked(port: int, token_file: Path) -> Iterator[int]:
+    """Health and metrics of a service with a token, on this port."""
+    with serving("127.0.0.1", port, Probes(), BearerToken(TOKEN, token_file).admits):
+        yield port
+
+
+def metrics(port: int, authorization: bytes | None) -> httpx.Response:
+    headers = [] if authorization is None else [(b"authorization", authorization)]
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=10)
+
+
+def test_metrics_are_shown_to_who_has_the_token(asked: int) -> None:
+    for scheme in (b"Bearer ", b"bearer ", b"BEARER  "):
+        shown = metrics(asked, scheme + TOKEN.encode())
+        assert (shown.status_code, "python_info" in shown.text) == (200, True)
+
+
+def test_metrics_ask_others_for_the_token(asked: int) -> None:
+    token = TOKEN.encode()
+    wrong = (b"", b"Bearer", token, b"Basic " + token, b"Bearer " + token[:-1], b"Bearer x" + token)
+    for authorization in (None, *wrong):
+        refused = metrics(asked, authorization)
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert refused.content == b""
+
+
+def test_probes_never_ask(asked: int) -> None:
+    """Who probes has no token; what it is told is no secret."""
+    answers = [httpx.get(f"http://127.0.0.1:{asked}/{it}") for it in ("livez", "readyz")]
+
+    assert [(it.status_code, it.text) for it in answers] == [(200, "ok\n"), (503, "not yet\n")]
+
+
+def test_a_new_token_counts_without_a_restart(asked: int, token_file: Path) -> None:
+    token_file.write_text("another")
+
+    assert metrics(asked, b"Bearer another").status_code == 200
+    assert metrics(asked, b"Bearer " + TOKEN.encode()).status_code == 401
+
+
+@pytest.mark.parametrize("content", ["", "\n", None])
+def test_a_broken_token_file_changes_nothing_and_is_logged_once(
+    asked: int, token_file: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Least of all does it open the metrics to everybody."""
+    if content is None:
+        token_file.unlink()
+    else:
+        token_file.write_text(content)
+
+    assert [metrics(asked, it).status_code for it in (None, b"Bearer")] == [401, 401]
+    assert metrics(asked, b"Bearer " + TOKEN.encode()).status_code == 200
+    logged = capsys.readouterr().out
+    assert logged.count("metrics token not read") == 1
+    assert "hidden" not in logged

@@ -25,7 +25,9 @@ def test_a_release_that_cannot_read_its_own_commands_says_so_and_names_the_job()
 @pytest.mark.parametrize(("secrets", "known"), [("n" * 32 + "," + "s" * 32, True), ("", False)])
 def test_an_order_writer_knows_the_gateways_by_their_secrets(secrets: str, *, known: bool) -> None:
     """An old one too; with none it takes every record for anybody's."""
-    settings = Settings(kafka="", mongo="", instance="", health_port=1, job_secrets=secrets)
+    settings = Settings(
+        kafka="", mongo="localhost", instance="", health_port=1, job_secrets=secrets
+    )
     reads = topic_info(settings, "topic-1", 12)
     assert reads.signed(own(b"{")) == known
     assert reads.issued(issued_id()) == known

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib import import_module
+
 import pytest
 
 from gateway.settings import Settings as GatewaySettings
@@ -113,3 +118,65 @@ def test_a_gateway_needs_a_secret(
 
 def test_secrets_are_listed_newest_first() -> None:
     assert secret_list("new, old,") == [b"new", b"old"]
+
+
+@pytest.mark.parametrize("alone", ["TLS_CERT_FILE", "TLS_KEY_FILE"])
+def test_a_certificate_and_its_key_go_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], alone: str
+) -> None:
+    given(monkeypatch, GATEWAY, **{alone: "/etc/orders/tls.pem"})
+    told = refusal(GatewaySettings, capsys)
+    both = "ORDERMILL_TLS_CERT_FILE and ORDERMILL_TLS_KEY_FILE"
+    assert told == f"{both} go together.\n"
+
+
+@pytest.mark.parametrize("proxies", ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1;"])
+def test_proxies_are_trusted_by_address_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], proxies: str
+) -> None:
+    given(monkeypatch, GATEWAY, TRUSTED_PROXIES=proxies)
+    told = refusal(GatewaySettings, capsys)
+    assert told.startswith("ORDERMILL_TRUSTED_PROXIES: must be addresses or networks")
+
+
+NO_OPTION = "has an option that is unknown, or a value that its option can't have"
+NO_URI = "must be a URI of MongoDB, its user and password percent-encoded"
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("mongodb://user:hidden@@localhost", NO_URI),
+        ("mongodb://user:hid/den-hidden@localhost", NO_URI),
+        ("mongodb://user:hidden@localhost:port", NO_URI),
+        ("mongodb://user:pass?hidden=hidden@localhost", NO_OPTION),
+        ("mongodb://user:hidden@localhost/?hidden=hidden", NO_OPTION),
+        ("mongodb://user:hidden@localhost/?tls=hidden", NO_OPTION),
+        ("mongodb://user:hidden@localhost/?tlsCAFile=/hidden", "names a file that can't be read"),
+        ("user:hidden@localhost", NO_URI),
+        ("", NO_URI),
+    ],
+)
+def test_a_bad_uri_of_mongodb_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], uri: str, reason: str
+) -> None:
+    """The driver's own words hold parts of it."""
+    given(monkeypatch, WRITER, MONGO=uri)
+    assert refusal(WriterSettings, capsys) == f"ORDERMILL_MONGO: {reason}.\n"
+
+
+@pytest.mark.parametrize("service", ["gateway", "order_writer", "enricher", "action_trigger"])
+def test_whatever_is_wrong_no_secret_is_in_what_a_service_says(service: str) -> None:
+    """Neither as a setting nor as the content of a file; the process itself, not its settings."""
+    kind: type[ServiceSettings] = import_module(f"{service}.settings").Settings
+    wrong = {name: f"hidden/{name}@x" for name in kind.model_fields}
+    environment = {f"ORDERMILL_{name.upper()}": value for name, value in wrong.items()}
+    command = [sys.executable, "-m", service]
+
+    ended = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert b"ORDERMILL_MONGO: " in ended.stderr
+    assert b"hidden" not in ended.stderr

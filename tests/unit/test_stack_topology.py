@@ -56,9 +56,7 @@ def test_a_cluster_makes_sense() -> None:
 
 def test_the_services_that_read_are_told_the_number_of_partitions(tmp_path: Path) -> None:
     identity = stack_identity.fresh(tmp_path, replace(CLUSTER, partitions=24))
-    parts = services.services(
-        identity, Backends("k:1", "mongodb://m", own_kafka=True), tmp_path, tmp_path
-    )
+    parts = services.services(identity, Backends("k:1", "mongodb://m"), tmp_path, tmp_path)
     told = {it.name: it.env.get("ORDERMILL_PARTITIONS") for it in parts}
     assert {name for name, number in told.items() if number != "24"} == {"gateway-1", "gateway-2"}
 
@@ -74,9 +72,7 @@ def test_everybody_knows_every_broker_and_every_member(tmp_path: Path) -> None:
     own = stack_identity.fresh(tmp_path, CLUSTER)
     brokers = kafka_brokers.brokers(CLUSTER, own.ports, tmp_path)
     members = mongo_servers.members(CLUSTER, own.ports, tmp_path)
-    backends = Backends(
-        kafka_brokers.bootstrap(brokers), mongo_servers.uri(members), own_kafka=True
-    )
+    backends = Backends(kafka_brokers.bootstrap(brokers), mongo_servers.uri(members))
     assert [it.folder.name for it in brokers] == ["kafka-1", "kafka-2", "kafka-3"]
     assert [it.node for it in brokers] == [1, 2, 3]
     assert all(it.address in backends.kafka for it in brokers)
@@ -86,7 +82,7 @@ def test_everybody_knows_every_broker_and_every_member(tmp_path: Path) -> None:
 def test_gateways_differ_in_port_and_name_and_share_the_rest(tmp_path: Path) -> None:
     """Links must be the same whichever gateway made them, and job ids known to each."""
     own = stack_identity.fresh(tmp_path, CLUSTER)
-    parts = services.services(own, Backends("k", "m", own_kafka=True), tmp_path, tmp_path)
+    parts = services.services(own, Backends("k", "m"), tmp_path, tmp_path)
     one, two = (dict(part.env) for part in parts[:2])
     differ = {name for name, value in one.items() if two[name] != value}
     assert differ == {"ORDERMILL_INSTANCE", "ORDERMILL_PORT", "ORDERMILL_HEALTH_PORT"}

@@ -109,7 +109,7 @@ def run(process: Process[Settings]) -> None:
         config = parse_endpoints(text)
     except EndpointConfigError as error:
         refuse([str(error)])
-    kafka, mongo = settings.kafka_address, settings.mongo
+    kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(deliver(process, text, config, (group, stored)))
@@ -155,7 +155,7 @@ async def deliver(
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Clients]:
     async with (
-        async_client(settings.mongo, settings.instance) as mongo,
+        async_client(settings.mongo_uri, settings.instance) as mongo,
         Publisher(settings.kafka_address, settings.instance, on_error=log_refusal) as publisher,
         http_connections(allow_private_addresses=False) as public,
         http_connections(allow_private_addresses=True) as private,

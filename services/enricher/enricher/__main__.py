@@ -65,7 +65,7 @@ def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
     settings = process.settings
-    kafka, mongo = settings.kafka_address, settings.mongo
+    kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
     asyncio.run(consume(process, group, stored))
@@ -74,7 +74,7 @@ def run(process: Process[Settings]) -> None:
 async def consume(process: Process[Settings], group: GroupOffsets, stored: Offsets) -> None:
     settings, stop = process.settings, async_stop_event(process.stop)
     async with (
-        async_client(settings.mongo, ENRICHER) as client,
+        async_client(settings.mongo_uri, ENRICHER) as client,
         Publisher(
             settings.kafka_address, settings.instance, linger_ms=2, on_error=log_refusal
         ) as publisher,

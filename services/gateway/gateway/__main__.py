@@ -12,7 +12,8 @@ import uvloop
 from gateway.adapters.read_store import TIMEOUT_MS, ReadStore
 from gateway.domain.urls import Urls
 from gateway.http.access_log import AccessLog
-from gateway.http.connection_limits import ConnectionLimits
+from gateway.http.certificate import Certificate, CertificateError
+from gateway.http.connection_limits import ConnectionLimits, networks
 from gateway.http.memory_budget import Memory
 from gateway.http.server import Server
 from gateway.routes import Dependencies, create_app
@@ -25,7 +26,7 @@ from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import async_client
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
-from order_runtime.process.settings import secret_list
+from order_runtime.process.settings import refuse, secret_list
 from order_runtime.process.signals import async_stop_event
 from order_runtime.startup.preflight import warn_of_indexes
 
@@ -38,17 +39,30 @@ KEYS_SECONDS: Final = 0.05
 def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
     gc.freeze()  # what was imported stays
+    certificate = certificate_of(process.settings)
     names = {"service": GATEWAY, "instance": process.settings.instance}
     with AccessLog(sys.stdout.buffer, names) as access_log:
-        uvloop.run(serve(process, access_log))
+        uvloop.run(serve(process, certificate, access_log))
 
 
-async def serve(process: Process[Settings], access_log: AccessLog) -> None:
+def certificate_of(settings: Settings) -> Certificate | None:
+    """Return the certificate, None without TLS; a broken one ends the process as a bad setting."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    try:
+        return Certificate(settings.tls_cert_file, settings.tls_key_file)
+    except CertificateError as error:
+        refuse([f"ORDERMILL_TLS_CERT_FILE, ORDERMILL_TLS_KEY_FILE: {error}"])
+
+
+async def serve(
+    process: Process[Settings], certificate: Certificate | None, access_log: AccessLog
+) -> None:
     """Serve until SIGTERM: then no new requests, those in flight answered, the producer flushed."""
     settings, stop = process.settings, async_stop_event(process.stop)
     secrets = JobIdSecrets(secret_list(settings.job_secrets))
     async with (
-        async_client(settings.mongo, GATEWAY, TIMEOUT_MS) as mongo,
+        async_client(settings.mongo_uri, GATEWAY, TIMEOUT_MS) as mongo,
         # Each request waits for its command: what comes while others are on the way is a batch.
         Publisher(
             settings.kafka_address,
@@ -69,11 +83,14 @@ async def serve(process: Process[Settings], access_log: AccessLog) -> None:
             leaving=stop.is_set,
         )
         checking = asyncio.create_task(
-            asyncio.to_thread(warn_of_indexes, settings.mongo, settings.database, GATEWAY)
+            asyncio.to_thread(warn_of_indexes, settings.mongo_uri, settings.database, GATEWAY)
         )
-        limits = ConnectionLimits(connections=settings.max_connections)
+        limits = ConnectionLimits(
+            connections=settings.max_connections,
+            trusted_proxies=networks(settings.trusted_proxies),
+        )
         app = create_app(dependencies, access_log)
-        server = Server(app, settings.host, settings.port, limits)
+        server = Server(app, settings.host, settings.port, limits, certificate)
         process.probes.ready = lambda: server.started and not stop.is_set()
         process.probes.live = lambda: not publisher.broken
         await server.until(stop)

@@ -8,3 +8,10 @@ from order_runtime.process.log_events import LogEvent
 
 REQUEST: Final = LogEvent("request", "The access log: one line for each request.")
 REQUEST_FAILED: Final = LogEvent("request failed", "An unexpected error; it was answered with 500.")
+CERTIFICATE_READ_AGAIN: Final = LogEvent(
+    "certificate read again", "Its files changed; new connections get the new one."
+)
+CERTIFICATE_NOT_READ: Final = LogEvent(
+    "certificate not read, the old one goes on",
+    "The certificate's files changed, and can't be used; new connections get the old one.",
+)

@@ -29,7 +29,7 @@ def run(process: Process[Settings]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
     settings = process.settings
     collect_garbage_rarely()
-    kafka, uri = settings.kafka_address, settings.mongo
+    kafka, uri = settings.kafka_address, settings.mongo_uri
     topics = preflight(settings, WRITER, process.stop)
     topic, group = topics[COMMANDS.name], group_of(WRITER, topics)
     begin_stored_offsets(kafka, uri, settings.database, group, process.stop)

@@ -35,7 +35,7 @@ class UnrecordedActions:
 
 
 async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
-    async with async_client(settings.mongo, settings.instance) as mongo:
+    async with async_client(settings.mongo_uri, settings.instance) as mongo:
         await consume(
             settings,
             Assignment(lambda _: None),
@@ -49,7 +49,7 @@ def main() -> None:
     settings, stop = load(Settings), stop_event()
     group = group_of(TRIGGER, preflight(settings, TRIGGER, stop))
     stored = require_stored_offsets(
-        settings.kafka_address, settings.mongo, settings.database, group, stop
+        settings.kafka_address, settings.mongo_uri, settings.database, group, stop
     )
     asyncio.run(run(settings, group, stored))
 

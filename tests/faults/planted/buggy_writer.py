@@ -137,7 +137,7 @@ def main(bug: str) -> None:
     settings = load(Settings)
     topics = check_topics(settings.kafka_address, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
-    mongo = client(settings.mongo, WRITER)
+    mongo = client(settings.mongo_uri, WRITER)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
     store = STORES.get(bug, MongoLedger)(mongo, settings.database, settings.batch_bytes, offsets)
     kind: Any = CommitsFirst if bug == "commits-first" else KafkaCommandSource

@@ -37,7 +37,7 @@ def main() -> None:
     logs.configure(WRITER, settings.instance, settings.log_level)
     topics = check_topics(settings.kafka_address, WRITER, settings.partitions)
     topic = topics[COMMANDS.name]
-    mongo = client(settings.mongo, WRITER, TIMEOUT_MS)
+    mongo = client(settings.mongo_uri, WRITER, TIMEOUT_MS)
     offsets = StoredOffsets(mongo, settings.database, group_of(WRITER, topics))
     store = MongoLedger(mongo, settings.database, 2**24, offsets)
     source = KafkaCommandSource(settings.kafka_address, settings.instance, offsets)

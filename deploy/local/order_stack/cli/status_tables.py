@@ -16,7 +16,7 @@ def addresses(stack: Stack) -> Table:
         *(("Gateway", f"{gateway}/api/v3") for gateway in stack.gateways),
         ("API key", stack.apikey),
         ("Kafka", stack.kafka),
-        ("MongoDB", f"{stack.mongo} (database {stack.database})"),
+        ("MongoDB", f"{stack.mongo_shown} (database {stack.database})"),
         ("Webhooks", f"{stack.receiver}/received"),
         ("Data", stack.data),
     ):

@@ -14,7 +14,7 @@ import typer
 from order_operations.system_address import DEFAULT_DATABASE, MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster import state
-from order_stack.cluster.kafka_login import kafka_security
+from order_stack.cluster.backend_login import connection_settings
 from order_stack.cluster.parts import Stack
 from order_stack.problems import StackProblem
 
@@ -37,18 +37,19 @@ class SystemOptions:
 
     def kafka_address(self) -> KafkaAddress:
         if self.kafka:
-            return kafka_security().address(self.kafka)
+            return connection_settings().address(self.kafka)
         if self.mongo:
             raise StackProblem("MongoDB is given and Kafka isn't: pass --kafka, or ORDERS_KAFKA.")
         return self._stack().kafka_address()
 
     def mongo_address(self) -> MongoAddress:
         if self.mongo:
-            return MongoAddress(self.mongo, self.database or DEFAULT_DATABASE)
+            uri = connection_settings().mongo_with_tls(self.mongo)
+            return MongoAddress(uri, self.database or DEFAULT_DATABASE)
         if self.kafka:
             raise StackProblem("Kafka is given and MongoDB isn't: pass --mongo, or ORDERS_MONGO.")
         stack = self._stack()
-        return MongoAddress(stack.mongo, self.database or stack.database)
+        return MongoAddress(stack.mongo_uri(), self.database or stack.database)
 
     def address(self) -> SystemAddress:
         return SystemAddress(self.kafka_address(), self.mongo_address())

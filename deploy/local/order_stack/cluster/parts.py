@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from order_runtime.kafka.address import KafkaAddress
-from order_stack.cluster.kafka_login import kafka_security
+from order_stack.cluster.backend_login import connection_settings
+
+_USER: Final = re.compile("//[^@/]*@")
 
 Kind = Literal["broker", "mongod", "receiver", "service"]
 
@@ -62,7 +65,17 @@ class Stack:
     def kafka_address(self) -> KafkaAddress:
         """Return Kafka's address, with the environment's login where it isn't the stack's own."""
         own = bool(self.of_kind("broker"))
-        return KafkaAddress(self.kafka) if own else kafka_security().address(self.kafka)
+        return KafkaAddress(self.kafka) if own else connection_settings().address(self.kafka)
+
+    def mongo_uri(self) -> str:
+        """Return MongoDB's URI, with the environment's TLS where it isn't the stack's own."""
+        own = bool(self.of_kind("mongod"))
+        return self.mongo if own else connection_settings().mongo_with_tls(self.mongo)
+
+    @property
+    def mongo_shown(self) -> str:
+        """MongoDB's URI without user and password."""
+        return _USER.sub("//", self.mongo)
 
     @property
     def gateway(self) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from order_contracts import topics
-from order_stack.cluster import kafka_login
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.stack_identity import StackIdentity, keys_file
 from order_stack.cluster.state import write_privately
@@ -24,8 +23,8 @@ class Backends:
 
     kafka: str
     mongo: str
-    own_kafka: bool
-    """Whether Kafka is the stack's; else services take the login from the caller's environment."""
+    inherited: tuple[str, ...] = ()
+    """Settings that services take from the caller's environment: see `backend_login`."""
 
 
 def gateway_urls(identity: StackIdentity) -> tuple[str, ...]:
@@ -54,7 +53,7 @@ def services(
             identity.ports[name],
             {**common, **({} if service == topics.GATEWAY else read), **own},
             logs,
-            () if backends.own_kafka else kafka_login.VARIABLES,
+            backends.inherited,
         )
         for service, count in identity.topology.services.items()
         for name, own in zip(numbered(service, count), _own(service, identity, data), strict=True)

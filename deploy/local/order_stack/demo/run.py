@@ -94,7 +94,7 @@ def _load(stack: Stack, sample: Path) -> None:
     entries = [entry for file in files for entry in reference_load.entries_of(sample / file)]
     ends = reference_load.publish(stack.kafka_address(), entries)
     wait_until_committed(stack.kafka_address(), ENRICHER, ends, GIVE_UP_SECONDS)
-    wait_until_healed(MongoAddress(stack.mongo, stack.database), GIVE_UP_SECONDS)
+    wait_until_healed(MongoAddress(stack.mongo_uri(), stack.database), GIVE_UP_SECONDS)
 
 
 async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> SubmitResult:
@@ -144,5 +144,7 @@ def _received(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _log_entries(stack: Stack) -> list[dict[str, Any]]:
-    with open_database(MongoAddress(stack.mongo, stack.database), response_seconds=10) as database:
+    with open_database(
+        MongoAddress(stack.mongo_uri(), stack.database), response_seconds=10
+    ) as database:
         return list(database["integration_log"].find().sort([("code", 1), ("orderId", 1)]))

@@ -28,7 +28,7 @@ def status_of(stack: Stack, folder: Path) -> dict[str, Any]:
         "gateways": list(stack.gateways),
         "apikey": stack.apikey,
         "kafka": stack.kafka,
-        "mongo": stack.mongo,
+        "mongo": stack.mongo_shown,
         "receiver": stack.receiver,
         "services": [{**seen[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [

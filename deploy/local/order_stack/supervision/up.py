@@ -22,9 +22,9 @@ from order_stack.cluster import (
     topology,
 )
 from order_stack.cluster import stack_identity as identities
+from order_stack.cluster.backend_login import connection_settings, inherited_variables
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import Broker
-from order_stack.cluster.kafka_login import kafka_security
 from order_stack.cluster.mongo_servers import ReplicaSetMember
 from order_stack.cluster.parts import Part, Stack
 from order_stack.cluster.services import Backends
@@ -130,7 +130,9 @@ def _plan(
     backends = Backends(
         kafka=options.kafka or kafka_brokers.bootstrap(_brokers(own, data)),
         mongo=options.mongo or mongo_servers.uri(_members(own, data)),
-        own_kafka=options.kafka is None,
+        inherited=inherited_variables(
+            own_kafka=options.kafka is None, own_mongo=options.mongo is None
+        ),
     )
     return Stack(
         name=name,
@@ -187,7 +189,7 @@ def _migrate(stack: Stack, report: Report) -> None:
     """Make the database what this release wants; one of the user's may have other services."""
     own = bool(stack.of_kind("mongod"))
     report("Migrating the database")
-    address = MongoAddress(stack.mongo, stack.database)
+    address = MongoAddress(stack.mongo_uri(), stack.database)
     migrations.apply(address, lambda _: None, drop_retired=own)
 
 
@@ -220,6 +222,6 @@ def _check_given(options: StackOptions) -> None:
             "--mongo-members starts a replica set and --mongo uses yours: pass one of the two."
         )
     if options.kafka:
-        kafka_probe.check_reachable(kafka_security().address(options.kafka))
+        kafka_probe.check_reachable(connection_settings().address(options.kafka))
     if options.mongo:
-        mongo_probe.check_usable(options.mongo)
+        mongo_probe.check_usable(connection_settings().mongo_with_tls(options.mongo))

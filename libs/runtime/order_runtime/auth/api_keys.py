@@ -30,6 +30,7 @@ from pydantic import (
 
 from order_runtime.process.log_events import KEYS_FILE_NOT_READ
 from order_runtime.process.logs import error_fields, log
+from order_runtime.process.watched_files import WatchedFiles
 
 Scope = Literal["orders:read", "orders:write", "ops"]
 SCOPES: Final[frozenset[Scope]] = frozenset({"orders:read", "orders:write", "ops"})
@@ -101,7 +102,7 @@ class KeyFile:
         """
         self._path, self._look_seconds = path, look_seconds
         self._looked_at = -math.inf
-        self._read_at: tuple[int, int, int] | None = None
+        self._file = WatchedFiles(path)
         self._keys: dict[str, ApiKey] = {}
 
     def keys(self) -> tuple[ApiKey, ...]:
@@ -181,11 +182,8 @@ class KeyFile:
     def _refresh(self) -> None:
         """Read the file again where it changed; a broken one changes nothing, and is logged."""
         self._looked_at = time.monotonic()
-        stat = self._path.stat() if self._path.exists() else None
-        seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat else None
-        if seen == self._read_at:
+        if not self._file.changed():
             return
-        self._read_at = seen
         try:
             self._keys = {key.id: key for key in self.keys()}
         except (OSError, ValueError) as error:

@@ -14,6 +14,9 @@ from typing import Any, Final
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Probe = Callable[[], bool]
+Admits = Callable[[str], bool]
+"""Whether the value of an Authorization header, empty where there is none, may see the metrics."""
+CHALLENGE: Final = ("WWW-Authenticate", "Bearer")
 MAX_CONNECTIONS: Final = 8
 IDLE_SECONDS: Final = 5.0
 """How long a client may send nothing, or take nothing."""
@@ -69,14 +72,22 @@ def _hang_up(connection: socket.socket) -> None:
 
 
 @contextmanager
-def serving(host: str, port: int, probes: Probes) -> Iterator[None]:
-    """Answer probes and metrics while the body runs: in a thread, so that a busy loop is seen."""
+def serving(
+    host: str, port: int, probes: Probes, admits: Admits = lambda _: True
+) -> Iterator[None]:
+    """
+    Answer probes and metrics while the body runs: in a thread, so that a busy loop is seen.
+
+    Probes are answered to everybody, metrics to whom *admits* says.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         timeout = IDLE_SECONDS
 
         def do_GET(self) -> None:
-            if self.path == "/metrics":
+            if self.path == "/metrics" and not admits(self.headers.get("Authorization", "")):
+                self._answer(HTTPStatus.UNAUTHORIZED, b"", "text/plain", CHALLENGE)
+            elif self.path == "/metrics":
                 self._answer(HTTPStatus.OK, generate_latest(), CONTENT_TYPE_LATEST)
             elif self.path in {"/livez", "/readyz"}:
                 ok = probes.live() if self.path == "/livez" else probes.ready()
@@ -85,8 +96,12 @@ def serving(host: str, port: int, probes: Probes) -> Iterator[None]:
             else:
                 self._answer(HTTPStatus.NOT_FOUND, b"", "text/plain")
 
-        def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+        def _answer(
+            self, status: HTTPStatus, body: bytes, content_type: str, *headers: tuple[str, str]
+        ) -> None:
             self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

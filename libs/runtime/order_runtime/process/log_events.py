@@ -59,3 +59,7 @@ NO_FURTHER_DEAD_LETTER: Final = LogEvent(
 KEYS_FILE_NOT_READ: Final = LogEvent(
     "keys file not read, the keys stay as they were", "The API keys file is broken or unreadable."
 )
+METRICS_TOKEN_NOT_READ: Final = LogEvent(
+    "metrics token not read, the old one stays",
+    "The file of the metrics token changed, and is empty or unreadable.",
+)

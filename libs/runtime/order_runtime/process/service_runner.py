@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NoReturn, TypeVar
 
+from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.process import health, logs
+from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.errors import UnrecoverableError
 from order_runtime.process.log_events import CRASHED, STOPPED
 from order_runtime.process.memory import give_back_large_blocks
+from order_runtime.process.secret_files import secret_path
 from order_runtime.process.settings import ServiceSettings, load
 from order_runtime.process.signals import StopRequested, stop_event
 
@@ -44,11 +47,11 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     """
     give_back_large_blocks()
     process = Process(load(settings), stop_event())
-    logs.configure(name, process.settings.instance, process.settings.log_level)
+    given = process.settings
+    logs.configure(name, given.instance, given.log_level)
+    token = BearerToken(given.metrics_token, secret_path(f"{PREFIX}METRICS_TOKEN"))
     try:
-        with health.serving(
-            process.settings.health_host, process.settings.health_port, process.probes
-        ):
+        with health.serving(given.health_host, given.health_port, process.probes, token.admits):
             run(process)
     except StopRequested:
         pass  # while it waited for Kafka or MongoDB

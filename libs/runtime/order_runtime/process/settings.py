@@ -6,20 +6,27 @@ import os
 import sys
 from typing import NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
 from order_runtime.kafka.address import KafkaAddress
-from order_runtime.process.kafka_settings import (
+from order_runtime.mongo.uri_check import uri_fault
+from order_runtime.process.connection_settings import (
     PREFIX,
-    KafkaSecuritySettings,
+    ConnectionSettings,
     settings_sentences,
 )
+from order_runtime.process.secret_files import SecretFileError, secret_variables
 
 
-class ServiceSettings(KafkaSecuritySettings):
-    """What all services need. Every field is read from `ORDERMILL_<NAME>`."""
+class ServiceSettings(ConnectionSettings):
+    """
+    What all services need. Every field is read from `ORDERMILL_<NAME>`.
+
+    A secret is a field with `repr=False`: it is never printed, and may be given as a file, by
+    `ORDERMILL_<NAME>_FILE`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
@@ -35,12 +42,26 @@ class ServiceSettings(KafkaSecuritySettings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(ge=1, le=65535)
     """Where /livez, /readyz and /metrics answer."""
+    metrics_token: str = Field(default="", repr=False)
+    """The bearer token that /metrics asks for; from a file it is read again when it changes."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @property
     def kafka_address(self) -> KafkaAddress:
         """Where Kafka is, and what this service authenticates itself with."""
         return self.address(self.kafka)
+
+    @property
+    def mongo_uri(self) -> str:
+        """MongoDB's URI, with the certificates that this service needs."""
+        return self.mongo_with_tls(self.mongo)
+
+    @field_validator("mongo")
+    @classmethod
+    def _check_mongo(cls, value: str) -> str:
+        if fault := uri_fault(value):
+            raise ValueError(fault)
+        return value
 
 
 class ConsumerSettings(ServiceSettings):
@@ -56,11 +77,14 @@ S = TypeVar("S", bound=ServiceSettings)
 def load(settings: type[S]) -> S:
     """Return the settings, or leave the process with a sentence for each that is wrong."""
     known = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
+    known |= {f"{variable}_FILE" for variable in secret_variables(settings).values()}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         refuse([f"{name} is not a setting of this service." for name in unknown])
     try:
         return settings()  # the environment fills it
+    except SecretFileError as error:
+        refuse(list(error.args))
     except ValidationError as error:
         refuse(settings_sentences(error))
 

@@ -114,7 +114,7 @@ def preflight(
     Returns the topics as `check_topics` does. Raises RequirementNotMet, OffsetsLost, and
     StopRequested where *stop* is set before they answer.
     """
-    with client(settings.mongo, service, DATABASE_TIMEOUT_MS) as connected:
+    with client(settings.mongo_uri, service, DATABASE_TIMEOUT_MS) as connected:
         until_available(stop, lambda: check_database(connected))
         until_available(stop, lambda: check_indexes(connected[settings.database], service))
     return until_available(

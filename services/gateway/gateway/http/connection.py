@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr
 
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
-from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.problems import problem_response
-from gateway.http.reading_pace import ReadingPace
 from gateway.http.response_writer import ResponseWriter
+from gateway.http.server_config import ServerConfig
+from gateway.http.timer import Timer
 
 MAX_HEAD: Final = 64 * 1024  # bytes of a request line with its headers, and of trailers
 MAX_FIELDS: Final = 128  # header fields of a request
 FRAMING: Final = 4  # bytes of a header line beside name and value
-LINGER_SECONDS: Final = 3.0
-"""How long what a client goes on sending is passed over, so that it gets to read its answer."""
 MAX_PASSED_OVER: Final = 10 * 1024 * 1024
-"""Bytes of that: the rest of a body is worth it, a flood would cost the others their time."""
-
-
-class LimitedConfig(uvicorn.Config):
-    """uvicorn's configuration, with the limits of connections and what they share."""
-
-    def __init__(self, app: Any, limits: ConnectionLimits, **settings: Any) -> None:
-        super().__init__(app, http=LimitedConnection, **settings)
-        self.limits = limits
-        self.pace = ReadingPace()
+"""Bytes of those that nobody needs: the rest of a body is worth it, a flood is not."""
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -46,14 +35,14 @@ class LimitedConnection(HttpToolsProtocol):
 
     def __init__(self, config: uvicorn.Config, *args: Any, **named: Any) -> None:
         super().__init__(config, *args, **named)
-        assert isinstance(config, LimitedConfig)  # noqa: S101  it names this class
+        assert isinstance(config, ServerConfig)  # noqa: S101  it names this class
         self._limits, self._pace = config.limits, config.pace
         self.waiting_since: float | None = self.loop.time()
         """Since when it has had no complete request to answer; None while it has one."""
         self.served = 0
         """How many requests it has made."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
+        self._timer, self._write_timer = Timer(self.loop), Timer(self.loop)
+        self._has_place, self.is_trusted = True, False
         self._in_head = self._in_message = self._refused = False
         self._refusal: ProblemError | None = None
         self._kept_by_parser = self._head_bytes = self._head_fields = self._passed_over = 0
@@ -67,17 +56,31 @@ class LimitedConnection(HttpToolsProtocol):
     # From the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._take_place(transport)
+        self._begin(transport)
+
+    def _take_place(self, transport: asyncio.Transport) -> None:
+        """Count and time the connection, whatever will be spoken on it."""
+        self.transport = transport
+        self.connections.add(self)
+        client = get_remote_addr(transport)
+        self.is_trusted = client is not None and self._limits.trust(client[0])
         metrics.CONNECTIONS.inc()
-        self._start_timer(self._limits.head_seconds, self._head_is_late)
-        if len(self.connections) > self._limits.connections and not self._make_room():
+        self._timer.start(self._limits.head_seconds, self._head_is_late)
+        is_full = len(self.connections) > self._limits.connections
+        self._has_place = not is_full or self._make_room()
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        """Speak HTTP over *transport*."""
+        super().connection_made(transport)
+        if not self._has_place:
             detail = "All connections are in use; try again."
             self._refuse(ProblemError("Overloaded", detail, headers=RETRY_SOON))
 
     def connection_lost(self, exc: Exception | None) -> None:
         metrics.CONNECTIONS.dec()
-        self._stop_timer()
-        self.resume_writing()
+        self._timer.stop()
+        self._write_timer.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -89,21 +92,18 @@ class LimitedConnection(HttpToolsProtocol):
         self._kept_by_parser += len(data)
         super().data_received(data)
         is_begun = self._in_head or (between and self.served == served)
-        if is_begun and self._timer is None:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)
+        if is_begun and not self._timer.runs:
+            self._timer.start(self._limits.head_seconds, self._head_is_late)
         if self._kept_by_parser > MAX_HEAD and not self._refused:
             self._refuse(self._too_large())
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._write_timer is None:
-            seconds = self._limits.write_seconds
-            self._write_timer = self.loop.call_later(seconds, self.close_for, "unread")
+        if not self._write_timer.runs:
+            self._write_timer.start(self._limits.write_seconds, lambda: self.close_for("unread"))
 
     def resume_writing(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+        self._write_timer.stop()
         super().resume_writing()
 
     # From the parser
@@ -131,7 +131,7 @@ class LimitedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head, self._kept_by_parser = False, 0
         self._head_bytes = self._head_fields = 0
-        self._stop_timer()
+        self._timer.stop()
         self.waiting_since = None
         self.served += 1
         super().on_headers_complete()
@@ -147,7 +147,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_message, self._kept_by_parser = False, 0
-        self._stop_timer()
+        self._timer.stop()
         super().on_message_complete()
         if self.cycle.response_complete:
             self._keep_alive()
@@ -161,7 +161,8 @@ class LimitedConnection(HttpToolsProtocol):
         self.waiting_since = self.loop.time()
         if self._in_message:
             self._unset_keepalive_if_required()
-            self._start_timer(LINGER_SECONDS, lambda: self.close_for("body not needed"))
+            linger = self._limits.linger_seconds
+            self._timer.start(linger, lambda: self.close_for("body not needed"))
 
     def timeout_keep_alive_handler(self) -> None:
         self.transport.abort() if self._unread else super().timeout_keep_alive_handler()
@@ -200,9 +201,8 @@ class LimitedConnection(HttpToolsProtocol):
         return ProblemError("HeadersTooLarge", detail)
 
     def _head_is_late(self) -> None:
-        self._timer = None
         if self.cycle is not None and not self.cycle.response_complete:
-            self._start_timer(self._limits.head_seconds, self._head_is_late)  # it is answered first
+            self._timer.start(self._limits.head_seconds, self._head_is_late)  # it is answered first
         elif self._in_head:
             self._refuse(ProblemError("RequestTimeout", "The headers came too slowly."))
         else:
@@ -222,7 +222,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.transport.write("\r\n".join((*head, "", "")).encode() + bytes(response.body))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._start_timer(LINGER_SECONDS, self.transport.abort)
+        self._timer.start(self._limits.linger_seconds, self.transport.abort)
 
     def _make_room(self) -> bool:
         """Close the connection that has waited longest, first of those that asked for nothing."""
@@ -232,6 +232,7 @@ class LimitedConnection(HttpToolsProtocol):
             if isinstance(each, LimitedConnection)
             and each is not self
             and each.waiting_since is not None
+            and not each.is_trusted
         ]
         if waiting:
             min(waiting, key=lambda it: it[:2])[2].close_for("crowded out")
@@ -246,12 +247,3 @@ class LimitedConnection(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
-
-    def _start_timer(self, seconds: float, handler: Callable[[], object]) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(seconds, handler)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -10,8 +10,11 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.http.connection import LimitedConfig
+from gateway.http.certificate import Certificate
+from gateway.http.connection import LimitedConnection
 from gateway.http.connection_limits import ConnectionLimits
+from gateway.http.server_config import ServerConfig
+from gateway.http.tls_connection import TlsConnection
 
 DRAIN_SECONDS: Final = 10  # for requests in flight; those that wait for a job are answered at once
 KEEP_ALIVE_SECONDS: Final = 75  # above the 60 s after which most clients and balancers close
@@ -21,12 +24,20 @@ class Server(uvicorn.Server):
     """Serves until an event: then no new requests are taken, and those in flight are answered."""
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, limits: ConnectionLimits | None = None
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        limits: ConnectionLimits | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
+        """Serve HTTP, or with a certificate HTTPS alone."""
         super().__init__(
-            LimitedConfig(
+            ServerConfig(
                 app,
+                TlsConnection if certificate else LimitedConnection,
                 limits or ConnectionLimits(),
+                certificate,
                 host=host,
                 port=port,
                 lifespan="off",

@@ -1,23 +1,26 @@
-"""Settings of the connection to Kafka, the same for all services and the `orders` command."""
+"""How Kafka and MongoDB let a client in: the same settings for all services and the command."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlencode
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
+from order_runtime.process.secret_files import SecretFileSource
 
 PREFIX: Final = "ORDERMILL_"
 _KAFKA: Final = f"{PREFIX}KAFKA_"
+SLASHES: Final = 2  # of a URI without a database: behind its scheme
 _OAUTH: Final = ("token_url", "client_id", "client_secret")
 
 
-class KafkaSecuritySettings(BaseSettings):
-    """How clients of Kafka protect their connections and authenticate themselves."""
+class ConnectionSettings(BaseSettings):
+    """How clients protect their connections and authenticate themselves."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", use_attribute_docstrings=True
@@ -39,6 +42,10 @@ class KafkaSecuritySettings(BaseSettings):
     """With OAUTHBEARER: where the client's id and secret are exchanged for a token."""
     kafka_client_id: str = ""
     kafka_client_secret: str = Field(default="", repr=False)
+    mongo_ca_file: Path | None = None
+    """Who signs MongoDB's certificates, as PEM; its connections are then of TLS."""
+    mongo_cert_file: Path | None = None
+    """The client's certificate with its key, as PEM, where MongoDB asks for one."""
 
     def address(self, servers: str) -> KafkaAddress:
         """Return *servers* (host:port, comma-separated) with what a client needs to be let in."""
@@ -50,6 +57,15 @@ class KafkaSecuritySettings(BaseSettings):
             cert_file=self.kafka_cert_file,
             key_file=self.kafka_key_file,
         )
+
+    def mongo_with_tls(self, uri: str) -> str:
+        """Return the URI of MongoDB with what a client needs for TLS."""
+        files = {"tlsCAFile": self.mongo_ca_file, "tlsCertificateKeyFile": self.mongo_cert_file}
+        given = {name: str(path) for name, path in files.items() if path is not None}
+        if not given:
+            return uri
+        separator = "&" if "?" in uri else "?" if uri.count("/") > SLASHES else "/?"
+        return f"{uri}{separator}{urlencode({'tls': 'true', **given})}"
 
     def _login(self) -> Login | None:
         if self.kafka_mechanism is None:
@@ -63,11 +79,22 @@ class KafkaSecuritySettings(BaseSettings):
             client_secret=self.kafka_client_secret,
         )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFileSource(settings_cls)
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         wrong = [*self._superfluous(), *self._missing(), *self._unreadable()]
         if wrong:
-            raise PydanticCustomError("kafka", "{sentences}", {"sentences": " ".join(wrong)})
+            raise PydanticCustomError("connections", "{sentences}", {"sentences": " ".join(wrong)})
         return self
 
     def _missing(self) -> list[str]:
@@ -98,12 +125,14 @@ class KafkaSecuritySettings(BaseSettings):
 
     def _unreadable(self) -> list[str]:
         files = {
-            "CA_FILE": self.kafka_ca_file,
-            "CERT_FILE": self.kafka_cert_file,
-            "KEY_FILE": self.kafka_key_file,
+            "KAFKA_CA_FILE": self.kafka_ca_file,
+            "KAFKA_CERT_FILE": self.kafka_cert_file,
+            "KAFKA_KEY_FILE": self.kafka_key_file,
+            "MONGO_CA_FILE": self.mongo_ca_file,
+            "MONGO_CERT_FILE": self.mongo_cert_file,
         }
         return [
-            f"{_KAFKA}{name}: there is no such file."
+            f"{PREFIX}{name}: there is no such file."
             for name, path in files.items()
             if path is not None and not path.is_file()
         ]
@@ -118,5 +147,7 @@ def settings_sentences(error: ValidationError) -> list[str]:
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    """Say what is wrong with a setting; of several together, the message names them."""
-    return f"{PREFIX}{'_'.join(map(str, location)).upper()}: {message}." if location else message
+    """Say what is wrong with a setting; a rule for several names them itself."""
+    reason = message.removeprefix("Value error, ").removesuffix(".")
+    name = f"{PREFIX}{'_'.join(map(str, location)).upper()}: " if location else ""
+    return f"{name}{reason}."
