@@ -85,6 +85,4 @@ def librdkafka_config(address: KafkaAddress) -> dict[str, Any]:
     config["sasl.mechanism"] = str(address.login.mechanism)
     if address.login.mechanism is Mechanism.OAUTHBEARER:
         config["sasl.oauthbearer.method"] = "oidc"
-        if address.ca_file is not None:
-            config["https.ca.location"] = str(address.ca_file)
     return config

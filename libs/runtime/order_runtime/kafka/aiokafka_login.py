@@ -32,7 +32,7 @@ def aiokafka_config(address: KafkaAddress) -> dict[str, Any]:
         return config
     config["sasl_mechanism"] = str(address.login.mechanism)
     if address.login.mechanism is Mechanism.OAUTHBEARER:
-        return config | {"sasl_oauth_token_provider": Tokens(address.login, tls)}
+        return config | {"sasl_oauth_token_provider": Tokens(address.login)}
     return config | {
         "sasl_plain_username": address.login.username,
         "sasl_plain_password": address.login.password,
@@ -50,8 +50,8 @@ def tls_context(address: KafkaAddress) -> ssl.SSLContext:
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]
     """Tokens of an OAuth server for a client's own credentials (RFC 6749, section 4.4)."""
 
-    def __init__(self, login: Login, tls: ssl.SSLContext) -> None:
-        self._login, self._tls = login, tls
+    def __init__(self, login: Login) -> None:
+        self._login = login
         self._lock = asyncio.Lock()
         self._token, self._renewed_at = "", 0.0
 
@@ -80,7 +80,6 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]
             self._login.token_url,
             data={"grant_type": "client_credentials"},
             auth=credentials,
-            ssl=self._tls,
             raise_for_status=True,
             allow_redirects=False,
         ) as response:
