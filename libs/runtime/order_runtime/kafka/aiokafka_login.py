@@ -27,7 +27,7 @@ def aiokafka_config(address: KafkaAddress) -> dict[str, Any]:
     }
     if address.security is Security.PLAINTEXT:
         return config
-    config["ssl_context"] = tls = tls_context(address)
+    config["ssl_context"] = tls_context(address)
     if address.login is None:
         return config
     config["sasl_mechanism"] = str(address.login.mechanism)
