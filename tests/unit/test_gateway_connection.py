@@ -240,6 +240,15 @@ async def test_who_does_not_read_its_answer_is_closed(door: Running) -> None:
     assert closed("unread") == before + 1
 
 
+async def test_who_stops_reading_its_answer_is_closed(door: Running) -> None:
+    """What it has read so far helps it no more than the first byte."""
+    before, client = closed("unread"), await door.connect()
+    assert await client.ask(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n") == 200
+    await client.reader.readexactly(8 << 20)
+    await door.connections(0)
+    assert closed("unread") == before + 1
+
+
 async def test_one_connection_too_many_takes_the_place_of_one_that_asked_for_nothing(
     door: Running,
 ) -> None:

@@ -60,7 +60,7 @@ class TlsConnection(LimitedConnection):
             self.connection_lost(None)
         else:
             tls.set_protocol(self)
-            self._begin(TlsTransport(tls, tcp))
+            self._begin(TlsTransport(tls, tcp, self))
 
     def _pass_on(self, tcp: asyncio.Transport) -> None:
         """Give TLS what came before it: the event loop reads as soon as a connection is made."""
