@@ -50,7 +50,9 @@ STEPS = (
 )
 ENRICHER_STEPS = (
     "find orders",
-    "update links",
+    "insert links",
+    "insert agreements",
+    "insert enrichments",
     "produce 1",
     "produce 10",
     "before update jobs",
