@@ -121,6 +121,56 @@ async def test_its_orders_are_deleted_linked_ones_and_those_that_wait_for_a_key(
     assert await harness.link("o-2") is not None
 
 
+MARKED = "\ufeffc-1"
+"""The id of the first row of a file with a byte order mark."""
+
+
+async def stored_by_an_earlier_release(harness: EnricherHarness) -> None:
+    """Store the contact MARKED as a release did that kept invisible marks at the ends of an id."""
+    await harness.add_references(contact_record(MARKED, email="ann@x.se"))
+    contact = await harness.database[KNOWN].find_one_and_delete({"contactId": MARKED})
+    assert contact is not None
+    key = f"ContactId:{MARKED}"
+    earlier = contact | {"_id": KEYS.hashed(key), "keys": [key, "Email:ann@x.se"]}
+    await harness.database[KNOWN].replace_one({"_id": earlier["_id"]}, earlier, upsert=True)
+
+
+async def test_a_document_that_an_earlier_release_stored_under_another_id_is_erased_too(
+    harness: EnricherHarness,
+) -> None:
+    await stored_by_an_earlier_release(harness)
+    linked = WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email"))
+    await harness.handle(linked)
+    assert await harness.link("o-1") is not None
+
+    await harness.add_references(tombstone(MARKED))
+
+    assert deletions(harness) == [("o-1", linked.job_id)]
+    assert await holding(harness, "ann@x.se", "c-1") == []
+    late = WriterFixture("o-2").register(order_of_contact("ann@x.se", "Email"))
+    await harness.handle(late)
+    assert ("o-2", late.job_id) in deletions(harness)
+
+
+async def test_a_contact_of_an_earlier_release_does_not_match_beside_itself(
+    harness: EnricherHarness,
+) -> None:
+    await stored_by_an_earlier_release(harness)
+
+    await harness.add_references(
+        reference_record(
+            CONTACTS.name, MARKED, contact_record(MARKED, email="ann@x.se").value, at=SOON
+        )
+    )
+
+    order = WriterFixture("o-1").register(order_of_contact("ann@x.se", "Email"))
+    await harness.handle(order)
+    link = await harness.link("o-1")
+    assert link is not None
+    assert link["contactId"] == MARKED
+    assert deletions(harness) == []
+
+
 async def test_nothing_names_it_afterwards(harness: EnricherHarness) -> None:
     await harness.add_references(contact_record(email="ann@x.se"), article_record())
     linked, waits = WriterFixture("o-1"), WriterFixture("o-2")

@@ -44,6 +44,12 @@ def id_key(contact_id: str) -> str:
     return f"{MatchKeyType.CONTACT_ID}:{trimmed(contact_id)}"
 
 
+def former_id_key(contact_id: str) -> str | None:
+    """Return the key of an earlier release, which trimmed blanks alone; None where it is equal."""
+    former = contact_id.strip()
+    return None if former == trimmed(contact_id) else f"{MatchKeyType.CONTACT_ID}:{former}"
+
+
 def key_hash(secret: bytes, key: str) -> str:
     """Return the hash that *key* is stored as; without the secret nobody can test keys for it."""
     return hmac.digest(secret, key.encode(), "sha256").hex()

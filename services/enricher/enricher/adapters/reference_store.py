@@ -21,6 +21,7 @@ from enricher.domain.healing import HealingItem, item_id
 from enricher.domain.references import (
     FORMER_KEYS,
     MATCHES_AS,
+    former_document,
     match_class,
     reference_document,
     taken_faults,
@@ -92,7 +93,7 @@ async def store_references(
         documents=list(latest),
         changed=await _changed(database, latest) if has_former_keys else [],
         deleted=await _deleted_contacts(database, erased),
-        merged={it: gone.get(it) or latest[it]["contactId"] for it in merged},
+        merged={it: name for it in merged if (name := gone.get(it) or latest[it].get("contactId"))},
         tombstones=frozenset(tombstones),
     )
 
@@ -135,9 +136,11 @@ def _latest_documents(
             if (pointer := taken_pointer(document, keys)) is not None:
                 pointers[document["_id"]] = pointer
             _report_faults(record, taken_faults(document))
-            latest[document["_id"]] = document
-            if record.value is None and record.key is not None:
-                tombstones[document["_id"]] = record.key.decode()
+            former = former_document(record, document, keys)
+            for each in (document, former) if former else (document,):
+                latest[each["_id"]] = each
+                if record.value is None and record.key is not None:
+                    tombstones[each["_id"]] = record.key.decode()
     return latest, tombstones, pointers
 
 

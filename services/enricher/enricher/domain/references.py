@@ -22,7 +22,7 @@ from order_contracts.reference import (
 )
 from order_contracts.structured import data_of, structured_event
 from order_runtime.documents.document import Document
-from order_runtime.documents.erasures import ERASURE_RETENTION, id_key
+from order_runtime.documents.erasures import ERASURE_RETENTION, former_id_key, id_key
 from order_runtime.documents.merges import pointer_document
 from order_runtime.kafka.records import Record
 
@@ -108,14 +108,33 @@ def reference_document(record: Record, keys: ContactKeys, topic_id: str) -> Docu
         "offset": record.offset,
     }
     if record.value is None:
-        expiry = {"expireAt": record.at + ERASURE_RETENTION} if kind.key is None else {}
-        return {"_id": identity, "deletedAt": record.at, "position": position, **expiry}
+        deleted = _deleted(record) if kind.key is None else {"deletedAt": record.at}
+        return {"_id": identity, "position": position, **deleted}
     message, faults = read_reference(kind.model, _data(record))
     document = kind.document(message, keys)
     if document.get("contactId", document["_id"]) != key:
         raise _malformed("The key must be the id in the value")
     present = {name: value for name, value in document.items() if value is not None}
     return {**present, "position": position, **({FIELD_FAULTS: faults} if faults else {})}
+
+
+def former_document(record: Record, document: Document, keys: ContactKeys) -> Document | None:
+    """
+    Return the tombstone of what an earlier release stored of the same contact, under another `_id`.
+
+    It kept invisible marks at the ends of an id. Its document would match beside the new one, and
+    outlive the contact's own tombstone.
+    """
+    former = former_id_key(_record_key(record)) if record.topic == topics.CONTACTS.name else None
+    if former is None:
+        return None
+    position = document["position"]
+    return {"_id": keys.hashed(former), "position": position, **_deleted(record)}
+
+
+def _deleted(record: Record) -> Document:
+    """Return the fields of a contact's tombstone."""
+    return {"deletedAt": record.at, "expireAt": record.at + ERASURE_RETENTION}
 
 
 def _data(record: Record) -> object:
