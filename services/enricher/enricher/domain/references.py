@@ -122,8 +122,8 @@ def former_document(record: Record, document: Document, keys: ContactKeys) -> Do
     """
     Return the tombstone of what an earlier release stored of the same contact, under another `_id`.
 
-    It kept invisible marks at the ends of an id. Its document would match beside the new one, and
-    outlive the contact's own tombstone.
+    It kept invisible marks at the ends of an id: its document would outlive the contact's own
+    tombstone.
     """
     former = former_id_key(_record_key(record)) if record.topic == topics.CONTACTS.name else None
     if former is None:
