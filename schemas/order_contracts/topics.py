@@ -19,6 +19,7 @@ ENRICHER: Final = "enricher"
 TRIGGER: Final = "action-trigger"
 PUBLIC: Final = "public"  # other systems
 OPERATOR: Final = "operator"  # people, by the `orders` command
+MIGRATOR: Final = "migrator"  # `orders topics apply` and `orders migrate apply`
 
 
 @dataclass(frozen=True, slots=True)

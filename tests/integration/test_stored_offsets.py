@@ -150,8 +150,8 @@ def test_offsets_without_a_record_are_not_taken_for_records(
     end(producer, SECONDS)
 
     committed = end is Producer.commit_transaction
-    assert holds_records(KafkaAddress(stack.kafka), topic, 0, 0, 2) is committed
-    assert holds_records(KafkaAddress(stack.kafka), topic, 0, 1, 2) is False
+    assert holds_records(KafkaAddress(stack.kafka), TRIGGER, (topic, 0), 0, 2) is committed
+    assert holds_records(KafkaAddress(stack.kafka), TRIGGER, (topic, 0), 1, 2) is False
 
 
 def test_a_partition_that_is_assigned_again_has_no_position_before_it_gives_a_record(

@@ -8,7 +8,7 @@ import pytest
 
 from enricher.domain.model import HoldState
 from enricher.domain.references import FORMER_KEYS, MATCHES_AS
-from order_contracts.topics import ENRICHER, GATEWAY, OPERATOR, TRIGGER, WRITER
+from order_contracts.topics import ENRICHER, GATEWAY, MIGRATOR, OPERATOR, TRIGGER, WRITER
 from order_runtime.mongo import client, collections
 from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS, Collection, collections_of
 from order_runtime.mongo.indexes import Index, found_index, index, index_spec
@@ -47,7 +47,7 @@ def test_writers_and_readers_are_services_or_operators(collection: Collection) -
     users = collection.writers | collection.readers
 
     assert collection.writers
-    assert users <= {GATEWAY, WRITER, ENRICHER, TRIGGER, OPERATOR}
+    assert users <= {GATEWAY, WRITER, ENRICHER, TRIGGER, OPERATOR, MIGRATOR}
 
 
 def test_a_migration_belongs_to_a_collection_and_has_a_name_of_its_own() -> None:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from order_operations.problems import OperationFailed
 from order_stack.cli import (
+    access,
     dead_letters,
     deliveries,
     keys,
@@ -60,6 +61,7 @@ app.add_typer(dead_letters.dlq_app, name="dlq")
 app.add_typer(deliveries.deliveries_app, name="deliveries")
 app.add_typer(migrate.migrate_app, name="migrate")
 app.add_typer(topics.topics_app, name="topics")
+app.add_typer(access.access_app, name="access")
 app.add_typer(offsets.offsets_app, name="offsets")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command()(submit.submit)

@@ -101,10 +101,10 @@ def committed_offsets(
 
 
 def first_offsets(
-    kafka: KafkaAddress, partitions: Iterable[tuple[str, int]]
+    kafka: KafkaAddress, group: str, partitions: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], int]:
     """Return where the log of each partition begins; raises KafkaException as above."""
-    config = librdkafka_config(kafka) | {"group.id": "offsets", "log_level": 0}
+    config = librdkafka_config(kafka) | {"group.id": group, "log_level": 0}
     with closing(Consumer(config)) as consumer:
         return {place: _first(consumer, TopicPartition(*place)) for place in partitions}
 
@@ -114,22 +114,25 @@ def _first(consumer: Consumer, place: TopicPartition) -> int:
     return int(first)
 
 
-def holds_records(kafka: KafkaAddress, topic: str, partition: int, start: int, end: int) -> bool:
+def holds_records(
+    kafka: KafkaAddress, group: str, place: tuple[str, int], start: int, end: int
+) -> bool:
     """
     Return whether a partition has, or had, a record from *start* to before *end*.
 
     Offsets may be of none: of transaction markers, and of what compaction removed. Raises
-    KafkaException where Kafka doesn't answer.
+    KafkaException where Kafka doesn't answer. Asks as *group*, on which the service has rights, and
+    commits nothing: of another group librdkafka reports that the broker refuses it.
     """
     config = librdkafka_config(kafka) | {
-        "group.id": "offsets",  # librdkafka asks for one; nothing is ever committed
+        "group.id": group,
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "log_level": 0,
     }
     with closing(Consumer(config)) as consumer:
-        consumer.assign([TopicPartition(topic, partition, start)])
+        consumer.assign([TopicPartition(*place, start)])
         message = consumer.poll(TIMEOUT)
         if message is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from order_contracts.integration_log import KEPT_DAYS
 from order_contracts.job import Enrichment
-from order_contracts.topics import ENRICHER, GATEWAY, OPERATOR, TRIGGER, WRITER
+from order_contracts.topics import ENRICHER, GATEWAY, MIGRATOR, OPERATOR, TRIGGER, WRITER
 from order_runtime.documents.deliveries import PENDING
 from order_runtime.documents.job_updates import HAS_PERSONAL_DATA
 from order_runtime.documents.orders import TOMBSTONE_RETENTION
@@ -226,7 +226,7 @@ WATERMARKS: Final = Collection(client.WATERMARKS, writers=_of(ENRICHER), readers
 DELIVERIES: Final = Collection(
     client.ACTION_DELIVERIES,
     writers=_of(TRIGGER, ENRICHER, OPERATOR),
-    readers=_of(GATEWAY, TRIGGER, OPERATOR),
+    readers=_of(GATEWAY, TRIGGER, ENRICHER, OPERATOR),
     indexes=(
         index("partition", "action", "dueAt", name="due", partial={"state": PENDING}),
         index("partition", "since", name="unannounced", partial={"announced": False}),
@@ -250,7 +250,7 @@ CONSUMER_OFFSETS: Final = Collection(
     readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
 )
 MIGRATION_STATE: Final = Collection(
-    client.MIGRATION_STATE, writers=_of(OPERATOR), readers=_of(OPERATOR)
+    client.MIGRATION_STATE, writers=_of(MIGRATOR), readers=_of(MIGRATOR)
 )
 INTEGRATION_LOG: Final = Collection(
     client.INTEGRATION_LOG,

@@ -80,7 +80,7 @@ def require_stored_offsets(
         lambda: {
             place: at
             for place, at in behind(stored, committed).items()
-            if holds_records(kafka, *place, at, committed[place])
+            if holds_records(kafka, group.group, place, at, committed[place])
         },
     )
     if skipped:
@@ -99,7 +99,7 @@ def _begun(
     used = _is_used(database, group)
     stored = group.read(database[CONSUMER_OFFSETS].find(group.query(partitions)))
     if new := [place for place in committed if place not in stored]:
-        begins = committed if used else first_offsets(kafka, new)
+        begins = committed if used else first_offsets(kafka, group.group, new)
         _adopt(database, group, {place: begins[place] for place in new})
         stored = group.read(database[CONSUMER_OFFSETS].find(group.query(partitions)))
     return stored, committed

@@ -1,0 +1,148 @@
+"""A Kafka cluster's ACLs made what the workloads need: added where missing, removed beyond it."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from order_operations.access_plan import (
+    AccessPlan,
+    AccessStep,
+    AccessStepKind,
+    Holdings,
+    access_steps,
+)
+from order_operations.access_rights import KafkaRight
+from order_operations.kafka_client import SILENCE_SECONDS, admin_client, unavailable
+from order_operations.problems import OperationFailed
+from order_runtime.kafka.address import KafkaAddress
+
+EVERY_ACL: Final = AclBindingFilter(
+    ResourceType.ANY,
+    None,
+    ResourcePatternType.ANY,
+    None,
+    None,
+    AclOperation.ANY,
+    AclPermissionType.ALLOW,
+)
+SHOWN_SECONDS: Final = 30.0  # in which the brokers learn of what was changed
+POLL_SECONDS: Final = 0.2
+
+
+class _NoAuthorizer(Exception):
+    """The brokers have no authorizer: everybody may do everything, and there are no ACLs."""
+
+
+def plan(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaRight]:
+    """
+    Return the ACLs that *wanted* principals lack, and those that they have beyond it.
+
+    ACLs of others, and those that deny something, don't count. Raises OperationFailed where Kafka
+    doesn't answer, or doesn't let this client see its ACLs.
+    """
+    try:
+        return AccessPlan(access_steps(wanted, _holdings(kafka, admin_client(kafka))))
+    except _NoAuthorizer:
+        sentence = (
+            f"Kafka at {kafka} has no authorizer: everybody may do everything, and no rights can"
+            " be given; set `authorizer.class.name` of its brokers and controllers."
+        )
+        return AccessPlan(access_steps(wanted, {}), sentence)
+
+
+def apply(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaRight]:
+    """
+    Do the steps of `plan`, and return them once Kafka shows that they are done.
+
+    Without an authorizer nothing is done, and none are returned. Raises OperationFailed as above.
+    """
+    planned = plan(kafka, wanted)
+    if planned.problem:
+        return AccessPlan([], planned.problem)
+    client = admin_client(kafka)
+    granted = [_acl(it) for it in planned.steps if it.kind is AccessStepKind.GRANT]
+    revoked = [_filter(it) for it in planned.steps if it.kind is AccessStepKind.REVOKE]
+    if granted:
+        _require(kafka, client.create_acls(granted, request_timeout=SILENCE_SECONDS).values())
+    if revoked:
+        _require(kafka, client.delete_acls(revoked, request_timeout=SILENCE_SECONDS).values())
+    if planned.steps:
+        _wait_until_shown(kafka, wanted)
+    return planned
+
+
+def _holdings(kafka: KafkaAddress, client: AdminClient) -> Holdings[KafkaRight]:
+    found = defaultdict[str, frozenset[KafkaRight]](frozenset)
+    for acl in _result(kafka, client.describe_acls(EVERY_ACL, request_timeout=SILENCE_SECONDS)):
+        found[acl.principal] |= {_right(acl)}
+    return found
+
+
+def _right(acl: AclBinding) -> KafkaRight:
+    prefixed = acl.resource_pattern_type is ResourcePatternType.PREFIXED
+    return KafkaRight(acl.restype.name, acl.name, acl.operation.name, prefixed, acl.host)
+
+
+def _acl(step: AccessStep[KafkaRight]) -> AclBinding:
+    return AclBinding(*_parts(step))
+
+
+def _filter(step: AccessStep[KafkaRight]) -> AclBindingFilter:
+    """Return the filter that meets this one ACL alone."""
+    return AclBindingFilter(*_parts(step))
+
+
+def _parts(step: AccessStep[KafkaRight]) -> tuple[Any, ...]:
+    right = step.right
+    pattern = ResourcePatternType.PREFIXED if right.prefixed else ResourcePatternType.LITERAL
+    what = ResourceType[right.resource], right.name, pattern
+    return *what, step.holder, right.host, AclOperation[right.operation], AclPermissionType.ALLOW
+
+
+def _require(kafka: KafkaAddress, answers: Iterable[Future[Any]]) -> None:
+    for answer in answers:
+        _result(kafka, answer)
+
+
+def _result(kafka: KafkaAddress, answer: Future[Any]) -> Any:
+    try:
+        return answer.result()
+    except KafkaException as error:
+        code = error.args[0].code()
+        if code == KafkaError.SECURITY_DISABLED:
+            raise _NoAuthorizer from error
+        if code < 0:  # librdkafka's own, such as a timeout: no broker answered
+            raise unavailable(kafka) from error
+        if code == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            raise OperationFailed(
+                "Kafka refuses: to see ACLs takes the right Describe on the cluster, and to change"
+                " them Alter."
+            ) from error
+        raise OperationFailed(f"Kafka refuses: {error.args[0].str()}.") from error
+
+
+def _wait_until_shown(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> None:
+    deadline = time.monotonic() + SHOWN_SECONDS
+    while left := plan(kafka, wanted).steps:
+        if time.monotonic() > deadline:
+            raise OperationFailed(
+                f"Kafka at {kafka} took the changes, and after {SHOWN_SECONDS:.0f} s doesn't show"
+                f" all of them: {left[0].right.operation} on {left[0].right.on} of"
+                f" {left[0].holder}."
+            )
+        time.sleep(POLL_SECONDS)
