@@ -25,7 +25,7 @@ from support.stack.api_client import ApiClient
 from support.stack.certificates import Authority
 from support.stack.oauth_server import OAuthServer, oauth_server
 from support.stack.running_stack import OrdersCommand, running_stack
-from support.stack.secure_broker import PASSWORD, SecureBroker, secure_broker
+from support.stack.secure_broker import PASSWORD, SecureBroker, login_variables, secure_broker
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(300)]
@@ -54,29 +54,11 @@ def address_of(broker: SecureBroker, way: str, password: str = PASSWORD) -> Kafk
     return broker.by_login(Mechanism(way), password)
 
 
-def variables(address: KafkaAddress) -> Mapping[str, str]:
-    """Return the address as the settings of a service."""
-    login = address.login
-    found = {
-        "SECURITY": str(address.security),
-        "MECHANISM": login and str(login.mechanism),
-        "USERNAME": login and login.username,
-        "PASSWORD": login and login.password,
-        "TOKEN_URL": login and login.token_url,
-        "CLIENT_ID": login and login.client_id,
-        "CLIENT_SECRET": login and login.client_secret,
-        "CA_FILE": address.ca_file and str(address.ca_file),
-        "CERT_FILE": address.cert_file and str(address.cert_file),
-        "KEY_FILE": address.key_file and str(address.key_file),
-    }
-    return {f"ORDERMILL_KAFKA_{name}": value for name, value in found.items() if value}
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_every_client_gets_in(broker: SecureBroker, tmp_path: Path, way: str) -> None:
     """From the POST to the webhook: the producers, the three kinds of consumers, the command."""
     address, contact = address_of(broker, way), unique("contact")
-    env = variables(address)
+    env = login_variables(address)
     entries = tmp_path / "contacts.ndjson"
     entries.write_text(json.dumps({"contactId": contact}))
     with running_stack(tmp_path, "--kafka", address.servers, env=env) as stack:
@@ -94,7 +76,7 @@ def test_every_client_gets_in(broker: SecureBroker, tmp_path: Path, way: str) ->
 def test_a_refused_command_says_why(broker: SecureBroker, tmp_path: Path) -> None:
     wrong = broker.by_login(Mechanism.SCRAM_SHA_512, "a wrong password")
     command = OrdersCommand("refused", tmp_path)
-    done = command.run("up", "--kafka", wrong.servers, env=variables(wrong), check=False)
+    done = command.run("up", "--kafka", wrong.servers, env=login_variables(wrong), check=False)
     assert done.returncode != 0
     assert "doesn't let the command in" in done.stderr
     assert "invalid credentials" in done.stderr

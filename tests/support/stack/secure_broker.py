@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ ssl.truststore.location={ca}
 listener.name.ssl.ssl.client.auth=required
 listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 listener.name.sasl_ssl.plain.sasl.jaas.config=\
-org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+org.apache.kafka.common.security.plain.PlainLoginModule required {users};
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\
@@ -54,12 +54,18 @@ org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.sasl_ssl.oauthbearer.connections.max.reauth.ms=10000
 sasl.oauthbearer.jwks.endpoint.url={keys}
 """
+# The brokers, who speak of themselves without a login at the controller's listener, and the client
+# with a certificate may do everything; others, what an ACL says.
+AUTHORIZER = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:CN=broker;User:CN=client;User:ANONYMOUS
+"""
 USER, PASSWORD = "shop", "a password of shop's"
 
 
 @dataclass(frozen=True, slots=True)
 class SecureBroker:
-    """A running broker, and how its one user gets in."""
+    """A running broker, and how its users get in; all of them have the same password."""
 
     authority: Authority
     client: Certificate
@@ -78,7 +84,9 @@ class SecureBroker:
             key_file=self.client.key,
         )
 
-    def by_login(self, mechanism: Mechanism, password: str = PASSWORD) -> KafkaAddress:
+    def by_login(
+        self, mechanism: Mechanism, password: str = PASSWORD, user: str = USER
+    ) -> KafkaAddress:
         if mechanism is Mechanism.OAUTHBEARER:
             login = Login(
                 mechanism,
@@ -87,13 +95,15 @@ class SecureBroker:
                 client_secret=self.oauth.client_secret if password == PASSWORD else password,
             )
         else:
-            login = Login(mechanism, username=USER, password=password)
+            login = Login(mechanism, username=user, password=password)
         return KafkaAddress(self.login_servers, Security.SASL_SSL, login, ca_file=self.authority.ca)
 
 
 @contextmanager
-def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
-    """Start a broker in *folder*; stop it at the end."""
+def secure_broker(
+    folder: Path, oauth: OAuthServer, users: Sequence[str] = (USER,), *, authorizer: bool = False
+) -> Iterator[SecureBroker]:
+    """Start a broker in *folder*, with an *authorizer* one that denies by default; stop it."""
     authority, keys = Authority(folder / "certificates"), folder / "keys.json"
     server, client = authority.issue("broker"), authority.issue("client")
     oauth.write_keys(keys)
@@ -105,10 +115,10 @@ def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
             pem=server.both,
             ca=authority.ca,
             keys=keys.as_uri(),
-            user=USER,
-            password=PASSWORD,
+            users=" ".join(f'user_{it}="{PASSWORD}"' for it in users),
             **ports,
         )
+        + (AUTHORIZER if authorizer else "")
     )
     program, *options = java(classpath(print), brokers=1)
     allowed = (
@@ -116,11 +126,12 @@ def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
         f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={keys}",
     )
     jvm = (program, *allowed, *options)
-    users = [
-        f"{mechanism}=[name={USER},password={PASSWORD}]"
+    logins = [
+        f"{mechanism}=[name={user},password={PASSWORD}]"
         for mechanism in (Mechanism.SCRAM_SHA_256, Mechanism.SCRAM_SHA_512)
+        for user in users
     ]
-    scram = [part for user in users for part in ("-S", user)]
+    scram = [part for login in logins for part in ("-S", login)]
     tool = (*jvm, "kafka.tools.StorageTool", "format", "-t", new_cluster_id(), *scram)
     done = subprocess.run((*tool, "-c", str(settings)), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode() or done.stdout.decode()
@@ -138,6 +149,24 @@ def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
             yield found
         finally:
             it.kill()
+
+
+def login_variables(address: KafkaAddress) -> Mapping[str, str]:
+    """Return the address as the settings of a service."""
+    login = address.login
+    found = {
+        "SECURITY": str(address.security),
+        "MECHANISM": login and str(login.mechanism),
+        "USERNAME": login and login.username,
+        "PASSWORD": login and login.password,
+        "TOKEN_URL": login and login.token_url,
+        "CLIENT_ID": login and login.client_id,
+        "CLIENT_SECRET": login and login.client_secret,
+        "CA_FILE": address.ca_file and str(address.ca_file),
+        "CERT_FILE": address.cert_file and str(address.cert_file),
+        "KEY_FILE": address.key_file and str(address.key_file),
+    }
+    return {f"ORDERMILL_KAFKA_{name}": value for name, value in found.items() if value}
 
 
 def _serves(broker: SecureBroker) -> bool:

@@ -180,7 +180,7 @@ HELD: Final = Collection(
 )
 ERASURES: Final = Collection(
     client.ERASURES,
-    writers=_of(ENRICHER),
+    writers=_of(ENRICHER, TRIGGER),  # both the check of their secret, at the start
     readers=_of(ENRICHER, TRIGGER),
     indexes=(index("expireAt", ttl_seconds=_AT_ONCE),),
 )

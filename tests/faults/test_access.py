@@ -1,0 +1,305 @@
+"""Each workload with its own logins and rights: what it needs works, and the rest is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from order_contracts.topics import ENRICHER, OPERATOR, TOPICS, TRIGGER, WRITER
+from order_operations.access_rights import GROUP, TOPIC, KafkaRight
+from order_operations.kafka_access import EVERY_ACL
+from order_operations.kafka_client import admin_client
+from order_operations.workloads import (
+    EVENT_READER,
+    ORDER_PUBLISHER,
+    REFERENCE_PUBLISHER,
+    WORKLOADS,
+    Workload,
+)
+from order_runtime.kafka.address import librdkafka_config
+from order_runtime.mongo.collections import COLLECTIONS
+from order_stack.cluster.services import DATABASE
+from support.builders.bodies import order_body, unique
+from support.stack.api_client import ApiClient
+from support.stack.secured_system import ADMIN, SecuredSystem, running_services, secured_system
+from support.stack.webhook_receiver import received_webhook_ids
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(300)]
+
+SECONDS = 15.0
+EACH = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda it: it.name)
+REFUSALS = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+UNAUTHORIZED = 13
+NAMES = [it.name for it in TOPICS]
+READS = {WRITER: "orders.commands", ENRICHER: "orders.events", TRIGGER: "orders.actions"}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredSystem]:
+    with secured_system(tmp_path_factory.mktemp("secured")) as started:
+        yield started
+
+
+def test_services_and_commands_need_no_other_rights(system: SecuredSystem, tmp_path: Path) -> None:
+    """From reference data and the POST to the webhook, and what an operator looks at."""
+    contact = unique("contact")
+    entries = tmp_path / "contacts.ndjson"
+    entries.write_text(json.dumps({"contactId": contact}))
+    with running_services(system, tmp_path) as stack:
+        system.orders(REFERENCE_PUBLISHER, "reference", "load", str(entries))
+        key = {"matchKey": contact, "matchKeyType": "ContactId"}
+        api = ApiClient(stack)
+        job = api.settled(
+            api.registered(order_body(contact=key, orderAction={"action": "ConfirmOrder"}))
+        )
+        assert job["stages"] == {"storage": "done", "enrichment": "done", "action": "delivered"}
+        assert len(received_webhook_ids(stack.receiver)) == 1
+        for command in (
+            ("dlq", "list"),
+            ("deliveries", "list"),
+            ("deliveries", "endpoints"),
+            ("deliveries", "replay", "--state", "failed"),
+            ("offsets", "plan"),
+            ("reference", "count"),
+            ("privacy", "export", contact),
+            ("privacy", "erase", contact),
+        ):
+            system.orders(OPERATOR, *command)
+    system.orders(OPERATOR, "offsets", "apply")
+    logs = system.command.log_tails().lower()
+    assert "authoriz" not in logs
+    assert "refuses" not in logs
+
+
+def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: SecuredSystem) -> None:
+    """Of the workloads alone: what a stranger may do is nobody's business here."""
+    admin, role = admin_client(system.kafka_of(ADMIN)), "ordermill-gateway"
+    for principal in (f"User:{ORDER_PUBLISHER}", "User:stranger"):
+        [added] = admin.create_acls([acl(principal, "orders.events")]).values()
+        added.result(SECONDS)
+    with MongoClient[dict[str, Any]](system.mongo) as mongo:
+        resource = {"db": DATABASE, "collection": "orders"}
+        privileges = [{"resource": resource, "actions": ["find", "remove"]}]
+        mongo[DATABASE].command(
+            {"grantPrivilegesToRole": role, "privileges": privileges},
+        )
+    wanted = [
+        ("revoke", f"User:{ORDER_PUBLISHER}", "WRITE", "topic orders.events"),
+        ("revoke", role, "remove", "collection orders"),
+    ]
+
+    assert rows(system, "plan") == wanted
+    assert rows(system, "apply") == wanted
+
+    assert rows(system, "plan") == []
+    holders = {it.principal for it in admin.describe_acls(EVERY_ACL).result(SECONDS)}
+    assert "User:stranger" in holders
+
+
+def test_who_may_not_see_rights_is_told_what_it_takes(system: SecuredSystem) -> None:
+    for part, sentence in (("kafka", "Describe on the cluster"), ("mongo", "userAdmin")):
+        done = system.orders(OPERATOR, "access", "plan", "--only", part, check=False)
+        assert done.returncode == 1
+        assert sentence in done.stderr
+
+
+@EACH
+def test_kafka_refuses_what_is_not_in_the_table(system: SecuredSystem, workload: Workload) -> None:
+    address = system.kafka_of(workload.name)
+    admin = AdminClient(librdkafka_config(address) | {"log_level": 0})
+
+    def having(*operations: str) -> set[str]:
+        rights = workload.kafka
+        return {it.name for it in rights if it.resource == TOPIC and it.operation in operations}
+
+    assert written(librdkafka_config(address)) == having("WRITE")
+    assert read(librdkafka_config(address)) == having("READ")
+    assert seen(admin) == having("DESCRIBE_CONFIGS", "ALTER_CONFIGS")
+    assert altered(admin) == having("ALTER_CONFIGS")
+    assert created(admin) == having("CREATE")
+    assert allowed(admin.delete_topics(NAMES)) == set()
+    whole = {TopicPartition(it, 0, 0): it for it in NAMES}
+    deleted = admin.delete_records(list(whole))
+    assert {whole[it] for it in allowed(deleted)} == set()
+    own = acl(f"User:{workload.name}", "orders.commands")
+    assert allowed(admin.create_acls([own])) == set()
+    assert refused(lambda: admin.describe_acls(EVERY_ACL).result(SECONDS))
+    groups = {
+        it for it in READS if KafkaRight(GROUP, it, "READ") in workload.kafka
+    }  # whoever may set a group's offsets reads its topics too
+    assert {it for it in READS if commits(librdkafka_config(address), it, READS[it])} == groups
+
+
+def test_an_event_reader_has_groups_of_its_own_name(system: SecuredSystem) -> None:
+    config = librdkafka_config(system.kafka_of(EVENT_READER))
+    assert commits(config, "event-reader.dashboard", "orders.events")
+    assert not commits(config, "another-reader.dashboard", "orders.events")
+
+
+@EACH
+def test_mongodb_refuses_what_is_not_in_the_table(
+    system: SecuredSystem, workload: Workload
+) -> None:
+    attempts: dict[str, Callable[[Database[Any], str], object]] = {
+        "find": lambda database, name: database[name].find_one(),
+        "insert": lambda database, name: database[name].insert_one({"_id": unique("adversary")}),
+        "update": lambda database, name: database[name].update_one(
+            {"_id": "-"}, {"$set": {"a": 1}}
+        ),
+        "remove": lambda database, name: database[name].delete_one({"_id": "-"}),
+        "listIndexes": lambda database, name: database[name].list_indexes().to_list(),
+        "dropCollection": lambda database, name: database[name].drop(),
+        "createIndex": lambda database, name: database[name].create_index("_id"),
+        "renameCollection": lambda database, name: database[name].rename(f"{name}2"),
+    }
+    with MongoClient[dict[str, Any]](system.mongo_of(workload.name)) as client:
+        database = client[DATABASE]
+        done = {
+            (collection.name, action)
+            for collection in COLLECTIONS
+            for action, attempt in attempts.items()
+            if permitted(lambda attempt=attempt, it=collection: attempt(database, it.name))  # type: ignore[misc]
+        }
+        wanted = {(it.collection, it.operation) for it in workload.mongo}
+        assert done == {it for it in wanted if it[1] in attempts and it[0]}
+        for forbidden in (
+            lambda: database.command({"createUser": "u", "pwd": "p", "roles": []}),
+            lambda: database.command({"grantRolesToUser": workload.name, "roles": ["dbOwner"]}),
+            lambda: client.drop_database(DATABASE),
+            client["another"]["orders"].find_one,
+            lambda: client.admin.command({"getParameter": 1, "logLevel": 1}),
+        ):
+            assert not permitted(forbidden)
+
+
+def acl(principal: str, topic: str) -> AclBinding:
+    on = ResourceType.TOPIC, topic, ResourcePatternType.LITERAL
+    return AclBinding(*on, principal, "*", AclOperation.WRITE, AclPermissionType.ALLOW)
+
+
+def rows(system: SecuredSystem, command: str) -> list[tuple[str, ...]]:
+    shown = json.loads(system.orders(ADMIN, "access", command, "--json").stdout)
+    return [tuple(it[name] for name in ("kind", "holder", "operation", "on")) for it in shown]
+
+
+def refused(attempt: Callable[[], object]) -> bool:
+    """Return whether Kafka refuses for want of a right; that it can't be done isn't that."""
+    try:
+        attempt()
+    except KafkaException as error:
+        return error.args[0].code() in REFUSALS
+    return False
+
+
+def allowed(answers: dict[Any, Any]) -> set[Any]:
+    return {it for it, answer in answers.items() if not refused(lambda a=answer: a.result(SECONDS))}  # type: ignore[misc]
+
+
+def written(config: dict[str, Any]) -> set[str]:
+    """Return the topics to which something could be published."""
+    producer, done = Producer(config | {"log_level": 0}), set[str]()
+    errors = set[int]()
+
+    def deliver(error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            done.add(message.topic())
+        else:
+            errors.add(error.code())
+
+    for name in NAMES:
+        producer.produce(name, b"adversary", on_delivery=deliver)
+    assert producer.flush(SECONDS) == 0
+    assert errors <= REFUSALS
+    return done
+
+
+def read(config: dict[str, Any]) -> set[str]:
+    """Return the topics that could be read, as a member of no group."""
+    own = {"group.id": "adversary", "enable.partition.eof": True, "log_level": 0}
+    consumer = Consumer(config | own | {"enable.auto.commit": False})
+    consumer.assign([TopicPartition(it, 0, 0) for it in NAMES])
+    done, denied = set[str](), set[str]()
+    try:
+        while done | denied != set(NAMES):
+            message = consumer.poll(SECONDS)
+            assert message is not None, set(NAMES) - done - denied
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                done.add(message.topic())
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                denied.add(message.topic())
+    finally:
+        consumer.close()
+    return done
+
+
+def commits(config: dict[str, Any], group: str, topic: str) -> bool:
+    own = {"group.id": group, "enable.auto.commit": False, "log_level": 0}
+    consumer = Consumer(config | own)
+    try:
+        offsets = [TopicPartition(topic, 0, 0)]
+        return not refused(lambda: _commit(consumer, offsets))
+    finally:
+        consumer.close()
+
+
+def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
+    for it in consumer.commit(offsets=offsets, asynchronous=False):
+        if it.error is not None:
+            raise KafkaException(it.error)
+
+
+def seen(admin: AdminClient) -> set[str]:
+    answers = admin.describe_configs(
+        [ConfigResource(ConfigResource.Type.TOPIC, it) for it in NAMES]
+    )
+    return {it.name for it in allowed(answers)}
+
+
+def altered(admin: AdminClient) -> set[str]:
+    entry = ConfigEntry("segment.ms", "1000", incremental_operation=AlterConfigOpType.SET)
+    resources = [
+        ConfigResource(ConfigResource.Type.TOPIC, it, incremental_configs=[entry]) for it in NAMES
+    ]
+    answers = admin.incremental_alter_configs(resources, validate_only=True)
+    return {it.name for it in allowed(answers)}
+
+
+def created(admin: AdminClient) -> set[str]:
+    """Return what could be created, if it weren't there; another topic can't."""
+    answers = admin.create_topics([NewTopic(it, 1, 1) for it in (*NAMES, "another")])
+    return allowed(answers)
+
+
+def permitted(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+        return False
+    return True
