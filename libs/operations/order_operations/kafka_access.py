@@ -27,6 +27,7 @@ from order_operations.access_plan import (
     access_steps,
 )
 from order_operations.access_rights import KafkaRight
+from order_operations.acl_visibility import refusal_to_show_acls
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client, unavailable
 from order_operations.problems import OperationFailed
 from order_runtime.kafka.address import KafkaAddress
@@ -42,10 +43,10 @@ EVERY_ACL: Final = AclBindingFilter(
 )
 SHOWN_SECONDS: Final = 30.0  # in which the brokers learn of what was changed
 POLL_SECONDS: Final = 0.2
-
-
-class _NoAuthorizer(Exception):
-    """The brokers have no authorizer: everybody may do everything, and there are no ACLs."""
+NO_AUTHORIZER: Final = (
+    "has no authorizer: everybody may do everything, and no rights can be given; set"
+    " `authorizer.class.name` of its brokers and controllers."
+)
 
 
 def plan(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaRight]:
@@ -55,14 +56,12 @@ def plan(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaR
     ACLs of others, and those that deny something, don't count. Raises OperationFailed where Kafka
     doesn't answer, or doesn't let this client see its ACLs.
     """
-    try:
+    error = refusal_to_show_acls(kafka)
+    if error is None:
         return AccessPlan(access_steps(wanted, _holdings(kafka, admin_client(kafka))))
-    except _NoAuthorizer:
-        sentence = (
-            f"Kafka at {kafka} has no authorizer: everybody may do everything, and no rights can"
-            " be given; set `authorizer.class.name` of its brokers and controllers."
-        )
-        return AccessPlan(access_steps(wanted, {}), sentence)
+    if error.code() == KafkaError.SECURITY_DISABLED:
+        return AccessPlan(access_steps(wanted, {}), f"Kafka at {kafka} {NO_AUTHORIZER}")
+    raise _refusal(error)
 
 
 def apply(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaRight]:
@@ -123,17 +122,18 @@ def _result(kafka: KafkaAddress, answer: Future[Any]) -> Any:
     try:
         return answer.result()
     except KafkaException as error:
-        code = error.args[0].code()
-        if code == KafkaError.SECURITY_DISABLED:
-            raise _NoAuthorizer from error
-        if code < 0:  # librdkafka's own, such as a timeout: no broker answered
+        if error.args[0].code() < 0:  # librdkafka's own, such as a timeout: no broker answered
             raise unavailable(kafka) from error
-        if code == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            raise OperationFailed(
-                "Kafka refuses: to see ACLs takes the right Describe on the cluster, and to change"
-                " them Alter."
-            ) from error
-        raise OperationFailed(f"Kafka refuses: {error.args[0].str()}.") from error
+        raise _refusal(error.args[0]) from error
+
+
+def _refusal(error: KafkaError) -> OperationFailed:
+    if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+        return OperationFailed(
+            "Kafka refuses: to see ACLs takes the right Describe on the cluster, and to change them"
+            " Alter."
+        )
+    return OperationFailed(f"Kafka refuses: {error.str()}.")
 
 
 def _wait_until_shown(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> None:
