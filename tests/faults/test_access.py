@@ -119,6 +119,7 @@ def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: SecuredSyst
         ("revoke", role, "remove", "collection orders"),
     ]
 
+    assert rows(system, "apply", "--grant-only") == []
     assert rows(system, "plan") == wanted
     assert rows(system, "apply") == wanted
 
@@ -207,8 +208,8 @@ def acl(principal: str, topic: str) -> AclBinding:
     return AclBinding(*on, principal, "*", AclOperation.WRITE, AclPermissionType.ALLOW)
 
 
-def rows(system: SecuredSystem, command: str) -> list[tuple[str, ...]]:
-    shown = json.loads(system.orders(ADMIN, "access", command, "--json").stdout)
+def rows(system: SecuredSystem, *command: str) -> list[tuple[str, ...]]:
+    shown = json.loads(system.orders(ADMIN, "access", *command, "--json").stdout)
     return [tuple(it[name] for name in ("kind", "holder", "operation", "on")) for it in shown]
 
 

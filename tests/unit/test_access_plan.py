@@ -6,12 +6,14 @@ import pytest
 
 from order_contracts.topics import COMMANDS, GATEWAY
 from order_operations.access_plan import (
+    AccessPlan,
     AccessStep,
     AccessStepKind,
     access_steps,
     kafka_holdings,
     mongo_holdings,
     principals_by_workload,
+    without_revoking,
 )
 from order_operations.access_rights import TOPIC, KafkaRight, MongoRight
 from order_operations.problems import OperationFailed
@@ -31,6 +33,13 @@ def test_what_is_missing_is_granted_before_anything_is_revoked() -> None:
         AccessStep(AccessStepKind.GRANT, "User:till", READ),
         AccessStep(AccessStepKind.REVOKE, SHOP, DELETE),
     ]
+
+
+def test_without_revoking_the_rights_of_the_release_before_stay() -> None:
+    steps = access_steps({SHOP: frozenset({WRITE})}, {SHOP: frozenset({READ})})
+    assert without_revoking(AccessPlan(steps, "why")) == AccessPlan(
+        [AccessStep(AccessStepKind.GRANT, SHOP, WRITE)], "why"
+    )
 
 
 def test_nothing_is_to_be_done_where_all_is_as_it_is_to_be() -> None:

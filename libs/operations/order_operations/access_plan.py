@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic
 
@@ -93,6 +93,12 @@ def access_steps(wanted: Holdings[R], found: Holdings[R]) -> list[AccessStep[R]]
         granted += _steps(AccessStepKind.GRANT, holder, rights - has)
         revoked += _steps(AccessStepKind.REVOKE, holder, has - rights)
     return granted + revoked
+
+
+def without_revoking(plan: AccessPlan[R]) -> AccessPlan[R]:
+    """Return what is left of *plan* while services of the release before still run."""
+    granted = [it for it in plan.steps if it.kind is AccessStepKind.GRANT]
+    return replace(plan, steps=granted)
 
 
 def _steps(kind: AccessStepKind, holder: str, rights: Iterable[R]) -> list[AccessStep[R]]:

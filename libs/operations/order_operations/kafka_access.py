@@ -25,6 +25,7 @@ from order_operations.access_plan import (
     AccessStepKind,
     Holdings,
     access_steps,
+    without_revoking,
 )
 from order_operations.access_rights import KafkaRight
 from order_operations.acl_visibility import refusal_to_show_acls
@@ -64,13 +65,16 @@ def plan(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaR
     raise _refusal(error)
 
 
-def apply(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaRight]:
+def apply(
+    kafka: KafkaAddress, wanted: Holdings[KafkaRight], *, revoke: bool = True
+) -> AccessPlan[KafkaRight]:
     """
     Do the steps of `plan`, and return them once Kafka shows that they are done.
 
-    Without an authorizer nothing is done, and none are returned. Raises OperationFailed as above.
+    Without *revoke* rights are only granted; without an authorizer nothing is done, and no step is
+    returned. Raises OperationFailed as above.
     """
-    planned = plan(kafka, wanted)
+    planned = _planned(kafka, wanted, revoke=revoke)
     if planned.problem:
         return AccessPlan([], planned.problem)
     client = admin_client(kafka)
@@ -81,8 +85,15 @@ def apply(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[Kafka
     if revoked:
         _require(kafka, client.delete_acls(revoked, request_timeout=SILENCE_SECONDS).values())
     if planned.steps:
-        _wait_until_shown(kafka, wanted)
+        _wait_until_shown(kafka, wanted, revoke=revoke)
     return planned
+
+
+def _planned(
+    kafka: KafkaAddress, wanted: Holdings[KafkaRight], *, revoke: bool
+) -> AccessPlan[KafkaRight]:
+    planned = plan(kafka, wanted)
+    return planned if revoke else without_revoking(planned)
 
 
 def _holdings(kafka: KafkaAddress, client: AdminClient) -> Holdings[KafkaRight]:
@@ -136,9 +147,9 @@ def _refusal(error: KafkaError) -> OperationFailed:
     return OperationFailed(f"Kafka refuses: {error.str()}.")
 
 
-def _wait_until_shown(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> None:
+def _wait_until_shown(kafka: KafkaAddress, wanted: Holdings[KafkaRight], *, revoke: bool) -> None:
     deadline = time.monotonic() + SHOWN_SECONDS
-    while left := plan(kafka, wanted).steps:
+    while left := _planned(kafka, wanted, revoke=revoke).steps:
         if time.monotonic() > deadline:
             raise OperationFailed(
                 f"Kafka at {kafka} took the changes, and after {SHOWN_SECONDS:.0f} s doesn't show"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from order_operations.access_plan import AccessPlan, Holdings, access_steps
+from order_operations.access_plan import AccessPlan, Holdings, access_steps, without_revoking
 from order_operations.access_rights import MongoRight
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
@@ -34,15 +34,27 @@ def plan(address: MongoAddress, wanted: Holdings[MongoRight]) -> AccessPlan[Mong
         return _planned(database, wanted, _roles(database, wanted))
 
 
-def apply(address: MongoAddress, wanted: Holdings[MongoRight]) -> AccessPlan[MongoRight]:
-    """Do the steps of `plan`, role by role, and return them; raises OperationFailed as above."""
+def apply(
+    address: MongoAddress, wanted: Holdings[MongoRight], *, revoke: bool = True
+) -> AccessPlan[MongoRight]:
+    """
+    Do the steps of `plan`, role by role, and return them; raises OperationFailed as above.
+
+    Without *revoke* rights are only granted.
+    """
     with _database(address) as database:
         roles = _roles(database, wanted)
         planned = _planned(database, wanted, roles)
+        if not revoke:
+            planned = without_revoking(planned)
         for role in dict.fromkeys(it.holder for it in planned.steps):
-            command = "updateRole" if role in roles else "createRole"
             privileges = _privileges(address.database, wanted[role])
-            database.command({command: role, "privileges": privileges, "roles": []})
+            if role not in roles:
+                database.command({"createRole": role, "privileges": privileges, "roles": []})
+            elif revoke:
+                database.command({"updateRole": role, "privileges": privileges, "roles": []})
+            else:
+                database.command({"grantPrivilegesToRole": role, "privileges": privileges})
         return planned
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -78,6 +79,13 @@ def apply(
     prefix: PrefixOption = "",
     principal: PrincipalOption = None,
     only: OnlyOption = None,
+    grant_only: Annotated[
+        bool,
+        typer.Option(
+            "--grant-only",
+            help="Revoke nothing, as while services of the release before still run.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -88,7 +96,10 @@ def apply(
     """
     from order_operations import kafka_access, mongo_access
 
-    does = kafka_access.apply, mongo_access.apply
+    does = (
+        partial(kafka_access.apply, revoke=not grant_only),
+        partial(mongo_access.apply, revoke=not grant_only),
+    )
     _print(_each(system, _principals(prefix, principal), only, *does), as_json=as_json)
 
 
