@@ -8,23 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Producer,
-    TopicPartition,
-)
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewTopic,
     ResourcePatternType,
     ResourceType,
 )
@@ -32,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from order_contracts.topics import ENRICHER, OPERATOR, TOPICS, TRIGGER, WRITER
+from order_contracts.topics import ENRICHER, OPERATOR, TRIGGER, WRITER
 from order_operations.access_rights import GROUP, TOPIC, KafkaRight
 from order_operations.kafka_access import EVERY_ACL
 from order_operations.kafka_client import admin_client
@@ -48,20 +35,25 @@ from order_runtime.mongo.collections import COLLECTIONS
 from order_stack.cluster.services import DATABASE
 from support.builders.bodies import order_body, unique
 from support.stack.api_client import ApiClient
+from support.stack.kafka_adversary import (
+    SECONDS,
+    allowed,
+    altered,
+    commits,
+    created,
+    deleted,
+    emptied,
+    read,
+    seen,
+    written,
+)
 from support.stack.secured_system import ADMIN, SecuredSystem, running_services, secured_system
 from support.stack.webhook_receiver import received_webhook_ids
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(300)]
 
-SECONDS = 15.0
 EACH = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda it: it.name)
-REFUSALS = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
 UNAUTHORIZED = 13
-NAMES = [it.name for it in TOPICS]
 READS = {WRITER: "orders.commands", ENRICHER: "orders.events", TRIGGER: "orders.actions"}
 
 
@@ -149,10 +141,8 @@ def test_kafka_refuses_what_is_not_in_the_table(system: SecuredSystem, workload:
     assert seen(admin) == having("DESCRIBE_CONFIGS", "ALTER_CONFIGS")
     assert altered(admin) == having("ALTER_CONFIGS")
     assert created(admin) == having("CREATE")
-    assert allowed(admin.delete_topics(NAMES)) == set()
-    whole = {TopicPartition(it, 0, 0): it for it in NAMES}
-    deleted = admin.delete_records(list(whole))
-    assert {whole[it] for it in allowed(deleted)} == set()
+    assert deleted(admin) == set()
+    assert emptied(admin) == set()
     own = acl(f"User:{workload.name}", "orders.commands")
     assert allowed(admin.create_acls([own])) == set()
     groups = {
@@ -211,92 +201,6 @@ def acl(principal: str, topic: str) -> AclBinding:
 def rows(system: SecuredSystem, *command: str) -> list[tuple[str, ...]]:
     shown = json.loads(system.orders(ADMIN, "access", *command, "--json").stdout)
     return [tuple(it[name] for name in ("kind", "holder", "operation", "on")) for it in shown]
-
-
-def refused(attempt: Callable[[], object]) -> bool:
-    """Return whether Kafka refuses for want of a right; that it can't be done isn't that."""
-    try:
-        attempt()
-    except KafkaException as error:
-        return error.args[0].code() in REFUSALS
-    return False
-
-
-def allowed(answers: dict[Any, Any]) -> set[Any]:
-    return {it for it, answer in answers.items() if not refused(lambda a=answer: a.result(SECONDS))}  # type: ignore[misc]
-
-
-def written(config: dict[str, Any]) -> set[str]:
-    """Return the topics to which something could be published."""
-    producer, done = Producer(config | {"log_level": 0}), set[str]()
-    errors = set[int]()
-
-    def deliver(error: KafkaError | None, message: Any) -> None:
-        if error is None:
-            done.add(message.topic())
-        else:
-            errors.add(error.code())
-
-    for name in NAMES:
-        producer.produce(name, b"{}", b"adversary", on_delivery=deliver)
-    assert producer.flush(SECONDS) == 0
-    assert errors <= REFUSALS
-    return done
-
-
-def read(config: dict[str, Any]) -> set[str]:
-    """Return the topics that could be read, of those that could be seen; as no group's member."""
-    own = {"group.id": "adversary", "enable.partition.eof": True, "log_level": 0}
-    consumer = Consumer(config | own | {"enable.auto.commit": False})
-    known = {it for it in consumer.list_topics(timeout=SECONDS).topics if it in NAMES}
-    consumer.assign([TopicPartition(it, 0, 0) for it in known])
-    done, denied = set[str](), set[str]()
-    try:
-        while done | denied != known:
-            message = consumer.poll(SECONDS)
-            assert message is not None, known - done - denied
-            error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                done.add(message.topic())
-            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                denied.add(message.topic())
-    finally:
-        consumer.close()
-    return done
-
-
-def commits(admin: AdminClient, group: str, topic: str) -> bool:
-    offsets = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 0)])
-    [answer] = admin.alter_consumer_group_offsets([offsets]).values()
-    try:
-        errors = [it.error for it in answer.result(SECONDS).topic_partitions]
-    except KafkaException as error:
-        errors = [error.args[0]]
-    codes = {it.code() for it in errors if it is not None}
-    assert codes <= REFUSALS
-    return not codes
-
-
-def seen(admin: AdminClient) -> set[str]:
-    answers = admin.describe_configs(
-        [ConfigResource(ConfigResource.Type.TOPIC, it) for it in NAMES]
-    )
-    return {it.name for it in allowed(answers)}
-
-
-def altered(admin: AdminClient) -> set[str]:
-    entry = ConfigEntry("segment.ms", "1000", incremental_operation=AlterConfigOpType.SET)
-    resources = [
-        ConfigResource(ConfigResource.Type.TOPIC, it, incremental_configs=[entry]) for it in NAMES
-    ]
-    answers = admin.incremental_alter_configs(resources, validate_only=True)
-    return {it.name for it in allowed(answers)}
-
-
-def created(admin: AdminClient) -> set[str]:
-    """Return what could be created, if it weren't there; another topic can't."""
-    answers = admin.create_topics([NewTopic(it, 1, 1) for it in (*NAMES, "another")])
-    return allowed(answers)
 
 
 def permitted(attempt: Callable[[], object]) -> bool:
