@@ -16,6 +16,7 @@ from order_runtime.kafka.address import (
 )
 from order_runtime.process.connection_settings import ConnectionSettings, settings_sentences
 from order_stack.cluster.backend_login import inherited_variables
+from support.stack.certificates import Authority
 
 SECRET = "a secret of Kafka's"
 LOGIN = {"KAFKA_SECURITY": "SASL_SSL", "KAFKA_USERNAME": "shop", "KAFKA_PASSWORD": SECRET}
@@ -30,9 +31,7 @@ OAUTH = {
 
 @pytest.fixture
 def pem(tmp_path: Path) -> str:
-    file = tmp_path / "some.pem"
-    file.touch()
-    return str(file)
+    return str(Authority(tmp_path).ca)
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> ConnectionSettings:
@@ -95,6 +94,10 @@ def test_a_password_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
             {"KAFKA_SECURITY": "SSL", "KAFKA_CERT_FILE": __file__},
             "CERT_FILE and ORDERMILL_KAFKA_KEY_FILE are given together.",
         ),
+        (
+            OAUTH | {"KAFKA_TOKEN_URL": "http://login.example.com/token"},
+            "ORDERMILL_KAFKA_TOKEN_URL: must begin with https://",
+        ),
         ({"KAFKA_SECURITY": "TLS"}, "ORDERMILL_KAFKA_SECURITY: Input should be"),
         ({"MONGO_CERT_FILE": "/nowhere"}, "MONGO_CERT_FILE: there is no such file."),
     ],
@@ -107,6 +110,28 @@ def test_what_is_wrong_is_said_in_a_sentence(
     told = " ".join(settings_sentences(refused.value))
     assert sentence in told
     assert SECRET not in told
+
+
+@pytest.mark.parametrize("name", ["KAFKA_CA_FILE", "MONGO_CA_FILE", "MONGO_CERT_FILE"])
+def test_a_file_that_is_no_certificate_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """librdkafka's refusal would be taken for a Kafka that is away, and waited for."""
+    with pytest.raises(ValidationError) as refused:
+        settings(monkeypatch, {"KAFKA_SECURITY": "SSL", name: __file__})
+    assert f"ORDERMILL_{name}: it " in settings_sentences(refused.value)[0]
+
+
+def test_a_key_of_another_certificate_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    one, other = authority.issue("one"), authority.issue("other")
+    given = {"KAFKA_SECURITY": "SSL", "KAFKA_CERT_FILE": str(one.cert)}
+    assert settings(monkeypatch, given | {"KAFKA_KEY_FILE": str(one.key)}).kafka_cert_file
+    with pytest.raises(ValidationError) as refused:
+        settings(monkeypatch, given | {"KAFKA_KEY_FILE": str(other.key)})
+    assert "ORDERMILL_KAFKA_CERT_FILE: it is no cert" in settings_sentences(refused.value)[0]
 
 
 @pytest.mark.parametrize(

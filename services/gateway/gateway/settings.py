@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from gateway.http.connection_limits import networks
+from order_runtime.process.loopback import is_loopback
 from order_runtime.process.settings import ServiceSettings, secret_list
 
 MIN_SECRET: Final = 32  # characters
@@ -44,7 +44,7 @@ class Settings(ServiceSettings):
     @classmethod
     def _check_public_url(cls, value: str) -> str:
         url = urlsplit(value)
-        if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
             raise ValueError("must begin with https:// (http:// only for a loopback address)")
         if not url.hostname or url.query or url.fragment:
             raise ValueError("must name a host, and neither query nor fragment")
@@ -72,12 +72,3 @@ class Settings(ServiceSettings):
         if not secrets or any(len(secret) < MIN_SECRET for secret in secrets):
             raise ValueError("must hold at least one secret, each of at least 32 characters")
         return value
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
+from order_runtime.process.loopback import is_loopback
+from order_runtime.process.pem_files import authorities_fault, certificate_fault
 from order_runtime.process.secret_files import SecretFileSource
 
 PREFIX: Final = "ORDERMILL_"
@@ -92,10 +94,18 @@ class ConnectionSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
-        wrong = [*self._superfluous(), *self._missing(), *self._unreadable()]
+        wrong = [*self._superfluous(), *self._missing(), *self._unusable()]
         if wrong:
             raise PydanticCustomError("connections", "{sentences}", {"sentences": " ".join(wrong)})
         return self
+
+    @field_validator("kafka_token_url")
+    @classmethod
+    def _check_token_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and url.scheme != "https" and not is_loopback(url.hostname):
+            raise ValueError("must begin with https:// (http:// only for a loopback address)")
+        return value
 
     def _missing(self) -> list[str]:
         """Return a sentence for what the chosen protection needs and lacks."""
@@ -123,19 +133,15 @@ class ConnectionSettings(BaseSettings):
             wrong.append(f"{_KAFKA}CERT_FILE and {_KAFKA}KEY_FILE are given together.")
         return wrong
 
-    def _unreadable(self) -> list[str]:
-        files = {
-            "KAFKA_CA_FILE": self.kafka_ca_file,
-            "KAFKA_CERT_FILE": self.kafka_cert_file,
-            "KAFKA_KEY_FILE": self.kafka_key_file,
-            "MONGO_CA_FILE": self.mongo_ca_file,
-            "MONGO_CERT_FILE": self.mongo_cert_file,
-        }
-        return [
-            f"{PREFIX}{name}: there is no such file."
-            for name, path in files.items()
-            if path is not None and not path.is_file()
-        ]
+    def _unusable(self) -> list[str]:
+        """Return a sentence for each file that a client library would stumble over."""
+        ca_files = {"KAFKA_CA_FILE": self.kafka_ca_file, "MONGO_CA_FILE": self.mongo_ca_file}
+        faults = {name: authorities_fault(path) for name, path in ca_files.items() if path}
+        if self.kafka_cert_file and self.kafka_key_file:
+            faults["KAFKA_CERT_FILE"] = certificate_fault(self.kafka_cert_file, self.kafka_key_file)
+        if self.mongo_cert_file:
+            faults["MONGO_CERT_FILE"] = certificate_fault(self.mongo_cert_file)
+        return [f"{PREFIX}{name}: {fault}." for name, fault in faults.items() if fault]
 
 
 def settings_sentences(error: ValidationError) -> list[str]:
