@@ -41,8 +41,9 @@ class RecentRequests(MemoryStorage):
         return (asked[0], len(asked)) if asked else (time.time(), 0)
 
     def _recent(self, key: str, expiry: int) -> deque[float]:
-        asked, oldest = self._asked[key], time.time() - expiry
-        while asked and asked[0] < oldest:
+        """Return the times of the last *expiry* seconds; none after now, as of a clock set back."""
+        asked, now = self._asked[key], time.time()
+        while asked and not now - expiry <= asked[0] <= now:
             asked.popleft()
         return asked
 
