@@ -21,8 +21,8 @@ from order_runtime.process.log_events import KAFKA_REFUSES
 from order_runtime.startup import preflight
 from order_runtime.startup.preflight import check_topics
 from support.builders.bodies import order_body, unique
+from support.builders.certificates import Authority
 from support.stack.api_client import ApiClient
-from support.stack.certificates import Authority
 from support.stack.oauth_server import OAuthServer, oauth_server
 from support.stack.running_stack import OrdersCommand, running_stack
 from support.stack.secure_broker import PASSWORD, SecureBroker, login_variables, secure_broker

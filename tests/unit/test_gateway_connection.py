@@ -16,8 +16,8 @@ from prometheus_client import REGISTRY
 from gateway.http.connection import MAX_FIELDS, MAX_HEAD
 from gateway.http.connection_limits import ConnectionLimits, networks
 from gateway.http.reading_pace import ReadingPace
+from support.builders.certificates import CertificateFiles, certificate_files
 from support.harness.http_server import GET, LIMITS, SECONDS, Running, eventually, running
-from support.stack.certificates import CertificateFiles, certificate_files
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -14,8 +14,8 @@ import pytest
 import uvloop
 
 from gateway.http.certificate import CertificateError, server_context
+from support.builders.certificates import CertificateFiles, certificate_files
 from support.harness.http_server import GET, LIMITS, SECONDS, Client, Running, running
-from support.stack.certificates import CertificateFiles, certificate_files
 
 REQUEST = GET + b"\r\n"
 

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.http.certificate import Certificate
 from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.server import Server
-from support.stack.certificates import CertificateFiles
+from support.builders.certificates import CertificateFiles
 
 SECONDS = 0.4
 LIMITS = ConnectionLimits(

@@ -15,7 +15,7 @@ from order_operations.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
-from support.stack.certificates import Authority, Certificate
+from support.builders.certificates import Authority, Certificate
 from support.stack.oauth_server import OAuthServer
 from support.stack.wait import until
 
