@@ -90,7 +90,7 @@ released: setup  ## hold the messages, from now on, to what they are; refused wh
 
 lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, so any mirror serves it
 	$(UV) lock --quiet --upgrade
-	$(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
+	$(UV) export --quiet --all-packages --all-extras --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $(PEERS).lock $(PEERS).in
 
 clean:

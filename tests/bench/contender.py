@@ -10,11 +10,13 @@ from typing import Final
 
 import psutil
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from bench.cpu import CpuMeter
 from bench.environment import Environment
 from bench.measurements import RATE, Round, per_item
+from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.stack.wait import until
 
 OURS: Final = "ordermill"
@@ -76,18 +78,18 @@ class Drain:
         return Contender(self.name, self.measure)
 
 
-def ended(kafka: str, topic: str) -> Callable[[], int]:
+def ended(kafka: KafkaAddress, topic: str) -> Callable[[], int]:
     """Return what returns how many records *topic* ever had."""
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin = admin_client(kafka)
     partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
     asked = {TopicPartition(topic, at): OffsetSpec.latest() for at in partitions}
     return lambda: sum(it.result(10).offset for it in admin.list_offsets(asked).values())
 
 
 @contextmanager
-def committed(kafka: str, group: str, topic: str) -> Iterator[Callable[[], int]]:
+def committed(kafka: KafkaAddress, group: str, topic: str) -> Iterator[Callable[[], int]]:
     """Yield what returns how many records of *topic* the group has committed."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "log_level": 0})
+    consumer = Consumer({**librdkafka_config(kafka), "group.id": group, "log_level": 0})
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     asked = [TopicPartition(topic, at) for at in partitions]
     try:

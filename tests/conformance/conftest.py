@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
 from order_contracts.topics import MIB, WRITER, Topic
+from order_operations.kafka_client import admin_client
 from order_runtime.mongo.client import Document, client
 from support.builders.bodies import unique
 from support.stack.running_stack import RunningStack
@@ -34,7 +35,7 @@ def topic() -> Topic:
 @pytest.fixture
 def real_topic(stack: RunningStack, topic: Topic) -> Iterator[Topic]:
     """Create that topic on the real Kafka, and delete it after the test."""
-    admin = AdminClient({"bootstrap.servers": stack.kafka, "log_level": 0})
+    admin = admin_client(stack.kafka)
     new = NewTopic(topic.name, topic.partitions, -1, config=dict(topic.config))
     admin.create_topics([new])[topic.name].result(30)
     until(lambda: _is_led(admin, topic), of="a leader for each partition")

@@ -86,8 +86,8 @@ def broker(request: pytest.FixtureRequest, topic: Topic) -> Iterator[Broker]:
         return
     stack: RunningStack = request.getfixturevalue("stack")
     request.getfixturevalue("real_topic")
-    with TcpProxy(stack.kafka) as proxy:
-        sink = BatchPublisher(KafkaAddress(proxy.rewritten(stack.kafka)), "conformance")
+    with TcpProxy(stack.kafka.servers) as proxy:
+        sink = BatchPublisher(KafkaAddress(proxy.rewritten(stack.kafka.servers)), "conformance")
         yield KafkaBroker(topic, sink, stack, proxy)
 
 

@@ -97,8 +97,8 @@ async def broker(way: RunningStack | None, topic: Topic) -> AsyncIterator[Broker
     if way is None:
         yield MemoryBroker(topic, MemoryPublisher(limits=limits_with(topic)))
         return
-    with TcpProxy(way.kafka) as proxy:
-        address = KafkaAddress(proxy.rewritten(way.kafka))
+    with TcpProxy(way.kafka.servers) as proxy:
+        address = KafkaAddress(proxy.rewritten(way.kafka.servers))
         async with Publisher(address, "conformance") as publisher:
             yield KafkaBroker(topic, publisher, way, proxy)
 

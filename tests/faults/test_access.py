@@ -26,15 +26,14 @@ from order_operations.kafka_client import admin_client
 from order_operations.workloads import (
     EVENT_READER,
     ORDER_PUBLISHER,
-    REFERENCE_PUBLISHER,
     WORKLOADS,
     Workload,
 )
 from order_runtime.kafka.address import librdkafka_config
 from order_runtime.mongo.collections import COLLECTIONS
-from order_stack.cluster.services import DATABASE
 from support.builders.bodies import order_body, unique
 from support.stack.api_client import ApiClient
+from support.stack.consumer_groups import group_is_empty
 from support.stack.kafka_adversary import (
     SECONDS,
     allowed,
@@ -47,7 +46,8 @@ from support.stack.kafka_adversary import (
     seen,
     written,
 )
-from support.stack.secured_system import ADMIN, SecuredSystem, running_services, secured_system
+from support.stack.running_stack import DATABASE, RunningStack, running_stack
+from support.stack.wait import until
 from support.stack.webhook_receiver import received_webhook_ids
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.timeout(300)]
@@ -58,45 +58,50 @@ READS = {WRITER: "orders.commands", ENRICHER: "orders.events", TRIGGER: "orders.
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredSystem]:
-    with secured_system(tmp_path_factory.mktemp("secured")) as started:
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack that denies by default; its services and the command have their workloads' logins."""
+    home = tmp_path_factory.mktemp("secure")
+    with running_stack(home, "--secure", "--partitions", "1") as started:
         yield started
 
 
-def test_services_and_commands_need_no_other_rights(system: SecuredSystem, tmp_path: Path) -> None:
+def test_services_and_commands_need_no_other_rights(system: RunningStack, tmp_path: Path) -> None:
     """From reference data and the POST to the webhook, and what an operator looks at."""
     contact = unique("contact")
     entries = tmp_path / "contacts.ndjson"
     entries.write_text(json.dumps({"contactId": contact}))
-    with running_services(system, tmp_path) as stack:
-        system.orders(REFERENCE_PUBLISHER, "reference", "load", str(entries))
-        key = {"matchKey": contact, "matchKeyType": "ContactId"}
-        api = ApiClient(stack)
-        job = api.settled(
-            api.registered(order_body(contact=key, orderAction={"action": "ConfirmOrder"}))
-        )
-        assert job["stages"] == {"storage": "done", "enrichment": "done", "action": "delivered"}
-        assert len(received_webhook_ids(stack.receiver)) == 1
-        for command in (
-            ("dlq", "list"),
-            ("deliveries", "list"),
-            ("deliveries", "endpoints"),
-            ("deliveries", "replay", "--state", "failed"),
-            ("offsets", "plan"),
-            ("reference", "count"),
-            ("privacy", "export", contact),
-            ("privacy", "erase", contact),
-        ):
-            system.orders(OPERATOR, *command)
-    system.orders(OPERATOR, "offsets", "apply")
-    logs = system.command.log_tails().lower()
+    system.orders("reference", "load", str(entries))
+    key = {"matchKey": contact, "matchKeyType": "ContactId"}
+    api = ApiClient(system)
+    body = order_body(contact=key, orderAction={"action": "ConfirmOrder"})
+    job = api.settled(api.registered(body))
+    assert job["stages"] == {"storage": "done", "enrichment": "done", "action": "delivered"}
+    assert len(received_webhook_ids(system.receiver)) == 1
+    for command in (
+        ("dlq", "list"),
+        ("deliveries", "list"),
+        ("deliveries", "endpoints"),
+        ("deliveries", "replay", "--state", "failed"),
+        ("offsets", "plan"),
+        ("reference", "count"),
+        ("privacy", "export", contact),
+        ("privacy", "erase", contact),
+    ):
+        system.orders(*command)
+    for service in READS:
+        system.kill(service, "TERM")
+    until(lambda: all(group_is_empty(system, it) for it in READS), of="groups without members")
+    system.orders("offsets", "apply")
+    for service in READS:
+        system.start(service)
+    logs = system.command.log_tails("gateway", *READS).lower()
     assert "authoriz" not in logs
     assert "refuses" not in logs
 
 
-def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: SecuredSystem) -> None:
+def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: RunningStack) -> None:
     """Of the workloads alone: what a stranger may do is nobody's business here."""
-    admin, role = admin_client(system.kafka_of(ADMIN)), "ordermill-gateway"
+    admin, role = admin_client(system.kafka), "ordermill-gateway"
     for principal in (f"User:{ORDER_PUBLISHER}", "User:stranger"):
         [added] = admin.create_acls([acl(principal, "orders.events")]).values()
         added.result(SECONDS)
@@ -120,16 +125,17 @@ def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: SecuredSyst
     assert "User:stranger" in holders
 
 
-def test_who_may_not_see_rights_is_told_what_it_takes(system: SecuredSystem) -> None:
+def test_who_may_not_see_rights_is_told_what_it_takes(system: RunningStack) -> None:
     for part, sentence in (("kafka", "Describe on the cluster"), ("mongo", "userAdmin")):
-        done = system.orders(OPERATOR, "access", "plan", "--only", part, check=False)
+        login = ("--profile", str(system.profile_file(OPERATOR)))
+        done = system.orders("access", "plan", "--only", part, *login, check=False)
         assert done.returncode == 1
         assert sentence in done.stderr
 
 
 @EACH
-def test_kafka_refuses_what_is_not_in_the_table(system: SecuredSystem, workload: Workload) -> None:
-    address = system.kafka_of(workload.name)
+def test_kafka_refuses_what_is_not_in_the_table(system: RunningStack, workload: Workload) -> None:
+    address = system.profile(workload.name).kafka_address()
     admin = admin_client(address)
 
     def having(*operations: str) -> set[str]:
@@ -151,16 +157,14 @@ def test_kafka_refuses_what_is_not_in_the_table(system: SecuredSystem, workload:
     assert {it for it in READS if commits(admin, it, READS[it])} == groups
 
 
-def test_an_event_reader_has_groups_of_its_own_name(system: SecuredSystem) -> None:
-    admin = admin_client(system.kafka_of(EVENT_READER))
+def test_an_event_reader_has_groups_of_its_own_name(system: RunningStack) -> None:
+    admin = admin_client(system.profile(EVENT_READER).kafka_address())
     assert commits(admin, "event-reader.dashboard", "orders.events")
     assert not commits(admin, "another-reader.dashboard", "orders.events")
 
 
 @EACH
-def test_mongodb_refuses_what_is_not_in_the_table(
-    system: SecuredSystem, workload: Workload
-) -> None:
+def test_mongodb_refuses_what_is_not_in_the_table(system: RunningStack, workload: Workload) -> None:
     attempts: dict[str, Callable[[Database[Any], str], object]] = {
         "find": lambda database, name: database[name].find_one(),
         "insert": lambda database, name: database[name].insert_one({"_id": unique("adversary")}),
@@ -173,7 +177,7 @@ def test_mongodb_refuses_what_is_not_in_the_table(
         "createIndex": lambda database, name: database[name].create_index("_id"),
         "renameCollection": lambda database, name: database[name].rename(f"{name}2"),
     }
-    with MongoClient[dict[str, Any]](system.mongo_of(workload.name)) as client:
+    with MongoClient[dict[str, Any]](mongo_of(system, workload.name)) as client:
         database = client[DATABASE]
         done = {
             (collection.name, action)
@@ -198,9 +202,16 @@ def acl(principal: str, topic: str) -> AclBinding:
     return AclBinding(*on, principal, "*", AclOperation.WRITE, AclPermissionType.ALLOW)
 
 
-def rows(system: SecuredSystem, *command: str) -> list[tuple[str, ...]]:
-    shown = json.loads(system.orders(ADMIN, "access", *command, "--json").stdout)
+def rows(system: RunningStack, *command: str) -> list[tuple[str, ...]]:
+    shown = json.loads(system.orders("access", *command, "--json").stdout)
     return [tuple(it[name] for name in ("kind", "holder", "operation", "on")) for it in shown]
+
+
+def mongo_of(system: RunningStack, workload: str) -> str:
+    """Return the workload's URI; one that has no user tries without a login."""
+    profile = system.profile(workload)
+    uri: str = profile.mongo_address().uri if profile.mongo else system.status()["mongo"]
+    return uri
 
 
 def permitted(attempt: Callable[[], object]) -> bool:

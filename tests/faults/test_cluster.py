@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
+from order_operations.kafka_client import admin_client
 from support.builders.bodies import order_body
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.tcp_proxy import TcpProxy
@@ -63,7 +63,7 @@ def test_posts_go_on_when_a_groups_coordinator_is_killed(cluster: RunningStack, 
 
 
 def _in_sync(cluster: RunningStack) -> bool:
-    seen = AdminClient({"bootstrap.servers": cluster.kafka, "log_level": 0}).list_topics(timeout=30)
+    seen = admin_client(cluster.kafka).list_topics(timeout=30)
     partitions = seen.topics[COMMANDS_TOPIC].partitions.values()
     return all(len(partition.isrs) == 3 for partition in partitions)
 
@@ -84,10 +84,10 @@ def test_a_writer_outlives_a_network_that_fails_in_each_way(cluster: RunningStac
     """The only writer reaches Kafka and MongoDB through a proxy: it is late, and loses nothing."""
     cluster.kill("order-writer-2")
     cluster.kill("order-writer-1")
-    with TcpProxy(cluster.kafka) as kafka, TcpProxy(cluster.mongo) as mongo:
+    with TcpProxy(cluster.kafka.servers) as kafka, TcpProxy(cluster.mongo) as mongo:
         cluster.start(
             "order-writer-1",
-            ORDERMILL_KAFKA=kafka.rewritten(cluster.kafka),
+            ORDERMILL_KAFKA=kafka.rewritten(cluster.kafka.servers),
             ORDERMILL_MONGO=mongo.rewritten(cluster.mongo),
         )
         with OrderStream(cluster) as stream:

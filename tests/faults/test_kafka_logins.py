@@ -20,8 +20,8 @@ from order_runtime.kafka.refusal_log import RefusalLog, log_refusal
 from order_runtime.process.log_events import KAFKA_REFUSES
 from order_runtime.startup import preflight
 from order_runtime.startup.preflight import check_topics
+from order_stack.cluster.certificates import Authority
 from support.builders.bodies import order_body, unique
-from support.builders.certificates import Authority
 from support.stack.api_client import ApiClient
 from support.stack.oauth_server import OAuthServer, oauth_server
 from support.stack.running_stack import OrdersCommand, running_stack

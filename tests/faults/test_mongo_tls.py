@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from order_runtime.process.connection_settings import ConnectionSettings
+from order_stack.cluster.certificates import Authority
 from support.builders.bodies import order_body
-from support.builders.certificates import Authority
 from support.stack.api_client import ApiClient
 from support.stack.running_stack import OrdersCommand, running_stack
 from support.stack.secure_mongod import replica_set_of_one

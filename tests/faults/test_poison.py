@@ -15,9 +15,10 @@ from uuid import uuid4
 import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from order_contracts.topics import TOPICS
+from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress
 from support.builders.bodies import Json, order_body
 from support.builders.raw_records import register_record
 from support.history.database_dump import database_dump, differing_lines
@@ -115,10 +116,10 @@ def caught_up(stack: RunningStack, service: str) -> bool:
     return all(lag(stack.kafka, service, topic) == 0 for topic in topics_of(service))
 
 
-def begin_again(kafka: str, group: str) -> None:
+def begin_again(kafka: KafkaAddress, group: str) -> None:
     """Set a group's offsets to 0, once it has no members."""
     places = [TopicPartition(topic, it, 0) for topic in topics_of(group) for it in range(12)]
-    client = AdminClient({"bootstrap.servers": kafka})
+    client = admin_client(kafka)
 
     def reset() -> bool:
         with suppress(KafkaException):

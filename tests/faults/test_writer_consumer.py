@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import Producer
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from order_contracts.topics import COMMANDS, WRITER
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.mongo.client import CONSUMER_OFFSETS, client
 from support.builders.bodies import order_body, unique
 from support.builders.raw_records import register_record
@@ -32,8 +34,8 @@ def test_what_was_paused_when_it_was_lost_is_read_when_it_is_back(stack: Running
     network is down for longer than a session. The client keeps a revoked partition paused.
     """
     stack.kill(WRITER, "TERM")
-    with TcpProxy(stack.kafka) as kafka:
-        source = _source(stack, kafka.rewritten(stack.kafka), "waiting")
+    with TcpProxy(stack.kafka.servers) as kafka:
+        source = _source(stack, _through(kafka, stack), "waiting")
         try:
             until(lambda: source.take(1_000, 0.1) or source.assigned, seconds=SECONDS)
             kafka.block()
@@ -57,9 +59,9 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     until(lambda: not lag(stack.kafka, WRITER, COMMANDS.name), seconds=SECONDS)
     stack.kill(WRITER, "TERM")
     with (
-        TcpProxy(stack.kafka) as kafka,
+        TcpProxy(stack.kafka.servers) as kafka,
         capture_logs() as logs,
-        closing(_source(stack, kafka.rewritten(stack.kafka), "first")) as first,
+        closing(_source(stack, _through(kafka, stack), "first")) as first,
     ):
         kafka.delay = 0.3
         until(lambda: _all_committed(stack, first), seconds=SECONDS)
@@ -73,8 +75,12 @@ def test_what_a_rebalance_refused_to_commit_is_committed_although_nothing_more_c
     assert _refused(logs), "no commit was refused"
 
 
+def _through(proxy: TcpProxy, stack: RunningStack) -> KafkaAddress:
+    return replace(stack.kafka, servers=proxy.rewritten(stack.kafka.servers))
+
+
 def _source(
-    stack: RunningStack, kafka: str, instance: str, mongo: str | None = None
+    stack: RunningStack, kafka: KafkaAddress, instance: str, mongo: str | None = None
 ) -> StoringSource:
     return StoringSource(kafka, instance, mongo or stack.mongo, stack.database)
 
@@ -108,7 +114,7 @@ def test_what_transactions_leave_in_the_log_is_read_past(stack: RunningStack) ->
     """Transaction markers take offsets but aren't records; aborted records aren't delivered."""
     for end in (Producer.commit_transaction, Producer.abort_transaction):
         settings = {"transactional.id": unique("import"), "partitioner": "murmur2_random"}
-        producer = Producer({"bootstrap.servers": stack.kafka, **settings})
+        producer = Producer({**librdkafka_config(stack.kafka), **settings})
         producer.init_transactions(30)
         producer.begin_transaction()
         for _ in range(30):

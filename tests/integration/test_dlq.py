@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from order_operations.dead_letter_outcomes import with_outcomes
 from order_operations.dead_letter_view import Letter, LetterPosition
 from order_operations.system_address import MongoAddress
+from order_runtime.kafka.address import librdkafka_config
 from order_runtime.kafka.dead_letters import MAX_ATTEMPTS
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENRICHMENTS, JOBS, Document
 from order_stack.cli.main import app
@@ -31,7 +32,7 @@ from support.stack.wait import until
 
 def dlq(stack: RunningStack, *args: str, answer: str | None = None, code: int = 0) -> Result:
     """Run `orders dlq ARGS` on the stack, in this process, which is quicker."""
-    address = ["--kafka", stack.kafka, "--mongo", stack.mongo, "--database", stack.database]
+    address = ["--kafka", stack.kafka.servers, "--mongo", stack.mongo, "--database", stack.database]
     argv = ["dlq", *args, *address]
     done = CliRunner().invoke(app, argv, input=answer)
     assert done.exit_code == code, done.output
@@ -107,7 +108,7 @@ def by_any_tool(stack: RunningStack, letter: Json) -> None:
 
 
 def copy_to_origin(stack: RunningStack, letter: Message) -> None:
-    producer = Producer({"bootstrap.servers": stack.kafka})
+    producer = Producer(librdkafka_config(stack.kafka))
     origin = str(letter.topic()).removesuffix(".dlq")
     producer.produce(origin, letter.value(), letter.key(), headers=letter.headers())
     assert producer.flush(20) == 0

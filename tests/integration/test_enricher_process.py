@@ -17,7 +17,7 @@ from pymongo.database import Database
 from enricher.__main__ import READ
 from enricher.adapters.consumer_lag import caught_up
 from order_contracts.topics import ARTICLES, CONTACTS, ENRICHED, ENRICHER, STORES, Topic
-from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.address import librdkafka_config
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import CODEC, ENRICHMENTS, JOBS, LINKS, ORDERS, Document, client
@@ -52,7 +52,7 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 
 def publish(stack: RunningStack, records: Sequence[Outgoing]) -> None:
-    assert BatchPublisher(KafkaAddress(stack.kafka), "test").publish_all(records, PATIENCE)
+    assert BatchPublisher(stack.kafka, "test").publish_all(records, PATIENCE)
 
 
 def reference(topic: Topic, key: str, body: Json) -> Outgoing:
@@ -77,7 +77,7 @@ def enriched(database: Database[Document], written: Sequence[WrittenCommand]) ->
 
 def announced(stack: RunningStack) -> list[str]:
     """Return the jobs of all that is on `orders.enriched`, repeats too."""
-    consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": unique("test")})
+    consumer = Consumer({**librdkafka_config(stack.kafka), "group.id": unique("test")})
     places = [TopicPartition(ENRICHED.name, it, 0) for it in range(ENRICHED.partitions)]
     ends = [consumer.get_watermark_offsets(it, timeout=PATIENCE)[1] for it in places]
     consumer.assign(places)
@@ -155,7 +155,7 @@ def test_the_age_of_the_lag_is_known(stack: RunningStack, database: Database[Doc
     store(database, [order])
     before = datetime.now(UTC)
     publish(stack, [order.event])
-    kafka = KafkaAddress(stack.kafka)
+    kafka = stack.kafka
     eventually(
         lambda: caught_up(kafka, ENRICHER, READ, datetime.now(UTC)), "the enricher is through"
     )

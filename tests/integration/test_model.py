@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
+from order_runtime.kafka.address import librdkafka_config
 from support.builders.bodies import Json
 from support.load.command_sequences import PlannedCommand, command_sequences
 from support.load.sequence_runner import SequenceRunner
@@ -58,7 +59,7 @@ async def run_sequences(
     stack: RunningStack, contact: Json, sequences: Sequence[Sequence[PlannedCommand]]
 ) -> list[SequenceRunner]:
     """Play all lanes at once, and compare each with its model when it is at rest."""
-    producer = Producer({"bootstrap.servers": stack.kafka, "partitioner": "murmur2_random"})
+    producer = Producer({**librdkafka_config(stack.kafka), "partitioner": "murmur2_random"})
     key = contact["matchKeyType"], contact["matchKey"]
     async with AsyncApiClient(stack) as calls:
         runners = [SequenceRunner(calls, producer, {key}, contact) for _ in sequences]

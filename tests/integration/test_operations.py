@@ -28,7 +28,7 @@ Run = Callable[..., Result]
 def orders(stack: RunningStack, tmp_path: Path) -> Run:
     """Runs `orders ARGS` on the addresses of the stack, where no stack is remembered."""
     home = tmp_path / "empty"
-    addresses = ("--kafka", stack.kafka, "--mongo", stack.mongo, "--database", stack.database)
+    addresses = ("--kafka", stack.kafka.servers, "--mongo", stack.mongo)
 
     def run(*args: str, code: int = 0) -> Result:
         environ = {"ORDERS_HOME": str(home)}

@@ -33,7 +33,7 @@ def test_an_example_publishes_an_order(
     script.write_text(example)
 
     done = subprocess.run(
-        [sys.executable, str(script), stack.kafka],
+        [sys.executable, str(script), stack.kafka.servers],
         capture_output=True,
         text=True,
         timeout=60,

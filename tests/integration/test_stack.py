@@ -67,7 +67,7 @@ def test_a_second_stack_runs_beside_and_its_data_outlives_it(
 
 
 def _addresses(stack: RunningStack) -> set[str]:
-    return {stack.gateway, stack.kafka, stack.mongo, stack.receiver}
+    return {stack.gateway, stack.kafka.servers, stack.mongo, stack.receiver}
 
 
 def _remember(stack: RunningStack, what: str) -> None:

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
 from order_contracts.topics import ACTIONS, DEFAULT_PARTITIONS, TRIGGER
+from order_operations.kafka_client import admin_client
 from order_runtime.documents.consumer_offsets import GroupOffsets
-from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.address import librdkafka_config
 from order_runtime.kafka.offsets import holds_records
 from order_runtime.kafka.records import Record
 from order_runtime.mongo import stored_offsets
@@ -63,7 +64,7 @@ async def mongo(stack: RunningStack) -> AsyncIterator[AsyncMongoClient[Document]
 @pytest.fixture
 def topic(stack: RunningStack) -> str:
     """A topic of one partition that nobody else knows."""
-    admin, name = AdminClient({"bootstrap.servers": stack.kafka}), unique("offsets")
+    admin, name = admin_client(stack.kafka), unique("offsets")
     admin.create_topics([NewTopic(name, 1, 1)])[name].result(SECONDS)
     return name
 
@@ -123,8 +124,8 @@ def test_a_group_begins_with_what_is_committed_and_in_an_empty_database_with_the
         (ACTIONS.name, it): committed_offset(stack.kafka, TRIGGER, ACTIONS.name, it)
         for it in end_offsets(stack, ACTIONS.name)
     }
-    group = group_of(TRIGGER, check_topics(KafkaAddress(stack.kafka), TRIGGER, DEFAULT_PARTITIONS))
-    address = (KafkaAddress(stack.kafka), stack.mongo, database, group, threading.Event())
+    group = group_of(TRIGGER, check_topics(stack.kafka, TRIGGER, DEFAULT_PARTITIONS))
+    address = (stack.kafka, stack.mongo, database, group, threading.Event())
 
     empty, _ = begin_stored_offsets(*address)
 
@@ -142,7 +143,7 @@ def test_offsets_without_a_record_are_not_taken_for_records(
     stack: RunningStack, topic: str, end: Callable[[Producer, float], None]
 ) -> None:
     """Of an aborted transaction nothing is delivered, and its end is no record."""
-    producer = Producer({"bootstrap.servers": stack.kafka, "transactional.id": unique("import")})
+    producer = Producer({**librdkafka_config(stack.kafka), "transactional.id": unique("import")})
     producer.init_transactions(SECONDS)
     producer.begin_transaction()
     producer.produce(topic, b"1")
@@ -150,19 +151,19 @@ def test_offsets_without_a_record_are_not_taken_for_records(
     end(producer, SECONDS)
 
     committed = end is Producer.commit_transaction
-    assert holds_records(KafkaAddress(stack.kafka), TRIGGER, (topic, 0), 0, 2) is committed
-    assert holds_records(KafkaAddress(stack.kafka), TRIGGER, (topic, 0), 1, 2) is False
+    assert holds_records(stack.kafka, TRIGGER, (topic, 0), 0, 2) is committed
+    assert holds_records(stack.kafka, TRIGGER, (topic, 0), 1, 2) is False
 
 
 def test_a_partition_that_is_assigned_again_has_no_position_before_it_gives_a_record(
     stack: RunningStack, topic: str
 ) -> None:
     """The order-writer stores positions: that of before would skip what lies between."""
-    producer = Producer({"bootstrap.servers": stack.kafka})
+    producer = Producer(librdkafka_config(stack.kafka))
     for _ in range(3):
         producer.produce(topic, b"1")
     assert producer.flush(SECONDS) == 0
-    config = {"bootstrap.servers": stack.kafka, "group.id": topic, "enable.auto.commit": False}
+    config = {**librdkafka_config(stack.kafka), "group.id": topic, "enable.auto.commit": False}
     consumer = Consumer(config | {"auto.offset.reset": "error"})
     place = TopicPartition(topic, 0)
 

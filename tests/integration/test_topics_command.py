@@ -17,9 +17,9 @@ from confluent_kafka.admin import (
 
 from order_contracts.topics import ARTICLES, COMMANDS, DELIVERIES, TOPICS, Topic
 from order_operations import kafka_topics
+from order_operations.kafka_client import admin_client
 from order_operations.problems import OperationFailed
 from order_operations.topic_plan import TopicStepKind
-from order_runtime.kafka.address import KafkaAddress
 from support.builders.bodies import unique
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -29,7 +29,7 @@ SECONDS = 30.0
 
 @pytest.fixture
 def admin(stack: RunningStack) -> AdminClient:
-    return AdminClient({"bootstrap.servers": stack.kafka, "log_level": 0})
+    return admin_client(stack.kafka)
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def config(admin: AdminClient, topic: str) -> dict[str, str]:
 def test_missing_topics_are_created_and_a_second_apply_does_nothing(
     stack: RunningStack, admin: AdminClient, topics: list[Topic]
 ) -> None:
-    planned = kafka_topics.plan(KafkaAddress(stack.kafka), topics)
+    planned = kafka_topics.plan(stack.kafka, topics)
 
-    assert kafka_topics.apply(KafkaAddress(stack.kafka), topics) == planned
+    assert kafka_topics.apply(stack.kafka, topics) == planned
 
     assert {(it.topic, it.kind) for it in planned} == {
         (it.name, TopicStepKind.CREATE_TOPIC) for it in topics
@@ -68,7 +68,7 @@ def test_missing_topics_are_created_and_a_second_apply_does_nothing(
         found = admin.list_topics(topic.name, timeout=SECONDS).topics[topic.name]
         assert len(found.partitions) == 3
         assert config(admin, topic.name).items() >= topic.config.items()
-    assert kafka_topics.apply(KafkaAddress(stack.kafka), topics) == []
+    assert kafka_topics.apply(stack.kafka, topics) == []
 
 
 def test_other_partitions_are_reported_and_nothing_is_created_beside_them(
@@ -80,7 +80,7 @@ def test_other_partitions_are_reported_and_nothing_is_created_beside_them(
     until(lambda: there.name in admin.list_topics(timeout=SECONDS).topics, of="the topic")
 
     with pytest.raises(OperationFailed, match=f"partitions: 2, wanted: 3, of {there.name}"):
-        kafka_topics.apply(KafkaAddress(stack.kafka), topics)
+        kafka_topics.apply(stack.kafka, topics)
 
     assert missing.name not in admin.list_topics(timeout=SECONDS).topics
     assert config(admin, there.name)["message.timestamp.type"] == "CreateTime"
@@ -90,11 +90,11 @@ def test_what_deletes_records_is_left_and_the_rest_is_done(
     stack: RunningStack, admin: AdminClient, topics: list[Topic]
 ) -> None:
     commands = topics[0]
-    kafka_topics.apply(KafkaAddress(stack.kafka), topics)
+    kafka_topics.apply(stack.kafka, topics)
     alter(admin, commands.name, "retention.ms", "-1")
     alter(admin, commands.name, "compression.type", "producer")
 
-    done = kafka_topics.apply(KafkaAddress(stack.kafka), topics)
+    done = kafka_topics.apply(stack.kafka, topics)
 
     assert {it.setting: it.automatic for it in done} == {
         "retention.ms": False,
@@ -108,7 +108,7 @@ def test_more_replicas_than_brokers_are_refused_before_anything_is_created(
     stack: RunningStack, admin: AdminClient, topics: list[Topic]
 ) -> None:
     with pytest.raises(OperationFailed, match="3 replicas need as many brokers; Kafka has 1"):
-        kafka_topics.apply(KafkaAddress(stack.kafka), topics, replicas=3)
+        kafka_topics.apply(stack.kafka, topics, replicas=3)
 
     assert not {it.name for it in topics} & admin.list_topics(timeout=SECONDS).topics.keys()
 

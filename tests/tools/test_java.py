@@ -47,7 +47,7 @@ def test_the_java_example_publishes_an_order(
     [compiler] = kept(COMPILER, print)
     java("-jar", str(compiler), "-21", "-encoding", "UTF-8", "-proc:none", "-cp", jars, str(source))
 
-    job_id = java("-cp", f"{tmp_path}{os.pathsep}{jars}", "Publish", stack.kafka).strip()
+    job_id = java("-cp", f"{tmp_path}{os.pathsep}{jars}", "Publish", stack.kafka.servers).strip()
 
     job = ApiClient(stack).stored(job_id)
     assert (job["orderId"], job["versionTag"] is not None) == (order_id, True)

@@ -16,7 +16,7 @@ from order_runtime.kafka.address import (
 )
 from order_runtime.process.connection_settings import ConnectionSettings, settings_sentences
 from order_stack.cluster.backend_login import inherited_variables
-from support.builders.certificates import Authority
+from order_stack.cluster.certificates import Authority
 
 SECRET = "a secret of Kafka's"
 LOGIN = {"KAFKA_SECURITY": "SASL_SSL", "KAFKA_USERNAME": "shop", "KAFKA_PASSWORD": SECRET}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.record_conversion import from_confluent
 from order_runtime.kafka.records import MAX_HEADERS, NOT_UTF8, TOO_MANY_HEADERS, Record
 from support.builders.stored_batches import StoredBytes, batch_bytes
@@ -89,7 +90,7 @@ def test_a_header_name_that_is_not_utf_8_is_noticed_however_often_it_comes() -> 
     kafka = f"{broker.host}:{broker.port}"
     producer.list_topics("t", timeout=10)  # which makes the topic
     bad = StoredBytes(b"o-1", b"{}", [(b"ce_id", b"x"), (b"na\xffme", b"y")])
-    publish_batch(kafka, "t", 0, batch_bytes([bad] * COUNT, at=None))
+    publish_batch(KafkaAddress(kafka), "t", 0, batch_bytes([bad] * COUNT, at=None))
     config = {"bootstrap.servers": kafka, "group.id": "g", "enable.auto.commit": False}
     with closing(Consumer(config | quiet)) as consumer:
         consumer.assign([TopicPartition("t", 0, 0)])

@@ -43,26 +43,26 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 
 def test_a_stack_is_the_system_where_nothing_else_is_given(stack: Stack) -> None:
-    options = options_of("mine", None, None, None, {})
+    options = options_of("mine", None, None, None, None, {})
     assert options.address() == SystemAddress(
         KafkaAddress(stack.kafka), MongoAddress(stack.mongo, "ordermill")
     )
 
 
 def test_a_system_that_is_elsewhere_is_given_by_the_environment() -> None:
-    options = options_of(None, None, None, None, ENVIRON)
+    options = options_of(None, None, None, None, None, ENVIRON)
     assert options.address() == SystemAddress(KafkaAddress("k:1"), MongoAddress(SECRET, "shop"))
 
 
 def test_an_option_counts_more_than_the_environment() -> None:
-    options = options_of(None, "k:2", "mongodb://other/", None, ENVIRON)
+    options = options_of(None, "k:2", "mongodb://other/", None, None, ENVIRON)
     assert options.address() == SystemAddress(
         KafkaAddress("k:2"), MongoAddress("mongodb://other/", "shop")
     )
 
 
 def test_a_stack_that_is_named_counts_more_than_the_environment(stack: Stack) -> None:
-    assert options_of("mine", None, None, None, ENVIRON).kafka_address() == KafkaAddress(
+    assert options_of("mine", None, None, None, None, ENVIRON).kafka_address() == KafkaAddress(
         stack.kafka
     )
 
@@ -76,7 +76,7 @@ def test_half_of_a_system_is_not_completed_by_a_stack(stack: Stack) -> None:
 
 
 def test_no_value_shows_the_uri_of_the_database() -> None:
-    options = options_of(None, None, None, None, ENVIRON)
+    options = options_of(None, None, None, None, None, ENVIRON)
     assert "pa55" not in repr(options) + repr(options.address())
 
 

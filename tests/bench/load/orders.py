@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.raw_records import COMMANDS_TOPIC, RawRecord, register_record
 
@@ -69,10 +70,10 @@ def commands(bodies: Iterable[Json]) -> Iterator[RawRecord]:
 class RecordLoad:
     """Publishes records as other systems do."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: KafkaAddress) -> None:
         self._producer = Producer(
             {
-                "bootstrap.servers": kafka,
+                **librdkafka_config(kafka),
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000,

@@ -31,7 +31,10 @@ def started(
 ) -> Iterator[psutil.Process]:
     """Run a command until the end of the body; its output is kept beside the stack's data."""
     log = environment.home / f"{name}.log"
-    addresses = {"BENCH_KAFKA": environment.stack.kafka, "BENCH_MONGO": environment.stack.mongo}
+    addresses = {
+        "BENCH_KAFKA": environment.stack.kafka.servers,
+        "BENCH_MONGO": environment.stack.mongo,
+    }
     with log.open("wb") as output:
         child = subprocess.Popen(
             argv,

@@ -56,7 +56,7 @@ def sink_connector(environment: Environment, topic: str, database: str) -> Itera
     """Store what comes on *topic* in the collection of the same name."""
     folder = environment.home / "connect"
     (folder / "plugins").mkdir(parents=True)
-    addresses = {"kafka": environment.stack.kafka, "mongo": environment.stack.mongo}
+    addresses = {"kafka": environment.stack.kafka.servers, "mongo": environment.stack.mongo}
     worker, connector = folder / "worker.properties", folder / "connector.properties"
     worker.write_text(WORKER.format(folder=folder, **addresses))
     connector.write_text(CONNECTOR.format(topic=topic, database=database, **addresses))

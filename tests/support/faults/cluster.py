@@ -16,8 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from confluent_kafka.admin import AdminClient
-
+from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress
 from support.faults.tcp_proxy import TcpProxy
 from support.history.collector import RECORDED_TOPICS
 from support.history.journal import Journal
@@ -81,7 +81,7 @@ class FaultCluster:
             return {}
         kafka, mongo = self.proxies[service, KAFKA], self.proxies[service, MONGODB]
         return {
-            "ORDERMILL_KAFKA": kafka.rewritten(self.stack.kafka),
+            "ORDERMILL_KAFKA": kafka.rewritten(self.stack.kafka.servers),
             "ORDERMILL_MONGO": mongo.rewritten(self.stack.mongo),
         }
 
@@ -96,8 +96,9 @@ def through_proxies(cluster: FaultCluster) -> Iterator[FaultCluster]:
     """Restart the first instance of each service behind proxies; kill it before they close."""
     first = tuple(f"{service}-1" for service in SERVICES)
     with ExitStack() as proxies:
+        addresses = {KAFKA: cluster.stack.kafka.servers, MONGODB: cluster.stack.mongo}
         for service in SERVICES:
-            for backend, where in ((KAFKA, cluster.stack.kafka), (MONGODB, cluster.stack.mongo)):
+            for backend, where in addresses.items():
                 cluster.proxies[service, backend] = proxies.enter_context(TcpProxy(where))
         cluster.kill(*first, signal="TERM")
         cluster.start(*first)
@@ -106,8 +107,8 @@ def through_proxies(cluster: FaultCluster) -> Iterator[FaultCluster]:
         cluster.kill(*alive.intersection(first))
 
 
-def all_replicas_in_sync(kafka: str) -> bool:
+def all_replicas_in_sync(kafka: KafkaAddress) -> bool:
     """Return whether all replicas of every partition are in sync."""
-    seen = AdminClient({"bootstrap.servers": kafka, "log_level": 0}).list_topics(timeout=30)
+    seen = admin_client(kafka).list_topics(timeout=30)
     partitions = (it for topic in RECORDED_TOPICS for it in seen.topics[topic].partitions.values())
     return all(len(it.isrs) == len(it.replicas) for it in partitions)

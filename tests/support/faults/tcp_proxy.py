@@ -1,9 +1,9 @@
 """
 A TCP proxy between a service and Kafka or MongoDB: latency, resets and black holes.
 
-    with TcpProxy(stack.kafka) as kafka:
+    with TcpProxy(stack.kafka.servers) as kafka:
         stack.kill("order-writer-1")
-        stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.rewritten(stack.kafka))
+        stack.start("order-writer-1", ORDERMILL_KAFKA=kafka.rewritten(stack.kafka.servers))
         kafka.block()              # black hole: bytes are held back, connections stay open
         kafka.unblock()            # what was held back passes
         kafka.delay = 0.2          # seconds for each chunk, in both directions

@@ -18,11 +18,11 @@ from order_writer.domain.offset_tracker import ends
 class StoringSource(KafkaCommandSource):
     """Stores the offsets of what it commits before it does, as the ledger stores a batch's."""
 
-    def __init__(self, kafka: str, instance: str, mongo: str, database: str) -> None:
-        group = group_of(WRITER, check_topics(KafkaAddress(kafka), WRITER, DEFAULT_PARTITIONS))
+    def __init__(self, kafka: KafkaAddress, instance: str, mongo: str, database: str) -> None:
+        group = group_of(WRITER, check_topics(kafka, WRITER, DEFAULT_PARTITIONS))
         self._mongo = client(mongo, WRITER)
         self.stored = StoredOffsets(self._mongo, database, group)
-        super().__init__(KafkaAddress(kafka), instance, self.stored)
+        super().__init__(kafka, instance, self.stored)
 
     def commit(self, records: Sequence[Record]) -> None:
         self.stored.settle(ends(records))

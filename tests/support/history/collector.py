@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import httpx
 from confluent_kafka import Message, TopicCollection
-from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
+from order_operations.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.batch_lookup import stored_batch
 from order_runtime.kafka.record_conversion import from_confluent
@@ -65,8 +65,8 @@ def collect(stack: RunningStack, journal: Journal) -> History:
     )
 
 
-def described_topic(kafka: str) -> Any:
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+def described_topic(kafka: KafkaAddress) -> Any:
+    admin = admin_client(kafka)
     return admin.describe_topics(TopicCollection([COMMANDS_TOPIC]))[COMMANDS_TOPIC].result()
 
 
@@ -84,7 +84,7 @@ def received_by_stack(stack: RunningStack) -> list[ReceivedWebhook]:
 
 
 def read_log(
-    kafka: str, topics: Collection[str], unreadable: Collection[tuple[str, int, int]] = ()
+    kafka: KafkaAddress, topics: Collection[str], unreadable: Collection[tuple[str, int, int]] = ()
 ) -> dict[str, list[LogRecord]]:
     """Return all records by topic, by partition and offset; an *unreadable* batch is one."""
     found: dict[str, list[LogRecord]] = {topic: [] for topic in topics}
@@ -95,8 +95,8 @@ def read_log(
     return {topic: in_log_order(records) for topic, records in found.items()}
 
 
-def _unreadable_batch(kafka: str, topic: str, partition: int, first: int) -> LogRecord:
-    bounds = stored_batch(KafkaAddress(kafka), topic, partition, first)
+def _unreadable_batch(kafka: KafkaAddress, topic: str, partition: int, first: int) -> LogRecord:
+    bounds = stored_batch(kafka, topic, partition, first)
     assert bounds is not None, f"no batch at {topic}/{partition}@{first}"
     return LogRecord(
         topic, partition, bounds.last, bounds.at, None, None, readable=False, first_offset=first

@@ -157,7 +157,7 @@ async def run_load(
     ]
     # A new connection for each call: on a reused one aiohttp repeats a PUT or DELETE that broke,
     # and the journal would have one call for two requests.
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=stack.tls)
     timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT)
     async with (
         aiohttp.ClientSession(connector=connector, timeout=timeout) as session,

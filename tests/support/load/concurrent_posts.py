@@ -43,7 +43,7 @@ async def _post_all(
 ) -> list[TimedResponse]:
     room = asyncio.Semaphore(concurrency)
     headers = {"apikey": stack.apikey, "content-type": "application/json"}
-    connector = aiohttp.TCPConnector(limit=concurrency)
+    connector = aiohttp.TCPConnector(limit=concurrency, ssl=stack.tls)
     timeout = aiohttp.ClientTimeout(total=60)
 
     async def answered(session: aiohttp.ClientSession, body: Json) -> TimedResponse:

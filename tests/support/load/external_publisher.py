@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from confluent_kafka import KafkaException, Message, Producer
 
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.builders.raw_records import COMMANDS_TOPIC, RawRecord
 from support.history.journal import PUBLICATION_ID_HEADER, Journal, Publication
 
@@ -20,7 +21,7 @@ in flight again, although they may be in the log."""
 class ExternalPublisher:
     """Publishes in order; records that time out are recorded as not acknowledged."""
 
-    def __init__(self, kafka: str, journal: Journal) -> None:
+    def __init__(self, kafka: KafkaAddress, journal: Journal) -> None:
         self._kafka = kafka
         self._journal = journal
         self._producer = self._started()
@@ -69,7 +70,7 @@ class ExternalPublisher:
     def _started(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._kafka,
+                **librdkafka_config(self._kafka),
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "message.timeout.ms": DELIVERY_TIMEOUT * 1000,

@@ -60,7 +60,9 @@ class OrderStream:
 
     def _go_on(self, stack: RunningStack, gateway: str) -> None:
         try:
-            with httpx.Client(headers={"apikey": stack.apikey}, timeout=30) as client:
+            with httpx.Client(
+                headers={"apikey": stack.apikey}, timeout=30, verify=stack.tls
+            ) as client:
                 while not self._enough.is_set():
                     self.accepted.append(_post(client, f"{gateway}/api/v3/orders"))
         except BaseException as error:  # noqa: BLE001  raised in __exit__

@@ -27,7 +27,9 @@ class RecoveryProbe:
     """Sends two orders with an action for each partition, one over HTTP and one on Kafka."""
 
     def __init__(self, stack: RunningStack, journal: Journal, contact: Json) -> None:
-        self._client = httpx.Client(headers={"apikey": stack.apikey}, timeout=RESPONSE_TIMEOUT)
+        self._client = httpx.Client(
+            headers={"apikey": stack.apikey}, timeout=RESPONSE_TIMEOUT, verify=stack.tls
+        )
         self._gateways = cycle(f"{gateway}/api/v3" for gateway in stack.gateways)
         self._journal = journal
         self._publisher = ExternalPublisher(stack.kafka, journal)

@@ -20,7 +20,7 @@ class ApiClient:
 
     def __init__(self, stack: RunningStack) -> None:
         self.base = f"{stack.gateway}/api/v3"
-        self.client = httpx.Client(headers={"apikey": stack.apikey}, timeout=30)
+        self.client = httpx.Client(headers={"apikey": stack.apikey}, timeout=30, verify=stack.tls)
 
     def post(self, body: Json | bytes, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -46,11 +46,11 @@ class AsyncApiClient:
 
     def __init__(self, stack: RunningStack) -> None:
         self.base = f"{stack.gateway}/api/v3"
-        self._headers = {"apikey": stack.apikey}
+        self._headers, self._tls = {"apikey": stack.apikey}, stack.tls
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls)
         timeout = aiohttp.ClientTimeout(total=60)
         self._session = aiohttp.ClientSession(
             headers=self._headers, connector=connector, timeout=timeout

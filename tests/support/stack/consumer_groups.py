@@ -9,6 +9,8 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartiti
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from order_contracts.topics import Topic
+from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
@@ -95,12 +97,12 @@ def _has_leaders(admin: AdminClient, topic: Topic) -> bool:
 
 
 def _admin(stack: RunningStack) -> AdminClient:
-    return AdminClient({"bootstrap.servers": stack.kafka, "log_level": 0})
+    return admin_client(stack.kafka)
 
 
-def lag(kafka: str, group: str, topic: str) -> int:
+def lag(kafka: KafkaAddress, group: str, topic: str) -> int:
     """Return the group's lag on *topic*."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
+    consumer = Consumer({**librdkafka_config(kafka), "group.id": group})
     try:
         ends = _ends(consumer, topic)
         committed = _committed(consumer, topic, ends)
@@ -109,9 +111,9 @@ def lag(kafka: str, group: str, topic: str) -> int:
         consumer.close()
 
 
-def committed_offset(kafka: str, group: str, topic: str, partition: int) -> int:
+def committed_offset(kafka: KafkaAddress, group: str, topic: str, partition: int) -> int:
     """Return the group's offset of one partition; 0 where it has none."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
+    consumer = Consumer({**librdkafka_config(kafka), "group.id": group})
     try:
         return _committed(consumer, topic, [partition])[partition]
     finally:

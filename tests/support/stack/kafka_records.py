@@ -18,10 +18,11 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from order_contracts.topics import TOPICS
-from order_runtime.kafka.address import KafkaAddress
+from order_operations.kafka_client import admin_client
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.records import Outgoing
@@ -35,7 +36,7 @@ _OWN_COMPRESSION = {
 
 
 def publish_records(
-    kafka: str,
+    kafka: KafkaAddress,
     records: Iterable[RawRecord],
     *,
     topic: str = COMMANDS_TOPIC,
@@ -43,7 +44,7 @@ def publish_records(
     **settings: Any,
 ) -> list[tuple[int, int]]:
     """Publish in order; return partition and offset of each record."""
-    config = {"bootstrap.servers": kafka, "partitioner": "murmur2_random"}
+    config = {**librdkafka_config(kafka), "partitioner": "murmur2_random"}
     producer = Producer(config | settings)
     positions: dict[int, tuple[int, int]] = {}
 
@@ -65,7 +66,7 @@ def publish_records(
 
 
 @contextmanager
-def stored_as_sent(kafka: str, topic: str = COMMANDS_TOPIC) -> Iterator[None]:
+def stored_as_sent(kafka: KafkaAddress, topic: str = COMMANDS_TOPIC) -> Iterator[None]:
     """Let *topic* keep what comes compressed as it is, as a cluster that was set up otherwise."""
     _set_compression(kafka, topic, "producer")
     try:
@@ -74,10 +75,10 @@ def stored_as_sent(kafka: str, topic: str = COMMANDS_TOPIC) -> Iterator[None]:
         _set_compression(kafka, topic, _OWN_COMPRESSION.get(topic, "producer"))
 
 
-def _set_compression(kafka: str, topic: str, kind: str) -> None:
+def _set_compression(kafka: KafkaAddress, topic: str, kind: str) -> None:
     entry = ConfigEntry("compression.type", kind, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = admin_client(kafka)
     admin.incremental_alter_configs([resource])[resource].result(10)
     plain = ConfigResource(ConfigResource.Type.TOPIC, topic)
     until(
@@ -86,11 +87,11 @@ def _set_compression(kafka: str, topic: str, kind: str) -> None:
     )
 
 
-def read_all(kafka: str, *topics: str, seconds: float = 30) -> list[Message]:
+def read_all(kafka: KafkaAddress, *topics: str, seconds: float = 30) -> list[Message]:
     """Return the records of the topics, up to their present end offsets, that can be read."""
     consumer = Consumer(
         {
-            "bootstrap.servers": kafka,
+            **librdkafka_config(kafka),
             "group.id": f"test-{uuid4()}",
             "enable.auto.commit": False,
             # Offsets don't tell the end: a compacted topic has fewer records.
@@ -125,13 +126,13 @@ def _is_undecodable(it: Message) -> bool:
     return error is not None and error.code() in UNDECODABLE
 
 
-def _behind(kafka: str, report: Message) -> tuple[str, int, int]:
+def _behind(kafka: KafkaAddress, report: Message) -> tuple[str, int, int]:
     """Return topic, partition and offset behind a batch that can't be decompressed."""
     topic, partition, offset = report.topic(), report.partition(), report.offset()
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    bounds = stored_batch(KafkaAddress(kafka), topic, partition, offset)
+    bounds = stored_batch(kafka, topic, partition, offset)
     return topic, partition, offset if bounds is None else bounds.last + 1
 
 
@@ -149,14 +150,14 @@ def value(message: Message) -> Json:
     return found
 
 
-def publish_outgoing(kafka: str, records: Iterable[Outgoing]) -> None:
-    assert BatchPublisher(KafkaAddress(kafka), "test").publish_all(list(records), 20)
+def publish_outgoing(kafka: KafkaAddress, records: Iterable[Outgoing]) -> None:
+    assert BatchPublisher(kafka, "test").publish_all(list(records), 20)
 
 
-def read_key(kafka: str, topic: str, key: str, count: int) -> list[Message]:
+def read_key(kafka: KafkaAddress, topic: str, key: str, count: int) -> list[Message]:
     """Read the topic from its beginning until *count* records of *key* are found."""
     consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": unique("group"), "enable.auto.commit": False}
+        {**librdkafka_config(kafka), "group.id": unique("group"), "enable.auto.commit": False}
     )
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,9 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
-from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
+from order_operations.kafka_client import admin_client
+from order_operations.profile import Profile, read_profile
+from order_runtime.kafka.address import KafkaAddress
+from order_stack.cluster.parts import ADMIN
 from support.stack.wait import until
 
 ORDERS = Path(sys.executable).with_name("orders")
@@ -69,9 +73,10 @@ class OrdersCommand:
         found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
         return found
 
-    def log_tails(self) -> str:
-        """Return the end of each log, for error messages."""
-        logs = sorted((self.home / self.name / "logs").glob("*.log"))
+    def log_tails(self, *names: str) -> str:
+        """Return the end of each log, or of those named, for error messages."""
+        found = sorted((self.home / self.name / "logs").glob("*.log"))
+        logs = [log for log in found if not names or log.stem in names]
         return "\n".join(
             f"== {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs
         )
@@ -85,14 +90,31 @@ class RunningStack:
     name: str
     gateways: tuple[str, ...]
     apikey: str
-    kafka: str
+    kafka: KafkaAddress
+    """With the administrator's login, where the stack is secure; so is MongoDB's URI."""
     mongo: str
     receiver: str
     database: str = DATABASE
+    logins: Path | None = None
+    """The folder of the profiles of a secure stack."""
+    ca_file: str | None = None
 
     @property
     def gateway(self) -> str:
         return self.gateways[0]
+
+    @property
+    def tls(self) -> ssl.SSLContext | bool:
+        """What HTTP clients trust: the authority of a secure stack, or whom the system does."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+
+    def profile(self, workload: str) -> Profile:
+        """Return the login of a workload to a secure stack."""
+        return read_profile(self.profile_file(workload))
+
+    def profile_file(self, workload: str) -> Path:
+        assert self.logins is not None, "the stack isn't secure"
+        return self.logins / f"{workload}.env"
 
     def orders(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.command.run(*args, check=check)
@@ -115,15 +137,13 @@ class RunningStack:
 
     def leader_of(self, topic: str, partition: int = 0) -> str:
         """Return the name of the partition's leader."""
-        seen = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0}).list_topics(
-            topic, timeout=30
-        )
+        seen = admin_client(self.kafka).list_topics(topic, timeout=30)
         leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
         return self._at(f"{leader.host}:{leader.port}")
 
     def coordinator_of(self, group: str) -> str:
         """Return the name of the broker that coordinates a consumer group."""
-        client = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
+        client = admin_client(self.kafka)
         node = client.describe_consumer_groups([group])[group].result(30).coordinator
         return self._at(f"{node.host}:{node.port}")
 
@@ -164,17 +184,26 @@ def running_stack(
             "up", "--detach", "--json", *args, env=env, seconds=seconds
         )
         seen = json.loads(up.stdout)
-        yield RunningStack(
-            command,
-            command.name,
-            gateways=tuple(seen["gateways"]),
-            apikey=seen["apikey"],
-            kafka=seen["kafka"],
-            mongo=seen["mongo"],
-            receiver=seen["receiver"],
-        )
+        yield _running_stack(command, seen)
     finally:
         command.run("down", check=False)
+
+
+def _running_stack(command: OrdersCommand, seen: Mapping[str, Any]) -> RunningStack:
+    stack = RunningStack(
+        command,
+        command.name,
+        gateways=tuple(seen["gateways"]),
+        apikey=seen["apikey"],
+        kafka=KafkaAddress(seen["kafka"]),
+        mongo=seen["mongo"],
+        receiver=seen["receiver"],
+    )
+    if not seen.get("logins"):
+        return stack
+    stack = replace(stack, logins=Path(seen["logins"]), ca_file=seen["caFile"])
+    admin = stack.profile(ADMIN)
+    return replace(stack, kafka=admin.kafka_address(), mongo=admin.mongo_address().uri)
 
 
 def processes_under(home: Path) -> list[psutil.Process]:

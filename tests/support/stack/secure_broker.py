@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,9 @@ from confluent_kafka import KafkaException
 
 from order_operations.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
+from order_stack.cluster.certificates import Authority, Certificate
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
-from support.builders.certificates import Authority, Certificate
 from support.stack.oauth_server import OAuthServer
 from support.stack.wait import until
 
@@ -54,12 +54,6 @@ org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.sasl_ssl.oauthbearer.connections.max.reauth.ms=10000
 sasl.oauthbearer.jwks.endpoint.url={keys}
 """
-# The brokers, who speak of themselves without a login at the controller's listener, and the client
-# with a certificate may do everything; others, what an ACL says.
-AUTHORIZER = """\
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:CN=broker;User:CN=client;User:ANONYMOUS
-"""
 USER, PASSWORD = "shop", "a password of shop's"
 
 
@@ -84,9 +78,7 @@ class SecureBroker:
             key_file=self.client.key,
         )
 
-    def by_login(
-        self, mechanism: Mechanism, password: str = PASSWORD, user: str = USER
-    ) -> KafkaAddress:
+    def by_login(self, mechanism: Mechanism, password: str = PASSWORD) -> KafkaAddress:
         if mechanism is Mechanism.OAUTHBEARER:
             login = Login(
                 mechanism,
@@ -95,15 +87,13 @@ class SecureBroker:
                 client_secret=self.oauth.client_secret if password == PASSWORD else password,
             )
         else:
-            login = Login(mechanism, username=user, password=password)
+            login = Login(mechanism, username=USER, password=password)
         return KafkaAddress(self.login_servers, Security.SASL_SSL, login, ca_file=self.authority.ca)
 
 
 @contextmanager
-def secure_broker(
-    folder: Path, oauth: OAuthServer, users: Sequence[str] = (USER,), *, authorizer: bool = False
-) -> Iterator[SecureBroker]:
-    """Start a broker in *folder*, with an *authorizer* one that denies by default; stop it."""
+def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
+    """Start a broker in *folder*, with one user; stop it afterwards."""
     authority, keys = Authority(folder / "certificates"), folder / "keys.json"
     server, client = authority.issue("broker"), authority.issue("client")
     oauth.write_keys(keys)
@@ -115,10 +105,9 @@ def secure_broker(
             pem=server.both,
             ca=authority.ca,
             keys=keys.as_uri(),
-            users=" ".join(f'user_{it}="{PASSWORD}"' for it in users),
+            users=f'user_{USER}="{PASSWORD}"',
             **ports,
         )
-        + (AUTHORIZER if authorizer else "")
     )
     program, *options = java(classpath(print), brokers=1)
     allowed = (
@@ -127,9 +116,8 @@ def secure_broker(
     )
     jvm = (program, *allowed, *options)
     logins = [
-        f"{mechanism}=[name={user},password={PASSWORD}]"
+        f"{mechanism}=[name={USER},password={PASSWORD}]"
         for mechanism in (Mechanism.SCRAM_SHA_256, Mechanism.SCRAM_SHA_512)
-        for user in users
     ]
     scram = [part for login in logins for part in ("-S", login)]
     tool = (*jvm, "kafka.tools.StorageTool", "format", "-t", new_cluster_id(), *scram)

@@ -1,4 +1,4 @@
-"""A replica set of one mongod that a test starts with options of its own, as for TLS or logins."""
+"""A replica set of one mongod that a test starts with options of its own, as for TLS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from order_stack.cluster import mongo_servers
 from support.stack.wait import until
-
-ADMIN, ADMIN_PASSWORD = "admin", "the-password-of-admin"
 
 Client = MongoClient[dict[str, object]]
 
@@ -40,25 +38,6 @@ def replica_set_of_one(
     finally:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def mongod_with_logins(folder: Path) -> Iterator[str]:
-    """Start one with access control; yield the URI of its administrator."""
-    key = folder / "mongod.key"
-    key.write_text("aKeyOfTheMembersInBase64")
-    key.chmod(0o600)
-    with replica_set_of_one(folder, ["--auth", "--keyFile", str(key)]) as port:
-        with Client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as mongo:
-            # Without a login: from the machine itself, while there is no user.
-            user = {"createUser": ADMIN, "pwd": ADMIN_PASSWORD, "roles": ["root"]}
-            mongo.admin.command(user)
-        yield login_uri(port, ADMIN, ADMIN_PASSWORD, "admin")
-
-
-def login_uri(port: int, user: str, password: str, database: str) -> str:
-    at = f"{user}:{password}@127.0.0.1:{port}"
-    return f"mongodb://{at}/?replicaSet=rs&authSource={database}"
 
 
 def _initiated(mongo: Client, port: int) -> bool:

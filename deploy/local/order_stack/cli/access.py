@@ -14,6 +14,7 @@ from rich.table import Table
 
 from order_stack.cli.options import JsonOption, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
+from order_stack.cluster.parts import ADMIN
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
@@ -120,9 +121,9 @@ def _each(
     from order_operations.access_plan import kafka_holdings, mongo_holdings
 
     if only is not Part.MONGO:
-        yield on_kafka(system.kafka_address(), kafka_holdings(principals))
+        yield on_kafka(system.kafka_address(ADMIN), kafka_holdings(principals))
     if only is not Part.KAFKA:
-        yield on_mongo(system.mongo_address(), mongo_holdings())
+        yield on_mongo(system.mongo_address(ADMIN), mongo_holdings())
 
 
 def _print(found: Iterable[AccessPlan[Any]], *, as_json: bool) -> None:

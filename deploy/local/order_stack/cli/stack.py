@@ -13,8 +13,12 @@ from rich.text import Text
 
 from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
 from order_stack.cluster import state
-from order_stack.supervision.processes import Signal
-from order_stack.supervision.signals import StopRequested, ignoring_signals, stop_on_signals
+from order_stack.supervision.signals import (
+    Signal,
+    StopRequested,
+    ignoring_signals,
+    stop_on_signals,
+)
 
 FOREGROUND_TICK = 0.3
 INTERRUPTED = 130
@@ -35,18 +39,24 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     enrichers: Annotated[int, typer.Option(help="Enrichers.")] = 1,
     triggers: Annotated[int, typer.Option(help="Action-triggers.")] = 1,
     partitions: Annotated[int, typer.Option(help="Partitions of each topic, for good.")] = 12,
+    secure: Annotated[
+        bool,
+        typer.Option("--secure", help="TLS, a login for each workload, and no right too many."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
     from order_stack.cli import status_tables
+    from order_stack.cluster.stack_plan import StackOptions
     from order_stack.cluster.topology import Topology
     from order_stack.supervision.status import status_of
-    from order_stack.supervision.up import StackOptions
     from order_stack.supervision.up import up as put_up
 
     began = time.monotonic()
     folder = state.folder_of(name)
-    topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers, partitions)
+    topology = Topology(
+        brokers, mongo_members, gateways, writers, enrichers, triggers, partitions, secure
+    )
     options = StackOptions(data, kafka, mongo, topology)
     with stop_on_signals():
         try:

@@ -19,6 +19,7 @@ def addresses(stack: Stack) -> Table:
         ("MongoDB", f"{stack.mongo_shown} (database {stack.database})"),
         ("Webhooks", f"{stack.receiver}/received"),
         ("Data", stack.data),
+        *([("Logins", stack.logins), ("Authority", stack.ca_file)] if stack.logins else []),
     ):
         table.add_row(f"[bold]{label}[/]", value)
     return table

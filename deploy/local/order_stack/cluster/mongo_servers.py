@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+from order_stack.cluster.certificates import certificate_in
+from order_stack.cluster.logins import authority_file
 from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.state import write_privately
 from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
 
 REPLICA_SET = "rs0"
 VERSION_SECONDS = 20
+MONGOD_CERTIFICATE = "mongod"
+KEY_BYTES = 96
 WAY_OUT = "set ORDERS_MONGOD to a mongod that runs here, or pass --mongo URI to use one of yours"
 
 
@@ -73,6 +81,8 @@ class ReplicaSetMember:
     name: str
     port: int
     folder: Path
+    authority: Path | None = None
+    """The certificate of who signed the members', in a secure stack."""
 
     @property
     def address(self) -> str:
@@ -81,7 +91,7 @@ class ReplicaSetMember:
     @property
     def uri(self) -> str:
         """The URI of this member alone, which answers also while there is no primary."""
-        return f"mongodb://{self.address}/?directConnection=true"
+        return f"mongodb://{self.address}/?directConnection=true{tls_options(self.authority)}"
 
 
 def members(
@@ -89,15 +99,26 @@ def members(
 ) -> tuple[ReplicaSetMember, ...]:
     names = numbered("mongod", topology.mongo_members)
     folders = numbered("mongo", topology.mongo_members)
+    authority = authority_file(data) if topology.secure else None
     return tuple(
-        ReplicaSetMember(name, ports[name], data / folder)
+        ReplicaSetMember(name, ports[name], data / folder, authority)
         for name, folder in zip(names, folders, strict=True)
     )
 
 
+def tls_options(authority: Path | None) -> str:
+    """Return what a URI says of TLS beside its other options."""
+    return "" if authority is None else f"&tls=true&tlsCAFile={quote(str(authority))}"
+
+
+def addresses(replica_set: Sequence[ReplicaSetMember]) -> str:
+    return ",".join(member.address for member in replica_set)
+
+
 def uri(replica_set: Sequence[ReplicaSetMember]) -> str:
-    addresses = ",".join(member.address for member in replica_set)
-    return f"mongodb://{addresses}/?replicaSet={REPLICA_SET}"
+    """Return the URI of the replica set, without a login."""
+    options = f"replicaSet={REPLICA_SET}{tls_options(replica_set[0].authority)}"
+    return f"mongodb://{addresses(replica_set)}/?{options}"
 
 
 def part(mongod: Path, member: ReplicaSetMember, logs: Path) -> Part:
@@ -108,6 +129,7 @@ def part(mongod: Path, member: ReplicaSetMember, logs: Path) -> Part:
         *("--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", "0.5", "--nounixsocket", "--quiet"),
         # A transaction of a writer that was killed locks its orders for so long.
         *("--setParameter", "transactionLifetimeLimitSeconds=10"),
+        *_access_options(member),
     )
     probe = Probe("mongo", member.uri)
     return Part(
@@ -120,3 +142,26 @@ def part(mongod: Path, member: ReplicaSetMember, logs: Path) -> Part:
         ready=probe,
         address=member.address,
     )
+
+
+def _access_options(member: ReplicaSetMember) -> tuple[str, ...]:
+    """Return the options by which a member of a secure stack takes TLS and known users alone."""
+    if member.authority is None:
+        return ()
+    folder = member.authority.parent
+    return (
+        *("--auth", "--keyFile", str(_key_file(folder)), "--tlsMode", "requireTLS"),
+        *("--tlsCertificateKeyFile", str(certificate_in(folder, MONGOD_CERTIFICATE).both)),
+        # Clients have passwords.
+        *("--tlsCAFile", str(member.authority), "--tlsAllowConnectionsWithoutCertificates"),
+    )
+
+
+def _key_file(folder: Path) -> Path:
+    return folder / "mongod.keyfile"
+
+
+def write_key(folder: Path) -> None:
+    """Write the key by which members know each other into *folder*, once."""
+    if not _key_file(folder).exists():
+        write_privately(_key_file(folder), base64.b64encode(secrets.token_bytes(KEY_BYTES)))

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
+from order_contracts.topics import OPERATOR
+from order_operations.profile import read_profile
+from order_operations.system_address import MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.backend_login import connection_settings
 
 _USER: Final = re.compile("//[^@/]*@")
+
+ADMIN: Final = "admin"
+"""Beside the workloads, who may do everything: in Kafka by a certificate."""
 
 Kind = Literal["broker", "mongod", "receiver", "service"]
 
@@ -21,6 +28,8 @@ class Probe:
 
     kind: Literal["http", "kafka", "mongo"]
     address: str
+    profile: str | None = None
+    """The file with the login to that broker, where it asks for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,8 @@ class Part:
 
     `env` holds only what is added to the caller's environment: it is saved, and the caller's own
     secrets must not be. `inherits` names those of its settings that are taken from there at each
-    start. `url` is a service's health address; `address` is host and port of a broker or a member
-    of the replica set.
+    start. `login` is a file of settings that is read then, too. `url` is a service's address of
+    health; `address` is host and port of a broker or a member of the replica set.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Part:
     url: str | None = None
     address: str | None = None
     inherits: tuple[str, ...] = ()
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +71,35 @@ class Stack:
     keep_data: bool
     keys_file: str
     parts: tuple[Part, ...]
+    logins: str | None = None
+    """The folder of a secure stack's profiles, each named after its workload."""
+    ca_file: str | None = None
+    """The certificate that a secure stack's gateways are known by."""
 
-    def kafka_address(self) -> KafkaAddress:
-        """Return Kafka's address, with the environment's login where it isn't the stack's own."""
+    def kafka_address(self, workload: str = OPERATOR) -> KafkaAddress:
+        """
+        Return Kafka's address, with the login of *workload* in a secure stack.
+
+        Where Kafka isn't the stack's own, the login is the environment's.
+        """
+        if self.logins:
+            return read_profile(self._profile(workload)).kafka_address()
         own = bool(self.of_kind("broker"))
         return KafkaAddress(self.kafka) if own else connection_settings().address(self.kafka)
 
-    def mongo_uri(self) -> str:
-        """Return MongoDB's URI, with the environment's TLS where it isn't the stack's own."""
+    def mongo_address(self, workload: str = OPERATOR) -> MongoAddress:
+        """Return the database's address; whose login it has is said above."""
+        if self.logins:
+            return read_profile(self._profile(workload)).mongo_address()
         own = bool(self.of_kind("mongod"))
-        return self.mongo if own else connection_settings().mongo_with_tls(self.mongo)
+        uri = self.mongo if own else connection_settings().mongo_with_tls(self.mongo)
+        return MongoAddress(uri, self.database)
+
+    def system_address(self, workload: str = OPERATOR) -> SystemAddress:
+        return SystemAddress(self.kafka_address(workload), self.mongo_address(workload))
+
+    def _profile(self, workload: str) -> Path:
+        return Path(self.logins or "") / f"{workload}.env"
 
     @property
     def mongo_shown(self) -> str:

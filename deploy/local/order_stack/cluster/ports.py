@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from order_stack.problems import PortTaken, StackProblem
 
+ADDRESS = "127.0.0.1"
 # Below the ephemeral range, where the kernel would hand the port to an outgoing connection.
 RANGE = range(20_000, 32_000)
 TRIES = 2_000

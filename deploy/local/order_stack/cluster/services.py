@@ -1,20 +1,24 @@
-"""The four services and the webhook receiver as parts: command line, settings and addresses."""
+"""The services, from the table of workloads, and the webhook receiver as parts of a stack."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from order_contracts import topics
+from order_operations.service_processes import HEALTH, HTTP, SharedFile, SharedSecret
+from order_operations.system_address import DEFAULT_DATABASE
+from order_operations.workloads import SERVICES
+from order_runtime.process.connection_settings import PREFIX
+from order_stack.cluster.certificates import certificate_in
+from order_stack.cluster.logins import certificates_folder, login_file
 from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.ports import ADDRESS
 from order_stack.cluster.stack_identity import StackIdentity, keys_file
 from order_stack.cluster.state import write_privately
 from order_stack.cluster.topology import numbered
-
-DATABASE = "ordermill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,90 +32,101 @@ class Backends:
 
 
 def gateway_urls(identity: StackIdentity) -> tuple[str, ...]:
-    names = numbered("http", identity.topology.gateways)
-    return tuple(f"http://127.0.0.1:{identity.ports[name]}" for name in names)
+    scheme = "https" if identity.topology.secure else "http"
+    names = numbered(HTTP, identity.topology.gateways)
+    return tuple(f"{scheme}://{ADDRESS}:{identity.ports[name]}" for name in names)
 
 
 def receiver_url(identity: StackIdentity) -> str:
-    return f"http://127.0.0.1:{identity.ports['receiver']}"
+    return f"http://{ADDRESS}:{identity.ports['receiver']}"
 
 
 def services(
     identity: StackIdentity, backends: Backends, data: Path, logs: Path
 ) -> tuple[Part, ...]:
-    common = {
-        "PYTHONUNBUFFERED": "1",
-        "ORDERMILL_KAFKA": backends.kafka,
-        "ORDERMILL_MONGO": backends.mongo,
-        "ORDERMILL_DATABASE": DATABASE,
-    }
-    read = {"ORDERMILL_PARTITIONS": str(identity.topology.partitions)}
+    """Return the processes of all services; a secure stack's take addresses from login files."""
+    secure = identity.topology.secure
     return tuple(
-        _part(
-            service,
-            name,
-            identity.ports[name],
-            {**common, **({} if service == topics.GATEWAY else read), **own},
-            logs,
-            backends.inherited,
+        Part(
+            name=name,
+            kind="service",
+            # -P: the working directory must not shadow an installed package.
+            argv=(sys.executable, "-P", "-m", SERVICES[service].module),
+            env={
+                "PYTHONUNBUFFERED": "1",
+                **dict(_settings(service, at, identity, data)),
+                **({} if secure else _addresses(backends)),
+                f"{PREFIX}INSTANCE": name,
+            },
+            log=str(logs / f"{name}.log"),
+            live=Probe("http", f"{_health(name, identity)}{SERVICES[service].live}"),
+            ready=Probe("http", f"{_health(name, identity)}{SERVICES[service].ready}"),
+            url=_health(name, identity),
+            inherits=backends.inherited,
+            login=str(login_file(data, service)) if secure else None,
         )
         for service, count in identity.topology.services.items()
-        for name, own in zip(numbered(service, count), _own(service, identity, data), strict=True)
+        for at, name in enumerate(numbered(service, count))
     )
 
 
-def _part(
-    service: str,
-    name: str,
-    port: int,
-    env: Mapping[str, str],
-    logs: Path,
-    inherits: tuple[str, ...],
-) -> Part:
-    health = f"http://127.0.0.1:{port}"
-    return Part(
-        name=name,
-        kind="service",
-        # -P: the working directory must not shadow an installed package.
-        argv=(sys.executable, "-P", "-m", service.replace("-", "_")),
-        env={**env, "ORDERMILL_INSTANCE": name, "ORDERMILL_HEALTH_PORT": str(port)},
-        log=str(logs / f"{name}.log"),
-        live=Probe("http", f"{health}/livez"),
-        ready=Probe("http", f"{health}/readyz"),
-        url=health,
-        inherits=inherits,
-    )
+def _health(name: str, identity: StackIdentity) -> str:
+    return f"http://{ADDRESS}:{identity.ports[name]}"
 
 
-def _own(service: str, identity: StackIdentity, data: Path) -> tuple[Mapping[str, str], ...]:
-    """Return the settings that only this service has, for each of its processes."""
-    match service:
-        case topics.GATEWAY:
-            return tuple(
-                {
-                    "ORDERMILL_HOST": "127.0.0.1",
-                    "ORDERMILL_PORT": str(urlsplit(url).port),
-                    "ORDERMILL_PUBLIC_URL": gateway_urls(identity)[0],
-                    "ORDERMILL_KEYS_FILE": str(keys_file(data)),
-                    "ORDERMILL_JOB_SECRETS": identity.job_secret,
-                    "ORDERMILL_ERASURE_SECRET": identity.erasure_secret,
-                }
-                for url in gateway_urls(identity)
-            )
-        case topics.WRITER:
-            settings = {"ORDERMILL_JOB_SECRETS": identity.job_secret}
-        case topics.TRIGGER:
-            settings = {
-                "ORDERMILL_WEBHOOKS_FILE": str(_webhooks_file(data)),
-                "ORDERMILL_ERASURE_SECRET": identity.erasure_secret,
-            }
-        case _:
-            settings = {"ORDERMILL_ERASURE_SECRET": identity.erasure_secret}
-    return (settings,) * identity.topology.services[service]
+def _addresses(backends: Backends) -> Mapping[str, str]:
+    return {
+        f"{PREFIX}KAFKA": backends.kafka,
+        f"{PREFIX}MONGO": backends.mongo,
+        f"{PREFIX}DATABASE": DEFAULT_DATABASE,
+    }
+
+
+def _settings(
+    service: str, at: int, identity: StackIdentity, data: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield what the table of workloads gives to the process of *service* with that index."""
+    process, secrets, files = SERVICES[service], _secrets(identity), _files(data)
+    for port, setting in process.ports.items():
+        yield f"{PREFIX}{setting}", str(_port(service, port, at, identity))
+    for setting, secret in process.secrets.items():
+        yield f"{PREFIX}{setting}", secrets[secret]
+    for setting, file in process.files.items():
+        yield f"{PREFIX}{setting}", str(files[file])
+    if identity.topology.secure:
+        for setting, file in process.tls_files.items():
+            yield f"{PREFIX}{setting}", str(files[file])
+    if process.partitioned:
+        yield f"{PREFIX}PARTITIONS", str(identity.topology.partitions)
+    if service == topics.GATEWAY:
+        yield f"{PREFIX}PUBLIC_URL", gateway_urls(identity)[0]
+
+
+def _port(service: str, port: str, at: int, identity: StackIdentity) -> int:
+    """Return a process's port; that of its health is named after the service."""
+    kind = service if port == HEALTH else port
+    return identity.ports[numbered(kind, identity.topology.services[service])[at]]
+
+
+def _secrets(identity: StackIdentity) -> Mapping[SharedSecret, str]:
+    return {
+        SharedSecret.JOB: identity.job_secret,
+        SharedSecret.ERASURE: identity.erasure_secret,
+    }
+
+
+def _files(data: Path) -> Mapping[SharedFile, Path]:
+    https = certificate_in(certificates_folder(data), topics.GATEWAY)
+    return {
+        SharedFile.API_KEYS: keys_file(data),
+        SharedFile.WEBHOOKS: _webhooks_file(data),
+        SharedFile.CERTIFICATE: https.cert,
+        SharedFile.CERTIFICATE_KEY: https.key,
+    }
 
 
 def _webhooks_file(data: Path) -> Path:
-    return data / "webhooks.toml"
+    return data / SharedFile.WEBHOOKS
 
 
 def write_webhooks(identity: StackIdentity, data: Path) -> None:

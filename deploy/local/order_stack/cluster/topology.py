@@ -1,4 +1,4 @@
-"""How many processes of each kind a stack has, and their names, ports and replicas."""
+"""How many processes of each kind a stack has, their names and ports, and whether it is secure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Topology:
     enrichers: int = 1
     triggers: int = 1
     partitions: int = topics.DEFAULT_PARTITIONS
+    secure: bool = False
+    """Whether connections are of TLS, and everybody has a login with no more rights than needed."""
 
     @property
     def services(self) -> dict[str, int]:
@@ -37,6 +39,7 @@ class Topology:
         counts = {
             "broker": self.brokers,
             "controller": self.brokers,
+            "internal": self.brokers if self.secure else 0,
             "mongod": self.mongo_members,
             "receiver": 1,
             "http": self.gateways,
@@ -49,7 +52,7 @@ class Topology:
             f"--brokers {self.brokers} --mongo-members {self.mongo_members} "
             f"--gateways {self.gateways} --writers {self.writers} "
             f"--enrichers {self.enrichers} --triggers {self.triggers} "
-            f"--partitions {self.partitions}"
+            f"--partitions {self.partitions}{' --secure' if self.secure else ''}"
         )
 
 

@@ -23,9 +23,10 @@ from order_operations import ndjson, reference_load
 from order_operations.consumer_lag import topic_lags, wait_until_committed
 from order_operations.healing_backlog import wait_until_healed
 from order_operations.mongo_client import open_database
-from order_operations.system_address import MongoAddress
+from order_operations.workloads import REFERENCE_PUBLISHER
 from order_stack.cluster import state
 from order_stack.cluster.parts import Stack
+from order_stack.cluster.stack_plan import Report, StackOptions
 from order_stack.demo import demo_report
 from order_stack.demo.demo_report import DemoProgress
 from order_stack.problems import StackProblem
@@ -33,7 +34,7 @@ from order_stack.submit import submission
 from order_stack.submit.submission import SubmitResult
 from order_stack.supervision.down import take_down
 from order_stack.supervision.signals import ignoring_signals
-from order_stack.supervision.up import Report, StackOptions, up
+from order_stack.supervision.up import up
 
 CONCURRENCY = 4  # few enough to watch
 GIVE_UP_SECONDS = 60.0  # without progress
@@ -92,9 +93,9 @@ def step(console: Console, label: str, spinner: bool = True) -> Iterator[Report]
 def _load(stack: Stack, sample: Path) -> None:
     files = ("contacts.ndjson", "articles.ndjson", "stores.ndjson")
     entries = [entry for file in files for entry in reference_load.entries_of(sample / file)]
-    ends = reference_load.publish(stack.kafka_address(), entries)
+    ends = reference_load.publish(stack.kafka_address(REFERENCE_PUBLISHER), entries)
     wait_until_committed(stack.kafka_address(), ENRICHER, ends, GIVE_UP_SECONDS)
-    wait_until_healed(MongoAddress(stack.mongo_uri(), stack.database), GIVE_UP_SECONDS)
+    wait_until_healed(stack.mongo_address(), GIVE_UP_SECONDS)
 
 
 async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> SubmitResult:
@@ -144,7 +145,5 @@ def _received(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _log_entries(stack: Stack) -> list[dict[str, Any]]:
-    with open_database(
-        MongoAddress(stack.mongo_uri(), stack.database), response_seconds=10
-    ) as database:
+    with open_database(stack.mongo_address(), response_seconds=10) as database:
         return list(database["integration_log"].find().sort([("code", 1), ("orderId", 1)]))

@@ -49,7 +49,7 @@ async def run(
     listener: ProgressListener,
 ) -> SubmitResult:
     """Register all, and with *follow_for* (seconds without progress) follow their jobs."""
-    async with connected(stack.gateway, stack.apikey, concurrency) as client:
+    async with connected(stack.gateway, stack.apikey, concurrency, ca_file=stack.ca_file) as client:
         answers = await register_all(client, orders, concurrency, listener)
         if follow_for is None:
             return SubmitResult(answers, jobs=())

@@ -14,7 +14,7 @@ from order_stack.cluster.parts import Part, Stack
 from order_stack.problems import StackProblem
 from order_stack.supervision import processes
 from order_stack.supervision.probes import wait_for
-from order_stack.supervision.processes import Signal
+from order_stack.supervision.signals import Signal
 
 SECONDS_TO_GO = 30.0
 SECONDS_TO_STOP = 5.0

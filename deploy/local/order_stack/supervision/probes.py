@@ -7,9 +7,12 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from order_operations.profile import read_profile
+from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.parts import Part, Probe
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.supervision.processes import find
@@ -28,11 +31,17 @@ def answers(probe: Probe) -> bool:
         case "kafka":
             from order_stack.cluster.kafka_probe import is_in_cluster
 
-            return is_in_cluster(probe.address)
+            return is_in_cluster(_broker(probe))
         case "mongo":
             from order_stack.cluster.mongo_probe import is_member
 
             return is_member(probe.address)
+
+
+def _broker(probe: Probe) -> KafkaAddress:
+    if probe.profile is None:
+        return KafkaAddress(probe.address)
+    return replace(read_profile(Path(probe.profile)).kafka_address(), servers=probe.address)
 
 
 def _http_ok(url: str) -> bool:

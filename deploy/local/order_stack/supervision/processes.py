@@ -9,16 +9,15 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psutil
 from pydantic import TypeAdapter
 
+from order_operations.profile import profile_variables
 from order_stack.cluster.parts import Part
 from order_stack.cluster.state import write_privately
 from order_stack.problems import StackProblem
-
-Signal = Literal["KILL", "STOP", "CONT", "TERM"]
+from order_stack.supervision.signals import Signal
 
 TICK = 0.05  # seconds between two looks at a process
 GRACE = 20.0  # seconds a process has to stop by itself
@@ -81,7 +80,7 @@ def start(part: Part, folder: Path) -> None:
         with Path(part.log).open("ab") as log:
             child = subprocess.Popen(
                 part.argv,
-                env={**inherited(os.environ, part.inherits), **part.env},
+                env={**inherited(os.environ, part.inherits), **_login(part), **part.env},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -94,6 +93,10 @@ def start(part: Part, folder: Path) -> None:
         ) from error
     started = ProcessStart(child.pid, psutil.Process(child.pid).create_time())
     write_privately(_record(part, folder), _START.dump_json(started))
+
+
+def _login(part: Part) -> Mapping[str, str]:
+    return {} if part.login is None else profile_variables(Path(part.login))
 
 
 def send(process: psutil.Process, name: Signal) -> None:

@@ -17,8 +17,10 @@ from order_stack.supervision.processes import find
 
 START_SECONDS = 30.0
 REQUEST_SECONDS = 10.0
+UNAUTHORIZED = 13
 ALREADY_INITIALIZED = 23
 NODE_NOT_FOUND = 74  # a member doesn't answer yet
+INITIATED = (ALREADY_INITIALIZED, UNAUTHORIZED)  # there are users, which came after it
 ELECTION_MS = 2_000  # without a primary before an election; MongoDB's default suits networks
 
 
@@ -43,11 +45,11 @@ def _initiated(members: Sequence[ReplicaSetMember], log: str) -> bool:
         with connect(members[0].uri, REQUEST_SECONDS) as client:
             client.admin.command("replSetInitiate", _config(members))
     except OperationFailure as error:
-        if error.code not in (ALREADY_INITIALIZED, NODE_NOT_FOUND):
+        if error.code not in (*INITIATED, NODE_NOT_FOUND):
             raise StackProblem(
                 f"mongod refuses to become a replica set; its log says why: {log}"
             ) from error
-        return error.code == ALREADY_INITIALIZED
+        return error.code in INITIATED
     except PyMongoError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Stop signals while a stack goes up or down: raised while it starts, ignored while it stops."""
+"""Signals: those sent to a part; stop signals, raised while a stack starts, ignored at its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Literal
+
+Signal = Literal["KILL", "STOP", "CONT", "TERM"]
+"""What may be sent to a part."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

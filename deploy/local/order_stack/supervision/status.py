@@ -30,6 +30,8 @@ def status_of(stack: Stack, folder: Path) -> dict[str, Any]:
         "kafka": stack.kafka,
         "mongo": stack.mongo_shown,
         "receiver": stack.receiver,
+        "logins": stack.logins,
+        "caFile": stack.ca_file,
         "services": [{**seen[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [
             {**seen[part.name], **({"address": part.address} if part.address else {})}

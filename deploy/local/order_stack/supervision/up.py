@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from order_contracts.topics import topics_with
+from order_contracts.topics import MIGRATOR, topics_with
 from order_operations import kafka_topics, migrations
-from order_operations.system_address import MongoAddress
 from order_stack.cluster import (
     kafka_brokers,
     kafka_probe,
+    logins,
     mongo_probe,
-    mongo_servers,
     services,
     state,
     topology,
 )
 from order_stack.cluster import stack_identity as identities
-from order_stack.cluster.backend_login import connection_settings, inherited_variables
-from order_stack.cluster.jars import classpath
-from order_stack.cluster.kafka_brokers import Broker
-from order_stack.cluster.mongo_servers import ReplicaSetMember
-from order_stack.cluster.parts import Part, Stack
-from order_stack.cluster.services import Backends
+from order_stack.cluster.backend_login import connection_settings
+from order_stack.cluster.parts import ADMIN, Stack
 from order_stack.cluster.stack_identity import StackIdentity
-from order_stack.cluster.topology import ONE_OF_EACH, Topology
+from order_stack.cluster.stack_plan import (
+    Report,
+    StackOptions,
+    brokers_of,
+    members_of,
+    plan,
+    write_logins,
+)
 from order_stack.problems import PortTaken, StackProblem
 from order_stack.supervision import replica_set
 from order_stack.supervision.down import stop_all, take_down
 from order_stack.supervision.probes import wait_for
 from order_stack.supervision.processes import alive, start
 from order_stack.supervision.signals import StopRequested, ignoring_signals
+from order_stack.supervision.stack_access import give_access
 
 ATTEMPTS = 3
 BACKEND_SECONDS = 120.0  # generous: a part that dies ends the wait at once
 SERVICE_SECONDS = 120.0
-
-Report = Callable[[str], None]
-"""Shows a person what is being done now."""
-
-
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """The caller's own data directory, brokers and database, where given, and the topology."""
-
-    data: Path | None = None
-    kafka: str | None = None
-    mongo: str | None = None
-    topology: Topology = ONE_OF_EACH
 
 
 def up(name: str, options: StackOptions, report: Report) -> Stack:
@@ -95,7 +82,7 @@ def _attempt(name: str, options: StackOptions, folder: Path, report: Report) -> 
         own = identities.remembered(data, options.topology) or identities.fresh(
             data, options.topology
         )
-        stack = _plan(name, options, data, own, folder / "logs", report)
+        stack = plan(name, options, data, own, folder / "logs", report)
         # Saved before anything runs, so that `orders down` can clear it whatever happens.
         state.save(stack, folder)
         _start(stack, own, folder, report)
@@ -124,59 +111,15 @@ def _undo(data: Path, options: StackOptions, folder: Path, *, keep_logs: bool) -
     state.forget(folder, keep_logs=keep_logs)
 
 
-def _plan(
-    name: str, options: StackOptions, data: Path, own: StackIdentity, logs: Path, report: Report
-) -> Stack:
-    backends = Backends(
-        kafka=options.kafka or kafka_brokers.bootstrap(_brokers(own, data)),
-        mongo=options.mongo or mongo_servers.uri(_members(own, data)),
-        inherited=inherited_variables(
-            own_kafka=options.kafka is None, own_mongo=options.mongo is None
-        ),
-    )
-    return Stack(
-        name=name,
-        gateways=services.gateway_urls(own),
-        apikey=own.apikey,
-        kafka=backends.kafka,
-        mongo=backends.mongo,
-        database=services.DATABASE,
-        receiver=services.receiver_url(own),
-        data=str(data),
-        keep_data=options.data is not None,
-        keys_file=str(identities.keys_file(data)),
-        parts=(
-            *([] if options.mongo else _mongods(own, data, logs)),
-            *([] if options.kafka else _kafkas(own, data, logs, report)),
-            services.receiver(own, logs),
-            *services.services(own, backends, data, logs),
-        ),
-    )
-
-
-def _brokers(own: StackIdentity, data: Path) -> tuple[Broker, ...]:
-    return kafka_brokers.brokers(own.topology, own.ports, data)
-
-
-def _members(own: StackIdentity, data: Path) -> tuple[ReplicaSetMember, ...]:
-    return mongo_servers.members(own.topology, own.ports, data)
-
-
-def _mongods(own: StackIdentity, data: Path, logs: Path) -> list[Part]:
-    mongod = mongo_servers.binary(os.environ)
-    mongo_servers.check(mongod)
-    return [mongo_servers.part(mongod, member, logs) for member in _members(own, data)]
-
-
-def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[Part]:
-    jvm = kafka_brokers.java(classpath(report), own.topology.brokers)
-    return [kafka_brokers.part(jvm, it, logs) for it in _brokers(own, data)]
-
-
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
+    if own.topology.secure:
+        write_logins(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
-    kafka_topics.apply(stack.kafka_address(), topics_with(own.topology.partitions))
+    if own.topology.secure:
+        report("Making users and their rights")
+        give_access(stack, without_login=stack.mongo)
+    kafka_topics.apply(stack.kafka_address(MIGRATOR), topics_with(own.topology.partitions))
     _migrate(stack, report)
     report("Starting the gateway, the order-writer, the enricher and the action-trigger")
     ours = stack.of_kind("service")
@@ -189,8 +132,7 @@ def _migrate(stack: Stack, report: Report) -> None:
     """Make the database what this release wants; one of the user's may have other services."""
     own = bool(stack.of_kind("mongod"))
     report("Migrating the database")
-    address = MongoAddress(stack.mongo_uri(), stack.database)
-    migrations.apply(address, lambda _: None, drop_retired=own)
+    migrations.apply(stack.mongo_address(MIGRATOR), lambda _: None, drop_retired=own)
 
 
 def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
@@ -201,20 +143,27 @@ def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Repo
         start(part, folder)
     if kafkas:
         jvm = kafkas[0].argv[:-2]  # all but the main class and its settings
-        kafka_brokers.prepare(jvm, _brokers(own, data), own.cluster)
+        certificates = logins.certificates_folder(data)
+        kafka_brokers.prepare(jvm, brokers_of(own, data), own.cluster, certificates)
         for part in kafkas:
             start(part, folder)
     if mongods:
-        replica_set.initiate(mongods, _members(own, data), folder)
+        replica_set.initiate(mongods, members_of(own, data), folder)
     backends = stack.of_kind("mongod", "broker", "receiver")
     wait_for(backends, folder, lambda part: part.ready, BACKEND_SECONDS)
     if kafkas:
-        kafka_probe.verify(stack.kafka_address(), own.cluster)
+        # Nobody else has a user yet.
+        kafka_probe.verify(stack.kafka_address(ADMIN), own.cluster)
 
 
 def _check_given(options: StackOptions) -> None:
     """Check the numbers, and the caller's brokers and database, before anything is started."""
     topology.check(options.topology)
+    if options.topology.secure and (options.kafka or options.mongo):
+        raise StackProblem(
+            "--secure is about a Kafka and a MongoDB of the stack's own; of yours, the variables "
+            "ORDERMILL_KAFKA_… and ORDERMILL_MONGO_… say how they let clients in."
+        )
     if options.kafka and options.topology.brokers > 1:
         raise StackProblem("--brokers starts brokers and --kafka uses yours: pass one of the two.")
     if options.mongo and options.topology.mongo_members > 1:
