@@ -29,7 +29,7 @@ test: setup  ## everything but what needs a system tool, on one real Kafka and o
 test-tools: setup  ## the tests that need kcat
 	$(IN)pytest -m tools
 
-NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)')
+NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)') $(if $(SECURE),--secure)
 
 MUTANTS := $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only '$(ONLY)')
 

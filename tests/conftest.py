@@ -16,6 +16,7 @@ MINUTES_BESIDES = 45  # to start the cluster, and to finish all open work at the
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, help="how long the nemesis breaks things")
     parser.addoption("--seed", type=int, help="the nemesis' seed, to break the same things again")
+    parser.addoption("--secure", action="store_true", help="break a stack of `orders up --secure`")
     parser.addoption(
         "--fault", default="", help="break only what has one of these, comma-separated, in its name"
     )

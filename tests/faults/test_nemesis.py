@@ -61,19 +61,28 @@ def matrix(request: pytest.FixtureRequest) -> Sequence[Fault]:
 
 
 @pytest.fixture
+def options(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    secure: bool = request.config.getoption("secure")
+    return (*CLUSTER_OPTIONS, "--secure") if secure else CLUSTER_OPTIONS
+
+
+@pytest.fixture
 def cluster(
-    tmp_path: Path, seed: int, minutes: float | None, summary: list[str]
+    tmp_path: Path,
+    options: tuple[str, ...],
+    seed: int,
+    minutes: float | None,
+    summary: list[str],
 ) -> Iterator[FaultCluster]:
     data = tmp_path / "data"
     with ExitStack() as all_of_it:
         disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
-        up = running_stack(tmp_path / "home", *CLUSTER_OPTIONS, "--data", str(data), seconds=300)
+        up = running_stack(tmp_path / "home", *options, "--data", str(data), seconds=300)
         stack = all_of_it.enter_context(up)
         profile = _load_profile(stack, tmp_path, seed, minutes or SHORT)
-        summary.append(f"seed {seed}")
-        yield all_of_it.enter_context(
-            through_proxies(FaultCluster(stack, profile, Random(seed), disk))
-        )
+        summary.append(f"seed {seed}{', secure' if stack.logins else ''}")
+        cluster = FaultCluster(stack, profile, Random(seed), disk)
+        yield cluster if stack.logins else all_of_it.enter_context(through_proxies(cluster))
 
 
 def _load_profile(stack: RunningStack, folder: Path, seed: int, minutes: float) -> LoadProfile:

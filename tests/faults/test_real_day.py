@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.load.day_run import REAL_DAY, DayRun
-from support.stack.running_stack import RunningStack, running_stack
+from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 from support.stack.wait import until
 
 ENRICHERS = ("enricher-1", "enricher-2")
@@ -26,6 +26,20 @@ def real_day(tmp_path: Path) -> Iterator[DayRun]:
     """The real day on a stack of its own, with two enrichers."""
     with running_stack(tmp_path, "--enrichers", "2") as stack:
         yield DayRun(stack, REAL_DAY)
+
+
+@pytest.fixture
+def secure_day(tmp_path: Path) -> Iterator[DayRun]:
+    """The real day on a cluster with TLS, a login for each workload and no right too many."""
+    with running_stack(tmp_path, *CLUSTER_OPTIONS, "--secure", seconds=300) as stack:
+        yield DayRun(stack, REAL_DAY)
+
+
+def test_on_a_secure_cluster(secure_day: DayRun) -> None:
+    secure_day.load("contacts", "articles", "stores")
+    secure_day.assert_expected_before_late_contacts(secure_day.submit())
+    secure_day.load("contacts-late")
+    secure_day.assert_expected_after_late_contacts()
 
 
 def test_both_enrichers_killed_in_the_middle(real_day: DayRun) -> None:

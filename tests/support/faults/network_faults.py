@@ -21,7 +21,9 @@ LATENCY = 0.2
 
 
 def proxy_of_random_service(cluster: FaultCluster, backend: str) -> TcpProxy:
-    """Return the proxy between a random service and *backend*."""
+    """Return the proxy between a random service and *backend*; raises NotInjected without one."""
+    if not cluster.proxies:
+        raise NotInjected("no proxy can stand in a connection of TLS")
     return cluster.proxies[cluster.rng.choice(SERVICES), backend]
 
 
