@@ -20,7 +20,6 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from order_contracts.topics import ENRICHER, OPERATOR, TRIGGER, WRITER
-from order_operations.access_rights import GROUP, TOPIC, KafkaRight
 from order_operations.kafka_access import EVERY_ACL
 from order_operations.kafka_client import admin_client
 from order_operations.workloads import (
@@ -29,6 +28,7 @@ from order_operations.workloads import (
     WORKLOADS,
     Workload,
 )
+from order_runtime.access.rights import GROUP, TOPIC, KafkaRight
 from order_runtime.kafka.address import librdkafka_config
 from order_runtime.mongo.collections import COLLECTIONS
 from support.builders.bodies import order_body, unique

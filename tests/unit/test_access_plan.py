@@ -15,9 +15,9 @@ from order_operations.access_plan import (
     principals_by_workload,
     without_revoking,
 )
-from order_operations.access_rights import TOPIC, KafkaRight, MongoRight
 from order_operations.problems import OperationFailed
 from order_operations.workloads import EVENT_READER, ORDER_PUBLISHER, WORKLOADS
+from order_runtime.access.rights import TOPIC, KafkaRight, MongoRight
 
 WRITE = KafkaRight(TOPIC, COMMANDS.name, "WRITE")
 READ = KafkaRight(TOPIC, COMMANDS.name, "READ")

@@ -15,7 +15,6 @@ from order_contracts.topics import (
     Topic,
 )
 from order_operations.access_plan import kafka_holdings, principals_by_workload
-from order_operations.access_rights import GROUP, TOPIC, WHOLE_DATABASE, KafkaRight, MongoRight
 from order_operations.workloads import (
     EVENT_READER,
     ORDER_PUBLISHER,
@@ -23,6 +22,7 @@ from order_operations.workloads import (
     WORKLOADS,
     Workload,
 )
+from order_runtime.access.rights import GROUP, TOPIC, WHOLE_DATABASE, KafkaRight, MongoRight
 from order_runtime.mongo.client import JOBS, ORDERS
 from order_runtime.mongo.collections import COLLECTIONS, collections_of
 

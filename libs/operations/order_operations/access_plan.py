@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic
 
-from order_operations.access_rights import KafkaRight, MongoRight, R
 from order_operations.kafka_rights import own_groups
 from order_operations.problems import OperationFailed
 from order_operations.workloads import WORKLOADS, Workload
+from order_runtime.access.rights import KafkaRight, MongoRight, R
 
 USER: Final = "User:"
 ROLE: Final = "ordermill-"

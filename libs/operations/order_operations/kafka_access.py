@@ -27,10 +27,10 @@ from order_operations.access_plan import (
     access_steps,
     without_revoking,
 )
-from order_operations.access_rights import KafkaRight
 from order_operations.acl_visibility import refusal_to_show_acls
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client, unavailable
 from order_operations.problems import OperationFailed
+from order_runtime.access.rights import KafkaRight
 from order_runtime.kafka.address import KafkaAddress
 
 EVERY_ACL: Final = AclBindingFilter(

@@ -34,7 +34,8 @@ from order_operations.topic_plan import (
     topic_steps,
 )
 from order_runtime.kafka.address import KafkaAddress
-from order_runtime.startup.observed_topics import DENIED, observed_topic
+from order_runtime.process.refused_rights import DENIED
+from order_runtime.startup.observed_topics import observed_topic
 from order_runtime.startup.requirements import ObservedTopic
 
 T = TypeVar("T")

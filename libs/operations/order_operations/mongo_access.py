@@ -10,10 +10,10 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from order_operations.access_plan import AccessPlan, Holdings, access_steps, without_revoking
-from order_operations.access_rights import MongoRight
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
 from order_operations.system_address import MongoAddress
+from order_runtime.access.rights import MongoRight
 from order_runtime.mongo.client import Document
 
 NO_ACCESS_CONTROL: Final = (

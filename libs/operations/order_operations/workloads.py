@@ -14,7 +14,6 @@ from typing import Final
 
 from order_contracts.topics import ENRICHER, GATEWAY, MIGRATOR, OPERATOR, TRIGGER, WRITER
 from order_operations import kafka_rights, mongo_rights
-from order_operations.access_rights import KafkaRight, MongoRight
 from order_operations.service_processes import (
     ENRICHER_PROCESS,
     GATEWAY_PROCESS,
@@ -22,6 +21,9 @@ from order_operations.service_processes import (
     WRITER_PROCESS,
     ServiceProcess,
 )
+from order_runtime.access.kafka_rights import service_rights as kafka_service_rights
+from order_runtime.access.mongo_rights import service_rights as mongo_service_rights
+from order_runtime.access.rights import KafkaRight, MongoRight
 
 ORDER_PUBLISHER: Final = "order-publisher"
 REFERENCE_PUBLISHER: Final = "reference-publisher"
@@ -41,25 +43,16 @@ class Workload:
     """How it runs; None where it is a person, a command or another system."""
 
 
+def _service(name: str, process: ServiceProcess) -> Workload:
+    rights = kafka_service_rights(name), mongo_service_rights(name)
+    return Workload(name, *rights, process=process)
+
+
 WORKLOADS: Final = (
-    Workload(
-        GATEWAY,
-        kafka_rights.gateway(GATEWAY),
-        mongo_rights.service(GATEWAY),
-        process=GATEWAY_PROCESS,
-    ),
-    Workload(
-        WRITER, kafka_rights.consumer(WRITER), mongo_rights.service(WRITER), process=WRITER_PROCESS
-    ),
-    Workload(
-        ENRICHER, kafka_rights.enricher(), mongo_rights.service(ENRICHER), process=ENRICHER_PROCESS
-    ),
-    Workload(
-        TRIGGER,
-        kafka_rights.consumer(TRIGGER),
-        mongo_rights.service(TRIGGER),
-        process=TRIGGER_PROCESS,
-    ),
+    _service(GATEWAY, GATEWAY_PROCESS),
+    _service(WRITER, WRITER_PROCESS),
+    _service(ENRICHER, ENRICHER_PROCESS),
+    _service(TRIGGER, TRIGGER_PROCESS),
     Workload(ORDER_PUBLISHER, kafka_rights.order_publisher()),
     Workload(REFERENCE_PUBLISHER, kafka_rights.reference_publisher()),
     Workload(EVENT_READER, kafka_rights.event_reader(), owns_groups=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 from typing import Final
 
 import uvloop
@@ -29,6 +30,7 @@ from order_runtime.process.service_runner import Process, collect_garbage_rarely
 from order_runtime.process.settings import refuse, secret_list
 from order_runtime.process.signals import async_stop_event
 from order_runtime.startup.preflight import warn_of_indexes
+from order_runtime.startup.rights import warn_until_granted
 
 # A caller hears of a Kafka that is away within 5 s; librdkafka looks for it once a second.
 KAFKA_TIMEOUT_MS: Final = 3_000
@@ -82,9 +84,7 @@ async def serve(
             memory=Memory(settings.body_bytes, settings.page_bytes),
             leaving=stop.is_set,
         )
-        checking = asyncio.create_task(
-            asyncio.to_thread(warn_of_indexes, settings.mongo_uri, settings.database, GATEWAY)
-        )
+        checking = asyncio.create_task(asyncio.to_thread(check_backends, settings, process.stop))
         limits = ConnectionLimits(
             connections=settings.max_connections,
             trusted_proxies=networks(settings.trusted_proxies),
@@ -95,6 +95,12 @@ async def serve(
         process.probes.live = lambda: not publisher.broken
         await server.until(stop)
         await checking
+
+
+def check_backends(settings: Settings, stop: threading.Event) -> None:
+    """Log what is missing in Kafka and MongoDB; the gateway serves all the same."""
+    warn_of_indexes(settings.mongo_uri, settings.database, GATEWAY)
+    warn_until_granted(settings.kafka_address, settings.mongo_uri, settings.database, GATEWAY, stop)
 
 
 if __name__ == "__main__":

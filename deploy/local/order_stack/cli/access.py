@@ -19,8 +19,8 @@ from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
     from order_operations.access_plan import AccessPlan, Holdings
-    from order_operations.access_rights import KafkaRight, MongoRight
     from order_operations.system_address import MongoAddress
+    from order_runtime.access.rights import KafkaRight, MongoRight
     from order_runtime.kafka.address import KafkaAddress
 
 Principals = Mapping[str, Sequence[str]]

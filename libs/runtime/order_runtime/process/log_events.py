@@ -38,6 +38,16 @@ KAFKA_REFUSES: Final = LogEvent(
     "Kafka doesn't let the service in: its login, its certificate, or the brokers' certificate is"
     " wrong; it is tried again, and nothing is lost.",
 )
+RIGHTS_MISSING: Final = LogEvent(
+    "rights missing",
+    "Kafka or MongoDB doesn't give the service a right that it needs; it waits, and nothing is"
+    " lost. `orders access plan` shows them, `apply` grants them.",
+)
+RIGHT_REFUSED: Final = LogEvent(
+    "right refused",
+    "Kafka or MongoDB refused something for want of a right that the service had before; the"
+    " process ends, and waits for it when it is started again.",
+)
 PARTITIONS_ASSIGNED: Final = LogEvent("partitions assigned", "Kafka assigned partitions.")
 OFFSETS_NOT_COMMITTED: Final = LogEvent(
     "offsets not committed",

@@ -12,8 +12,9 @@ from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.process import health, logs
 from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.errors import UnrecoverableError
-from order_runtime.process.log_events import CRASHED, STOPPED
+from order_runtime.process.log_events import CRASHED, RIGHT_REFUSED, STOPPED
 from order_runtime.process.memory import give_back_large_blocks
+from order_runtime.process.refused_rights import refused_right
 from order_runtime.process.secret_files import secret_path
 from order_runtime.process.settings import ServiceSettings, load
 from order_runtime.process.signals import StopRequested, stop_event
@@ -77,6 +78,8 @@ def _log_end(error: Exception) -> int:
     for cause in _causes(error):
         if isinstance(cause, UnrecoverableError):
             logs.log().critical(str(cause), **cause.facts)
+        elif refused := refused_right(cause):
+            logs.log().critical(RIGHT_REFUSED, system=refused.system, refused=refused.refused)
         else:
             status = CRASH_STATUS
             logs.log().critical(CRASHED, **logs.error_fields(cause))

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-from confluent_kafka import KafkaError
 from confluent_kafka.admin import TopicDescription
 
 from order_runtime.startup.requirements import ObservedTopic
-
-DENIED: Final = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    }
-)
-"""Codes of errors by which a broker says that the client lacks a right."""
 
 
 def observed_topic(

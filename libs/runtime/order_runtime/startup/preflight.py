@@ -31,10 +31,11 @@ from order_runtime.process.log_events import (
     LogEvent,
 )
 from order_runtime.process.logs import log
+from order_runtime.process.refused_rights import DENIED
 from order_runtime.process.retry import transient
 from order_runtime.process.settings import ConsumerSettings
 from order_runtime.process.signals import StopRequested
-from order_runtime.startup.observed_topics import DENIED, observed_topic
+from order_runtime.startup.observed_topics import observed_topic
 from order_runtime.startup.requirements import (
     MongoServer,
     ObservedTopic,
@@ -45,6 +46,12 @@ from order_runtime.startup.requirements import (
     topic_risks,
     topic_violations,
     topics_used_by,
+)
+from order_runtime.startup.rights import (
+    MissingRightsLog,
+    RightsMissing,
+    check_kafka_rights,
+    check_mongo_rights,
 )
 
 T = TypeVar("T")
@@ -109,14 +116,17 @@ def preflight(
     settings: ConsumerSettings, service: str, stop: threading.Event
 ) -> Mapping[str, ObservedTopic]:
     """
-    Wait until MongoDB and Kafka answer, and check what *service* requires of both.
+    Wait until MongoDB and Kafka answer with all rights, and check what *service* requires of both.
 
     Returns the topics as `check_topics` does. Raises RequirementNotMet, OffsetsLost, and
     StopRequested where *stop* is set before they answer.
     """
     with client(settings.mongo_uri, service, DATABASE_TIMEOUT_MS) as connected:
+        database = settings.database
         until_available(stop, lambda: check_database(connected))
-        until_available(stop, lambda: check_indexes(connected[settings.database], service))
+        until_available(stop, lambda: check_mongo_rights(connected, database, service))
+        until_available(stop, lambda: check_indexes(connected[database], service))
+    until_available(stop, lambda: check_kafka_rights(settings.kafka_address, service))
     return until_available(
         stop, lambda: check_topics(settings.kafka_address, service, settings.partitions)
     )
@@ -124,19 +134,24 @@ def preflight(
 
 def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
     """Return the result of *attempt* once Kafka and MongoDB answer it; or raise StopRequested."""
+    lacking = MissingRightsLog()
     while not stop.is_set():
         try:
             return attempt()
+        except RightsMissing as missing:
+            lacking(missing)
         except KafkaException as error:
-            event: LogEvent = WAITING_FOR_KAFKA
-            why = error.args[0].name()
+            _waits(WAITING_FOR_KAFKA, error.args[0].name())
         except PyMongoError as error:
             if not transient(error):
                 raise
-            event, why = WAITING_FOR_DATABASE, type(error).__name__
-        log().warning(event, error=why, seconds=PAUSE)
+            _waits(WAITING_FOR_DATABASE, type(error).__name__)
         stop.wait(PAUSE)
     raise StopRequested
+
+
+def _waits(event: LogEvent, error: str) -> None:
+    log().warning(event, error=error, seconds=PAUSE)
 
 
 def _described(kafka: KafkaAddress, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:
