@@ -14,6 +14,7 @@ import pytest
 from pymongo import MongoClient
 
 from support.stack.running_stack import OrdersCommand, RunningStack, processes_under, running_stack
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -83,10 +84,15 @@ def _remembered(stack: RunningStack) -> list[str]:
 def test_a_killed_service_shows_and_starts_again(stack: RunningStack) -> None:
     before = stack.part("enricher")
     stack.kill("enricher")
-    assert stack.part("enricher") == {**before, "pid": None, "ready": False}
+    killed = stack.part("enricher")
+    said = stack.orders("status", check=False)
     stack.start("enricher")
     after = stack.part("enricher")
-    assert after["ready"]
+    assert (killed["pid"], killed["ready"]) == (None, False)
+    assert (killed["state"], killed["signal"], bool(killed["since"])) == ("dead", "SIGKILL", True)
+    assert said.returncode == 1
+    assert said.stdout.startswith("enricher is dead since")
+    assert (after["ready"], after["state"]) == (True, "running")
     assert after["pid"] != before["pid"]
     assert after["url"] == before["url"]
 
@@ -94,9 +100,21 @@ def test_a_killed_service_shows_and_starts_again(stack: RunningStack) -> None:
 def test_a_stopped_service_is_there_but_not_ready_until_it_goes_on(stack: RunningStack) -> None:
     before = stack.part("gateway")
     stack.kill("gateway", "STOP")
-    assert stack.part("gateway") == {**before, "ready": False}
+    frozen = stack.part("gateway")
     stack.kill("gateway", "CONT")
-    assert stack.part("gateway") == before
+    assert (frozen["pid"], frozen["ready"]) == (before["pid"], False)
+    assert (frozen["state"], frozen["signal"]) == ("frozen", "SIGSTOP")
+    assert until(lambda: stack.part("gateway") == before)
+
+
+def test_the_status_says_how_far_the_groups_are_and_keeps_the_key_to_itself(
+    stack: RunningStack,
+) -> None:
+    shown = json.loads(stack.orders("status", "--json").stdout)
+    assert shown["lag"].keys() == {"order-writer", "enricher", "action-trigger"}
+    assert "apikey" not in shown
+    assert stack.apikey not in stack.orders("status").stdout
+    assert stack.apikey in stack.orders("status", "--secrets").stdout
 
 
 def test_what_runs_is_not_started_twice(stack: RunningStack) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
 from order_stack.cluster import state
-from order_stack.supervision.processes import Signal
+from order_stack.supervision.process_records import Signal
 from order_stack.supervision.signals import StopRequested, ignoring_signals, stop_on_signals
 
 FOREGROUND_TICK = 0.3
@@ -40,7 +40,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
     from order_stack.cli import status_tables
     from order_stack.cluster.topology import Topology
-    from order_stack.supervision.status import status_of
+    from order_stack.supervision.status import json_of, stack_status
     from order_stack.supervision.up import StackOptions
     from order_stack.supervision.up import up as put_up
 
@@ -52,9 +52,9 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
         try:
             stack = put_up(name, options, lambda it: err().print(Text(f"{it} …")))
             if as_json:
-                print_json(status_of(stack, folder))
+                print_json(json_of(stack_status(stack, folder), secrets=True))
             else:
-                out().print(status_tables.addresses(stack))
+                out().print(status_tables.addresses(stack, secrets=True))
                 err().print(f"Ready after {time.monotonic() - began:.1f} s.")
             if not detach:
                 _stay(folder)
@@ -80,17 +80,23 @@ def _stop(name: str, folder: Path) -> None:
         take_down(name)
 
 
-def status(name: NameOption = "default", as_json: JsonOption = False) -> None:
-    """Show what is where, and what runs."""
+def status(
+    secrets: Annotated[bool, typer.Option("--secrets", help="Print the API key, too.")] = False,
+    name: NameOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is wrong, what runs and what is where; exit code 1 where a part isn't ready."""
     from order_stack.cli import status_tables
-    from order_stack.supervision.status import status_of
+    from order_stack.supervision.status import json_of, stack_status
 
     stack, folder = state.known(name)
-    seen = status_of(stack, folder)
+    seen = stack_status(stack, folder)
     if as_json:
-        print_json(seen)
+        print_json(json_of(seen, secrets=secrets))
     else:
-        out().print(status_tables.addresses(stack), "", status_tables.processes(seen))
+        out().print(*status_tables.whole(seen, secrets=secrets), sep="\n")
+    if seen.problems:
+        raise typer.Exit(1)
 
 
 def down(name: NameOption = "default") -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from order_stack.cluster import state
 from order_stack.cluster.parts import Stack
 from order_stack.supervision import processes
+from order_stack.supervision.process_records import Signal
 
 
 def stop_all(stack: Stack, folder: Path) -> None:
     processes.stop(stack.of_kind("service"), folder)
     processes.stop(stack.of_kind("receiver"), folder)
     # A directory that is thrown away needs no orderly shutdown of what wrote it.
-    how: processes.Signal = "TERM" if stack.keep_data else "KILL"
+    how: Signal = "TERM" if stack.keep_data else "KILL"
     processes.stop(stack.of_kind("mongod", "broker"), folder, how)
 
 

@@ -12,9 +12,9 @@ import psutil
 
 from order_stack.cluster.parts import Part, Stack
 from order_stack.problems import StackProblem
-from order_stack.supervision import processes
+from order_stack.supervision import process_records, processes
 from order_stack.supervision.probes import wait_for
-from order_stack.supervision.processes import Signal
+from order_stack.supervision.process_records import ProcessExit, SentSignal, Signal
 
 SECONDS_TO_GO = 30.0
 SECONDS_TO_STOP = 5.0
@@ -34,6 +34,7 @@ def kill(part: Part, folder: Path, how: Signal) -> None:
     process = processes.find(part, folder)
     if process is None:
         raise StackProblem(f"{part.name} isn't running; `orders start {part.name}` starts it.")
+    started = process_records.start_of(part, folder)
     processes.send(process, how)
     if how in ("KILL", "TERM") and not processes.gone(part, folder, SECONDS_TO_GO):
         raise StackProblem(
@@ -42,6 +43,15 @@ def kill(part: Part, folder: Path, how: Signal) -> None:
         )
     if how == "STOP":
         _await_stopped(process, part)
+    if started:
+        _remember(part, folder, SentSignal(started, how, time.time()))
+
+
+def _remember(part: Part, folder: Path, sent: SentSignal) -> None:
+    """Keep, for `orders status`, which signal was sent, and how the process ended if that shows."""
+    process_records.save_signal(part, folder, sent)
+    if (code := processes.unreaped_exit_code(sent.process)) is not None:
+        process_records.save_exit(part, folder, ProcessExit(sent.process, code, sent.at))
 
 
 def _await_stopped(process: psutil.Process, part: Part) -> None:
