@@ -36,7 +36,8 @@ from order_runtime.documents.deliveries import (
 )
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Document, client
 
-SECONDS: Final = 600.0  # for one operation: a replay may be of very many
+SECONDS: Final = 60.0  # for one operation
+REPLAY_SECONDS: Final = 600.0  # a replay may be of very many
 _WITHOUT_CONTENT: Final = {"body": 0, "record": 0}
 
 EndpointCommand = Literal["enable", "disable", "pause", "resume"]
@@ -93,7 +94,7 @@ class Deliveries:
 
     def replay(self, wanted: DeliveryFilter, now: datetime) -> int:
         """Make deliveries pending again that ended and weren't erased; return how many."""
-        with _bounded():
+        with _bounded(REPLAY_SECONDS):
             where = wanted.where() | REPLAYABLE
             done = self._database[ACTION_DELIVERIES].update_many(where, replay_update(now))
             # Workers read the endpoints every second, and look for due deliveries less often.
@@ -132,6 +133,6 @@ class Deliveries:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
-    with mongo_errors_as_sentences(), pymongo.timeout(SECONDS):
+def _bounded(seconds: float = SECONDS) -> Iterator[None]:
+    with mongo_errors_as_sentences(), pymongo.timeout(seconds):
         yield

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -25,8 +28,18 @@ from order_stack.cli import (
     topics,
 )
 from order_stack.cli.options import err, out
+from order_stack.cluster import state
 from order_stack.problems import StackProblem
 from order_stack.supervision.signals import StopRequested, stop_on_signals
+
+
+def unusable_path(error: OSError, environ: Mapping[str, str], home: Path) -> str:
+    """Return a sentence for a file that can't be used; of the state folder it names the setting."""
+    path = Path(os.fsdecode(error.filename))
+    said = f"{path} can't be used: {error.strerror}."
+    if path.is_relative_to(state.root(environ, home)):
+        return f"{said} ORDERS_HOME names the folder of all stacks, which must be writable."
+    return said
 
 
 class OneSentence(TyperGroup):
@@ -38,6 +51,11 @@ class OneSentence(TyperGroup):
         except (StackProblem, OperationFailed) as problem:
             err().print(Text(str(problem), style="red"))
             raise typer.Exit(1) from problem
+        except OSError as error:
+            if error.filename is None:
+                raise
+            err().print(Text(unusable_path(error, os.environ, Path.home()), style="red"))
+            raise typer.Exit(1) from error
         except StopRequested:
             raise typer.Exit(stack.INTERRUPTED) from None
 
