@@ -72,14 +72,19 @@ def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
     of_order = ("replay", "--order", action.order_id, "--since", row["createdAt"])
     assert deliveries(stack, *of_order, "--dry-run") == [row]
     assert listed(stack, action, "failed") == row
-    assert deliveries(stack, *of_order) == {"replayed": 1}
-    assert deliveries(stack, *of_order) == {"replayed": 0}
+    assert deliveries(stack, *of_order) == {"replayed": 1, "notReplayed": {}}
+    assert deliveries(stack, *of_order)["replayed"] == 0
 
     row = until(lambda: listed(stack, action, "delivered"))
     assert (row["attempts"], row["replays"]) == (2, 1)
     seen(lambda: stage(stack, action) == "delivered")
-    assert deliveries(stack, "replay", action.action_id) == {"replayed": 0}
-    assert deliveries(stack, "replay", action.action_id, "--delivered") == {"replayed": 1}
+    refused = deliveries(stack, "replay", action.action_id, "no-such-action")
+    assert refused["replayed"] == 0
+    assert refused["notReplayed"] == {
+        action.action_id: "it was delivered; --delivered sends it once more",
+        "no-such-action": "there is no such delivery",
+    }
+    assert deliveries(stack, "replay", action.action_id, "--delivered")["replayed"] == 1
     seen(lambda: received_webhook_ids(stack.receiver).count(action.action_id) == 3)
 
 

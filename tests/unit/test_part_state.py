@@ -14,26 +14,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from order_stack.cluster.parts import Part, Probe, Stack
+from order_stack.cluster.parts import Part
 from order_stack.supervision import lifecycle, process_records, processes
 from order_stack.supervision.part_state import PartState, part_state
 from order_stack.supervision.process_records import ProcessStart
 from order_stack.supervision.status import PartStatus, StackStatus, json_of, problem_of
+from support.builders.stacks import sleeping_part, stack_of
 from support.stack.wait import until
 
 AT = datetime(2025, 11, 28, 9, tzinfo=UTC)
-SLEEP = "import time; time.sleep(60)"
-
-
-def part(tmp_path: Path, code: str = SLEEP, name: str = "enricher") -> Part:
-    probe = Probe("http", "http://127.0.0.1:1/livez")
-    argv = (sys.executable, "-c", code)
-    return Part(name, "service", argv, {}, str(tmp_path / "log"), probe, probe)
 
 
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[Part]:
-    started = part(tmp_path)
+    started = sleeping_part(tmp_path)
     processes.start(started, tmp_path)
     yield started
     processes.stop([started], tmp_path, "KILL")
@@ -75,7 +69,7 @@ def test_a_frozen_process_says_since_when_if_orders_kill_froze_it(
 def test_who_started_a_process_remembers_how_it_ended(
     tmp_path: Path, code: str, end: tuple[str | None, int | None]
 ) -> None:
-    started = part(tmp_path, code)
+    started = sleeping_part(tmp_path, code=code)
     processes.start(started, tmp_path)
     seen = dead(started, tmp_path)
     assert (seen.signal, seen.exit_code) == end
@@ -99,7 +93,7 @@ def test_a_process_that_nobody_has_reaped_shows_how_it_ended() -> None:
 
 
 def test_of_a_death_that_nobody_saw_the_log_is_all_that_is_known(tmp_path: Path) -> None:
-    gone = part(tmp_path)
+    gone = sleeping_part(tmp_path)
     Path(gone.log).write_text("the last line\n")
     (tmp_path / "pids").mkdir()
     process_records.save_start(gone, tmp_path, ProcessStart(2**22 + 1, 1.0))
@@ -134,25 +128,13 @@ def test_of_a_death_that_nobody_saw_the_log_is_all_that_is_known(tmp_path: Path)
     ],
 )
 def test_each_problem_is_a_sentence(tmp_path: Path, state: PartState, said: str) -> None:
-    of = replace(part(tmp_path, name="x"), log="/log")
+    of = replace(sleeping_part(tmp_path, "x"), log="/log")
     assert problem_of(PartStatus(of, state, ready=False), "default") == said
 
 
 def seen_stack(tmp_path: Path, state_of: Callable[[str], PartStatus]) -> StackStatus:
     parts = tuple(map(state_of, ("gateway", "enricher", "order-writer")))
-    stack = Stack(
-        name="other",
-        gateways=("http://127.0.0.1:1",),
-        apikey="a secret",
-        kafka="127.0.0.1:2",
-        mongo="mongodb://127.0.0.1:3/",
-        database="ordermill",
-        receiver="http://127.0.0.1:4",
-        data=str(tmp_path),
-        keep_data=False,
-        keys_file=str(tmp_path / "keys.json"),
-        parts=tuple(it.part for it in parts),
-    )
+    stack = stack_of(tmp_path, *(it.part for it in parts), name="other")
     return StackStatus(stack, parts, {"enricher": 3})
 
 
@@ -160,9 +142,9 @@ def test_the_dead_come_first_then_the_frozen_and_what_is_well_is_no_problem(
     tmp_path: Path,
 ) -> None:
     states = {
-        "gateway": PartStatus(part(tmp_path, name="gateway"), PartState("running"), ready=True),
-        "enricher": PartStatus(part(tmp_path), PartState("frozen"), ready=False),
-        "order-writer": PartStatus(part(tmp_path, name="w"), PartState("dead"), ready=False),
+        "gateway": PartStatus(sleeping_part(tmp_path, "gateway"), PartState("running"), ready=True),
+        "enricher": PartStatus(sleeping_part(tmp_path), PartState("frozen"), ready=False),
+        "order-writer": PartStatus(sleeping_part(tmp_path, "w"), PartState("dead"), ready=False),
     }
     seen = seen_stack(tmp_path, states.__getitem__)
     assert [it.split()[0] for it in seen.problems] == ["w", "enricher"]
@@ -171,7 +153,7 @@ def test_the_dead_come_first_then_the_frozen_and_what_is_well_is_no_problem(
 
 def test_the_key_is_told_only_where_secrets_are_asked_for(tmp_path: Path) -> None:
     def well(name: str) -> PartStatus:
-        return PartStatus(part(tmp_path, name=name), PartState("running", since=AT), ready=True)
+        return PartStatus(sleeping_part(tmp_path, name), PartState("running", since=AT), ready=True)
 
     seen = seen_stack(tmp_path, well)
     assert json_of(seen, secrets=True)["apikey"] == "a secret"

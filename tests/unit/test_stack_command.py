@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from order_stack.cli.main import app, unusable_path
+from order_stack.cluster import state
+from order_stack.cluster.parts import Stack
+from order_stack.supervision import processes
+from support.builders.stacks import sleeping_part, stack_of
 
 
 @pytest.fixture
@@ -35,6 +40,28 @@ def test_a_state_folder_that_is_a_file_is_a_sentence(home: Path, command: str) -
 def test_a_state_folder_that_cannot_be_made_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERS_HOME", "/proc/nowhere")
     assert "/proc/nowhere" in said("up", "--detach")
+
+
+@pytest.fixture
+def running(home: Path, tmp_path: Path) -> Iterator[Stack]:
+    """A stack `first` on a data directory, of one process that sleeps."""
+    folder = home / "first"
+    folder.mkdir(parents=True)
+    part = sleeping_part(tmp_path)
+    stack = stack_of(tmp_path / "data", part, name="first")
+    state.save(stack, folder)
+    processes.start(part, folder)
+    yield stack
+    processes.stop([part], folder, "KILL")
+
+
+def test_a_data_directory_in_use_names_the_stack_that_has_it(running: Stack) -> None:
+    assert "The stack 'first' runs on" in said("up", "--data", running.data, "--name", "second")
+
+
+def test_a_rate_below_zero_is_refused(running: Stack) -> None:
+    assert "not -1" in said("keys", "new", "shop", "--rate", "-1", "--name", running.name)
+    assert not Path(running.keys_file).exists()
 
 
 def test_an_output_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:

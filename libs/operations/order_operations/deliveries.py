@@ -15,9 +15,11 @@ from order_operations.delivery_view import (
     Delivery,
     DeliveryFilter,
     Endpoint,
+    NotReplayed,
     attempt_of,
     delivery_of,
     endpoint_of,
+    not_replayed,
 )
 from order_operations.mongo_client import (
     SELECTION_SECONDS,
@@ -38,6 +40,7 @@ from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Docu
 
 SECONDS: Final = 60.0  # for one operation
 REPLAY_SECONDS: Final = 600.0  # a replay may be of very many
+LEFT_OUT: Final = 1_000  # deliveries that a replay explains why it leaves them, at most
 _WITHOUT_CONTENT: Final = {"body": 0, "record": 0}
 
 EndpointCommand = Literal["enable", "disable", "pause", "resume"]
@@ -100,6 +103,25 @@ class Deliveries:
             # Workers read the endpoints every second, and look for due deliveries less often.
             self._database[ENDPOINTS].update_many({}, {"$set": {"replayedAt": now}})
         return done.modified_count
+
+    def left_out(self, wanted: DeliveryFilter) -> list[NotReplayed]:
+        """
+        Return which of the deliveries that *wanted* names a replay of it leaves as they are.
+
+        Named are those with its ids or, where it has none, of its order: the newest LEFT_OUT.
+        """
+        named = {"_id": {"$in": list(wanted.ids)}} if wanted.ids else {"orderId": wanted.order}
+        if not (wanted.ids or wanted.order):
+            return []
+        with _bounded():
+            found = self._database[ACTION_DELIVERIES].find(named, _WITHOUT_CONTENT)
+            newest = list(found.sort("createdAt", DESCENDING).limit(LEFT_OUT))
+        unknown = sorted(set(wanted.ids) - {it["_id"] for it in newest})
+        reasons = (not_replayed(it, wanted.states) for it in newest)
+        return [
+            *(NotReplayed(it, "there is no such delivery") for it in unknown),
+            *(it for it in reasons if it),
+        ]
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints to which actions are sent, by name."""

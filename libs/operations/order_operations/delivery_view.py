@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from order_contracts.times import rfc3339
 from order_operations.problems import OperationFailed
 from order_runtime.documents.deliveries import DELIVERED, ENABLED, FAILED, PENDING, STATES
 from order_runtime.documents.document import Document
@@ -118,6 +119,31 @@ def endpoint_of(document: Document, waiting: int) -> Endpoint:
         actions=tuple(document["actions"]),
         waiting=waiting,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NotReplayed:
+    """A delivery that a replay leaves as it is, and why."""
+
+    action_id: str
+    reason: str
+
+
+def not_replayed(document: Document, states: Collection[str]) -> NotReplayed | None:
+    """Return why a replay of these *states* leaves a delivery as it is; None where it doesn't."""
+    reason = _replay_refusal(document, states)
+    return NotReplayed(document["_id"], reason) if reason else None
+
+
+def _replay_refusal(document: Document, states: Collection[str]) -> str | None:
+    state = document["state"]
+    if "erasedAt" in document:
+        return "what it held was erased"
+    if state == PENDING:
+        return f"it is pending, and due at {rfc3339(document['dueAt'])} by itself"
+    if state == DELIVERED and state not in states:
+        return "it was delivered; --delivered sends it once more"
+    return None if state in states else f"it is {state}"
 
 
 def replayable_states(states: Sequence[str], *, delivered: bool) -> list[str]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,16 +118,24 @@ def replay(
     replayable = replayable_states(states or (), delivered=delivered)
     wanted = _filter(ids, order, replayable, action, since, until)
     with _deliveries(system) as deliveries:
+        left_out = {it.action_id: it.reason for it in deliveries.left_out(wanted)}
         if dry_run:
             _print(deliveries.newest(wanted, deliveries.count(wanted) or 1), as_json=as_json)
+            _print_left_out(left_out)
             return
         if not yes and (count := deliveries.count(wanted)) > MANY:
             typer.confirm(f"Replay {count} deliveries?", abort=True, err=True)
         replayed = deliveries.replay(wanted, datetime.now(UTC))
     if as_json:
-        print_json({"replayed": replayed})
+        print_json({"replayed": replayed, "notReplayed": left_out})
     else:
         out().print(f"{replayed} replayed.")
+        _print_left_out(left_out)
+
+
+def _print_left_out(reasons: Mapping[str, str]) -> None:
+    for action_id, reason in reasons.items():
+        err().print(Text(f"{action_id} isn't replayed: {reason}."))
 
 
 @deliveries_app.command("endpoints")

@@ -31,6 +31,8 @@ def new_key(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key of a new client and print it; it can't be shown again."""
+    if rate < 0:
+        raise StackProblem(f"--rate is how many requests a second, or 0 for no limit; not {rate}.")
     try:
         key = _key_file(name).new(label, _scopes(scope), rate or None, client)
     except ClientRefused as error:

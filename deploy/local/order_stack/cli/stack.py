@@ -40,6 +40,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
     from order_stack.cli import status_tables
     from order_stack.cluster.topology import Topology
+    from order_stack.supervision import data_folders
     from order_stack.supervision.status import json_of, stack_status
     from order_stack.supervision.up import StackOptions
     from order_stack.supervision.up import up as put_up
@@ -48,6 +49,8 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     folder = state.folder_of(name)
     topology = Topology(brokers, mongo_members, gateways, writers, enrichers, triggers, partitions)
     options = StackOptions(data, kafka, mongo, topology)
+    if data:
+        data_folders.refuse_used(data, name)
     with stop_on_signals():
         try:
             stack = put_up(name, options, lambda it: err().print(Text(f"{it} …")))
