@@ -19,6 +19,7 @@ from order_stack.cli import (
     dead_letters,
     deliveries,
     keys,
+    logs,
     migrate,
     offsets,
     privacy,
@@ -27,7 +28,7 @@ from order_stack.cli import (
     submit,
     topics,
 )
-from order_stack.cli.options import err, out
+from order_stack.cli.options import demo_console, err
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
 from order_stack.supervision.signals import StopRequested, stop_on_signals
@@ -70,7 +71,7 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.status)
 app.command()(stack.down)
-app.command("logs")(stack.show_logs)
+app.command("logs")(logs.show_logs)
 app.command()(stack.kill)
 app.command()(stack.start)
 app.add_typer(reference.reference_app, name="reference")
@@ -91,4 +92,4 @@ def demo() -> None:
     from order_stack.demo.run import demo as show
 
     with stop_on_signals():
-        show(out())
+        show(demo_console())

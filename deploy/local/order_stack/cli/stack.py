@@ -13,6 +13,7 @@ from rich.text import Text
 
 from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
 from order_stack.cluster import state
+from order_stack.problems import StackProblem
 from order_stack.supervision.process_records import Signal
 from order_stack.supervision.signals import StopRequested, ignoring_signals, stop_on_signals
 
@@ -53,7 +54,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
         data_folders.refuse_used(data, name)
     with stop_on_signals():
         try:
-            stack = put_up(name, options, lambda it: err().print(Text(f"{it} …")))
+            stack = put_up(name, options, _report)
             if as_json:
                 print_json(json_of(stack_status(stack, folder), secrets=True))
             else:
@@ -110,20 +111,6 @@ def down(name: NameOption = "default") -> None:
         take_down(name)
 
 
-def show_logs(
-    service: Annotated[str | None, typer.Argument(help="One part; all by default.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    name: NameOption = "default",
-) -> None:
-    """Show the logs."""
-    from order_stack.supervision import lifecycle, logs
-
-    stack, folder = state.known(name)
-    parts = [lifecycle.part_named(stack, service)] if service else stack.parts
-    with stop_on_signals():
-        logs.show(parts, folder, typer.echo, follow=follow)
-
-
 def kill(
     service: Service,
     signal: Annotated[Signal, typer.Option(help="Which signal to send.")] = "KILL",
@@ -137,7 +124,12 @@ def kill(
 
 
 def start(
-    service: Service,
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="As `orders status` names it.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every part that isn't running, backends first.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Return when it is ready, not just alive.")] = True,
     settings: Annotated[
         list[str] | None,
@@ -149,5 +141,17 @@ def start(
     from order_stack.supervision import lifecycle
 
     stack, folder = state.known(name)
+    if everything:
+        if service or settings:
+            raise StackProblem("--all starts every part as it was: name no part, and set nothing.")
+        started = lifecycle.start_all(stack, folder, _report, wait=wait)
+        err().print(f"{len(started)} started." if started else "Every part is running.")
+        return
+    if service is None:
+        raise StackProblem("Name a part as `orders status` does, or pass --all.")
     part = lifecycle.with_settings(lifecycle.part_named(stack, service), settings or ())
     lifecycle.start(part, folder, wait=wait)
+
+
+def _report(line: str) -> None:
+    err().print(Text(f"{line} …"))
