@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from order_contracts.order import ActionName
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
+from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
     from order_operations.deliveries import Deliveries, EndpointCommand
     from order_operations.delivery_view import Delivery, DeliveryFilter
 
+COLUMNS: Final = (
+    *("actionId", "orderId", "state", "dueAt", "lastStatus"),
+    *("attempts", "action", "createdAt", "jobId"),
+)
+ATTEMPT_COLUMNS: Final = ("at", "status", "outcome", "milliseconds", "answer")
+ENDPOINT_COLUMNS: Final = ("endpoint", "state", "waiting", "since", "by", "actions", "host")
 MANY = 10  # deliveries, above which a replay asks first
 
 deliveries_app = typer.Typer(
@@ -86,11 +92,12 @@ def show_delivery(
     if as_json:
         print_json({**delivery, "attempts": attempts})
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for field, value in delivery.items():
-        if field != "attempts":
-            table.add_row(field, _cell(value))
-    out().print(table, "", _table(attempts) if attempts else "No attempt yet.")
+    print_pairs([(field, value) for field, value in delivery.items() if field != "attempts"])
+    out().print()
+    if attempts:
+        print_rows(attempts, ATTEMPT_COLUMNS, wraps="answer")
+    else:
+        out().print("No attempt yet.")
 
 
 @deliveries_app.command("replay")
@@ -148,8 +155,10 @@ def list_endpoints(system: SystemOptions, as_json: JsonOption = False) -> None:
         rows = json_of(deliveries.endpoints())
     if as_json:
         print_json(rows)
+    elif rows:
+        print_rows(rows, ENDPOINT_COLUMNS)
     else:
-        out().print(_table(rows) if rows else "No action-trigger has told of any yet.")
+        out().print("No action-trigger has told of any yet.")
 
 
 @deliveries_app.command("enable")
@@ -222,20 +231,7 @@ def _print(deliveries: Sequence[Delivery], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ("actionId", "orderId", "action", "state", "createdAt", "attempts", "lastStatus")
-    shown = [{column: row[column] for column in columns} for row in rows]
-    out().print(_table(shown) if shown else "No deliveries.")
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column == "actionId")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    return table
-
-
-def _cell(value: object) -> Text:
-    joined = " ".join(map(str, value)) if isinstance(value, list) else value
-    return Text("" if joined is None else str(joined))
+    if rows:
+        print_rows(rows, COLUMNS)
+    else:
+        out().print("No deliveries.")

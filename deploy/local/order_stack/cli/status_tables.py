@@ -21,19 +21,18 @@ def whole(seen: StackStatus, *, secrets: bool) -> Iterator[RenderableType]:
     yield from (processes(seen), "", lag(seen), "", addresses(seen.stack, secrets=secrets))
 
 
-def addresses(stack: Stack, *, secrets: bool) -> Table:
-    """Return what a person needs to use the stack; the API key only with *secrets*."""
-    table = Table.grid(padding=(0, 2))
-    for label, value in (
+def addresses(stack: Stack, *, secrets: bool) -> Text:
+    """Return what a person needs to use the stack, a line each; the API key with *secrets*."""
+    rows = (
         *(("Gateway", f"{gateway}/api/v3") for gateway in stack.gateways),
         ("API key", stack.apikey if secrets else "shown by `orders status --secrets`"),
         ("Kafka", stack.kafka),
         ("MongoDB", f"{stack.mongo_shown} (database {stack.database})"),
         ("Webhooks", f"{stack.receiver}/received"),
         ("Data", stack.data),
-    ):
-        table.add_row(f"[bold]{label}[/]", value)
-    return table
+    )
+    lines = (Text.assemble((f"{label:<8}", "bold"), f"  {value}") for label, value in rows)
+    return Text("\n").join(lines)
 
 
 def processes(seen: StackStatus) -> Table:
