@@ -1,4 +1,4 @@
-"""Deliveries and endpoints as an operator sees and selects them, without what was sent. Pure."""
+"""Deliveries as an operator sees and selects them, without what was sent. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from order_contracts.times import rfc3339
 from order_operations.problems import OperationFailed
-from order_runtime.documents.deliveries import DELIVERED, ENABLED, FAILED, PENDING, STATES
+from order_runtime.documents.deliveries import DELIVERED, FAILED, PENDING, STATES
 from order_runtime.documents.document import Document
 
 
@@ -66,19 +66,6 @@ class Attempt:
     answer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An endpoint, who opened or shut it, and how many deliveries are pending for it."""
-
-    endpoint: str
-    state: str
-    since: datetime | None
-    by: str | None
-    host: str
-    actions: tuple[str, ...]
-    waiting: int
-
-
 def delivery_of(document: Document) -> Delivery:
     attempts = document["attempts"]
     last: dict[str, Any] = attempts[-1] if attempts else {}
@@ -106,18 +93,6 @@ def attempt_of(document: Document) -> Attempt:
         status=document["status"],
         milliseconds=document["durationMs"],
         answer=document.get("answer"),
-    )
-
-
-def endpoint_of(document: Document, waiting: int) -> Endpoint:
-    return Endpoint(
-        endpoint=document["_id"],
-        state=document.get("state", ENABLED),
-        since=document.get("since"),
-        by=document.get("by"),
-        host=document["host"],
-        actions=tuple(document["actions"]),
-        waiting=waiting,
     )
 
 

@@ -27,7 +27,12 @@ COLUMNS: Final = (
     *("attempts", "action", "createdAt", "jobId"),
 )
 ATTEMPT_COLUMNS: Final = ("at", "status", "outcome", "milliseconds", "answer")
-ENDPOINT_COLUMNS: Final = ("endpoint", "state", "waiting", "since", "by", "actions", "host")
+ENDPOINT_COLUMNS: Final = (
+    *("endpoint", "state", "by", "since"),
+    *("circuit", "circuitSince", "circuitWorkers", "nextProbeAt"),
+    *("lastStatus", "lastReason", "lastAnswerAt"),
+    *("waiting", "oldestWaiting", "oldestWaitingAt", "actions", "host"),
+)
 MANY = 10  # deliveries, above which a replay asks first
 
 deliveries_app = typer.Typer(
@@ -72,9 +77,9 @@ def list_deliveries(
     wanted = _filter(None, order, states, action, since, until)
     with _deliveries(system) as deliveries:
         _print(deliveries.newest(wanted, limit), as_json=as_json)
-        for endpoint in deliveries.endpoints():
-            if endpoint.state != "enabled":
-                err().print(f"{endpoint.endpoint} is {endpoint.state}; its queue waits.")
+        for endpoint, state in deliveries.endpoint_states().items():
+            if state != "enabled":
+                err().print(f"{endpoint} is {state}; its queue waits.")
 
 
 @deliveries_app.command("show")
@@ -148,17 +153,21 @@ def _print_left_out(reasons: Mapping[str, str]) -> None:
 @deliveries_app.command("endpoints")
 @on_a_system
 def list_endpoints(system: SystemOptions, as_json: JsonOption = False) -> None:
-    """List the endpoints: whether they are sent to, what goes there, and how many wait."""
+    """List the endpoints: whether they are sent to and answer, what goes there, what waits."""
     from order_operations.json_values import json_of
 
     with _deliveries(system) as deliveries:
         rows = json_of(deliveries.endpoints())
     if as_json:
         print_json(rows)
-    elif rows:
-        print_rows(rows, ENDPOINT_COLUMNS)
-    else:
+    elif not rows:
         out().print("No action-trigger has told of any yet.")
+    elif out().is_terminal:
+        for row in rows:
+            print_pairs([(it, row[it]) for it in ENDPOINT_COLUMNS if row[it] is not None])
+            out().print()
+    else:
+        print_rows(rows, ENDPOINT_COLUMNS)
 
 
 @deliveries_app.command("enable")
