@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
+from action_trigger.domain.circuit_breaker import THRESHOLD
 from order_contracts.events import OrderAction
 from order_runtime.documents.jobs import stages_of
 from order_runtime.mongo.client import ACTION_DELIVERIES, JOBS
@@ -72,14 +74,19 @@ def test_what_failed_is_found_shown_and_replayed_until_it_is_delivered(
     of_order = ("replay", "--order", action.order_id, "--since", row["createdAt"])
     assert deliveries(stack, *of_order, "--dry-run") == [row]
     assert listed(stack, action, "failed") == row
-    assert deliveries(stack, *of_order) == {"replayed": 1}
-    assert deliveries(stack, *of_order) == {"replayed": 0}
+    assert deliveries(stack, *of_order) == {"replayed": 1, "notReplayed": {}}
+    assert deliveries(stack, *of_order)["replayed"] == 0
 
     row = until(lambda: listed(stack, action, "delivered"))
     assert (row["attempts"], row["replays"]) == (2, 1)
     seen(lambda: stage(stack, action) == "delivered")
-    assert deliveries(stack, "replay", action.action_id) == {"replayed": 0}
-    assert deliveries(stack, "replay", action.action_id, "--delivered") == {"replayed": 1}
+    refused = deliveries(stack, "replay", action.action_id, "no-such-action")
+    assert refused["replayed"] == 0
+    assert refused["notReplayed"] == {
+        action.action_id: "it was delivered; --delivered sends it once more",
+        "no-such-action": "there is no such delivery",
+    }
+    assert deliveries(stack, "replay", action.action_id, "--delivered")["replayed"] == 1
     seen(lambda: received_webhook_ids(stack.receiver).count(action.action_id) == 3)
 
 
@@ -95,6 +102,39 @@ def test_a_paused_endpoint_keeps_its_queue_until_it_is_resumed(stack: RunningSta
     assert action.action_id not in received_webhook_ids(stack.receiver)
     stack.orders("deliveries", "resume", "default")
     until(lambda: listed(stack, action, "delivered"))
+
+
+def test_an_endpoint_that_keeps_failing_shows_its_circuit_until_an_operator_closes_it(
+    stack: RunningStack,
+) -> None:
+    actions = [order_action() for _ in range(THRESHOLD)]
+    set_behaviour(stack.receiver, status=500, times=1_000)
+    fire(stack, *actions)
+    shown = until(lambda: endpoint_with_circuit(stack, "open"))
+    assert (shown["state"], shown["lastStatus"]) == ("enabled", 500)
+    assert shown["circuitWorkers"] == ["action-trigger"]
+    assert shown["circuitSince"] <= shown["lastAnswerAt"] < shown["nextProbeAt"]
+    assert shown["waiting"] >= THRESHOLD
+    assert listed_id(stack, shown["oldestWaiting"])["dueAt"]
+
+    set_behaviour(stack.receiver, times=0)
+    stack.orders("deliveries", "pause", "default")
+    until(lambda: trigger_has_paused(stack))
+    stack.orders("deliveries", "resume", "default")
+    until(lambda: endpoint_with_circuit(stack, "closed"))
+    for action in actions:
+        until(partial(listed, stack, action, "delivered"))
+    until(lambda: deliveries(stack, "endpoints")[0]["lastStatus"] == 204)
+
+
+def endpoint_with_circuit(stack: RunningStack, circuit: str) -> Json | None:
+    (endpoint,) = deliveries(stack, "endpoints")
+    return endpoint if endpoint["circuit"] == circuit else None
+
+
+def listed_id(stack: RunningStack, action_id: str) -> Json:
+    shown: Json = deliveries(stack, "show", action_id)
+    return shown
 
 
 def test_a_disabled_endpoint_is_not_resumed_but_enabled(stack: RunningStack) -> None:

@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,11 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
+from support.builders.bodies import Json
 from support.stack.running_stack import OrdersCommand, RunningStack, processes_under, running_stack
+from support.stack.wait import until
+
+SLACK = timedelta(seconds=1)  # by which threads of one process write out of order
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -59,7 +65,9 @@ def test_a_second_stack_runs_beside_and_its_data_outlives_it(
         assert not _addresses(stack) & _addresses(other)
         other.orders("down")
         assert not any(map(alive, processes))
-        assert not (home / other.name).exists()
+        assert [it.name for it in (home / other.name).iterdir()] == ["logs"]
+        left = other.orders("logs", "gateway", "--tail", "1")
+        assert (bool(left.stdout), "is down" in left.stderr) == (True, True)
     assert all(service["ready"] for service in stack.status()["services"])
     with running_stack(home, "--data", str(data)) as again:
         assert _remembered(again) == ["it"]
@@ -83,10 +91,15 @@ def _remembered(stack: RunningStack) -> list[str]:
 def test_a_killed_service_shows_and_starts_again(stack: RunningStack) -> None:
     before = stack.part("enricher")
     stack.kill("enricher")
-    assert stack.part("enricher") == {**before, "pid": None, "ready": False}
+    killed = stack.part("enricher")
+    said = stack.orders("status", check=False)
     stack.start("enricher")
     after = stack.part("enricher")
-    assert after["ready"]
+    assert (killed["pid"], killed["ready"]) == (None, False)
+    assert (killed["state"], killed["signal"], bool(killed["since"])) == ("dead", "SIGKILL", True)
+    assert said.returncode == 1
+    assert said.stdout.startswith("enricher is dead since")
+    assert (after["ready"], after["state"]) == (True, "running")
     assert after["pid"] != before["pid"]
     assert after["url"] == before["url"]
 
@@ -94,9 +107,35 @@ def test_a_killed_service_shows_and_starts_again(stack: RunningStack) -> None:
 def test_a_stopped_service_is_there_but_not_ready_until_it_goes_on(stack: RunningStack) -> None:
     before = stack.part("gateway")
     stack.kill("gateway", "STOP")
-    assert stack.part("gateway") == {**before, "ready": False}
+    frozen = stack.part("gateway")
     stack.kill("gateway", "CONT")
-    assert stack.part("gateway") == before
+    assert (frozen["pid"], frozen["ready"]) == (before["pid"], False)
+    assert (frozen["state"], frozen["signal"]) == ("frozen", "SIGSTOP")
+    assert until(lambda: stack.part("gateway") == before)
+
+
+def test_the_logs_of_all_parts_are_merged_by_time(stack: RunningStack) -> None:
+    lines = stack.orders("logs", "--json").stdout.splitlines()
+    records = [json.loads(line) for line in lines]
+    times = [moment for it in records if (moment := _time_of(it))]
+    assert {"broker", "mongod"} <= {it["part"] for it in records}
+    assert len({moment.date() for moment in times}) <= 2  # the brokers' too are times of day
+    assert all(later - earlier > -SLACK for earlier, later in pairwise(times))
+
+
+def _time_of(record: Json) -> datetime | None:
+    text = record.get("timestamp") or record.get("t", {}).get("$date")
+    return datetime.fromisoformat(text) if text else None
+
+
+def test_the_status_says_how_far_the_groups_are_and_keeps_the_key_to_itself(
+    stack: RunningStack,
+) -> None:
+    shown = json.loads(stack.orders("status", "--json").stdout)
+    assert shown["lag"].keys() == {"order-writer", "enricher", "action-trigger"}
+    assert "apikey" not in shown
+    assert stack.apikey not in stack.orders("status").stdout
+    assert stack.apikey in stack.orders("status", "--secrets").stdout
 
 
 def test_what_runs_is_not_started_twice(stack: RunningStack) -> None:
@@ -150,7 +189,7 @@ def test_ctrl_c_leaves_no_process_and_no_directory(home: Path) -> None:
         _, said = up.communicate(timeout=60)
     assert b"Gateway" in first, said.decode()
     assert up.returncode == 0
-    assert not (home / "foreground").exists()
+    assert [it.name for it in (home / "foreground").iterdir()] == ["logs"]
     assert not Path(state["data"]).exists()
     assert not processes_under(home)
 

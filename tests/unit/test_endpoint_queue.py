@@ -14,7 +14,7 @@ import pytest
 from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.app.endpoint_client import MAX_IN_FLIGHT
 from action_trigger.app.endpoint_queue import MAX_QUEUED, MAX_QUEUED_BYTES, EndpointQueue
-from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD
+from action_trigger.domain.circuit_breaker import PROBE_EVERY, THRESHOLD, OpenCircuit
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.retry_policy import NoResponse, Response
 from order_contracts.order import ActionName
@@ -284,3 +284,30 @@ async def test_what_was_released_before_a_poll_may_be_selected_in_it() -> None:
     queue.release(DELIVERY)
     async with running(queue, Polls()):
         assert queue.is_new(DELIVERY)
+
+
+async def test_an_open_circuit_tells_since_when_and_what_the_last_attempt_met() -> None:
+    queue, sender = await with_open_circuit()
+    opened = queue.client.open_circuit
+    sender.response = Response(503)
+    async with queue.client.slot(lambda: True):
+        await queue.client.send("a", "{}", lambda: NOW + PROBE_EVERY)
+    probed = queue.client.open_circuit
+    await send_well(queue, sender)
+
+    assert opened == OpenCircuit(NOW, NOW + PROBE_EVERY, THRESHOLD, NOW, None, "timeout")
+    assert probed is not None
+    assert (probed.since, probed.status, probed.reason) == (NOW, 503, None)
+    assert probed.probe_at == NOW + 2 * PROBE_EVERY
+    assert queue.client.open_circuit is None
+
+
+async def send_well(queue: EndpointQueue, sender: MemorySender) -> None:
+    sender.response = Response(204)
+    await send(queue)
+
+
+async def test_a_circuit_that_an_operator_closes_is_told_no_more() -> None:
+    queue, _ = await with_open_circuit()
+    queue.reset()
+    assert queue.client.open_circuit is None

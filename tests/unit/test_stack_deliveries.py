@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from order_operations.delivery_view import DeliveryFilter
+from order_operations.delivery_view import DeliveryFilter, not_replayed
 from order_stack.cli.main import app
 
 
@@ -34,3 +34,20 @@ def test_only_what_is_given_narrows_what_is_found() -> None:
         "state": {"$in": ["failed"]},
         "createdAt": {"$gte": noon},
     }
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"state": "failed"}, None),
+        ({"state": "pending", "dueAt": datetime(2025, 11, 28, tzinfo=UTC)}, "it is pending"),
+        ({"state": "delivered"}, "--delivered"),
+        ({"state": "dropped"}, "it is dropped"),
+        ({"state": "failed", "erasedAt": datetime(2025, 11, 28, tzinfo=UTC)}, "erased"),
+    ],
+)
+def test_a_delivery_that_is_not_replayed_has_a_reason(
+    document: dict[str, object], reason: str | None
+) -> None:
+    found = not_replayed({"_id": "a", **document}, ["failed"])
+    assert (found is None) if reason is None else (found and reason in found.reason)

@@ -53,3 +53,19 @@ async def test_it_fails_as_often_as_it_is_told(client: Client) -> None:  # type:
     answers = [await post(client) for _ in range(3)]
     assert [answer.status for answer in answers] == [503, 503, 204]
     assert answers[0].headers["Retry-After"] == "7"
+
+
+async def test_a_behaviour_is_replaced_and_a_list_forgotten(client: Client) -> None:  # type: ignore[type-arg]
+    await client.put("/behaviour", json={"status": 503, "times": 1000})
+    refused = await post(client)
+    await client.put("/behaviour", json={"times": 0})
+    taken = await post(client)
+    assert (refused.status, taken.status) == (503, 204)
+    assert len(await (await client.get("/received")).json()) == 2
+    await client.delete("/received")
+    assert await (await client.get("/received")).json() == []
+
+
+async def test_what_is_no_behaviour_is_refused(client: Client) -> None:  # type: ignore[type-arg]
+    answer = await client.put("/behaviour", json={"status": "often"})
+    assert answer.status == 400

@@ -98,7 +98,7 @@ async def test_a_throttled_order_is_sent_again_under_the_same_key() -> None:
 
     server = await serve(handle)
     async with connected(str(server.make_url("")).rstrip("/"), "key", 4, IMPATIENT) as client:
-        answers = await submission.register_all(client, ["{}"], 4, Nobody())
+        answers = await submission.register_all(client, ["{}"], 4, 30.0, Nobody())
     await server.close()
     assert answers[0].accepted
     assert len(keys) == 3
@@ -108,8 +108,44 @@ async def test_a_throttled_order_is_sent_again_under_the_same_key() -> None:
 async def test_a_gateway_that_is_away_leaves_the_line_unsent(unused_tcp_port: int) -> None:
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with connected(address, "key", 1, IMPATIENT) as client:
-        answers = await submission.register_all(client, ["{}"], 1, Nobody())
+        answers = await submission.register_all(client, ["{}"], 1, 30.0, Nobody())
     assert answers[0].unsent
+
+
+async def hang(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("it hangs")
+
+
+async def test_a_gateway_that_hangs_is_given_up_after_the_timeout() -> None:
+    """However many tries a request has left: of registering and of following alike."""
+    server = await serve(hang)
+    async with (
+        connected(str(server.make_url("")).rstrip("/"), "key", 4) as client,
+        asyncio.timeout(10),
+    ):
+        answers = await submission.register_all(client, ["{}", "[]"], 1, 0.1, Nobody())
+        followed = await job_progress.follow(client, ["j", "k"], 4, 0.1, Nobody())
+    await server.close()
+    assert [(it.line, it.unsent, it.order) for it in answers] == [(1, True, "{}"), (2, True, "[]")]
+    assert followed == ((), 2)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "unsettled", "failed"),
+    [
+        ((202, 400), 0, False),
+        ((400, 409), 0, True),
+        ((202, None), 0, True),
+        ((202,), 1, True),
+        ((), 0, False),
+    ],
+)
+def test_a_submission_failed_where_nothing_was_accepted_or_something_is_open(
+    statuses: tuple[int | None, ...], unsettled: int, failed: bool
+) -> None:
+    answers = tuple(Answer(line, status, {}, "{}") for line, status in enumerate(statuses, 1))
+    assert SubmitResult(answers, (), unsettled).failed is failed
 
 
 async def test_a_failed_job_is_read_from_the_problem_that_holds_it() -> None:

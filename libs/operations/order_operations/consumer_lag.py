@@ -10,11 +10,13 @@ from typing import Final
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from order_contracts.topics import ENRICHER, TOPICS, TRIGGER, WRITER
 from order_operations.kafka_client import Offsets, admin_client
 from order_operations.problems import OperationFailed
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.offsets import committed_offsets
 
+GROUPS: Final = frozenset({WRITER, ENRICHER, TRIGGER})
 REQUEST_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.2
 
@@ -48,6 +50,13 @@ def topic_lags(kafka: KafkaAddress, readers: Mapping[str, Iterable[str]]) -> dic
         )
         for topic, groups in readers.items()
     }
+
+
+def group_lags(kafka: KafkaAddress) -> dict[str, int] | None:
+    """Return by consumer group how many records it has not committed; None without an answer."""
+    lags = topic_lags(kafka, {it.name: it.readers & GROUPS for it in TOPICS if it.readers & GROUPS})
+    found = {group: sum(it.lag.get(group, 0) for it in lags.values()) for group in sorted(GROUPS)}
+    return found if lags else None
 
 
 def end_offsets(kafka: KafkaAddress, topic: str) -> Offsets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, Literal, Self
@@ -14,10 +14,18 @@ from order_operations.delivery_view import (
     Attempt,
     Delivery,
     DeliveryFilter,
-    Endpoint,
+    NotReplayed,
     attempt_of,
     delivery_of,
+    not_replayed,
+)
+from order_operations.endpoint_view import (
+    Backlog,
+    Endpoint,
+    LastAnswer,
+    answer_of_attempts,
     endpoint_of,
+    latest,
 )
 from order_operations.mongo_client import (
     SELECTION_SECONDS,
@@ -27,8 +35,10 @@ from order_operations.mongo_client import (
 from order_operations.problems import OperationFailed
 from order_operations.system_address import MongoAddress
 from order_runtime.documents.deliveries import (
+    DELIVERED,
     DISABLED,
     ENABLED,
+    FAILED,
     PAUSED,
     PENDING,
     REPLAYABLE,
@@ -36,7 +46,10 @@ from order_runtime.documents.deliveries import (
 )
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Document, client
 
-SECONDS: Final = 600.0  # for one operation: a replay may be of very many
+SECONDS: Final = 60.0  # for one operation
+REPLAY_SECONDS: Final = 600.0  # a replay may be of very many
+LEFT_OUT: Final = 1_000  # deliveries that a replay explains why it leaves them, at most
+NEWEST: Final = 500  # deliveries of each state among which the last answer is looked for
 _WITHOUT_CONTENT: Final = {"body": 0, "record": 0}
 
 EndpointCommand = Literal["enable", "disable", "pause", "resume"]
@@ -93,18 +106,39 @@ class Deliveries:
 
     def replay(self, wanted: DeliveryFilter, now: datetime) -> int:
         """Make deliveries pending again that ended and weren't erased; return how many."""
-        with _bounded():
+        with _bounded(REPLAY_SECONDS):
             where = wanted.where() | REPLAYABLE
             done = self._database[ACTION_DELIVERIES].update_many(where, replay_update(now))
             # Workers read the endpoints every second, and look for due deliveries less often.
             self._database[ENDPOINTS].update_many({}, {"$set": {"replayedAt": now}})
         return done.modified_count
 
+    def left_out(self, wanted: DeliveryFilter) -> list[NotReplayed]:
+        """
+        Return which of the deliveries that *wanted* names a replay of it leaves as they are.
+
+        Named are those with its ids or, where it has none, of its order: the newest LEFT_OUT.
+        """
+        named = {"_id": {"$in": list(wanted.ids)}} if wanted.ids else {"orderId": wanted.order}
+        if not (wanted.ids or wanted.order):
+            return []
+        with _bounded():
+            found = self._database[ACTION_DELIVERIES].find(named, _WITHOUT_CONTENT)
+            newest = list(found.sort("createdAt", DESCENDING).limit(LEFT_OUT))
+        unknown = sorted(set(wanted.ids) - {it["_id"] for it in newest})
+        reasons = (not_replayed(it, wanted.states) for it in newest)
+        return [
+            *(NotReplayed(it, "there is no such delivery") for it in unknown),
+            *(it for it in reasons if it),
+        ]
+
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints to which actions are sent, by name."""
-        with _bounded():
-            found = self._database[ENDPOINTS].find({"actions.0": {"$exists": True}}).sort("_id")
-            return [endpoint_of(it, self._waiting(it)) for it in found]
+        return [endpoint_of(it, self._backlog(it["actions"])) for it in self._endpoints()]
+
+    def endpoint_states(self) -> dict[str, str]:
+        """Return by name whether each endpoint is enabled, disabled or paused."""
+        return {it["_id"]: it.get("state", ENABLED) for it in self._endpoints()}
 
     def move(self, name: str, command: EndpointCommand, now: datetime) -> str:
         """
@@ -112,7 +146,7 @@ class Deliveries:
 
         Raises EndpointShut where a disabled endpoint is paused or resumed.
         """
-        states = {it.endpoint: it.state for it in self.endpoints()}
+        states = self.endpoint_states()
         if name not in states:
             raise OperationFailed(f"There is no endpoint {name!r}; there is {', '.join(states)}.")
         to, allowed = _TRANSITIONS[command]
@@ -126,12 +160,43 @@ class Deliveries:
             )
         return to
 
-    def _waiting(self, endpoint: Document) -> int:
-        waiting = {"state": PENDING, "action": {"$in": endpoint["actions"]}}
-        return self._database[ACTION_DELIVERIES].count_documents(waiting)
+    def _endpoints(self) -> list[Document]:
+        with _bounded():
+            return list(
+                self._database[ENDPOINTS].find({"actions.0": {"$exists": True}}).sort("_id")
+            )
+
+    def _backlog(self, actions: Sequence[str]) -> Backlog:
+        deliveries = self._database[ACTION_DELIVERIES]
+        pending = {"state": PENDING, "action": {"$in": actions}}
+        with _bounded():
+            waiting = deliveries.count_documents(pending)
+            oldest = (
+                deliveries.find_one(pending, {"createdAt": 1}, sort={"createdAt": 1})
+                if waiting
+                else None
+            )
+            return Backlog(waiting, oldest, self._last_answer(actions))
+
+    def _last_answer(self, actions: Sequence[str]) -> LastAnswer | None:
+        """Return the last answer to the newest deliveries of each state that were attempted."""
+        found = (
+            answer_of_attempts(document["attempts"])
+            for state in (PENDING, DELIVERED, FAILED)
+            for document in self._database[ACTION_DELIVERIES].aggregate(
+                [
+                    {"$match": {"state": state}},
+                    {"$sort": {"createdAt": DESCENDING}},
+                    {"$limit": NEWEST},
+                    {"$match": {"action": {"$in": list(actions)}}},
+                    {"$project": {"attempts": {"$slice": ["$attempts", -1]}}},
+                ]
+            )
+        )
+        return latest(it for it in found if it is not None)
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
-    with mongo_errors_as_sentences(), pymongo.timeout(SECONDS):
+def _bounded(seconds: float = SECONDS) -> Iterator[None]:
+    with mongo_errors_as_sentences(), pymongo.timeout(seconds):
         yield

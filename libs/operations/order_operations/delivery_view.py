@@ -1,4 +1,4 @@
-"""Deliveries and endpoints as an operator sees and selects them, without what was sent. Pure."""
+"""Deliveries as an operator sees and selects them, without what was sent. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from order_contracts.times import rfc3339
 from order_operations.problems import OperationFailed
-from order_runtime.documents.deliveries import DELIVERED, ENABLED, FAILED, PENDING, STATES
+from order_runtime.documents.deliveries import DELIVERED, FAILED, PENDING, STATES
 from order_runtime.documents.document import Document
 
 
@@ -65,19 +66,6 @@ class Attempt:
     answer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An endpoint, who opened or shut it, and how many deliveries are pending for it."""
-
-    endpoint: str
-    state: str
-    since: datetime | None
-    by: str | None
-    host: str
-    actions: tuple[str, ...]
-    waiting: int
-
-
 def delivery_of(document: Document) -> Delivery:
     attempts = document["attempts"]
     last: dict[str, Any] = attempts[-1] if attempts else {}
@@ -108,16 +96,29 @@ def attempt_of(document: Document) -> Attempt:
     )
 
 
-def endpoint_of(document: Document, waiting: int) -> Endpoint:
-    return Endpoint(
-        endpoint=document["_id"],
-        state=document.get("state", ENABLED),
-        since=document.get("since"),
-        by=document.get("by"),
-        host=document["host"],
-        actions=tuple(document["actions"]),
-        waiting=waiting,
-    )
+@dataclass(frozen=True, slots=True)
+class NotReplayed:
+    """A delivery that a replay leaves as it is, and why."""
+
+    action_id: str
+    reason: str
+
+
+def not_replayed(document: Document, states: Collection[str]) -> NotReplayed | None:
+    """Return why a replay of these *states* leaves a delivery as it is; None where it doesn't."""
+    reason = _replay_refusal(document, states)
+    return NotReplayed(document["_id"], reason) if reason else None
+
+
+def _replay_refusal(document: Document, states: Collection[str]) -> str | None:
+    state = document["state"]
+    if "erasedAt" in document:
+        return "what it held was erased"
+    if state == PENDING:
+        return f"it is pending, and due at {rfc3339(document['dueAt'])} by itself"
+    if state == DELIVERED and state not in states:
+        return "it was delivered; --delivered sends it once more"
+    return None if state in states else f"it is {state}"
 
 
 def replayable_states(states: Sequence[str], *, delivered: bool) -> list[str]:

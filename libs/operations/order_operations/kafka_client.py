@@ -54,6 +54,14 @@ def unavailable(kafka: KafkaAddress) -> OperationFailed:
     return OperationFailed(f"Kafka at {kafka} doesn't answer.")
 
 
+def require_answer(kafka: KafkaAddress) -> None:
+    """Raise OperationFailed where Kafka doesn't answer, before anything waits longer for it."""
+    try:
+        admin_client(kafka).list_topics(timeout=SILENCE_SECONDS)
+    except KafkaException as error:
+        raise unavailable(kafka) from error
+
+
 def read_to_end(kafka: KafkaAddress, topics: Collection[str]) -> Iterator[Record]:
     """
     Yield the records that the topics hold now, each partition in its order; commits nothing.

@@ -16,7 +16,7 @@ from order_contracts.decoding import parse
 from order_contracts.reference import Article, Contact, ReferenceMessage, Store, read_reference
 from order_contracts.topics import ARTICLES, CONTACTS, STORES, Topic
 from order_operations import ndjson
-from order_operations.kafka_client import CLIENT_ID, Offsets
+from order_operations.kafka_client import CLIENT_ID, Offsets, require_answer
 from order_operations.problems import OperationFailed
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 
@@ -90,8 +90,9 @@ def publish(kafka: KafkaAddress, entries: Sequence[ReferenceEntry]) -> Offsets:
     """
     Publish in order and wait for every acknowledgement; return the end of each partition after it.
 
-    Raises OperationFailed where Kafka didn't take all of it.
+    Raises OperationFailed where Kafka doesn't answer, or didn't take all of it.
     """
+    require_answer(kafka)
     producer = Producer(
         librdkafka_config(kafka)
         | {

@@ -12,6 +12,7 @@ from typing import Final
 
 from pymongo import AsyncMongoClient
 
+from action_trigger.adapters.circuit_records import CircuitRecords, Circuits
 from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
@@ -80,6 +81,8 @@ class Parts:
             mongo, database, self.deliveries, clients.publisher, self.leases.held
         )
         queues = [EndpointQueue(name) for name in ENDPOINT_NAMES]
+        self.queues = queues
+        self.circuits = CircuitRecords(mongo, database, settings.instance)
         self.reload = EndpointReload(queues, clients.sessions, self.leases, states)
         clock = Clock(lambda: datetime.now(UTC), random.random)
         self.attempts = AttemptRunner(
@@ -91,6 +94,9 @@ class Parts:
         self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
         self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
         self.assignment = Assignment(self.leases.assign)
+
+    def open_circuits(self) -> Circuits:
+        return {queue.name: queue.client.open_circuit for queue in self.queues}
 
     def leases_changed(self) -> None:
         self.dispatcher.wake()
@@ -140,6 +146,7 @@ async def deliver(
             parts.offsets.watch(stop),
             parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
             parts.endpoint_states.watch(parts.endpoints_changed, stop),
+            parts.circuits.watch(parts.open_circuits, stop),
             parts.reload.follow(settings.webhooks_file, text, stop),
             parts.dispatcher.run(stop),
             parts.outcomes.run(stop),

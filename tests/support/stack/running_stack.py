@@ -70,7 +70,7 @@ class OrdersCommand:
         return {**os.environ, "ORDERS_HOME": str(self.home), **(extra or {})}
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        found: dict[str, Any] = json.loads(self.run("status", "--json", check=False).stdout)
         return found
 
     def log_tails(self, *names: str) -> str:

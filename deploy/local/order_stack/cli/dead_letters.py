@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from order_operations import dead_letter_view
@@ -19,11 +18,13 @@ from order_operations.dead_letter_view import Letter, LetterFilter
 from order_operations.problems import OperationFailed
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
+from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
     from order_operations.dead_letters import DeadLetters
 
+COLUMNS: Final = ("place", "key", "reason", "message", "at", "state", "jobId")
 MANY = 10  # letters, above which a replay or a drop asks first
 
 dlq_app = typer.Typer(
@@ -82,11 +83,11 @@ def show_letter(
         return
     [letter] = _matching(system, wanted)
     fields = dead_letter_view.json_of(letter)
-    headers = [[header, dead_letter_view.printable(text)] for header, text in record.headers]
+    headers = [(header, dead_letter_view.printable(text)) for header, text in record.headers]
     if as_json:
         print_json({**fields, "headers": headers})
     else:
-        out().print(_pairs([*fields.items(), *headers]))
+        print_pairs([*fields.items(), *headers])
 
 
 @dlq_app.command("replay")
@@ -226,17 +227,7 @@ def _print(found: Sequence[Letter], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(box=None, pad_edge=False)
-    columns = ("place", "at", "state", "reason", "key", "message")
-    for column in columns:
-        table.add_column(column, no_wrap=column in {"place", "at"}, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(row[column]) for column in columns])
-    out().print(table if rows else "No dead letters.")
-
-
-def _pairs(rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in rows:
-        table.add_row(Text(str(name)), Text("" if value is None else str(value)))
-    return table
+    if rows:
+        print_rows(rows, COLUMNS, wraps="message")
+    else:
+        out().print("No dead letters.")

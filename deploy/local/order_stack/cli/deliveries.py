@@ -5,23 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from order_contracts.order import ActionName
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
+from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
     from order_operations.deliveries import Deliveries, EndpointCommand
     from order_operations.delivery_view import Delivery, DeliveryFilter
 
+COLUMNS: Final = (
+    *("actionId", "orderId", "state", "dueAt", "lastStatus"),
+    *("attempts", "action", "createdAt", "jobId"),
+)
+ATTEMPT_COLUMNS: Final = ("at", "status", "outcome", "milliseconds", "answer")
+ENDPOINT_COLUMNS: Final = (
+    *("endpoint", "state", "by", "since"),
+    *("circuit", "circuitSince", "circuitWorkers", "nextProbeAt"),
+    *("lastStatus", "lastReason", "lastAnswerAt"),
+    *("waiting", "oldestWaiting", "oldestWaitingAt", "actions", "host"),
+)
 MANY = 10  # deliveries, above which a replay asks first
 
 deliveries_app = typer.Typer(
@@ -66,9 +77,9 @@ def list_deliveries(
     wanted = _filter(None, order, states, action, since, until)
     with _deliveries(system) as deliveries:
         _print(deliveries.newest(wanted, limit), as_json=as_json)
-        for endpoint in deliveries.endpoints():
-            if endpoint.state != "enabled":
-                err().print(f"{endpoint.endpoint} is {endpoint.state}; its queue waits.")
+        for endpoint, state in deliveries.endpoint_states().items():
+            if state != "enabled":
+                err().print(f"{endpoint} is {state}; its queue waits.")
 
 
 @deliveries_app.command("show")
@@ -86,11 +97,12 @@ def show_delivery(
     if as_json:
         print_json({**delivery, "attempts": attempts})
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for field, value in delivery.items():
-        if field != "attempts":
-            table.add_row(field, _cell(value))
-    out().print(table, "", _table(attempts) if attempts else "No attempt yet.")
+    print_pairs([(field, value) for field, value in delivery.items() if field != "attempts"])
+    out().print()
+    if attempts:
+        print_rows(attempts, ATTEMPT_COLUMNS, wraps="answer")
+    else:
+        out().print("No attempt yet.")
 
 
 @deliveries_app.command("replay")
@@ -118,30 +130,44 @@ def replay(
     replayable = replayable_states(states or (), delivered=delivered)
     wanted = _filter(ids, order, replayable, action, since, until)
     with _deliveries(system) as deliveries:
+        left_out = {it.action_id: it.reason for it in deliveries.left_out(wanted)}
         if dry_run:
             _print(deliveries.newest(wanted, deliveries.count(wanted) or 1), as_json=as_json)
+            _print_left_out(left_out)
             return
         if not yes and (count := deliveries.count(wanted)) > MANY:
             typer.confirm(f"Replay {count} deliveries?", abort=True, err=True)
         replayed = deliveries.replay(wanted, datetime.now(UTC))
     if as_json:
-        print_json({"replayed": replayed})
+        print_json({"replayed": replayed, "notReplayed": left_out})
     else:
         out().print(f"{replayed} replayed.")
+        _print_left_out(left_out)
+
+
+def _print_left_out(reasons: Mapping[str, str]) -> None:
+    for action_id, reason in reasons.items():
+        err().print(Text(f"{action_id} isn't replayed: {reason}."))
 
 
 @deliveries_app.command("endpoints")
 @on_a_system
 def list_endpoints(system: SystemOptions, as_json: JsonOption = False) -> None:
-    """List the endpoints: whether they are sent to, what goes there, and how many wait."""
+    """List the endpoints: whether they are sent to and answer, what goes there, what waits."""
     from order_operations.json_values import json_of
 
     with _deliveries(system) as deliveries:
         rows = json_of(deliveries.endpoints())
     if as_json:
         print_json(rows)
+    elif not rows:
+        out().print("No action-trigger has told of any yet.")
+    elif out().is_terminal:
+        for row in rows:
+            print_pairs([(it, row[it]) for it in ENDPOINT_COLUMNS if row[it] is not None])
+            out().print()
     else:
-        out().print(_table(rows) if rows else "No action-trigger has told of any yet.")
+        print_rows(rows, ENDPOINT_COLUMNS)
 
 
 @deliveries_app.command("enable")
@@ -214,20 +240,7 @@ def _print(deliveries: Sequence[Delivery], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ("actionId", "orderId", "action", "state", "createdAt", "attempts", "lastStatus")
-    shown = [{column: row[column] for column in columns} for row in rows]
-    out().print(_table(shown) if shown else "No deliveries.")
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column == "actionId")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    return table
-
-
-def _cell(value: object) -> Text:
-    joined = " ".join(map(str, value)) if isinstance(value, list) else value
-    return Text("" if joined is None else str(joined))
+    if rows:
+        print_rows(rows, COLUMNS)
+    else:
+        out().print("No deliveries.")

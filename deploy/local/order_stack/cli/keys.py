@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Final, get_args
 
 import typer
-from rich.table import Table
 
 from order_runtime.auth.api_keys import SCOPES, ApiKey, ClientRefused, KeyFile, Scope
-from order_stack.cli.options import JsonOption, NameOption, out, print_json
+from order_stack.cli.options import JsonOption, NameOption, print_json
+from order_stack.cli.tables import print_rows
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
+
+COLUMNS: Final = ("id", "client", "name", "revoked", "scopes", "rate", "createdAt")
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of a stack's gateway.")
 
@@ -31,6 +33,8 @@ def new_key(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key of a new client and print it; it can't be shown again."""
+    if rate < 0:
+        raise StackProblem(f"--rate is how many requests a second, or 0 for no limit; not {rate}.")
     try:
         key = _key_file(name).new(label, _scopes(scope), rate or None, client)
     except ClientRefused as error:
@@ -61,7 +65,7 @@ def list_keys(name: NameOption = "default", as_json: JsonOption = False) -> None
     if as_json:
         print_json(rows)
     else:
-        out().print(_table(rows))
+        print_rows(rows, COLUMNS)
 
 
 @keys_app.command("revoke")
@@ -109,16 +113,3 @@ def _row(key: ApiKey) -> dict[str, object]:
         "createdAt": key.created_at.isoformat(timespec="seconds"),
         "revoked": key.revoked,
     }
-
-
-def _table(rows: list[dict[str, object]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "client", "name", "scopes", "rate", "createdAt", "revoked"):
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    return table
-
-
-def _cell(value: object) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -16,6 +19,7 @@ from order_stack.cli import (
     dead_letters,
     deliveries,
     keys,
+    logs,
     migrate,
     offsets,
     privacy,
@@ -24,7 +28,8 @@ from order_stack.cli import (
     submit,
     topics,
 )
-from order_stack.cli.options import err, out
+from order_stack.cli.options import demo_console, err
+from order_stack.cluster import state
 from order_stack.problems import StackProblem
 from order_stack.supervision.signals import StopRequested, stop_on_signals
 
@@ -35,6 +40,15 @@ NOT_INSTALLED: Final = (
     "'./deploy/local[embedded]'` in a clone installs it, and --kafka and --mongo, or --profile, "
     "name a system that is elsewhere."
 )
+
+
+def unusable_path(error: OSError, environ: Mapping[str, str], home: Path) -> str:
+    """Return a sentence for a file that can't be used; of the state folder it names the setting."""
+    path = Path(os.fsdecode(error.filename))
+    said = f"{path} can't be used: {error.strerror}."
+    if path.is_relative_to(state.root(environ, home)):
+        return f"{said} ORDERS_HOME names the folder of all stacks, which must be writable."
+    return said
 
 
 class OneSentence(TyperGroup):
@@ -51,6 +65,11 @@ class OneSentence(TyperGroup):
                 raise
             err().print(Text(NOT_INSTALLED, style="red"))
             raise typer.Exit(1) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            err().print(Text(unusable_path(error, os.environ, Path.home()), style="red"))
+            raise typer.Exit(1) from error
         except StopRequested:
             raise typer.Exit(stack.INTERRUPTED) from None
 
@@ -65,7 +84,7 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.status)
 app.command()(stack.down)
-app.command("logs")(stack.show_logs)
+app.command("logs")(logs.show_logs)
 app.command()(stack.kill)
 app.command()(stack.start)
 app.add_typer(reference.reference_app, name="reference")
@@ -86,4 +105,4 @@ def demo() -> None:
     from order_stack.demo.run import demo as show
 
     with stop_on_signals():
-        show(out())
+        show(demo_console())

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from order_stack.cli.options import JsonOption, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
+from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from order_operations.group_offsets import PartitionPlan
 
-COLUMNS = ("group", "topic", "partition", "kafka", "mongo", "start", "end", "next", "lost")
+COLUMNS = ("group", "topic", "partition", "kafka", "mongo", "next", "lost", "start", "end")
 
 offsets_app = typer.Typer(
     no_args_is_help=True, help="Where the consumer groups go on, in Kafka and in MongoDB."
@@ -64,7 +64,9 @@ def _print(found: Sequence[PartitionPlan], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*["-" if row[it] is None else str(row[it]) for it in COLUMNS])
-    out().print(table if rows else "Kafka and MongoDB agree: nothing to set.")
+    if rows:
+        print_rows(
+            [{it: "-" if row[it] is None else row[it] for it in COLUMNS} for row in rows], COLUMNS
+        )
+    else:
+        out().print("Kafka and MongoDB agree: nothing to set.")

@@ -14,12 +14,21 @@ from order_stack.problems import StackProblem
 NameOption = Annotated[str, typer.Option("--name", help="Which stack; several run side by side.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
-FILE_WIDTH = 120  # columns, where the output is no terminal
+DEMO_WIDTH = 120  # columns of the demo, where its output is no terminal
+UNLIMITED = 100_000  # columns, where the output is no terminal: no line is wrapped or cut
 
 
 def out() -> Console:
     """Return the console of standard output; it neither colours nor wraps paths and keys."""
     return _console(stderr=False)
+
+
+def demo_console() -> Console:
+    """Return the console of the demo, whose rules are as long as it is wide."""
+    console = _console(stderr=False)
+    if not console.is_terminal:
+        console.width = DEMO_WIDTH
+    return console
 
 
 def err() -> Console:
@@ -30,7 +39,7 @@ def err() -> Console:
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        console.width = FILE_WIDTH
+        console.width = UNLIMITED
     return console
 
 

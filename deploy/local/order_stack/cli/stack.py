@@ -13,6 +13,7 @@ from rich.text import Text
 
 from order_stack.cli.options import JsonOption, NameOption, err, out, print_json
 from order_stack.cluster import state
+from order_stack.problems import StackProblem
 from order_stack.supervision.signals import (
     Signal,
     StopRequested,
@@ -49,7 +50,8 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     from order_stack.cli import status_tables
     from order_stack.cluster.stack_plan import StackOptions
     from order_stack.cluster.topology import Topology
-    from order_stack.supervision.status import status_of
+    from order_stack.supervision import data_folders
+    from order_stack.supervision.status import json_of, stack_status
     from order_stack.supervision.up import up as put_up
 
     began = time.monotonic()
@@ -58,13 +60,15 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
         brokers, mongo_members, gateways, writers, enrichers, triggers, partitions, secure
     )
     options = StackOptions(data, kafka, mongo, topology)
+    if data:
+        data_folders.refuse_used(data, name)
     with stop_on_signals():
         try:
-            stack = put_up(name, options, lambda it: err().print(Text(f"{it} …")))
+            stack = put_up(name, options, _report)
             if as_json:
-                print_json(status_of(stack, folder))
+                print_json(json_of(stack_status(stack, folder), secrets=True))
             else:
-                out().print(status_tables.addresses(stack))
+                out().print(status_tables.addresses(stack, secrets=True))
                 err().print(f"Ready after {time.monotonic() - began:.1f} s.")
             if not detach:
                 _stay(folder)
@@ -90,17 +94,23 @@ def _stop(name: str, folder: Path) -> None:
         take_down(name)
 
 
-def status(name: NameOption = "default", as_json: JsonOption = False) -> None:
-    """Show what is where, and what runs."""
+def status(
+    secrets: Annotated[bool, typer.Option("--secrets", help="Print the API key, too.")] = False,
+    name: NameOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is wrong, what runs and what is where; exit code 1 where a part isn't ready."""
     from order_stack.cli import status_tables
-    from order_stack.supervision.status import status_of
+    from order_stack.supervision.status import json_of, stack_status
 
     stack, folder = state.known(name)
-    seen = status_of(stack, folder)
+    seen = stack_status(stack, folder)
     if as_json:
-        print_json(seen)
+        print_json(json_of(seen, secrets=secrets))
     else:
-        out().print(status_tables.addresses(stack), "", status_tables.processes(seen))
+        out().print(*status_tables.whole(seen, secrets=secrets), sep="\n")
+    if seen.problems:
+        raise typer.Exit(1)
 
 
 def down(name: NameOption = "default") -> None:
@@ -109,20 +119,6 @@ def down(name: NameOption = "default") -> None:
 
     with ignoring_signals():
         take_down(name)
-
-
-def show_logs(
-    service: Annotated[str | None, typer.Argument(help="One part; all by default.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    name: NameOption = "default",
-) -> None:
-    """Show the logs."""
-    from order_stack.supervision import lifecycle, logs
-
-    stack, folder = state.known(name)
-    parts = [lifecycle.part_named(stack, service)] if service else stack.parts
-    with stop_on_signals():
-        logs.show(parts, folder, typer.echo, follow=follow)
 
 
 def kill(
@@ -138,7 +134,12 @@ def kill(
 
 
 def start(
-    service: Service,
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="As `orders status` names it.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every part that isn't running, backends first.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Return when it is ready, not just alive.")] = True,
     settings: Annotated[
         list[str] | None,
@@ -150,5 +151,17 @@ def start(
     from order_stack.supervision import lifecycle
 
     stack, folder = state.known(name)
+    if everything:
+        if service or settings:
+            raise StackProblem("--all starts every part as it was: name no part, and set nothing.")
+        started = lifecycle.start_all(stack, folder, _report, wait=wait)
+        err().print(f"{len(started)} started." if started else "Every part is running.")
+        return
+    if service is None:
+        raise StackProblem("Name a part as `orders status` does, or pass --all.")
     part = lifecycle.with_settings(lifecycle.part_named(stack, service), settings or ())
     lifecycle.start(part, folder, wait=wait)
+
+
+def _report(line: str) -> None:
+    err().print(Text(f"{line} …"))

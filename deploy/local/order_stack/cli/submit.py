@@ -22,12 +22,16 @@ def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 32,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds without progress after which --wait gives up.")
+        float, typer.Option(min=1, help="Seconds without progress after which it gives up.")
     ] = 120.0,
     name: NameOption = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Register the orders of a file; exit code 1 where some got no answer or did not settle."""
+    """
+    Register the orders of a file.
+
+    Exit code 1 where some got no answer or did not settle, or none was accepted.
+    """
     import asyncio
 
     from order_operations import ndjson
@@ -39,13 +43,14 @@ def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     if target.resolve() == file.resolve():
         raise StackProblem("--refused names the file of orders itself; name another one.")
     orders = ndjson.text_lines_of(file)
-    follow_for = timeout if wait else None
     with submit_tables.ProgressBars() as bars:
-        result = asyncio.run(submission.run(stack, orders, concurrency, follow_for, bars))
+        result = asyncio.run(
+            submission.run(stack, orders, concurrency, timeout, bars, follow_jobs=wait)
+        )
     figures = result.summary(submission.write_refused(result, target))
     if as_json:
         print_json(figures)
     else:
         out().print(submit_tables.summary(figures))
-    if result.unsettled or any(answer.unsent for answer in result.answers):
+    if result.failed:
         raise typer.Exit(1)

@@ -22,7 +22,10 @@ from order_stack.problems import StackProblem
 FORMAT_SECONDS = 120
 # One core must be enough: the serial collector and the quick compiler start fastest.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-LOGGING = ("-Dorg.slf4j.simpleLogger.showDateTime=true",)
+LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",  # or since the start
+)
 
 SETTINGS = """\
 process.roles=broker,controller

@@ -107,7 +107,9 @@ async def _flow(stack: Stack, orders: Sequence[str], console: Console) -> Submit
     with drawn:
         watching = asyncio.create_task(_watch(stack, progress))
         try:
-            return await submission.run(stack, orders, CONCURRENCY, GIVE_UP_SECONDS, progress)
+            return await submission.run(
+                stack, orders, CONCURRENCY, GIVE_UP_SECONDS, progress, follow_jobs=True
+            )
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from order_stack.submit.gateway_client import Answer, GatewayClient
@@ -51,24 +51,23 @@ async def follow(
     Return the jobs as last seen, and how many of them have not settled.
     """
     seen: dict[str, dict[str, Any]] = {}
-    waiting = list(ids)
-    deadline = time.monotonic() + seconds
+    waiting = dict.fromkeys(ids)
     limit = asyncio.Semaphore(concurrency)
 
-    async def has_settled(job_id: str) -> bool:
+    async def look(job_id: str, patience: asyncio.Timeout) -> None:
         async with limit:
             job = await client.job(job_id)
         if job is None:
-            return False
+            return
         seen[job_id] = job
         listener.job_seen(job, len(ids))
-        return settled(job)
+        if settled(job):
+            del waiting[job_id]
+            patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
-    while waiting and time.monotonic() < deadline:
-        ended = await asyncio.gather(*(has_settled(job_id) for job_id in waiting))
-        if any(ended):
-            deadline = time.monotonic() + seconds
-        waiting = [it for it, end in zip(waiting, ended, strict=True) if not end]
-        if waiting:
-            await asyncio.sleep(POLL_PAUSE)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds) as patience:
+            while waiting:
+                await asyncio.gather(*(look(job_id, patience) for job_id in tuple(waiting)))
+                await asyncio.sleep(POLL_PAUSE if waiting else 0)
     return tuple(seen.values()), len(waiting)

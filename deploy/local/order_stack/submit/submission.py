@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ class SubmitResult:
     def refused(self) -> tuple[Answer, ...]:
         return tuple(it for it in self.answers if not it.accepted)
 
+    @property
+    def failed(self) -> bool:
+        """Whether orders got no answer, jobs did not settle, or every order was refused."""
+        all_refused = bool(self.answers) and len(self.refused) == len(self.answers)
+        return bool(self.unsettled) or all_refused or any(it.unsent for it in self.answers)
+
     def summary(self, refused_file: Path | None) -> dict[str, Any]:
         return {
             "submitted": len(self.answers),
@@ -45,32 +52,50 @@ async def run(
     stack: Stack,
     orders: Sequence[str],
     concurrency: int,
-    follow_for: float | None,
+    seconds: float,
     listener: ProgressListener,
+    *,
+    follow_jobs: bool,
 ) -> SubmitResult:
-    """Register all, and with *follow_for* (seconds without progress) follow their jobs."""
+    """Register all, and follow their jobs if asked; give up after *seconds* without progress."""
     async with connected(stack.gateway, stack.apikey, concurrency, ca_file=stack.ca_file) as client:
-        answers = await register_all(client, orders, concurrency, listener)
-        if follow_for is None:
+        answers = await register_all(client, orders, concurrency, seconds, listener)
+        if not follow_jobs:
             return SubmitResult(answers, jobs=())
-        jobs, unsettled = await follow(client, job_ids(answers), concurrency, follow_for, listener)
+        jobs, unsettled = await follow(client, job_ids(answers), concurrency, seconds, listener)
     return SubmitResult(answers, jobs, unsettled)
 
 
 async def register_all(
-    client: GatewayClient, orders: Sequence[str], concurrency: int, listener: ProgressListener
+    client: GatewayClient,
+    orders: Sequence[str],
+    concurrency: int,
+    seconds: float,
+    listener: ProgressListener,
 ) -> tuple[Answer, ...]:
-    """Register every order, *concurrency* at a time; the answers come in the file's order."""
+    """
+    Register every order, *concurrency* at a time; the answers come in the file's order.
+
+    Give up after *seconds* without an answer that counts: what has none then counts as unsent.
+    """
     todo = iter(enumerate(orders, start=1))
-    answers: list[Answer] = []
+    answers: dict[int, Answer] = {}
 
-    async def work() -> None:
+    async def work(patience: asyncio.Timeout) -> None:
         for line, order in todo:
-            answers.append(await client.register(line, order))
-            listener.answered(answers[-1], len(orders))
+            answers[line] = await client.register(line, order)
+            listener.answered(answers[line], len(orders))
+            if not answers[line].unsent:
+                patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
-    await asyncio.gather(*(work() for _ in range(concurrency)))
-    return tuple(sorted(answers, key=lambda answer: answer.line))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds) as patience:
+            await asyncio.gather(*(work(patience) for _ in range(concurrency)))
+    given_up = f"given up after {seconds:.0f} s without an answer"
+    return tuple(
+        answers.get(line) or Answer(line, None, given_up, order)
+        for line, order in enumerate(orders, start=1)
+    )
 
 
 def job_ids(answers: Sequence[Answer]) -> list[str]:

@@ -19,15 +19,16 @@ def stop_all(stack: Stack, folder: Path) -> None:
     processes.stop(stack.of_kind("mongod", "broker"), folder, how)
 
 
-def take_down(stack: Stack, folder: Path) -> None:
-    """Stop every process; remove all but a data directory that the caller chose."""
+def take_down(stack: Stack, folder: Path, *, keep_logs: bool = False) -> None:
+    """Stop every process; remove all but a data directory that the caller chose, and the logs."""
     stop_all(stack, folder)
     if not stack.keep_data:
         shutil.rmtree(stack.data, ignore_errors=True)
-    state.forget(folder)
+    state.forget(folder, keep_logs=keep_logs)
 
 
 def down(name: str) -> None:
+    """Take a stack down; its logs stay, for whoever asks afterwards what went wrong."""
     stack, folder = state.known(name)
     with state.claimed(folder):
-        take_down(stack, folder)
+        take_down(stack, folder, keep_logs=True)

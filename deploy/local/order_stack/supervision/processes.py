@@ -7,36 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pydantic import TypeAdapter
 
 from order_operations.profile import profile_variables
 from order_stack.cluster.parts import Part
-from order_stack.cluster.state import write_privately
 from order_stack.problems import StackProblem
+from order_stack.supervision import process_records
+from order_stack.supervision.process_records import ProcessExit, ProcessStart
 from order_stack.supervision.signals import Signal
 
 TICK = 0.05  # seconds between two looks at a process
 GRACE = 20.0  # seconds a process has to stop by itself
 SAME_START = 0.5  # seconds by which the system's clock may blur a process's start
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStart:
-    """Identifies a process: its pid may be reused, but not with the same start time."""
-
-    pid: int
-    at: float
-
-
-_START = TypeAdapter(ProcessStart)
-
-
-def _record(part: Part, folder: Path) -> Path:
-    return folder / "pids" / f"{part.name}.json"
 
 
 def inherited(environ: Mapping[str, str], ours: Collection[str] = ()) -> dict[str, str]:
@@ -50,11 +34,10 @@ def inherited(environ: Mapping[str, str], ours: Collection[str] = ()) -> dict[st
 
 def find(part: Part, folder: Path) -> psutil.Process | None:
     """Return the part's process if it lives, also while it is stopped by a signal."""
-    try:
-        started = _START.validate_json(_record(part, folder).read_bytes())
-    except FileNotFoundError:
+    started = process_records.start_of(part, folder)
+    if started is None:
         return None
-    _reap(started.pid)
+    _reap(part, folder, started)
     try:
         process = psutil.Process(started.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -64,18 +47,32 @@ def find(part: Part, folder: Path) -> psutil.Process | None:
         return None
 
 
-def _reap(pid: int) -> None:
-    """Reap a dead child process; does nothing for a process that isn't our child."""
+def _reap(part: Part, folder: Path, started: ProcessStart) -> None:
+    """Reap a dead child and remember how it ended; does nothing where it isn't our child."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        pid, status = os.waitpid(started.pid, os.WNOHANG)
     except ChildProcessError:
         return
+    if pid:
+        ended = ProcessExit(started, os.waitstatus_to_exitcode(status), time.time())
+        process_records.save_exit(part, folder, ended)
+
+
+def unreaped_exit_code(started: ProcessStart) -> int | None:
+    """Return how a process ended whose parent hasn't read it yet; None where that isn't known."""
+    try:
+        fields = Path(f"/proc/{started.pid}/stat").read_text().rpartition(")")[2].split()
+        same = abs(psutil.Process(started.pid).create_time() - started.at) < SAME_START
+    except (OSError, psutil.NoSuchProcess):
+        return None
+    if not same or fields[0] != "Z":
+        return None
+    return os.waitstatus_to_exitcode(int(fields[49]))  # proc(5): the 52nd field of all
 
 
 def start(part: Part, folder: Path) -> None:
     """Start the part in a session of its own, so that it outlives the terminal."""
     Path(part.log).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _record(part, folder).parent.mkdir(exist_ok=True)
     try:
         with Path(part.log).open("ab") as log:
             child = subprocess.Popen(
@@ -92,7 +89,7 @@ def start(part: Part, folder: Path) -> None:
             f"{part.name} can't be started: {part.argv[0]}: {error.strerror}."
         ) from error
     started = ProcessStart(child.pid, psutil.Process(child.pid).create_time())
-    write_privately(_record(part, folder), _START.dump_json(started))
+    process_records.save_start(part, folder, started)
 
 
 def _login(part: Part) -> Mapping[str, str]:

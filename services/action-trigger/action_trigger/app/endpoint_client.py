@@ -11,8 +11,8 @@ from typing import Final
 from action_trigger import metrics
 from action_trigger.adapters.http_sender import HttpSender, SendResult
 from action_trigger.adapters.rate_limiter import RateLimiter
-from action_trigger.domain.circuit_breaker import CLOSED, Circuit
-from action_trigger.domain.retry_policy import is_alive
+from action_trigger.domain.circuit_breaker import CLOSED, Circuit, OpenCircuit
+from action_trigger.domain.retry_policy import NoResponse, Response, is_alive
 from action_trigger.log_events import CIRCUIT_CLOSED, CIRCUIT_OPENED
 from order_runtime.process.logs import log
 
@@ -30,6 +30,7 @@ class EndpointClient:
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._in_flight = 0
         self._circuit = CLOSED
+        self._open: OpenCircuit | None = None
         metrics.CIRCUIT_OPEN.labels(name).set(0)
 
     def replace_sender(self, sender: HttpSender | None) -> None:
@@ -50,11 +51,17 @@ class EndpointClient:
     def circuit_is_open(self) -> bool:
         return self._circuit.is_open
 
+    @property
+    def open_circuit(self) -> OpenCircuit | None:
+        """The open circuit with the last answer; None while it is closed."""
+        return self._open
+
     def circuit_blocks_until(self, now: datetime) -> datetime | None:
         """Return when the next probe may be sent; None if a request may be sent now."""
         return self._circuit.waits_until(now)
 
     def close_circuit(self) -> None:
+        self._open = None
         self._replace_circuit(CLOSED)
 
     @asynccontextmanager
@@ -75,7 +82,10 @@ class EndpointClient:
             result = await self._current_sender().send(action_id, body, now())
         self._in_flight -= 1
         metrics.ATTEMPT_SECONDS.observe(result.duration.total_seconds())
-        self._replace_circuit(self._circuit.after(success=is_alive(result.response), now=now()))
+        at = now()
+        circuit = self._circuit.after(success=is_alive(result.response), now=at)
+        self._open = _opened(circuit, self._open, result.response, at)
+        self._replace_circuit(circuit)
         return result
 
     def _current_sender(self) -> HttpSender:
@@ -91,3 +101,19 @@ class EndpointClient:
         event = CIRCUIT_OPENED if circuit.is_open else CIRCUIT_CLOSED
         log().warning(event, endpoint=self._name)
         self._circuit_changed()
+
+
+def _opened(
+    circuit: Circuit, before: OpenCircuit | None, response: Response | NoResponse, now: datetime
+) -> OpenCircuit | None:
+    """Return what is told of *circuit* after an attempt that ended *now*."""
+    if circuit.probe_at is None:
+        return None
+    return OpenCircuit(
+        since=before.since if before else now,
+        probe_at=circuit.probe_at,
+        failures=circuit.failures,
+        answered_at=now,
+        status=response.status if isinstance(response, Response) else None,
+        reason=response.reason if isinstance(response, NoResponse) else None,
+    )

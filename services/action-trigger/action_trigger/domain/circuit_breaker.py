@@ -39,3 +39,16 @@ class Circuit:
 
 
 CLOSED: Final = Circuit()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCircuit:
+    """An open circuit as operators see it: since when, and what the last attempt met."""
+
+    since: datetime
+    probe_at: datetime
+    failures: int
+    answered_at: datetime
+    status: int | None
+    """Of the last answer; None where there was none, for *reason*."""
+    reason: str | None = None
