@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +58,13 @@ class Environment:
 
 
 @contextmanager
-def environment(*, peers: bool, scale: float = 1.0) -> Iterator[Environment]:
-    """Start a stack that knows the contacts, articles and stores of the orders."""
+def environment(
+    *, peers: bool, scale: float = 1.0, options: Sequence[str] = ()
+) -> Iterator[Environment]:
+    """Start a stack, with *options*, that knows the contacts, articles and stores of the orders."""
     with (
         tempfile.TemporaryDirectory(prefix="ordermill-bench-") as home,
-        running_stack(Path(home), seconds=START_SECONDS) as stack,
+        running_stack(Path(home), *options, seconds=START_SECONDS) as stack,
     ):
         load = RecordLoad(stack.kafka)
         started = Environment(stack, _processes(stack), load, Path(home), peers, scale)

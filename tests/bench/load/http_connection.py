@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Self, cast
@@ -42,12 +43,12 @@ class HttpConnection(asyncio.Protocol):
         self._began = 0.0
 
     @classmethod
-    async def to(cls, url: str) -> Self:
-        """Connect to the host and port of *url*."""
+    async def to(cls, url: str, tls: ssl.SSLContext | None = None) -> Self:
+        """Connect to the host and port of *url*, which *tls* trusts where it is https."""
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
         host, port = parts.hostname or "", parts.port or 80
-        _, connection = await loop.create_connection(cls, host, port)
+        _, connection = await loop.create_connection(cls, host, port, ssl=tls)
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

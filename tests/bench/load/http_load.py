@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,22 @@ class HttpLoad:
     latencies: Sequence[float]
 
 
-def send_all(url: str, requests: Sequence[bytes], *, clients: int, status: int) -> HttpLoad:
+def send_all(
+    url: str,
+    requests: Sequence[bytes],
+    *,
+    clients: int,
+    status: int,
+    tls: ssl.SSLContext | None = None,
+) -> HttpLoad:
     """Send all *requests*; fails where one is answered with another *status*."""
-    return uvloop.run(_send_all(url, requests, clients, status))
+    return uvloop.run(_send_all(url, requests, clients, status, tls))
 
 
-async def _send_all(url: str, requests: Sequence[bytes], clients: int, status: int) -> HttpLoad:
-    connections = [await HttpConnection.to(url) for _ in range(clients)]
+async def _send_all(
+    url: str, requests: Sequence[bytes], clients: int, status: int, tls: ssl.SSLContext | None
+) -> HttpLoad:
+    connections = [await HttpConnection.to(url, tls) for _ in range(clients)]
     left, took = iter(requests), list[float]()
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,12 +32,13 @@ class Endpoint:
     headers: dict[str, str]
     meter: CpuMeter
     count: int
+    tls: ssl.SSLContext | None = None
 
     def measure(self) -> Round:
         bodies = (json.dumps(body).encode() for body in orders(self.count))
         requests = [request("POST", self.url, body, **self.headers) for body in bodies]
         self.meter.start()
-        load = send_all(self.url, requests, clients=CLIENTS, status=202)
+        load = send_all(self.url, requests, clients=CLIENTS, status=202, tls=self.tls)
         figures = {
             RATE: self.count / load.seconds,
             P50: percentile(load.latencies, 0.5) * 1e3,
@@ -54,22 +56,25 @@ class Endpoint:
 @contextmanager
 def contenders(environment: Environment) -> Iterator[Sequence[Contender]]:
     with ExitStack() as stack:
-        found = [_ours(environment)]
+        found = [endpoint(environment)]
         if environment.peers:
             create_topic(environment, "peer.accept")
             for name, app in PEERS.items():
                 process, url = stack.enter_context(http_peer(environment, app))
                 meter, count = environment.meter(process), environment.scaled(COUNT)
                 found.append(Endpoint(name, f"{url}/orders", {}, meter, count))
-        yield [endpoint.contender() for endpoint in found]
+        yield [it.contender() for it in found]
 
 
-def _ours(environment: Environment) -> Endpoint:
+def endpoint(environment: Environment, name: str = OURS) -> Endpoint:
+    """Return the gateway of a stack, secure or not."""
+    ca_file = environment.stack.ca_file
     gateway = environment.processes["gateway"]
     headers = {"apikey": environment.stack.apikey}
     url = f"{environment.stack.gateway}/api/v3/orders"
     meter = environment.meter(gateway)
-    return Endpoint(OURS, url, headers, meter, environment.scaled(COUNT))
+    tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
+    return Endpoint(name, url, headers, meter, environment.scaled(COUNT), tls)
 
 
 PEERS: Final = {

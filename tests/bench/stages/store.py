@@ -29,17 +29,19 @@ START_SECONDS: Final = 180.0
 @contextmanager
 def contenders(environment: Environment) -> Iterator[Sequence[Contender]]:
     with ExitStack() as stack:
-        progress = stack.enter_context(
-            committed(environment.stack.kafka, "order-writer", COMMANDS_TOPIC)
-        )
-        writer = environment.processes["order-writer"]
-        meter = environment.meter(writer)
-        publish = partial(_publish, environment, COMMANDS_TOPIC)
-        count = environment.scaled(COUNT)
-        found = [Drain(OURS, writer, meter, publish, progress, count)]
+        found = [stack.enter_context(writer(environment))]
         if environment.peers:
             found += _peers(environment, stack)
         yield [drain.contender() for drain in found]
+
+
+@contextmanager
+def writer(environment: Environment, name: str = OURS) -> Iterator[Drain]:
+    """Yield the order-writer of a stack, secure or not."""
+    with committed(environment.stack.kafka, "order-writer", COMMANDS_TOPIC) as progress:
+        process = environment.processes["order-writer"]
+        publish, count = partial(_publish, environment, COMMANDS_TOPIC), environment.scaled(COUNT)
+        yield Drain(name, process, environment.meter(process), publish, progress, count)
 
 
 def _peers(environment: Environment, stack: ExitStack) -> Iterator[Drain]:
