@@ -7,8 +7,9 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from order_contracts.job import Operation
+from order_contracts.topics import COMMANDS as COMMANDS_TOPIC
 from order_runtime.observability.batch_histogram import END_TO_END, BatchHistogram
-from order_runtime.observability.metrics import begin_at_zero
+from order_runtime.observability.metrics import DEAD_LETTERS, begin_at_zero
 
 COMMANDS = Counter(
     "ordermill_writer_commands", "Commands settled, repeats included.", ["operation", "outcome"]
@@ -25,6 +26,10 @@ STORED_SECONDS = BatchHistogram(
     "ordermill_writer_stored_seconds",
     "From a command's arrival in Kafka to its order and job being stored, repeats left out.",
     END_TO_END,
+)
+MISROUTED = Counter(
+    "ordermill_writer_misrouted",
+    "Commands on another partition than murmur2 puts their key on; repeats included.",
 )
 LEDGER_HITS = Counter(
     "ordermill_writer_ledger_hits",
@@ -54,4 +59,7 @@ APPLIED: Final = "Applied"
 
 begin_at_zero(COMMANDS, Operation, [APPLIED])
 begin_at_zero(STEP_SECONDS, ["store", "announce"])
+begin_at_zero(
+    DEAD_LETTERS, [COMMANDS_TOPIC.name], ["ValidationFailed", "TooLarge", "InternalError"]
+)
 begin_at_zero(WAITS, ["kafka", "mongodb"])

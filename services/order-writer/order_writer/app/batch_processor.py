@@ -32,7 +32,7 @@ from order_writer.app.poison_isolation import PoisonIsolation, Suspect
 from order_writer.app.ports import CommandSource, EventSink, Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import BatchItem, TopicInfo, UnreadableCommand
+from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED
@@ -132,6 +132,7 @@ def _count(folded: FoldedBatch, now: datetime) -> None:
     metrics.BATCH_COMMANDS.observe(len(folded.answers))
     for labels, count in Counter(starmap(_labels, folded.answers)).items():
         metrics.COMMANDS.labels(*labels).inc(count)
+    metrics.MISROUTED.inc(sum(_is_misrouted(item) for item, _ in folded.answers))
     new = [*folded.entries, *folded.redecided.values()]
     metrics.LEDGER_HITS.inc(len(folded.answers) - len(new))
     metrics.STORED_SECONDS.observe([(now - entry.at).total_seconds() for entry in new])
@@ -140,8 +141,12 @@ def _count(folded: FoldedBatch, now: datetime) -> None:
             _report_undecoded(item.record, entry)
 
 
+def _is_misrouted(item: BatchItem) -> bool:
+    return isinstance(item, DecodedCommand) and item.misrouted
+
+
 def _report_undecoded(record: Record, entry: LedgerEntry) -> None:
-    """Count a dead letter, or log that there is no further one; the log names who sent it."""
+    """Count a dead letter, or log that there is no further one."""
     code = entry.failure.code if entry.failure else ""
     if is_given_up(record):
         where = {"partition": record.partition, "offset": record.offset}
