@@ -28,7 +28,7 @@ ENRICHED_SECONDS: Final = BatchHistogram(
 )
 HELD_ACTIONS: Final = Gauge(
     "ordermill_enricher_held_actions",
-    "Actions that wait for their order's contact, of all enrichers, up to 10,000, now.",
+    "Actions that wait for their order's contact, of all enrichers, up to 1,000, now.",
 )
 HELD_OLDEST: Final = Gauge(
     "ordermill_enricher_held_oldest_seconds",

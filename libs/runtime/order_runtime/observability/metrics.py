@@ -14,7 +14,7 @@ READY: Final = Gauge("ordermill_ready", "1 where /readyz answers 200, as of this
 LIVE: Final = Gauge("ordermill_live", "1 where /livez answers 200, as of this scrape.")
 DEPENDENCY_UP: Final = Gauge(
     "ordermill_dependency_up",
-    "1 while Kafka or MongoDB answers this process, 0 from its first failure until it answers.",
+    "1 while Kafka or MongoDB answers this process; 0 before, and from a failure until it answers.",
     ["dependency"],
 )
 DEPENDENCY_CHANGED: Final = Gauge(

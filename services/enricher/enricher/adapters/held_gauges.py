@@ -11,7 +11,7 @@ from enricher import metrics
 from enricher.domain.model import HoldState
 from order_runtime.mongo.client import HELD, Document
 
-MAX_HELD: Final = 10_000
+MAX_HELD: Final = 1_000  # are counted, since each is read
 _INDEX: Final = "until_1"  # holds those that wait alone
 _WAITING: Final = {"state": str(HoldState.WAITING)}
 
