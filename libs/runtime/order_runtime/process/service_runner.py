@@ -6,7 +6,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Generic, NoReturn, TypeVar
 
 from order_runtime.auth.bearer_token import BearerToken
@@ -22,6 +22,7 @@ from order_runtime.process.signals import StopRequested, stop_event
 
 S = TypeVar("S", bound=ServiceSettings)
 
+UNKNOWN: Final = "unknown"
 DISTRIBUTION: Final = "order-runtime"
 """Whose version is the release: all packages of the workspace have the same."""
 CRASH_STATUS: Final = 70
@@ -66,7 +67,10 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
 
 def _show_release() -> None:
     """Log that the service begins, and show which release it is."""
-    release = version(DISTRIBUTION)
+    try:
+        release = version(DISTRIBUTION)
+    except PackageNotFoundError:  # started from its sources, or while it is being installed
+        release = UNKNOWN
     BUILD_INFO.labels(release).set(1)
     logs.log().info(STARTED, version=release)
 
