@@ -6,7 +6,7 @@ MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas observability released lock clean
 
 setup: $(STAMP)
 
@@ -26,7 +26,7 @@ demo: setup  ## watch sample orders flow through the real system
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
 	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
 
-test-tools: setup  ## the tests that need kcat
+test-tools: setup  ## the tests that need kcat or Prometheus
 	$(IN)pytest -m tools
 
 NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)') $(if $(SECURE),--secure)
@@ -74,6 +74,7 @@ lint: setup  ## format, lint, types, import laws, generated documents, compatibl
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
+	$(IN)python -m order_operations.observability.export deploy/observability --check
 
 fast: setup  ## the fast tests: no Kafka, no MongoDB
 	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
@@ -84,6 +85,9 @@ format: setup
 
 schemas: setup  ## write the generated documents
 	$(IN)python -m order_contracts.specs.export schemas
+
+observability: setup  ## write the alert rules and dashboards in deploy/observability
+	$(IN)python -m order_operations.observability.export deploy/observability
 
 released: setup  ## hold the messages, from now on, to what they are; refused where that breaks what they were
 	$(IN)python -m order_contracts.specs.compatibility schemas --release

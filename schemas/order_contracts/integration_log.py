@@ -109,6 +109,8 @@ class LogEntry(Message):
     reference: str | None = None
     reason: DropReason | None = None
     """Of ActionDropped."""
+    source: str | None = None
+    """Who sent the command, as its `ce_source` says; of what was found while it was applied."""
     at: Time
     resolved_at: Time | None = None
 

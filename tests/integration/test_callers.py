@@ -200,6 +200,19 @@ def test_the_access_log_tells_of_every_request_and_of_no_person(
     assert [it for it in private if it in log_of(stack)] == []
 
 
+def test_the_access_log_names_who_still_uses_a_revoked_key(stack: RunningStack) -> None:
+    key = stack.orders("keys", "new", unique("shop"), "--scope", "orders:read").stdout.split()[-1]
+    key_id, mark = key.partition(".")[0], unique("request")
+    stack.orders("keys", "revoke", key_id)
+
+    asked = {"apikey": key, "x-request-id": mark}
+    refused = httpx.get(f"{stack.gateway}/api/v3/orders/o-1", headers=asked, timeout=10)
+
+    line = until(partial(line_of, stack, mark), of=mark)
+    assert refused.status_code == line["status"] == 401
+    assert line["client"] == line["key_id"] == key_id
+
+
 def log_of(stack: RunningStack) -> str:
     return (stack.command.home / stack.name / "logs" / "gateway.log").read_text()
 

@@ -75,6 +75,22 @@ def test_a_revoked_key_is_unknown_to_a_gateway_that_runs(keys: KeyFile, path: Pa
     assert gateway.find(other)
 
 
+def test_whose_a_revoked_key_was_is_known_to_who_shows_it_alone(keys: KeyFile, path: Path) -> None:
+    """The access log names a client that goes on using its old key; its id alone tells nothing."""
+    gateway, key = KeyFile(path), keys.new("shop", SCOPES)
+    key_id = key.partition(".")[0]
+    assert gateway.find(key)
+    assert gateway.revoked(key) is None
+    keys.revoke(key_id)
+    assert gateway.find(key) is None
+
+    found = gateway.revoked(key)
+
+    assert found is not None
+    assert found.id == found.client == key_id
+    assert [gateway.revoked(it) for it in ("", key_id, f"{key_id}.", f"{key}x")] == [None] * 4
+
+
 def test_a_new_key_is_known_to_a_gateway_that_runs(keys: KeyFile, path: Path) -> None:
     gateway = KeyFile(path)
     keys.new("shop", SCOPES)

@@ -226,6 +226,29 @@ def test_a_misrouted_command_that_is_refused_says_so_as_well() -> None:
     assert [it.code for it in ledger.jobs["job-2"].warnings] == ["Misrouted"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"/shop", "/shop"),
+        (b"https://shop.example.com/1", "https://shop.example.com/1"),
+        (b"a shop", None),
+        (b"\x1b[2J", None),
+        (b"\xff", None),
+        (b"/" * 201, None),
+        (None, None),
+    ],
+)
+def test_the_integration_log_says_who_sent_what_is_wrong(
+    sent: bytes | None, told: str | None
+) -> None:
+    """As far as it is short plain text: it is read in terminals and pages."""
+    ledger = MemoryLedger()
+    bad = raw_record(b"{", "job-1")
+    kept = tuple(pair for pair in bad.headers if pair[0] != "ce_source")
+    applied(ledger, replace(bad, headers=kept if sent is None else (*kept, ("ce_source", sent))))
+    assert [(it.code, it.source) for it in ledger.log.values()] == [("CommandRejected", told)]
+
+
 def test_the_order_is_stamped_with_the_brokers_time() -> None:
     """What is decided depends on the log alone, so that it can be replayed."""
     ledger = MemoryLedger()

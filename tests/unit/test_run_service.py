@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -17,7 +18,7 @@ import pytest
 SECONDS = 20  # more than any of these processes takes
 PROGRAM = """
 import asyncio
-from order_runtime.process.errors import UnrecoverableError
+from order_runtime.process.errors import BadSettings, UnrecoverableError
 from order_runtime.process.service_runner import Process, run_service
 from order_runtime.process.settings import ServiceSettings
 
@@ -62,7 +63,9 @@ def ended(body: str) -> tuple[int, list[dict[str, Any]]]:
     """Return the exit status of a service that runs *body*, and the lines of its log."""
     process = started(body)
     out, _ = process.communicate(timeout=SECONDS)
-    return process.returncode, [json.loads(line) for line in out.splitlines()]
+    first, *lines = [json.loads(line) for line in out.splitlines()]
+    assert (first["event"], first["version"]) == ("started", version("order-runtime"))
+    return process.returncode, lines
 
 
 def test_a_service_that_ends_leaves_with_status_0() -> None:
@@ -85,6 +88,13 @@ def test_who_refuses_to_go_on_says_why_and_leaves_with_status_1() -> None:
     status, [line] = ended('raise UnrecoverableError("MongoDB is no replica set.", detail="one")')
 
     assert (status, line["event"], line["detail"]) == (1, "MongoDB is no replica set.", "one")
+
+
+def test_a_file_that_cant_be_used_is_status_2_and_a_line() -> None:
+    status, [line] = ended('raise BadSettings("The webhooks file has no default.")')
+
+    assert (status, line["event"]) == (2, "The webhooks file has no default.")
+    assert line["level"] == "critical"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +127,7 @@ def test_a_service_that_waits_for_mongodb_answers_probes_and_stops_when_asked() 
     )
     process = started(waits, ORDERMILL_HEALTH_PORT=str(port))
     assert process.stdout is not None
+    process.stdout.readline()  # it has started
     first = json.loads(process.stdout.readline())  # it has begun to wait
 
     with urlopen(f"http://127.0.0.1:{port}/livez", timeout=SECONDS) as answer:

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from pymongo import AsyncMongoClient
 
 from action_trigger.adapters.circuit_records import CircuitRecords, Circuits
+from action_trigger.adapters.delivery_gauges import delivery_gauges
 from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_config import (
@@ -40,9 +42,11 @@ from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import Document, async_client
 from order_runtime.mongo.stored_offsets import StoredOffsets
+from order_runtime.observability.progress import Loop, beating
+from order_runtime.observability.watch import watched
+from order_runtime.process.errors import BadSettings
 from order_runtime.process.retry import retry_transient
 from order_runtime.process.service_runner import Process, run_service
-from order_runtime.process.settings import refuse
 from order_runtime.process.signals import async_stop_event, run_until, unless_stopped
 from order_runtime.startup.preflight import preflight
 from order_runtime.startup.stored_offsets import group_of, require_stored_offsets
@@ -114,7 +118,13 @@ def run(process: Process[Settings]) -> None:
         text = read_config(settings.webhooks_file)
         config = parse_endpoints(text)
     except EndpointConfigError as error:
-        refuse([str(error)])
+        raise BadSettings(str(error)) from error
+    with watched(settings, TRIGGER, partial(delivery_gauges, partitions=settings.partitions)):
+        record_and_deliver(process, text, config)
+
+
+def record_and_deliver(process: Process[Settings], text: str, config: EndpointConfig) -> None:
+    settings = process.settings
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
@@ -134,7 +144,9 @@ async def deliver(
     are stored.
     """
     settings, stop = process.settings, async_stop_event(process.stop)
-    async with connected(settings) as clients:
+    batches, events = Loop("actions"), Loop("event loop")
+    process.probes.loops += [batches, events]
+    async with connected(settings) as clients, beating(events):
         parts = Parts(settings, config, clients, offsets)
         process.probes.ready = lambda: parts.assignment.ready
         if not await unless_stopped(stop, prepared(parts.deliveries)):
@@ -142,7 +154,9 @@ async def deliver(
         await parts.reload.use(config)
         await run_until(
             stop,
-            consume(settings, parts.assignment, parts.recorder.record, parts.offsets, stop),
+            consume(
+                settings, parts.assignment, parts.recorder.record, parts.offsets, stop, batches
+            ),
             parts.offsets.watch(stop),
             parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
             parts.endpoint_states.watch(parts.endpoints_changed, stop),

@@ -16,6 +16,7 @@ from enricher.adapters import (
     reference_store,
 )
 from enricher.adapters.healing_queue import HealingQueue
+from enricher.adapters.held_gauges import held_gauges
 from enricher.adapters.kafka_consumer import Handle, StreamConsumer
 from enricher.app.contact_erasure import ContactErasure
 from enricher.app.contact_portions import ContactPortions
@@ -52,6 +53,8 @@ from order_runtime.mongo.client import (
     async_client,
 )
 from order_runtime.mongo.stored_offsets import StoredOffsets
+from order_runtime.observability.progress import Loop, beating
+from order_runtime.observability.watch import watched
 from order_runtime.process.retry import retry_transient
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.signals import async_stop_event, unless_stopped
@@ -64,6 +67,11 @@ READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
+    with watched(process.settings, ENRICHER, held_gauges):
+        enrich(process)
+
+
+def enrich(process: Process[Settings]) -> None:
     settings = process.settings
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
@@ -73,7 +81,10 @@ def run(process: Process[Settings]) -> None:
 
 async def consume(process: Process[Settings], group: GroupOffsets, stored: Offsets) -> None:
     settings, stop = process.settings, async_stop_event(process.stop)
+    batches, event_loop = Loop("batches"), Loop("event loop")
+    process.probes.loops += [batches, event_loop]
     async with (
+        beating(event_loop),
         async_client(settings.mongo_uri, ENRICHER) as client,
         Publisher(
             settings.kafka_address, settings.instance, linger_ms=2, on_error=log_refusal
@@ -95,7 +106,7 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
-        consumer = StreamConsumer(settings, handlers(events, references, offsets))
+        consumer = StreamConsumer(settings, handlers(events, references, offsets), batches)
         process.probes.ready = consumer.ready
         healing = HealingLoop(healer, queue)
         async with (

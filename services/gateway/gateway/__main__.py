@@ -26,8 +26,11 @@ from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import async_client
+from order_runtime.observability.progress import Loop, beating
+from order_runtime.observability.watch import watched
+from order_runtime.process.errors import BadSettings
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
-from order_runtime.process.settings import refuse, secret_list
+from order_runtime.process.settings import secret_list
 from order_runtime.process.signals import async_stop_event
 from order_runtime.startup.preflight import warn_of_indexes
 from order_runtime.startup.rights import warn_until_granted
@@ -43,7 +46,10 @@ def run(process: Process[Settings]) -> None:
     gc.freeze()  # what was imported stays
     certificate = certificate_of(process.settings)
     names = {"service": GATEWAY, "instance": process.settings.instance}
-    with AccessLog(sys.stdout.buffer, names) as access_log:
+    with (
+        watched(process.settings, GATEWAY),
+        AccessLog(sys.stdout.buffer, names) as access_log,
+    ):
         uvloop.run(serve(process, certificate, access_log))
 
 
@@ -54,7 +60,8 @@ def certificate_of(settings: Settings) -> Certificate | None:
     try:
         return Certificate(settings.tls_cert_file, settings.tls_key_file)
     except CertificateError as error:
-        refuse([f"ORDERMILL_TLS_CERT_FILE, ORDERMILL_TLS_KEY_FILE: {error}"])
+        sentence = f"ORDERMILL_TLS_CERT_FILE, ORDERMILL_TLS_KEY_FILE: {error}"
+        raise BadSettings(sentence) from error
 
 
 async def serve(
@@ -93,7 +100,9 @@ async def serve(
         server = Server(app, settings.host, settings.port, limits, certificate)
         process.probes.ready = lambda: server.started and not stop.is_set()
         process.probes.live = lambda: not publisher.broken
-        await server.until(stop)
+        process.probes.loops.append(event_loop := Loop("event loop"))
+        async with beating(event_loop):
+            await server.until(stop)
         await checking
 
 

@@ -7,6 +7,11 @@ from typing import Final
 from order_runtime.process.log_events import LogEvent
 
 REQUEST: Final = LogEvent("request", "The access log: one line for each request.")
+REQUESTS_NOT_SERVED: Final = LogEvent(
+    "requests not served",
+    "Requests were answered 503, as Kafka or MongoDB gave no answer: `missing` names it, `count`"
+    " says how many since the last such line of `code`.",
+)
 REQUEST_FAILED: Final = LogEvent("request failed", "An unexpected error; it was answered with 500.")
 CERTIFICATE_READ_AGAIN: Final = LogEvent(
     "certificate read again", "Its files changed; new connections get the new one."

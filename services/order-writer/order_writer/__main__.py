@@ -11,6 +11,8 @@ from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import client
+from order_runtime.observability.progress import Loop
+from order_runtime.observability.watch import watched
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
 from order_runtime.process.settings import secret_list
 from order_runtime.startup.preflight import preflight
@@ -18,7 +20,7 @@ from order_runtime.startup.stored_offsets import begin_stored_offsets, group_of
 from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
 from order_writer.adapters.stored_offsets import StoredOffsets
-from order_writer.app.batch_processor import BatchProcessor
+from order_writer.app.batch_processor import LOOP, BatchProcessor
 from order_writer.domain.decode import TopicInfo
 from order_writer.settings import Settings
 
@@ -29,6 +31,12 @@ def run(process: Process[Settings]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
     settings = process.settings
     collect_garbage_rarely()
+    with watched(settings, WRITER):
+        settle(process)
+
+
+def settle(process: Process[Settings]) -> None:
+    settings = process.settings
     kafka, uri = settings.kafka_address, settings.mongo_uri
     topics = preflight(settings, WRITER, process.stop)
     topic, group = topics[COMMANDS.name], group_of(WRITER, topics)
@@ -40,7 +48,8 @@ def run(process: Process[Settings]) -> None:
             process.probes.ready = lambda: source.assigned
             sink = BatchPublisher(kafka, settings.instance, log_refusal)
             reads = topic_info(settings, topic.id, topic.partitions)
-            processor = BatchProcessor(source, ledger, sink, reads, process.stop)
+            process.probes.loops.append(loop := Loop(LOOP))
+            processor = BatchProcessor(source, ledger, sink, reads, process.stop, loop)
             processor.run(settings.batch_commands, settings.batch_bytes)
 
 

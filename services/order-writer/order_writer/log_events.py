@@ -20,7 +20,6 @@ BATCH_UNDECODABLE: Final = LogEvent(
     "A batch of `orders.commands` can't be decompressed; it is passed over, and becomes one failed"
     " job and one dead letter that name its first and last offset.",
 )
-WAITING: Final = LogEvent("waiting", "MongoDB or Kafka is away; nothing is lost.")
 PARTITIONS_LOST: Final = LogEvent(
     "partitions lost",
     "Kafka gave partitions to another worker while this one was away.",

@@ -118,9 +118,18 @@ class KeyFile:
             found = self._valid(key)
         return found
 
+    def revoked(self, key: str) -> ApiKey | None:
+        """Return the entry of a key that was revoked, as of the last `find`; None of any other."""
+        known = self._known(key)
+        return known if known is not None and known.revoked else None
+
     def _valid(self, key: str) -> ApiKey | None:
+        known = self._known(key)
+        return None if known is None or known.revoked else known
+
+    def _known(self, key: str) -> ApiKey | None:
         known = self._keys.get(key.partition(".")[0])
-        if known is None or known.revoked:
+        if known is None:
             return None
         return known if hmac.compare_digest(known.hash, key_hash(key)) else None
 

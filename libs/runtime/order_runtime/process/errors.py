@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Final
+
+UNRECOVERABLE_STATUS: Final = 1
+"""Exit status where the service refuses to go on, for a reason that an operator can act on."""
+BAD_SETTINGS_STATUS: Final = 2
+"""Exit status where a setting, or a file that it names, can't be used."""
+
 
 class UnrecoverableError(Exception):
     """
@@ -10,9 +17,17 @@ class UnrecoverableError(Exception):
     The text says what is wrong and holds nobody's data; *facts* are logged beside it.
     """
 
+    status: ClassVar[int] = UNRECOVERABLE_STATUS
+
     def __init__(self, sentence: str, **facts: str) -> None:
         super().__init__(sentence)
         self.facts = facts
+
+
+class BadSettings(UnrecoverableError):
+    """A file that a setting names can't be used."""
+
+    status = BAD_SETTINGS_STATUS
 
 
 class RequirementNotMet(UnrecoverableError):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from order_runtime.observability import metrics
+from order_runtime.observability.dependencies import DEPENDENCIES
+from order_runtime.observability.progress import Loop
 
 Probe = Callable[[], bool]
 Admits = Callable[[str], bool]
@@ -30,6 +35,15 @@ class Probes:
     """Whether the service takes work now; asked from another thread, answers at once."""
     live: Probe = lambda: True
     """Whether the process can still do its work, or must be replaced; likewise."""
+    loops: list[Loop] = field(default_factory=list)
+    """Those that have to go round, or the process must be replaced."""
+
+    def is_live(self) -> bool:
+        return self.live() and not self.stalled()
+
+    def stalled(self) -> list[str]:
+        """Return the names of the loops that stand still."""
+        return [loop.name for loop in self.loops if loop.stalled]
 
 
 class BoundedServer(ThreadingHTTPServer):
@@ -71,6 +85,18 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
+def _body(probes: Probes, *, ok: bool) -> bytes:
+    """Return what a probe's answer says: what is away since when, which loops stand still."""
+    outages = {it.name: it.outage() for it in DEPENDENCIES}
+    away = {
+        name: {"since": f"{it.since:%Y-%m-%dT%H:%M:%SZ}", "seconds": it.seconds}
+        for name, it in outages.items()
+        if it is not None
+    }
+    facts = {"ok": ok, "away": away, "stalled": probes.stalled()}
+    return json.dumps(facts).encode() + b"\n"
+
+
 @contextmanager
 def serving(
     host: str, port: int, probes: Probes, admits: Admits = lambda _: True
@@ -88,11 +114,13 @@ def serving(
             if self.path == "/metrics" and not admits(self.headers.get("Authorization", "")):
                 self._answer(HTTPStatus.UNAUTHORIZED, b"", "text/plain", CHALLENGE)
             elif self.path == "/metrics":
+                metrics.READY.set(probes.ready())
+                metrics.LIVE.set(probes.is_live())
                 self._answer(HTTPStatus.OK, generate_latest(), CONTENT_TYPE_LATEST)
             elif self.path in {"/livez", "/readyz"}:
-                ok = probes.live() if self.path == "/livez" else probes.ready()
+                ok = probes.is_live() if self.path == "/livez" else probes.ready()
                 status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-                self._answer(status, b"ok\n" if ok else b"not yet\n", "text/plain")
+                self._answer(status, _body(probes, ok=ok), "application/json")
             else:
                 self._answer(HTTPStatus.NOT_FOUND, b"", "text/plain")
 

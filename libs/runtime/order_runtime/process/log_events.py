@@ -22,6 +22,7 @@ class LogEvent(str):
 CRASHED: Final = LogEvent(
     "crashed", "An error that nobody expected ended the process; the batch in hand is uncommitted."
 )
+STARTED: Final = LogEvent("started", "The service begins; `version` is its release.")
 STOPPED: Final = LogEvent("stopped", "The service was asked to stop, and has.")
 SET_RISKILY: Final = LogEvent(
     "set riskily", "At the start: a setting is allowed, and may lose records or stop writes."
@@ -33,6 +34,13 @@ WAITING_FOR_DATABASE: Final = LogEvent(
     "waiting for the database", "MongoDB is away; nothing is lost."
 )
 WAITING_FOR_KAFKA: Final = LogEvent("waiting for Kafka", "Kafka is away; nothing is lost.")
+DATABASE_IS_BACK: Final = LogEvent(
+    "MongoDB is back", "MongoDB answers again, after `after_seconds`."
+)
+KAFKA_IS_BACK: Final = LogEvent("Kafka is back", "Kafka answers again, after `after_seconds`.")
+GAUGES_NOT_REFRESHED: Final = LogEvent(
+    "gauges not refreshed", "A query for metrics failed; their gauges stay as they were."
+)
 KAFKA_REFUSES: Final = LogEvent(
     "Kafka refuses",
     "Kafka doesn't let the service in: its login, its certificate, or the brokers' certificate is"

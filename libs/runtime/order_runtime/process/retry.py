@@ -9,8 +9,7 @@ from typing import Final, TypeVar
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from order_runtime.mongo.errors import DUPLICATE_KEY, write_error_codes
-from order_runtime.process.log_events import WAITING_FOR_DATABASE, LogEvent
-from order_runtime.process.logs import log
+from order_runtime.observability.dependencies import MONGODB, Dependency
 
 FIRST_DELAY: Final = 0.1  # seconds
 LONGEST_DELAY: Final = 5.0
@@ -39,19 +38,20 @@ async def retry_transient(
 
     *act* must bear being repeated. *before_pause* is called before each pause.
     """
-    return await retry(act, transient, WAITING_FOR_DATABASE, before_pause)
+    return await retry(act, transient, MONGODB, before_pause)
 
 
 async def retry(
     act: Callable[[], Awaitable[T]],
     passing: Callable[[Exception], bool],
-    event: LogEvent,
+    dependency: Dependency,
     before_pause: Callable[[], None] = lambda: None,
 ) -> T:
     """
     Await *act* until it raises nothing that is *passing*; other errors are the caller's.
 
-    Logs *event* and pauses after each attempt, from FIRST_DELAY doubling to LONGEST_DELAY seconds.
+    Tells *dependency*, which logs it, and pauses after each attempt, from FIRST_DELAY doubling to
+    LONGEST_DELAY seconds.
     """
     delay = FIRST_DELAY
     while True:
@@ -61,7 +61,7 @@ async def retry(
             if not passing(error):
                 raise
             # The type alone: its text may quote a document.
-            log().warning(event, error=type(error).__name__, seconds=delay)
+            dependency.failed(type(error).__name__)
         before_pause()
         await asyncio.sleep(delay)
         delay = min(delay * 2, LONGEST_DELAY)

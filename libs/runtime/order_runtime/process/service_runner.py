@@ -6,13 +6,15 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Generic, NoReturn, TypeVar
 
 from order_runtime.auth.bearer_token import BearerToken
+from order_runtime.observability.metrics import BUILD_INFO
 from order_runtime.process import health, logs
 from order_runtime.process.connection_settings import PREFIX
-from order_runtime.process.errors import UnrecoverableError
-from order_runtime.process.log_events import CRASHED, RIGHT_REFUSED, STOPPED
+from order_runtime.process.errors import UNRECOVERABLE_STATUS, UnrecoverableError
+from order_runtime.process.log_events import CRASHED, RIGHT_REFUSED, STARTED, STOPPED
 from order_runtime.process.memory import give_back_large_blocks
 from order_runtime.process.refused_rights import refused_right
 from order_runtime.process.secret_files import secret_path
@@ -21,8 +23,9 @@ from order_runtime.process.signals import StopRequested, stop_event
 
 S = TypeVar("S", bound=ServiceSettings)
 
-UNRECOVERABLE_STATUS: Final = 1
-"""Exit status where the service refuses to go on, for a reason that an operator can act on."""
+UNKNOWN: Final = "unknown"
+DISTRIBUTION: Final = "order-runtime"
+"""Whose version is the release: all packages of the workspace have the same."""
 CRASH_STATUS: Final = 70
 """Exit status after an error that nobody expected: EX_SOFTWARE of sysexits.h."""
 
@@ -41,15 +44,16 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     """
     Run a service until it ends, and leave the process with its exit status.
 
-    The status is 0 after SIGTERM or SIGINT, 2 for bad settings, UNRECOVERABLE_STATUS where the
-    service refuses to go on, and CRASH_STATUS after any other error. Health and metrics are
-    answered from the start, before *run* has connected to anything. Only the text of an
-    UnrecoverableError is logged: another one's may quote a document.
+    The status is 0 after SIGTERM or SIGINT, BAD_SETTINGS_STATUS for bad settings,
+    UNRECOVERABLE_STATUS where the service refuses to go on, and CRASH_STATUS after any other
+    error. Health and metrics are answered from the start, before *run* has connected to anything.
+    Only the text of an UnrecoverableError is logged: another one's may quote a document.
     """
     give_back_large_blocks()
     process = Process(load(settings), stop_event())
     given = process.settings
     logs.configure(name, given.instance, given.log_level)
+    _show_release()
     token = BearerToken(given.metrics_token, secret_path(f"{PREFIX}METRICS_TOKEN"))
     try:
         with health.serving(given.health_host, given.health_port, process.probes, token.admits):
@@ -60,6 +64,16 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
         raise SystemExit(_log_end(error)) from None
     logs.log().info(STOPPED)
     raise SystemExit(0)
+
+
+def _show_release() -> None:
+    """Log that the service begins, and show which release it is."""
+    try:
+        release = version(DISTRIBUTION)
+    except PackageNotFoundError:  # started from its sources, or while it is being installed
+        release = UNKNOWN
+    BUILD_INFO.labels(release).set(1)
+    logs.log().info(STARTED, version=release)
 
 
 def collect_garbage_rarely() -> None:
@@ -77,6 +91,7 @@ def _log_end(error: Exception) -> int:
     status = UNRECOVERABLE_STATUS
     for cause in _causes(error):
         if isinstance(cause, UnrecoverableError):
+            status = max(status, cause.status)
             logs.log().critical(str(cause), **cause.facts)
         elif refused := refused_right(cause):
             logs.log().critical(RIGHT_REFUSED, system=refused.system, refused=refused.refused)

@@ -17,6 +17,7 @@ from order_runtime.process.connection_settings import (
     ConnectionSettings,
     settings_sentences,
 )
+from order_runtime.process.errors import BAD_SETTINGS_STATUS
 from order_runtime.process.secret_files import SecretFileError, secret_variables
 
 
@@ -92,7 +93,7 @@ def load(settings: type[S]) -> S:
 def refuse(sentences: list[str]) -> NoReturn:
     """Leave the process with exit status 2; what is wrong goes to standard error."""
     sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
-    raise SystemExit(2)
+    raise SystemExit(BAD_SETTINGS_STATUS)
 
 
 def secret_list(text: str) -> list[bytes]:

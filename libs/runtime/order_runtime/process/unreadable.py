@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 from prometheus_client import Counter
 
 from order_runtime.documents.document import Document, UnreadableStored, stored
+from order_runtime.mongo.collections import COLLECTIONS
+from order_runtime.observability.metrics import begin_at_zero
 from order_runtime.process.log_events import DOCUMENT_UNREADABLE
 from order_runtime.process.logs import log
 
@@ -19,6 +21,7 @@ UNREADABLE_DOCUMENTS: Final = Counter(
     "Stored documents that could not be read, each once while the process lives.",
     ["collection"],
 )
+begin_at_zero(UNREADABLE_DOCUMENTS, [it.name for it in COLLECTIONS])
 _reported: set[tuple[str, str]] = set()
 
 

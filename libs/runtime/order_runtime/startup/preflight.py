@@ -22,13 +22,11 @@ from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import Document, client
 from order_runtime.mongo.collections import collections_of
 from order_runtime.mongo.list_indexes import read_indexes
+from order_runtime.observability.dependencies import KAFKA, MONGODB
 from order_runtime.process.errors import RequirementNotMet
 from order_runtime.process.log_events import (
     INDEXES_MISSING,
     SET_RISKILY,
-    WAITING_FOR_DATABASE,
-    WAITING_FOR_KAFKA,
-    LogEvent,
 )
 from order_runtime.process.logs import log
 from order_runtime.process.refused_rights import DENIED
@@ -106,7 +104,7 @@ def warn_of_indexes(mongo: str, database: str, service: str) -> None:
         with client(mongo, service, DATABASE_TIMEOUT_MS) as connected:
             found = {it.name: read_indexes(connected[database], it.name) for it in needed}
     except PyMongoError as error:
-        log().warning(WAITING_FOR_DATABASE, error=type(error).__name__)
+        MONGODB.failed(type(error).__name__)
         return
     for sentence in index_violations(found, needed):
         log().warning(INDEXES_MISSING, doubt=sentence)
@@ -141,17 +139,13 @@ def until_available(stop: threading.Event, attempt: Callable[[], T]) -> T:
         except RightsMissing as missing:
             lacking(missing)
         except KafkaException as error:
-            _waits(WAITING_FOR_KAFKA, error.args[0].name())
+            KAFKA.failed(error.args[0].name())
         except PyMongoError as error:
             if not transient(error):
                 raise
-            _waits(WAITING_FOR_DATABASE, type(error).__name__)
+            MONGODB.failed(type(error).__name__)
         stop.wait(PAUSE)
     raise StopRequested
-
-
-def _waits(event: LogEvent, error: str) -> None:
-    log().warning(event, error=error, seconds=PAUSE)
 
 
 def _described(kafka: KafkaAddress, topics: Iterable[Topic]) -> dict[str, ObservedTopic]:

@@ -28,7 +28,7 @@ from order_runtime.mongo.client import Document
 PENDING_FIELDS: Final = {
     **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
     **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
-    "parked": 1,
+    **dict.fromkeys(("parked", "acceptedAt", "record.at"), 1),
     "bodyType": {"$type": "$body"},
     "recordType": {"$type": "$record"},
 }
@@ -114,7 +114,15 @@ def pending_delivery_of(document: Document) -> PendingDelivery:
         created_at=field(document, "createdAt", datetime),
         started_at=field(document, "startedAt", datetime),
         parked=optional(document, "parked", bool) or False,
+        accepted_at=_time(document, "acceptedAt"),
+        fired_at=_time(document.get("record"), "at"),
     )
+
+
+def _time(document: object, name: str) -> datetime | None:
+    """Return a time that is shown in a metric alone: it keeps no delivery from being sent."""
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, datetime) else None
 
 
 def webhook_of(document: Document) -> tuple[str, str]:

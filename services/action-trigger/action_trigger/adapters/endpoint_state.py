@@ -46,6 +46,8 @@ class EndpointStates:
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         self._all = client.get_database(database)[ENDPOINTS].with_options(CODEC)
         self._states: dict[str, EndpointState] = {}
+        self._named: frozenset[str] = frozenset()
+        """Those that the webhooks file names."""
 
     def is_enabled(self, name: str) -> bool:
         return name in self._states and self._states[name].state == ENABLED
@@ -57,6 +59,8 @@ class EndpointStates:
     async def declare(self, config: EndpointConfig) -> None:
         """Store, for operators, which endpoints there are and which actions go there."""
         routes = {route.name: route for route in config.routes}
+        self._named = frozenset(routes)
+        metrics.name_endpoints(self._named, ENDPOINT_NAMES)
         writes = [
             UpdateOne({"_id": name}, {"$set": _shown(routes.get(name))}, upsert=name in routes)
             for name in ENDPOINT_NAMES
@@ -105,7 +109,8 @@ class EndpointStates:
         }
         states = {name: stored.get(name, EndpointState()) for name in ENDPOINT_NAMES}
         for name, new in states.items():
-            metrics.ENABLED.labels(name).set(new.state == ENABLED)
+            if name in self._named:
+                metrics.ENABLED.labels(name).set(new.state == ENABLED)
             if self._states.get(name, EndpointState()).state != new.state:
                 log().warning(ENDPOINT_MOVED, endpoint=name, state=new.state)
         self._states = states

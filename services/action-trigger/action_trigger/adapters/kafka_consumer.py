@@ -18,6 +18,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from action_trigger import metrics
 from action_trigger.settings import Settings
 from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.kafka.address import KafkaAddress
@@ -27,11 +28,12 @@ from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.record_conversion import from_aiokafka
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.stored_offsets import StoredOffsets
+from order_runtime.observability.dependencies import KAFKA
+from order_runtime.observability.progress import Loop
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.log_events import (
     OFFSETS_NOT_COMMITTED,
     PARTITIONS_ASSIGNED,
-    WAITING_FOR_KAFKA,
 )
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry
@@ -71,8 +73,10 @@ async def consume(
     record: RecordActions,
     offsets: StoredOffsets,
     stop: asyncio.Event,
+    loop: Loop | None = None,
 ) -> None:
     """Run until *stop*; raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting."""
+    loop = loop or Loop("actions")
     async with _consumer(settings.kafka_address, settings.instance, assignment) as consumer:
         while not stop.is_set():
             try:
@@ -84,11 +88,15 @@ async def consume(
                 continue
             if not records:
                 continue
+            loop.turn()
             # Record first, commit last: in the other order a crash in between would lose actions.
             # Stored in between: a database that is restored is known by lower offsets than Kafka's.
-            await record(records, datetime.now(UTC))
+            with metrics.RECORD_SECONDS.time():
+                await record(records, datetime.now(UTC))
+            metrics.RECORD_ACTIONS.observe(len(records))
             await offsets.advance(records)
             await _commit(consumer, {_partition(it): it.offset + 1 for it in records})
+            loop.rest()
 
 
 async def take_batch(consumer: AIOKafkaConsumer) -> list[Record]:
@@ -143,7 +151,7 @@ async def _consumer(
     )
     consumer.subscribe([ACTIONS.name], listener=assignment)
     try:
-        await retry(consumer.start, _is_connection_error, WAITING_FOR_KAFKA)
+        await retry(consumer.start, _is_connection_error, KAFKA)
         yield consumer
     finally:
         await consumer.stop()
@@ -166,5 +174,5 @@ async def _commit(consumer: AIOKafkaConsumer, offsets: dict[Any, int]) -> None:
 async def _wait_out(error: KafkaError) -> None:
     if not error.retriable:
         raise error
-    log().warning(WAITING_FOR_KAFKA, error=type(error).__name__, seconds=PAUSE)
+    KAFKA.failed(type(error).__name__)
     await asyncio.sleep(PAUSE)

@@ -15,6 +15,7 @@ from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
+from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER, RECORD_SET_ASIDE
 from order_runtime.process.logs import error_fields, log
@@ -73,6 +74,7 @@ class ActionRecorder:
             log().warning(NO_FURTHER_DEAD_LETTER, **_place(record))
         else:
             await self._publisher.publish(letter)
+            DEAD_LETTERS.labels(record.topic, code).inc()
 
 
 def _place(record: Record) -> dict[str, int]:

@@ -100,7 +100,7 @@ class AttemptRunner:
             await self._attempts.add(attempt)
         finally:
             self._request_ended(item.delivery.partition)
-        self._report(attempt)
+        self._report(attempt, item.queue.name)
         return attempt.outcome
 
     async def give_up_overdue(
@@ -149,19 +149,29 @@ class AttemptRunner:
         if not self._in_flight[partition]:
             del self._in_flight[partition]
 
-    def _report(self, attempt: Attempt) -> None:
+    def _report(self, attempt: Attempt, endpoint: str) -> None:
         action_id, outcome = attempt.delivery.id, attempt.outcome
-        metrics.ATTEMPTS.labels(type(outcome).__name__.lower()).inc()
+        metrics.ATTEMPTS.labels(endpoint, type(outcome).__name__.lower()).inc()
         match outcome:
             case Delivered():
-                waited = attempt.at + attempt.duration - attempt.delivery.created_at
-                metrics.DELIVERED_SECONDS.observe(waited.total_seconds())
+                _observe_delivery(attempt)
                 self._delivery_ended()
             case Failed(reason):
-                log().warning(ACTION_FAILED, action_id=action_id, reason=reason)
+                log().warning(ACTION_FAILED, action_id=action_id, endpoint=endpoint, reason=reason)
                 self._delivery_ended()
             case Disabled():
-                log().warning(ENDPOINT_IS_GONE, action_id=action_id)
+                log().warning(ENDPOINT_IS_GONE, action_id=action_id, endpoint=endpoint)
+
+
+def _observe_delivery(attempt: Attempt) -> None:
+    """Observe how long a delivery took; not of one that was replayed, which an operator delayed."""
+    delivery, at = attempt.delivery, attempt.at + attempt.duration
+    if delivery.started_at != delivery.created_at:
+        return
+    fired_at = delivery.fired_at or delivery.created_at
+    metrics.DELIVERED_SECONDS.observe((at - fired_at).total_seconds())
+    if delivery.accepted_at is not None:
+        metrics.ORDER_TO_WEBHOOK_SECONDS.observe((at - delivery.accepted_at).total_seconds())
 
 
 def _attempt(delivery: PendingDelivery, result: SendResult, outcome: AttemptOutcome) -> Attempt:

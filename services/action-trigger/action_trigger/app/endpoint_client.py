@@ -31,12 +31,12 @@ class EndpointClient:
         self._in_flight = 0
         self._circuit = CLOSED
         self._open: OpenCircuit | None = None
-        metrics.CIRCUIT_OPEN.labels(name).set(0)
 
     def replace_sender(self, sender: HttpSender | None) -> None:
         """Send with *sender* what is sent next; None where no action goes to this endpoint."""
         self._sender = sender
         self._rate_limiter = RateLimiter(sender.rate if sender else None)
+        self._show_circuit()
 
     @property
     def timeout_seconds(self) -> float:
@@ -81,7 +81,7 @@ class EndpointClient:
         with metrics.IN_FLIGHT.track_inprogress():
             result = await self._current_sender().send(action_id, body, now())
         self._in_flight -= 1
-        metrics.ATTEMPT_SECONDS.observe(result.duration.total_seconds())
+        metrics.ATTEMPT_SECONDS.labels(self._name).observe(result.duration.total_seconds())
         at = now()
         circuit = self._circuit.after(success=is_alive(result.response), now=at)
         self._open = _opened(circuit, self._open, result.response, at)
@@ -97,10 +97,15 @@ class EndpointClient:
         was_open, self._circuit = self._circuit.is_open, circuit
         if circuit.is_open == was_open:
             return
-        metrics.CIRCUIT_OPEN.labels(self._name).set(circuit.is_open)
+        self._show_circuit()
         event = CIRCUIT_OPENED if circuit.is_open else CIRCUIT_CLOSED
         log().warning(event, endpoint=self._name)
         self._circuit_changed()
+
+    def _show_circuit(self) -> None:
+        """Show the circuit of an endpoint that the webhooks file names."""
+        if self._sender is not None:
+            metrics.CIRCUIT_OPEN.labels(self._name).set(self._circuit.is_open)
 
 
 def _opened(

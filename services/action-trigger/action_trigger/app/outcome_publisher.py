@@ -20,6 +20,7 @@ from order_runtime.documents.deliveries import FAILED
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import Document
+from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
@@ -115,3 +116,4 @@ class OutcomePublisher:
             log().warning(NO_FURTHER_DEAD_LETTER, partition=record.partition, offset=record.offset)
         else:
             await self._publisher.publish(letter)
+            DEAD_LETTERS.labels(record.topic, "ActionFailed").inc()

@@ -50,6 +50,10 @@ class PendingDelivery:
     """When the current schedule began."""
     parked: bool = False
     """Whether it waits behind others of its order, and is due only to be looked at again."""
+    accepted_at: datetime | None = None
+    """When the command that requested the action was accepted."""
+    fired_at: datetime | None = None
+    """When the action's record came to Kafka."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from order_runtime.kafka.byte_budget import ByteBudget
 from order_runtime.kafka.offsets import WHAT_TO_DO
 from order_runtime.kafka.record_conversion import from_faust
 from order_runtime.kafka.records import Record, split_by_size
+from order_runtime.observability.progress import Loop
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
 
@@ -113,7 +114,9 @@ def _credentials(kafka: KafkaAddress) -> Credentials | None:
 class StreamConsumer:
     """Passes each topic's records to its handler until it is asked to stop."""
 
-    def __init__(self, settings: Settings, handlers: Mapping[str, Handle]) -> None:
+    def __init__(
+        self, settings: Settings, handlers: Mapping[str, Handle], loop: Loop | None = None
+    ) -> None:
         bound_fetches()
         self._app = faust_app(settings)
         self._batch_size = settings.batch
@@ -121,6 +124,7 @@ class StreamConsumer:
         self._batch_lock = asyncio.Lock()
         self._waiting = 0  # batches that wait for it
         self._assigned = False
+        self._loop = loop or Loop("batches")
         self._app.on_partitions_assigned.connect(self._on_assigned)
         self._handlers = {self._subscribe(topic): handle for topic, handle in handlers.items()}
 
@@ -207,8 +211,11 @@ class StreamConsumer:
             async with self._batch_lock:
                 self._waiting -= 1
                 began = time.monotonic()
+                self._loop.turn()
                 await handle_and_ack(batch, handle, self._app.budget)
+                self._loop.rest()
             topic = batch[0].message.topic
+            metrics.BATCH_RECORDS.labels(topic).observe(len(batch))
             metrics.BATCH_SECONDS.labels(topic).observe(time.monotonic() - began)
 
 

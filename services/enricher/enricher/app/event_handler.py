@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -35,6 +36,7 @@ from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ENRICHMENTS, HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.isolation import Isolation, handle_apart
 
 
@@ -101,7 +103,10 @@ class EventHandler:
             dead_letter(record, service=ENRICHER, code=code, reason=reason_of(error))
             for record, error in failed
         ]
-        await publish(self._publisher, [it for it in letters if it is not None])
+        published = [it for it in letters if it is not None]
+        await publish(self._publisher, published)
+        if published:
+            DEAD_LETTERS.labels(failed[0][0].topic, code).inc(len(published))
 
     async def handle(self, events: Sequence[ReceivedEvent], now: datetime) -> None:
         """
@@ -110,16 +115,21 @@ class EventHandler:
         The job's enrichment is inserted after all effects that it stands for: an event whose job
         has one is not decided again, and an event whose job has none is.
         """
+        steps = Steps()
         batch = await self._load_and_decide(events, now)
         if due := orders_to_heal_first(batch):
             # Their turn in the queue may come later: an action of theirs must not overtake those
             # that are held.
             await self._reconciler(due, now)
             batch = await self._load_and_decide(events, now)
+        steps.done("decide")
         while not await self._commit(batch, now):
             batch = await self._load_and_decide(events, now)
+        steps.done("commit")
         await self._publish(batch)
+        steps.done("publish")
         await self._finish(batch, now)
+        steps.done("finish")
         await self._delete_erased(batch, now)
         await self._reconcile(batch, now)
         _count(batch.decided)
@@ -204,7 +214,22 @@ def _decode(
     return events, unreadable
 
 
+class Steps:
+    """The steps of a batch, each timed from the end of the one before."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def done(self, step: str) -> None:
+        now = time.monotonic()
+        metrics.STEP_SECONDS.labels(step).observe(now - self._since)
+        self._since = now
+
+
 def _count(decided: Sequence[DecidedEvent]) -> None:
+    now = datetime.now(UTC)
+    new = [it for it in decided if it.decision.enrichment is not None]
+    metrics.ENRICHED_SECONDS.observe((now - it.received.accepted_at).total_seconds() for it in new)
     decisions = [it.decision for it in decided]
     for counter, values in (
         (metrics.EVENTS, [it.received.kind for it in decided]),

@@ -183,6 +183,10 @@ class Reconciler:
         await self._update_jobs(orders, ended, now)
         unannounced = [held_action_store.announced_write(it) for it in ended if it.unannounced]
         await bulk_writes.bulk_write(self._database[HELD], unannounced)
+        for it in ended:
+            if it.unannounced:
+                fired = it.state is HoldState.FIRING
+                metrics.ACTIONS.labels("fired" if fired else "dropped").inc()
 
     async def _update_jobs(
         self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime

@@ -11,7 +11,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import metrics
 from gateway.app.command_acceptance import CommandAcceptance
 from gateway.domain.command_record import Submission, command_of
 from gateway.domain.problem_error import ProblemError
@@ -19,6 +18,7 @@ from gateway.domain.query_params import choice_in
 from gateway.domain.request_terms import RequestTerms, request_terms
 from gateway.http.admission import Admission
 from gateway.http.bulk_body import BulkInput, NotJson, read_rows
+from gateway.http.problems import count_refused
 from gateway.http.request_body import MAX_BODY, body_too_large
 from gateway.http.request_fields import fields
 from gateway.http.responses import json_response
@@ -154,7 +154,7 @@ def _refused(index: int, order_id: str | None, error: Invalid | ProblemError) ->
     if isinstance(error, Invalid):
         return BulkRow(index=index, order_id=order_id, status=400, errors=error.errors)
     problem = error.problem
-    metrics.REFUSED.labels(problem.code).inc()
+    count_refused(problem.code)
     return BulkRow(
         index=index,
         order_id=order_id,

@@ -61,6 +61,9 @@ class Admission:
         secret = sent.get("apikey") or sent.get("x-api-key")
         key = self.keys.find(secret) if secret else None
         if key is None:
+            revoked = self.keys.revoked(secret) if secret else None
+            if revoked is not None:  # the access log names whoever still uses it
+                request.state.client, request.state.key_id = revoked.client, revoked.id
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
             raise ProblemError(
                 "Unauthorized", "Send a valid key in the header apikey.", headers=challenge

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.log_events import CERTIFICATE_NOT_READ, CERTIFICATE_READ_AGAIN
+from order_runtime.observability.certificates import GATEWAY, show_expiry
 from order_runtime.process.logs import log
 from order_runtime.process.watched_files import WatchedFiles
 
@@ -26,6 +27,7 @@ class Certificate:
         self._files = WatchedFiles(cert_file, key_file)
         self._files.changed()
         self._context = server_context(cert_file, key_file)
+        show_expiry(GATEWAY, cert_file)
 
     def context(self) -> ssl.SSLContext:
         """
@@ -40,6 +42,7 @@ class Certificate:
             except CertificateError as error:
                 log().error(CERTIFICATE_NOT_READ, reason=str(error))
             else:
+                show_expiry(GATEWAY, self._cert_file)
                 log().info(CERTIFICATE_READ_AGAIN)
         return self._context
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway import metrics
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
+from gateway.http.outage_log import log_outage
 from order_contracts.decoding import Invalid
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -18,9 +19,15 @@ MEDIA_TYPE: Final = "application/problem+json"
 def problem_response(error: ProblemError, headers: Mapping[str, str] | None = None) -> Response:
     """Return the problem of *error* with its headers and *headers*; counts it as refused."""
     problem = error.problem
-    metrics.REFUSED.labels(problem.code).inc()
+    count_refused(problem.code)
     all_headers = {**error.headers, **(headers or {})}
     return Response(problem.to_json(), problem.status, all_headers, media_type=MEDIA_TYPE)
+
+
+def count_refused(code: str) -> None:
+    """Count a request, or a row of a bulk, that is answered with an error."""
+    metrics.REFUSED.labels(code).inc()
+    log_outage(code)
 
 
 def invalid_problem(error: Invalid) -> ProblemError:

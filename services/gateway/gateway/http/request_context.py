@@ -6,12 +6,15 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
+from prometheus_client import Histogram
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import log_events
+from gateway import log_events, metrics
+from gateway.domain.field_values import FieldValues
 from gateway.http.memory_budget import Reservation
 from gateway.http.problems import internal_error
 from gateway.http.request_fields import fields
@@ -21,6 +24,7 @@ from order_runtime.process.unreadable import report
 
 NO_STORE: Final = (b"cache-control", b"private, no-store")
 """The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
@@ -51,6 +55,7 @@ class RequestContext:
                 await internal_error()(scope, receive, exchange.send)
         finally:
             exchange.release()
+            exchange.observe()
             self._logged(exchange.facts())
 
 
@@ -59,8 +64,11 @@ class Exchange:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._started, self._method, self._send = time.perf_counter(), scope["method"], send
+        self._seconds = 0.0
         self._state: dict[str, Any] = scope.setdefault("state", {})
-        self.request_id = _request_id(scope)
+        given = fields(Request(scope))
+        self.request_id = _request_id(given)
+        self._waits = "wait" in given.get("prefer", "")
         self.status = 0
         """Of the response; 0 until it has started."""
         self._reservations: list[Reservation] = self._state.setdefault("reservations", [])
@@ -83,19 +91,35 @@ class Exchange:
         for reservation in self._reservations:
             reservation.release()
 
+    def observe(self) -> None:
+        """Count the request and its duration, by route; what is no call counts together."""
+        self._seconds = time.perf_counter() - self._started
+        route = self._state.get("route")
+        call = (self._method, route) if route and self._method in _METHODS else ("other", "other")
+        outcome = f"{self.status // 100}xx" if self.status else "5xx"
+        if self._waits and outcome == "2xx":
+            outcome = "waited"
+        _series(*call, outcome).observe(self._seconds)
+
     def facts(self) -> Mapping[str, object]:
         """Return what the access log tells of the request."""
         return {
             "method": self._method,
             "route": self._state.get("route"),
             "status": self.status,
-            "milliseconds": round((time.perf_counter() - self._started) * 1000, 1),
+            "milliseconds": round(self._seconds * 1000, 1),
             "request_id": self.request_id,
             "client": self._state.get("client"),
             "key_id": self._state.get("key_id"),
         }
 
 
-def _request_id(scope: Scope) -> str:
-    given = fields(Request(scope)).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+@cache
+def _series(method: str, route: str, outcome: str) -> Histogram:
+    """Return a series of the metric, which takes longer to find than to count in."""
+    return metrics.REQUEST_SECONDS.labels(method, route, outcome)
+
+
+def _request_id(given: FieldValues) -> str:
+    wanted = given.get("x-request-id", "")
+    return wanted if _REQUEST_ID.fullmatch(wanted) else secrets.token_hex(16)

@@ -14,13 +14,14 @@ from order_runtime.kafka.offsets import (
     WHAT_TO_DO,
     deleted_unread_sentence,
 )
+from order_runtime.observability.dependencies import KAFKA, MONGODB
 from order_runtime.process.errors import OffsetsLost
 from order_runtime.process.logs import log
 from order_runtime.process.retry import transient
 from order_writer.adapters.offset_commits import TRANSIENT
 from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.domain.offset_tracker import OffsetTracker
-from order_writer.log_events import READING_AGAIN, WAITING
+from order_writer.log_events import READING_AGAIN
 
 SECONDS: Final = 5.0  # for an answer of Kafka's; it is asked again
 
@@ -54,12 +55,12 @@ class StartOffsets:
         except KafkaException as error:
             if error.args[0].code() not in TRANSIENT:
                 raise
-            log().warning(WAITING, missing="kafka")
+            KAFKA.failed(error.args[0].name())
             return None
         except PyMongoError as error:
             if not transient(error):
                 raise
-            log().warning(WAITING, missing="mongo")
+            MONGODB.failed(type(error).__name__)
             return None
         if again:
             records = sum(committed[number] - at for number, at in again.items())

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import starmap
 from typing import Final
 
@@ -19,6 +20,9 @@ from order_contracts.job import Operation
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record, split_by_size
+from order_runtime.observability.dependencies import KAFKA
+from order_runtime.observability.metrics import DEAD_LETTERS
+from order_runtime.observability.progress import Loop
 from order_runtime.process.isolation import EverythingFails, FailureCauses
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
@@ -28,7 +32,7 @@ from order_writer.app.poison_isolation import PoisonIsolation, Suspect
 from order_writer.app.ports import CommandSource, EventSink, Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import BatchItem, TopicInfo, UnreadableCommand
+from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED
@@ -36,6 +40,8 @@ from order_writer.log_events import BATCH_SETTLED
 TAKE_SECONDS: Final = 0.5  # for the first record; a stop is noticed after it
 ACKNOWLEDGED_SECONDS: Final = 1.0  # before the consumer is polled again, to stay in its group
 PUBLISHED_BYTES: Final = 8 * 1024 * 1024  # of events at once, well below what the producer queues
+LOOP: Final = "commands"
+NOT_ACKNOWLEDGED: Final = "NotAcknowledged"
 MAX_UNKNOWN: Final = 2  # suspects in a row, with nothing applied: then the service is at fault
 
 
@@ -49,9 +55,11 @@ class BatchProcessor:
         sink: EventSink,
         topic: TopicInfo,
         stop: threading.Event,
+        loop: Loop | None = None,
     ) -> None:
         self._source, self._sink, self._stop = source, sink, stop
-        self._waiting = Waiting(source, stop)
+        self._loop = loop or Loop(LOOP)
+        self._waiting = Waiting(source, stop, self._loop)
         self._isolation = PoisonIsolation(ledger, topic, self._waiting)
         self._causes = FailureCauses(MAX_UNKNOWN)
 
@@ -63,6 +71,7 @@ class BatchProcessor:
         committed.
         """
         while not self._stop.is_set():
+            self._loop.turn()
             records = self._source.take(batch_commands, TAKE_SECONDS)
             for batch in split_by_size(records, batch_bytes):
                 try:
@@ -78,8 +87,11 @@ class BatchProcessor:
         """Apply and announce a batch, and only then commit it."""
         began = time.monotonic()
         suspects: list[Suspect] = []
+        stored = began
         for folded in self._isolation.apply(batch, suspects):
+            metrics.STEP_SECONDS.labels("store").observe(time.monotonic() - stored)
             self._announce(folded)
+            stored = time.monotonic()
         self._check_health(suspects, applied=len(batch) - len(suspects))
         for left, suspect in zip(reversed(range(len(suspects))), suspects, strict=True):
             offsets = None if left else ends(batch)
@@ -104,27 +116,46 @@ class BatchProcessor:
 
     def _announce(self, folded: FoldedBatch) -> None:
         """Publish the outcomes in portions, since every event carries its whole order."""
+        began = time.monotonic()
         for portion in split_by_size(outgoing_records(folded), PUBLISHED_BYTES):
             attempt = 0
             done = self._sink.publish_all(portion, ACKNOWLEDGED_SECONDS)
             while not done:
-                self._waiting.back_off("kafka", attempt)
+                self._waiting.back_off(KAFKA, NOT_ACKNOWLEDGED, attempt)
                 attempt += 1
                 done = self._sink.flushed(ACKNOWLEDGED_SECONDS)
-        _count(folded)
+        metrics.STEP_SECONDS.labels("announce").observe(time.monotonic() - began)
+        _count(folded, datetime.now(UTC))
 
 
-def _count(folded: FoldedBatch) -> None:
+def _count(folded: FoldedBatch, now: datetime) -> None:
     metrics.BATCH_COMMANDS.observe(len(folded.answers))
     for labels, count in Counter(starmap(_labels, folded.answers)).items():
         metrics.COMMANDS.labels(*labels).inc(count)
+    metrics.MISROUTED.inc(sum(_is_misrouted(item) for item, _ in folded.answers))
+    new = [*folded.entries, *folded.redecided.values()]
+    metrics.LEDGER_HITS.inc(len(folded.answers) - len(new))
+    metrics.STORED_SECONDS.observe([(now - entry.at).total_seconds() for entry in new])
     for item, entry in folded.answers:
-        if not entry.decoded and is_given_up(item.record):
-            where = {"partition": item.record.partition, "offset": item.record.offset}
-            log().warning(NO_FURTHER_DEAD_LETTER, **where)
+        if not entry.decoded:
+            _report_undecoded(item.record, entry)
+
+
+def _is_misrouted(item: BatchItem) -> bool:
+    return isinstance(item, DecodedCommand) and item.misrouted
+
+
+def _report_undecoded(record: Record, entry: LedgerEntry) -> None:
+    """Count a dead letter, or log that there is no further one."""
+    code = entry.failure.code if entry.failure else ""
+    if is_given_up(record):
+        where = {"partition": record.partition, "offset": record.offset}
+        log().warning(NO_FURTHER_DEAD_LETTER, **where)
+    else:
+        DEAD_LETTERS.labels(record.topic, code).inc()
 
 
 def _labels(item: BatchItem, entry: LedgerEntry) -> tuple[Operation, str]:
     """Return the operation and the outcome that a command is counted under."""
     operation = Operation.UNKNOWN if isinstance(item, UnreadableCommand) else item.operation
-    return operation, entry.failure.code if entry.failure else "Applied"
+    return operation, entry.failure.code if entry.failure else metrics.APPLIED

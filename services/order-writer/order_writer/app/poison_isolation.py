@@ -13,6 +13,7 @@ from typing import Final
 
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Record
+from order_runtime.observability.dependencies import MONGODB
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.signals import StopRequested
 from order_runtime.process.unreadable import report
@@ -123,15 +124,15 @@ class PoisonIsolation:
                 too_often = attempt >= ATTEMPTS_TOGETHER and len(items) > 1
                 if kind is FailureKind.OTHER or (too_often and kind is not FailureKind.AWAY):
                     raise
-                self._before_retry(kind, attempt)
+                self._before_retry(kind, attempt, error)
                 attempt += 1
 
-    def _before_retry(self, kind: FailureKind, attempt: int) -> None:
+    def _before_retry(self, kind: FailureKind, attempt: int, error: Exception) -> None:
         if kind is FailureKind.CONFLICT:
             metrics.CONFLICTS.inc()
             if attempt < IMMEDIATE_RETRIES:
                 return
-        self._waiting.back_off("mongo", attempt)
+        self._waiting.back_off(MONGODB, type(error).__name__, attempt)
 
 
 def _unmoved(records: Sequence[Record]) -> dict[int, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from order_runtime.process.logs import log
+from order_runtime.observability.dependencies import Dependency
+from order_runtime.observability.progress import Loop
 from order_runtime.process.signals import StopRequested
 from order_writer import metrics
 from order_writer.app.ports import CommandSource
-from order_writer.log_events import WAITING
 
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -17,15 +17,19 @@ BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 class Waiting:
     """Waits by idling the source, so that the consumer keeps its partitions."""
 
-    def __init__(self, source: CommandSource, stop: threading.Event) -> None:
-        self._source, self._stop = source, stop
+    def __init__(self, source: CommandSource, stop: threading.Event, loop: Loop) -> None:
+        self._source, self._stop, self._loop = source, stop, loop
 
-    def back_off(self, dependency: str, attempt: int) -> None:
-        """Wait before the next attempt, longer each time; raises StopRequested instead."""
+    def back_off(self, dependency: Dependency, reason: str, attempt: int) -> None:
+        """
+        Wait before the next attempt, longer each time; raises StopRequested instead.
+
+        *reason* is the kind of the error of the last one.
+        """
         self.check_stop()
-        metrics.WAITS.labels(dependency).inc()
-        if attempt == 0:
-            log().warning(WAITING, missing=dependency)
+        self._loop.turn()
+        metrics.WAITS.labels(dependency.name).inc()
+        dependency.failed(reason)
         self._source.idle(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
 
     def pause(self) -> None:

@@ -21,7 +21,7 @@ from order_writer.domain.ledger_entries import (
     undecoded_entry,
 )
 from order_writer.domain.ledger_lookup import known_entry
-from order_writer.domain.record_ids import record_size
+from order_writer.domain.record_ids import record_size, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,9 @@ def _first_entry(
         if item.from_gateway and not id_taken:
             raise OwnCommandUnreadable(item)
         job_id = item.fallback_job_id if id_taken else item.job_id
-        return _logged("CommandRejected", undecoded_entry(item, job_id), folded)
+        return _logged("CommandRejected", undecoded_entry(item, job_id), item, folded)
     if id_taken:
-        return _logged("IdReused", id_reused_entry(item), folded)
+        return _logged("IdReused", id_reused_entry(item), item, folded)
     return _decide_once(item, claimed, folded)
 
 
@@ -171,9 +171,9 @@ def _decide(item: DecodedCommand, folded: FoldedBatch) -> LedgerEntry:
         folded.changed.add(item.order_id)
     entry = decided_entry(item, outcome, before, after)
     if item.misrouted:
-        _logged(MISROUTED.code, entry, folded)
+        _logged(MISROUTED.code, entry, item, folded)
     for warning in outcome.warnings:
-        _logged(warning.code, entry, folded)
+        _logged(warning.code, entry, item, folded)
     return entry
 
 
@@ -188,8 +188,8 @@ def _request(item: DecodedCommand) -> CommandRequest:
     )
 
 
-def _logged(code: str, entry: LedgerEntry, folded: FoldedBatch) -> LedgerEntry:
+def _logged(code: str, entry: LedgerEntry, item: BatchItem, folded: FoldedBatch) -> LedgerEntry:
     """Return *entry*, with an entry of the integration log about it among those to write."""
     about = log_entry(code, job_id=entry.job_id, order_id=entry.order_id, at=entry.at)
-    folded.log.append(about)
+    folded.log.append(about.model_copy(update={"source": source_of(item.record)}))
     return entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +17,8 @@ from order_runtime.kafka.dead_letters import REPLAY, original_headers
 from order_runtime.kafka.records import Record, size_bound, wire_size
 
 _PIECE: Final = 64 * 1024  # bytes
+_SOURCE: Final = re.compile(rb"[!-~]{1,200}")
+"""A URI reference: neither blanks, nor what a terminal or a page would act upon."""
 
 
 class Hash(Protocol):
@@ -114,6 +117,12 @@ def order_id_of_key(record: Record) -> str | None:
     except UnicodeDecodeError:
         return None
     return key if 0 < len(key) <= 255 else None
+
+
+def source_of(record: Record) -> str | None:
+    """Return who sent a record, as its `ce_source` says; None where that is no short plain text."""
+    told = [value or b"" for name, value in record.headers if name.lower() == "ce_source"]
+    return told[0].decode() if len(told) == 1 and _SOURCE.fullmatch(told[0]) else None
 
 
 def record_size(record: Record) -> int:

@@ -1,0 +1,1 @@
+"""Prometheus' rules, Alertmanager's inhibition and Grafana's dashboards, generated from data."""

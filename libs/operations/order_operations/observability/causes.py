@@ -1,0 +1,169 @@
+"""Alerts about causes: something is away, stands still, or is set wrongly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from order_operations.observability.alert import Alert
+from order_operations.observability.timing import MINUTE, Timing
+
+SERVICES: Final = 'job=~"ordermill-.+"'
+KAFKA_AWAY: Final = "KafkaAway"
+MONGODB_AWAY: Final = "MongoDBAway"
+SERVICE_DOWN: Final = "ServiceDown"
+LOOP_STALLED: Final = "LoopStalled"
+ENDPOINT_DISABLED: Final = "EndpointDisabled"
+CIRCUIT_OPEN: Final = "CircuitOpen"
+BACKENDS: Final = (KAFKA_AWAY, MONGODB_AWAY)
+DAY: Final = timedelta(days=1)
+
+
+def cause_alerts(timing: Timing) -> tuple[Alert, ...]:
+    return (*_backends(), *_processes(timing), *_endpoints(), *_certificates())
+
+
+def _away(dependency: str) -> str:
+    """Return the expression for what most processes miss: one alone may have a network problem."""
+    series = f'ordermill_dependency_up{{dependency="{dependency}"}}'
+    return f"avg({series}) <= 0.5"
+
+
+def _backends() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            name=KAFKA_AWAY,
+            runbook="backends",
+            expr=_away("kafka"),
+            severity="critical",
+            summary="Kafka answers at most half of the processes: writes are refused with 503.",
+            for_=MINUTE / 2,
+        ),
+        Alert(
+            name=MONGODB_AWAY,
+            runbook="backends",
+            expr=_away("mongodb"),
+            severity="critical",
+            summary="MongoDB answers at most half of the processes: reads are refused, and what was"
+            " written waits.",
+            for_=MINUTE / 2,
+        ),
+        Alert(
+            name="BackendUnreachable",
+            runbook="backends",
+            expr="min by (job, instance, dependency) (ordermill_dependency_up) == 0",
+            severity="warning",
+            summary="{{ $labels.instance }} of {{ $labels.job }} gets no answer from"
+            " {{ $labels.dependency }}.",
+            for_=2 * MINUTE,
+            causes=BACKENDS,
+        ),
+    )
+
+
+def _processes(timing: Timing) -> tuple[Alert, ...]:
+    quarter = timing.text(15 * MINUTE)
+    return (
+        Alert(
+            name=SERVICE_DOWN,
+            runbook="processes",
+            expr=f"max by (job) (up{{{SERVICES}}}) == 0",
+            severity="critical",
+            summary="No process of {{ $labels.job }} answers Prometheus.",
+        ),
+        Alert(
+            name="InstanceDown",
+            runbook="processes",
+            expr=f"up{{{SERVICES}}} == 0",
+            severity="warning",
+            summary="{{ $labels.instance }} of {{ $labels.job }} doesn't answer Prometheus: it is"
+            " dead, frozen or out of reach.",
+            for_=2 * MINUTE,
+            causes=(SERVICE_DOWN,),
+            same=("job",),
+        ),
+        Alert(
+            name=LOOP_STALLED,
+            runbook="processes",
+            expr="ordermill_live == 0",
+            severity="critical",
+            summary="A loop of {{ $labels.instance }} of {{ $labels.job }} stands still, although"
+            " Kafka and MongoDB answer it.",
+        ),
+        Alert(
+            name="NotReady",
+            runbook="processes",
+            expr="ordermill_ready == 0",
+            severity="warning",
+            summary="{{ $labels.instance }} of {{ $labels.job }} has not been ready for long.",
+            for_=5 * MINUTE,
+            causes=BACKENDS,
+        ),
+        Alert(
+            name="ProcessRestarts",
+            runbook="processes",
+            expr=f"changes(process_start_time_seconds{{{SERVICES}}}[{quarter}]) >= 3",
+            severity="warning",
+            summary="{{ $labels.instance }} of {{ $labels.job }} was started three times lately.",
+        ),
+        Alert(
+            name="ReleasesDiffer",
+            runbook="processes",
+            expr="count(count by (version) (ordermill_build_info)) > 1",
+            severity="info",
+            summary="Processes of two releases have been running side by side for an hour.",
+            for_=60 * MINUTE,
+        ),
+    )
+
+
+def _endpoints() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            name=ENDPOINT_DISABLED,
+            runbook="deliveries",
+            expr="min by (endpoint) (ordermill_action_trigger_endpoint_enabled) == 0",
+            severity="critical",
+            summary="No webhooks are sent to the endpoint {{ $labels.endpoint }}: it answered 410,"
+            " or an operator disabled or paused it.",
+        ),
+        Alert(
+            name=CIRCUIT_OPEN,
+            runbook="deliveries",
+            expr="max by (endpoint) (ordermill_action_trigger_circuit_open) == 1",
+            severity="critical",
+            summary="The endpoint {{ $labels.endpoint }} fails, and is only probed.",
+            causes=(ENDPOINT_DISABLED,),
+            same=("endpoint",),
+        ),
+        Alert(
+            name="WebhooksFileRefused",
+            runbook="deliveries",
+            expr="max(ordermill_action_trigger_webhooks_file_refused) == 1",
+            severity="warning",
+            summary="The webhooks file was changed and can't be used; the one before goes on.",
+        ),
+    )
+
+
+def _certificates() -> tuple[Alert, ...]:
+    left = "min by (job, certificate) (ordermill_tls_certificate_expiry_timestamp_seconds) - time()"
+    ends = "The certificate {{ $labels.certificate }} of {{ $labels.job }} ends in"
+    return (
+        Alert(
+            name="CertificateEndsSoon",
+            runbook="certificates",
+            expr=f"{left} < {14 * DAY.total_seconds():.0f}",
+            severity="warning",
+            summary=f"{ends} {{{{ $value | humanizeDuration }}}}.",
+            causes=("CertificateEnds",),
+            same=("job", "certificate"),
+        ),
+        Alert(
+            name="CertificateEnds",
+            runbook="certificates",
+            expr=f"{left} < {2 * DAY.total_seconds():.0f}",
+            severity="critical",
+            summary=f"{ends} {{{{ $value | humanizeDuration }}}}.",
+        ),
+    )

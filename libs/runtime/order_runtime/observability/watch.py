@@ -1,0 +1,114 @@
+"""Threads that ask Kafka and MongoDB every few seconds, and refresh gauges that need a query."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Final
+
+from confluent_kafka import KafkaException
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from order_contracts.topics import TOPICS
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.mongo.client import CODEC, Document, client
+from order_runtime.observability import metrics
+from order_runtime.observability.certificates import show_expiries
+from order_runtime.observability.dependencies import KAFKA, MONGODB
+from order_runtime.observability.group_lag import GroupLag
+from order_runtime.process.log_events import GAUGES_NOT_REFRESHED
+from order_runtime.process.logs import error_fields, log
+from order_runtime.process.settings import ServiceSettings
+
+WATCH_SECONDS: Final = 5.0  # between two looks
+TIMEOUT_MS: Final = 2_000  # for a query
+LEAVE_SECONDS: Final = 1.0  # for a look that is under way at the end; it has no effects
+
+Refresh = Callable[[Database[Document]], None]
+"""Sets gauges by a query that is bounded and has an index."""
+
+
+@contextmanager
+def watched(settings: ServiceSettings, service: str, *refresh: Refresh) -> Iterator[None]:
+    """Watch Kafka, MongoDB and the gauges of *service* beside the block."""
+    show_expiries(settings)
+    stop = threading.Event()
+    looks = (
+        lambda: _watch_kafka(settings.kafka_address, service, stop),
+        lambda: _watch_mongodb(settings, service, refresh, stop),
+    )
+    # What the log says of the process is a matter of the context, which a thread doesn't inherit.
+    threads = [
+        threading.Thread(target=copy_context().run, args=(it,), name="watch", daemon=True)
+        for it in looks
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(LEAVE_SECONDS)
+
+
+def _watch_kafka(kafka: KafkaAddress, service: str, stop: threading.Event) -> None:
+    """Measure the lag of the service's group; of a service that reads nothing, ask for a topic."""
+    reads = [topic.name for topic in TOPICS if service in topic.readers]
+    writes = [topic.name for topic in TOPICS if service in topic.writers]
+    lag = GroupLag(kafka, service, reads)
+    try:
+        while not stop.is_set():
+            try:
+                if reads:
+                    _show_lag(lag, service, reads)
+                else:
+                    lag.ask(writes[0])
+            except KafkaException as error:
+                KAFKA.failed(error.args[0].name())
+            else:
+                KAFKA.answered()
+            stop.wait(WATCH_SECONDS)
+    finally:
+        lag.close()
+
+
+def _show_lag(lag: GroupLag, group: str, topics: list[str]) -> None:
+    found = lag.measure()
+    for topic in topics:
+        metrics.LAG_RECORDS.labels(group, topic).set(found[topic].records)
+        metrics.LAG_SECONDS.labels(group, topic).set(found[topic].seconds)
+
+
+def _watch_mongodb(
+    settings: ServiceSettings, service: str, refresh: tuple[Refresh, ...], stop: threading.Event
+) -> None:
+    with client(settings.mongo_uri, service, TIMEOUT_MS) as mongo:
+        database = mongo.get_database(settings.database, codec_options=CODEC)
+        while not stop.is_set():
+            if _mongodb_answers(mongo):
+                _refresh(database, refresh)
+            stop.wait(WATCH_SECONDS)
+
+
+def _mongodb_answers(mongo: MongoClient[Document]) -> bool:
+    """Ask the primary, without which nothing can be written."""
+    try:
+        mongo.admin.command("ping")
+    except PyMongoError as error:
+        MONGODB.failed(type(error).__name__)
+        return False
+    MONGODB.answered()
+    return True
+
+
+def _refresh(database: Database[Document], refresh: tuple[Refresh, ...]) -> None:
+    for it in refresh:
+        try:
+            it(database)
+        except Exception as error:  # noqa: BLE001  a gauge that stays is no reason to stop
+            log().warning(GAUGES_NOT_REFRESHED, **error_fields(error))
