@@ -20,8 +20,7 @@ from order_runtime.observability.metrics import begin_at_zero
 from order_runtime.observability.progress import STALLED_SECONDS, Loop
 from order_runtime.process.health import Probes, serving
 from order_runtime.process.log_events import KAFKA_IS_BACK, WAITING_FOR_KAFKA
-from order_stack.cluster.certificates import Authority
-from support.builders.certificates import LIFETIME
+from order_stack.cluster.certificates import AUTHORITY_LIFETIME, Authority
 
 NAME = "tested"
 
@@ -195,7 +194,7 @@ def test_the_end_of_the_first_certificate_of_a_file_is_shown(tmp_path: Path) -> 
     ends = expiry(NAME)
     assert ends is not None
     left = datetime.fromtimestamp(ends, UTC) - datetime.now(UTC)
-    assert LIFETIME - timedelta(minutes=1) < left <= LIFETIME
+    assert AUTHORITY_LIFETIME - timedelta(minutes=1) < left <= AUTHORITY_LIFETIME
     assert expiry("none") is None
 
 
