@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
-MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local
+MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local deploy/manifests
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas manifests released lock clean
 
 setup: $(STAMP)
 
@@ -74,6 +74,7 @@ lint: setup  ## format, lint, types, import laws, generated documents, compatibl
 	$(IN)lint-imports
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
+	$(IN)python -m order_manifests.export deploy --check
 
 fast: setup  ## the fast tests: no Kafka, no MongoDB
 	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
@@ -84,6 +85,9 @@ format: setup
 
 schemas: setup  ## write the generated documents
 	$(IN)python -m order_contracts.specs.export schemas
+
+manifests: setup  ## write the generated manifests
+	$(IN)python -m order_manifests.export deploy
 
 released: setup  ## hold the messages, from now on, to what they are; refused where that breaks what they were
 	$(IN)python -m order_contracts.specs.compatibility schemas --release
