@@ -52,6 +52,18 @@ def test_a_topic_is_what_the_contract_says() -> None:
         assert (spec["partitions"], spec["replicas"]) == (topic.partitions, 3)
 
 
+def test_no_policy_of_the_services_network_selects_a_broker() -> None:
+    """Strimzi gives the labels of its Kafka and node pools to their pods."""
+    found = committed()
+    brokers = of_kind(found, "Kafka", "KafkaNodePool")
+    labels = [it["metadata"].get("labels", {}) for it in brokers]
+    selectors = [it["spec"]["podSelector"]["matchLabels"] for it in of_kind(found, "NetworkPolicy")]
+
+    assert (len(labels), len(selectors)) == (2, 5)
+    for selector in selectors:
+        assert [it for it in labels if selector.items() <= it.items()] == []
+
+
 def test_what_is_committed_is_what_the_table_says() -> None:
     assert stale(DEPLOY) == []
 

@@ -18,7 +18,16 @@ from order_runtime.process.settings import ServiceSettings, load
 from order_stack.cluster.certificates import Authority
 from support.builders.certificates import certificate_files
 from support.manifests import pods
-from support.manifests.pods import BASE, KUBERNETES, Manifest, committed, named, of_kind, pod_of
+from support.manifests.pods import (
+    BASE,
+    KUBERNETES,
+    Manifest,
+    committed,
+    mount_secrets,
+    named,
+    of_kind,
+    pod_of,
+)
 
 EACH = pytest.mark.parametrize("service", SERVICES)
 KINDS = ("Deployment", "StatefulSet")
@@ -119,10 +128,7 @@ def test_the_migration_acts_by_profiles_that_it_mounts(
 
 def _copied(profile: Path, secrets: dict[str, dict[str, str]], folder: Path) -> Path:
     """Return the profile with its files below *folder*."""
-    for secret, keys in secrets.items():
-        (folder / secret).mkdir(exist_ok=True)
-        for key, text in keys.items():
-            (folder / secret / key).write_text(text)
+    mount_secrets(secrets, folder)
     copy = folder / profile.name
     copy.write_text(profile.read_text().replace(pods.MOUNTS, str(folder)))
     return copy

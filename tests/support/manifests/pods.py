@@ -92,6 +92,18 @@ def process_of(
     )
 
 
+def mount_secrets(secrets: Secrets, folder: Path) -> None:
+    """Write each Secret as a folder of files."""
+    for secret, keys in secrets.items():
+        (folder / secret).mkdir(parents=True, exist_ok=True)
+        for key, text in keys.items():
+            (folder / secret / key).write_text(text)
+
+
+def config_maps(manifests: Iterable[Manifest]) -> dict[str, dict[str, str]]:
+    return {it["metadata"]["name"]: it["data"] for it in of_kind(manifests, "ConfigMap")}
+
+
 def _mount(pod: Manifest, container: Manifest, secrets: Secrets, folder: Path) -> None:
     """Write the Secrets that the container mounts; one that is optional may be missing."""
     sources = {it["name"]: it["secret"] for it in pod["volumes"] if "secret" in it}
@@ -99,10 +111,9 @@ def _mount(pod: Manifest, container: Manifest, secrets: Secrets, folder: Path) -
         source = sources.get(mounted["name"])
         if source is None or (source.get("optional") and source["secretName"] not in secrets):
             continue
-        place = Path(mounted["mountPath"].replace(MOUNTS, str(folder)))
-        place.mkdir(parents=True, exist_ok=True)
-        for key, text in secrets[source["secretName"]].items():
-            (place / key).write_text(text)
+        name = source["secretName"]
+        assert mounted["mountPath"] == f"{MOUNTS}/{name}"
+        mount_secrets({name: secrets[name]}, folder)
 
 
 def _value(variable: Manifest, pod_name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from order_contracts.topics import TOPICS, Topic
 from order_manifests.environment import KAFKA_USER_PREFIX
 from order_manifests.kubernetes.network import KAFKA_PORT
-from order_manifests.kubernetes.parts import SYSTEM, Manifest, metadata
+from order_manifests.kubernetes.parts import SYSTEM, Manifest
 from order_operations.access_plan import USER, kafka_holdings, principals_by_workload
 from order_operations.access_rights import KafkaRight
 from order_operations.topic_plan import MAX_REPLICAS, min_in_sync
@@ -104,9 +104,15 @@ def _operation(right: KafkaRight) -> str:
 
 def _of_cluster(kind: str, name: str, spec: Manifest) -> Manifest:
     found = _strimzi(kind, name, spec)
-    found["metadata"]["labels"][CLUSTER_LABEL] = SYSTEM
+    found["metadata"]["labels"] = {CLUSTER_LABEL: SYSTEM}
     return found
 
 
 def _strimzi(kind: str, name: str, spec: Manifest) -> Manifest:
-    return {"apiVersion": STRIMZI, "kind": kind, "metadata": metadata(name), "spec": spec}
+    """
+    Return it without the system's labels.
+
+    Strimzi gives labels of its resources to the brokers' pods as well, and the policies of the
+    services' network would be theirs.
+    """
+    return {"apiVersion": STRIMZI, "kind": kind, "metadata": {"name": name}, "spec": spec}
