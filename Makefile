@@ -26,7 +26,7 @@ demo: setup  ## watch sample orders flow through the real system
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
 	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
 
-test-tools: setup  ## the tests that need kcat
+test-tools: setup  ## the tests that need a system tool: kcat, kubectl, buildah, mmdebstrap, Go
 	$(IN)pytest -m tools
 
 NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)')
@@ -96,6 +96,9 @@ lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, 
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --all-packages --all-extras --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $(PEERS).lock $(PEERS).in
+	for it in deploy/images/build tests/tools/validators/requirements; do \
+		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $$it.lock $$it.in || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-* .uv .mypy_cache .ruff_cache .pytest_cache

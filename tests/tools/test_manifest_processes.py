@@ -16,35 +16,22 @@ from order_operations.service_processes import HTTP
 from order_operations.workloads import SERVICES
 from support.manifests.pods import (
     BASE,
-    KUBERNETES,
     MOUNTS,
     Manifest,
+    config_maps,
     documents,
+    mount_secrets,
     named,
-    of_kind,
     pod_of,
     process_of,
 )
-from support.manifests.validators import rendered
 from support.stack.cluster_secrets import cluster_secrets, kafka_clients
 from support.stack.manifest_process import StartedContainer, started
-from support.stack.running_stack import ORDERS, RunningStack, running_stack
+from support.stack.running_stack import ORDERS, RunningStack
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(300)]
 
-SERVICES_OVERLAY = KUBERNETES / "overlays" / "production" / "services"
 KINDS = ("Deployment", "StatefulSet")
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running_stack(tmp_path_factory.mktemp("home"), "--secure") as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def production() -> list[Manifest]:
-    return rendered(SERVICES_OVERLAY)
 
 
 @pytest.fixture
@@ -56,9 +43,10 @@ def running(
 ) -> Iterator[StartedContainer]:
     """Start the service of the test's parameter beside those of the stack."""
     mounts = tmp_path / "mounts"
-    maps = {it["metadata"]["name"]: it["data"] for it in of_kind(production, "ConfigMap")}
     secrets = cluster_secrets(secure, str(mounts))
-    process = process_of(named(production, request.param, *KINDS), maps, secrets, mounts)
+    process = process_of(
+        named(production, request.param, *KINDS), config_maps(production), secrets, mounts
+    )
     assert process.command[0] == "python"
     argv = [sys.executable, *process.command[1:]]
     with started(process, kafka_clients(secure), argv, tmp_path / "log") as container:
@@ -90,10 +78,7 @@ def test_the_gateway_answers_at_its_port_with_its_certificate(
 def test_the_migration_does_its_steps(secure: RunningStack, tmp_path: Path) -> None:
     """In their order, by the profiles that are mounted, in a system where they are done before."""
     [job] = documents(BASE / "migration" / "job.yaml")
-    for secret, keys in cluster_secrets(secure, str(tmp_path)).items():
-        (tmp_path / secret).mkdir()
-        for key, text in keys.items():
-            (tmp_path / secret / key).write_text(text)
+    mount_secrets(cluster_secrets(secure, str(tmp_path)), tmp_path)
     for step in [*pod_of(job)["initContainers"], *pod_of(job)["containers"]]:
         program, *command, profile = step["command"]
         assert program == ORDERS.name

@@ -69,7 +69,7 @@ def started(
     environ = {
         name: host if value == EVERYWHERE else value for name, value in container.environ.items()
     }
-    environ |= {"ORDERMILL_KAFKA": kafka, "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
+    environ = {"PATH": os.environ["PATH"]} | environ | {"ORDERMILL_KAFKA": kafka}
     with log.open("wb") as out:
         process = subprocess.Popen(argv, env=environ, stdout=out, stderr=subprocess.STDOUT)
     try:
