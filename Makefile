@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
-MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local
+MEMBERS := schemas libs/runtime libs/operations services/gateway services/order-writer services/enricher services/action-trigger deploy/local deploy/manifests
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin/
 
-.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas observability released lock clean
+.PHONY: setup demo test test-tools faults nemesis mutants bench bench-guard profile check lint fast format schemas observability manifests released lock clean
 
 setup: $(STAMP)
 
@@ -26,7 +26,7 @@ demo: setup  ## watch sample orders flow through the real system
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
 	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
 
-test-tools: setup  ## the tests that need kcat or Prometheus
+test-tools: setup  ## the tests that need a system tool: kcat, Prometheus, kubectl, buildah, mmdebstrap, Go
 	$(IN)pytest -m tools
 
 NEMESIS := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault '$(FAULT)') $(if $(SECURE),--secure)
@@ -75,6 +75,7 @@ lint: setup  ## format, lint, types, import laws, generated documents, compatibl
 	$(IN)python -m order_contracts.specs.export schemas --check
 	$(IN)python -m order_contracts.specs.compatibility schemas
 	$(IN)python -m order_operations.observability.export deploy/observability --check
+	$(IN)python -m order_manifests.export deploy --check
 
 fast: setup  ## the fast tests: no Kafka, no MongoDB
 	$(IN)pytest -q -n 2 -m "not stack" tests/unit tests/contract tests/conformance
@@ -89,6 +90,9 @@ schemas: setup  ## write the generated documents
 observability: setup  ## write the alert rules and dashboards in deploy/observability
 	$(IN)python -m order_operations.observability.export deploy/observability
 
+manifests: setup  ## write the generated manifests
+	$(IN)python -m order_manifests.export deploy
+
 released: setup  ## hold the messages, from now on, to what they are; refused where that breaks what they were
 	$(IN)python -m order_contracts.specs.compatibility schemas --release
 
@@ -96,6 +100,9 @@ lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, 
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --all-packages --all-extras --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $(PEERS).lock $(PEERS).in
+	for it in deploy/images/build tests/tools/validators/requirements; do \
+		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $$it.lock $$it.in || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-* .uv .mypy_cache .ruff_cache .pytest_cache

@@ -27,9 +27,13 @@ PLANTED = {
             "order_runtime.extra -> gateway",
             "enricher.extra -> gateway",
             "order_operations.extra -> order_stack",
+            "order_operations.extra -> order_manifests",
         ],
     ),
-    "processes": (PROCESSES, ["order_stack.extra -> order_writer"]),
+    "processes": (
+        PROCESSES,
+        ["order_stack.extra -> order_writer", "order_manifests.extra -> gateway"],
+    ),
     "storeys": (
         STOREYS,
         [

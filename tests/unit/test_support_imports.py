@@ -16,7 +16,7 @@ SYSTEM = (
 )
 CLIENTS = ("confluent_kafka", "pymongo", "aiohttp", "httpx")
 LAYERS = (
-    *("growth", "builders", "fakes", "harness", "stack", "history"),
+    *("growth", "manifests", "builders", "fakes", "harness", "stack", "history"),
     *("model", "laws", "load", "faults", "mutants"),
 )
 """A folder of tests/support imports only itself and those before it."""

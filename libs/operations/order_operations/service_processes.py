@@ -28,6 +28,31 @@ class SharedFile(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ByCpu:
+    """As many processes as keep their CPU below a part of what they ask for."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByLag:
+    """A process for each so many records that wait in a topic which the service reads."""
+
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByQuery:
+    """A process for each so much of what a query of Prometheus returns."""
+
+    query: str
+    each: int
+
+
+Scaling = ByCpu | ByLag | ByQuery
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceProcess:
     """
     A service, by what a process of it is given.
@@ -55,6 +80,14 @@ class ServiceProcess:
     """Where it answers 200 while the process does its work."""
     replicas: int = 2
     """So many that one may die."""
+    most: int = 12
+    """So many at the most; of a partitioned service no more than there are partitions."""
+    scaling: Scaling = ByCpu(70)
+    """What asks for more processes, between these two numbers."""
+    cpu: str = "500m"
+    """What a process asks for, as Kubernetes writes it; it may take more where there is some."""
+    memory: str = "512Mi"
+    """What a process asks for and must stay below."""
 
 
 GATEWAY_PROCESS: Final = ServiceProcess(
@@ -68,10 +101,16 @@ GATEWAY_PROCESS: Final = ServiceProcess(
     ports={HEALTH: "HEALTH_PORT", HTTP: "PORT"},
     partitioned=False,
 )
-WRITER_PROCESS: Final = ServiceProcess("order_writer", {"JOB_SECRETS": SharedSecret.JOB})
-ENRICHER_PROCESS: Final = ServiceProcess("enricher", {"ERASURE_SECRET": SharedSecret.ERASURE})
+WRITER_PROCESS: Final = ServiceProcess(
+    "order_writer", {"JOB_SECRETS": SharedSecret.JOB}, scaling=ByLag(10_000)
+)
+ENRICHER_PROCESS: Final = ServiceProcess(
+    "enricher", {"ERASURE_SECRET": SharedSecret.ERASURE}, scaling=ByLag(5_000), memory="768Mi"
+)
 TRIGGER_PROCESS: Final = ServiceProcess(
     "action_trigger",
     {"ERASURE_SECRET": SharedSecret.ERASURE},
     files={"WEBHOOKS_FILE": SharedFile.WEBHOOKS},
+    # Not by lag: actions are recorded at once, and wait in MongoDB until they are due.
+    scaling=ByQuery("max(ordermill_action_trigger_overdue_deliveries)", 100),
 )

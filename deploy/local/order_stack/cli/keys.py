@@ -1,4 +1,4 @@
-"""The commands for the API keys of a stack's gateways."""
+"""The commands for the API keys of a stack's gateways, or in a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from order_stack.problems import StackProblem
 
 COLUMNS: Final = ("id", "client", "name", "revoked", "scopes", "rate", "createdAt")
 
-keys_app = typer.Typer(no_args_is_help=True, help="API keys of a stack's gateway.")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys of a stack's gateway, or in a file.")
+
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--file", help="The keys in this file, instead of those of a stack."),
+]
 
 
 @keys_app.command("new")
-def new_key(
+def new_key(  # noqa: PLR0913, PLR0917  each is an option
     label: Annotated[str, typer.Argument(metavar="LABEL", help="Whose key it is.")],
     scope: Annotated[
         list[str] | None, typer.Option(help="May be given several times; all by default.")
@@ -30,13 +35,14 @@ def new_key(
         typer.Option(help="The new client's name; by default the key's id. It outlives the key."),
     ] = None,
     name: NameOption = "default",
+    file: FileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key of a new client and print it; it can't be shown again."""
     if rate < 0:
         raise StackProblem(f"--rate is how many requests a second, or 0 for no limit; not {rate}.")
     try:
-        key = _key_file(name).new(label, _scopes(scope), rate or None, client)
+        key = _key_file(name, file).new(label, _scopes(scope), rate or None, client)
     except ClientRefused as error:
         raise StackProblem(str(error)) from None
     _print_key(key, as_json=as_json)
@@ -49,19 +55,22 @@ def rotate_key(
         bool, typer.Option("--revoke", help="Revoke the old key at once; else it stays valid.")
     ] = False,
     name: NameOption = "default",
+    file: FileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make another key for a key's client, with the same scopes and rate, and print it."""
-    key = _key_file(name).rotate(key_id, revoke=revoke)
+    key = _key_file(name, file).rotate(key_id, revoke=revoke)
     if key is None:
         raise _no_key(key_id)
     _print_key(key, as_json=as_json)
 
 
 @keys_app.command("list")
-def list_keys(name: NameOption = "default", as_json: JsonOption = False) -> None:
+def list_keys(
+    name: NameOption = "default", file: FileOption = None, as_json: JsonOption = False
+) -> None:
     """List all keys, revoked ones too; never the keys themselves."""
-    rows = [_row(key) for key in _key_file(name).keys()]  # noqa: SIM118  a KeyFile is no dict
+    rows = [_row(key) for key in _key_file(name, file).keys()]  # noqa: SIM118  a KeyFile is no dict
     if as_json:
         print_json(rows)
     else:
@@ -72,9 +81,10 @@ def list_keys(name: NameOption = "default", as_json: JsonOption = False) -> None
 def revoke_key(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As `orders keys list` shows it.")],
     name: NameOption = "default",
+    file: FileOption = None,
 ) -> None:
     """Revoke a key."""
-    if not _key_file(name).revoke(key_id):
+    if not _key_file(name, file).revoke(key_id):
         raise _no_key(key_id)
 
 
@@ -89,7 +99,9 @@ def _print_key(key: str, *, as_json: bool) -> None:
         typer.echo(key)
 
 
-def _key_file(name: str) -> KeyFile:
+def _key_file(name: str, file: Path | None) -> KeyFile:
+    if file is not None:
+        return KeyFile(file)
     stack, _ = state.known(name)
     return KeyFile(Path(stack.keys_file))
 

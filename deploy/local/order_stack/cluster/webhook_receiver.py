@@ -118,13 +118,14 @@ def _parsed(raw: bytes) -> Any:
 
 
 def main(
-    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.")],
+    port: Annotated[int, typer.Option(help="The port to listen on.")],
     secret: Annotated[
         str, typer.Option(envvar="RECEIVER_SECRET", help="The shared secret, whsec_…")
     ],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Receive webhooks, verify their signatures, and list them at /received."""
-    web.run_app(Receiver(secret).app(), host="127.0.0.1", port=port, print=None, access_log=None)
+    web.run_app(Receiver(secret).app(), host=host, port=port, print=None, access_log=None)
 
 
 if __name__ == "__main__":

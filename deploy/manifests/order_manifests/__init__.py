@@ -1,0 +1,1 @@
+"""The manifests that deploy the system, made from the table of workloads and the topics."""

@@ -1,0 +1,58 @@
+"""
+Write the generated manifests, or check that the committed ones are current.
+
+    python -m order_manifests.export deploy [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from order_manifests import compose
+from order_manifests.kubernetes import folder as kubernetes
+from order_manifests.texts import yaml_text
+
+
+def rendered() -> Iterator[tuple[Path, str]]:
+    """Yield path and text of every generated file."""
+    yield from ((Path("kubernetes") / path, text) for path, text in kubernetes.files())
+    yield Path("compose/compose.yaml"), yaml_text(compose.document())
+
+
+def stale(deploy: Path) -> list[Path]:
+    """Return the files that differ from what the table says, or stand where only these should."""
+    wanted = dict(rendered())
+    folders = {deploy / path.parent for path in wanted if "compose" not in path.parts}
+    found = {it.relative_to(deploy) for folder in folders for it in folder.glob("*")}
+    changed = {path for path, text in wanted.items() if _text(deploy / path) != text}
+    return sorted(changed | (found - wanted.keys()))
+
+
+def write(deploy: Path) -> None:
+    """Make the folders of generated files hold exactly these."""
+    for path in stale(deploy):
+        (deploy / path).unlink(missing_ok=True)
+    for path, text in rendered():
+        (deploy / path).parent.mkdir(parents=True, exist_ok=True)
+        (deploy / path).write_text(text)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def main(deploy: Path, *, check: bool) -> int:
+    if not check:
+        write(deploy)
+        return 0
+    differing = stale(deploy)
+    if differing:
+        names = ", ".join(map(str, differing))
+        sys.stderr.write(f"Not what the workloads say; run make manifests: {names}\n")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), check="--check" in sys.argv))

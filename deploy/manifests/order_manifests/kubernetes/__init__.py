@@ -1,0 +1,1 @@
+"""The bases and components of deploy/kubernetes; overlays are written by hand."""
