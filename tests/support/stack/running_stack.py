@@ -17,6 +17,7 @@ from uuid import uuid4
 import psutil
 from pymongo import MongoClient
 
+from order_contracts.topics import OPERATOR
 from order_operations.kafka_client import admin_client
 from order_operations.profile import Profile, read_profile
 from order_runtime.kafka.address import KafkaAddress
@@ -137,13 +138,13 @@ class RunningStack:
 
     def leader_of(self, topic: str, partition: int = 0) -> str:
         """Return the name of the partition's leader."""
-        seen = admin_client(self.kafka).list_topics(topic, timeout=30)
+        seen = admin_client(self._as_a_client()).list_topics(topic, timeout=30)
         leader = seen.brokers[seen.topics[topic].partitions[partition].leader]
         return self._at(f"{leader.host}:{leader.port}")
 
     def coordinator_of(self, group: str) -> str:
         """Return the name of the broker that coordinates a consumer group."""
-        client = admin_client(self.kafka)
+        client = admin_client(self._as_a_client())
         node = client.describe_consumer_groups([group])[group].result(30).coordinator
         return self._at(f"{node.host}:{node.port}")
 
@@ -152,6 +153,10 @@ class RunningStack:
         with MongoClient[dict[str, Any]](self.mongo, serverSelectionTimeoutMS=30_000) as client:
             host, port = until(lambda: client.primary, of="a primary")
         return self._at(f"{host}:{port}")
+
+    def _as_a_client(self) -> KafkaAddress:
+        """Return Kafka as its clients see it: the administrator has a listener of its own."""
+        return self.profile(OPERATOR).kafka_address() if self.logins else self.kafka
 
     def _at(self, address: str) -> str:
         names = {part.get("address"): part["name"] for part in self.status()["parts"]}
