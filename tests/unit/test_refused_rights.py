@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import KafkaError, KafkaException
@@ -51,7 +54,14 @@ def test_kafka_says_what_it_refused() -> None:
         KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)),
         KafkaException(),
         ValueError(),
+        OSError(29, "Illegal seek"),  # the number of a refused topic, as Kafka counts
     ],
 )
 def test_other_errors_are_no_refusals(error: Exception) -> None:
     assert refused_right(error) is None
+
+
+def test_the_gateway_does_not_load_aiokafka() -> None:
+    """It has no use for it, and it takes time at the start."""
+    code = "import sys, gateway.__main__; sys.exit('aiokafka' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -21,7 +21,7 @@ from order_contracts.topics import OPERATOR
 from order_operations.kafka_client import admin_client
 from order_operations.profile import Profile, read_profile
 from order_runtime.kafka.address import KafkaAddress
-from order_stack.cluster.parts import ADMIN
+from order_stack.cluster.parts import ADMIN, profile_in
 from support.stack.wait import until
 
 ORDERS = Path(sys.executable).with_name("orders")
@@ -115,7 +115,7 @@ class RunningStack:
 
     def profile_file(self, workload: str) -> Path:
         assert self.logins is not None, "the stack isn't secure"
-        return self.logins / f"{workload}.env"
+        return profile_in(self.logins, workload)
 
     def orders(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.command.run(*args, check=check)

@@ -42,13 +42,18 @@ def certificate_in(folder: Path, name: str) -> Certificate:
     return Certificate(*(folder / f"{name}.{it}" for it in ("crt", "key", "pem")))
 
 
+def authority_in(folder: Path) -> Path:
+    """Return where the certificate is of who signs those of *folder*."""
+    return folder / "ca.pem"
+
+
 class Authority:
     """Signs certificates for servers at 127.0.0.1 and for clients; its own is in `ca`."""
 
     def __init__(self, folder: Path) -> None:
         """Read the authority that *folder* holds, or make one there."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self.ca, key_file = folder, folder / "ca.pem", folder / "ca.key"
+        self._folder, self.ca, key_file = folder, authority_in(folder), folder / "ca.key"
         if not self.ca.exists():
             _make_authority(self.ca, key_file)
         self._subject = x509.load_pem_x509_certificate(self.ca.read_bytes()).subject

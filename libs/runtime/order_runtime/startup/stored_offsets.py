@@ -32,8 +32,9 @@ from order_runtime.mongo.client import (
     client,
 )
 from order_runtime.process.errors import DatabaseBehind
-from order_runtime.startup.preflight import DATABASE_TIMEOUT_MS, until_available
+from order_runtime.startup.preflight import until_available
 from order_runtime.startup.requirements import ObservedTopic
+from order_runtime.startup.rights import DATABASE_TIMEOUT_MS
 
 _EFFECTS: Final[Mapping[str, Collection[str]]] = {
     WRITER: (JOBS,),
