@@ -7,7 +7,7 @@ What can't be read is a record too: one that says why, in place of the record or
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,9 @@ _LENGTH, _ATTRIBUTES = 1, 5  # fields of the header
 _BEFORE_LENGTH: Final = 12  # bytes of a batch that its length doesn't count
 _CODEC: Final = 0x07
 _LOG_APPEND_TIME: Final = 0x08
+_TRANSACTIONAL: Final = 0x10
+_CONTROL: Final = 0x20
+_PRODUCER: Final = 9  # field of the header
 MAGIC: Final = 2
 _LARGE: Final = 64 * 1024  # bytes of a record; smaller ones have no headers worth counting
 MAX_RECORD: Final = max(topic.max_message_bytes for topic in TOPICS)
@@ -66,6 +69,19 @@ class StoredRecord:
 def bounds_of(batch: memoryview) -> BatchBounds:
     first, _, _, _, _, _, delta, _, at, *_ = _HEADER.unpack_from(batch)
     return BatchBounds(first, first + delta, at)
+
+
+def is_marker(batch: memoryview) -> bool:
+    """Return whether *batch* is the end of a transaction, which holds no record."""
+    return bool(_HEADER.unpack_from(batch)[_ATTRIBUTES] & _CONTROL)
+
+
+def is_aborted(batch: memoryview, aborted: Collection[tuple[int, int]]) -> bool:
+    """Return whether *batch* is of a transaction in *aborted*: producer's id and first offset."""
+    header = _HEADER.unpack_from(batch)
+    return bool(header[_ATTRIBUTES] & _TRANSACTIONAL) and any(
+        producer == header[_PRODUCER] and first <= header[0] for producer, first in aborted
+    )
 
 
 def is_compressed(batch: memoryview) -> bool:

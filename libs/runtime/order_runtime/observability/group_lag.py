@@ -1,7 +1,8 @@
 """
 How far a consumer group is behind: by records, and by the age of the oldest that waits.
 
-Asked of Kafka and not of the consumer, so that a consumer which stands still shows it.
+Asked of Kafka and not of the consumer, so that a consumer which stands still shows it. Of records
+the batch's header is looked at alone, so that one that inflates costs nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
     KafkaError,
     KafkaException,
-    Message,
     TopicPartition,
 )
 
@@ -25,7 +24,6 @@ from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.refusal_log import log_refusal
 
 SECONDS: Final = 3.0  # for each answer of Kafka's
-POLL_SECONDS: Final = 0.2
 Partition = tuple[str, int]
 
 
@@ -49,20 +47,14 @@ class GroupLag:
     """Asks Kafka as the group, without joining it; for one thread."""
 
     def __init__(self, kafka: KafkaAddress, group: str, topics: Sequence[str]) -> None:
-        self._topics = topics
+        self._kafka, self._topics = kafka, topics
         self._consumer = Consumer(
             librdkafka_config(kafka)
             | {
                 "group.id": group,
                 "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
                 "error_cb": log_refusal,
                 "log_level": 0,
-                # One record of each partition is looked at.
-                "queued.min.messages": 1,
-                "queued.max.messages.kbytes": 1_024,
-                "max.partition.fetch.bytes": 64 * 1_024,
             }
         )
 
@@ -78,7 +70,7 @@ class GroupLag:
         partitions = [place for topic in self._topics for place in self._partitions(topic)]
         ends = self._ends(partitions)
         behind = self._behind(partitions, ends)
-        waiting = self._first_records(behind) if behind else {}
+        waiting = self._first_records(behind, ends) if behind else {}
         now_ms = time.time() * 1_000
         return {it: _topic_lag(it, waiting, ends, now_ms) for it in self._topics}
 
@@ -99,51 +91,33 @@ class GroupLag:
         asked = [TopicPartition(*place) for place in partitions]
         found = _checked(self._consumer.committed(asked, timeout=SECONDS)) if asked else []
         at = {
-            (it.topic, it.partition): it.offset if it.offset >= 0 else OFFSET_BEGINNING
+            (it.topic, it.partition): max(it.offset, 0)  # below 0 where nothing is committed
             for it in found
         }
         return {place: it for place, it in at.items() if it < ends.get(place, 0)}
 
-    def _first_records(self, behind: Mapping[Partition, int]) -> dict[Partition, _Waiting]:
+    def _first_records(
+        self, behind: Mapping[Partition, int], ends: Mapping[Partition, int]
+    ) -> dict[Partition, _Waiting]:
         """
         Return the first record of each partition that has one: markers are no records.
 
         Raises KafkaException where one gave no answer in time.
         """
-        found: dict[Partition, _Waiting] = {}
-        left = set(behind)
-        deadline = time.monotonic() + SECONDS
-        places = [TopicPartition(*place, at) for place, at in behind.items()]
-        self._consumer.assign(places)
-        self._consumer.resume(places)  # those that were paused the last time still are
+        # Here, since the gateway reads nothing and has no use for aiokafka.
+        from order_runtime.kafka.batch_lookup import first_batches  # noqa: PLC0415
+
+        begin = {place: max(at, self._low(place)) for place, at in behind.items()}
         try:
-            while left and time.monotonic() < deadline:
-                for message in self._consumer.consume(len(left), POLL_SECONDS):
-                    place = _place(message)
-                    if place in left and (record := _waiting(message)) is not None:
-                        found[place] = record
-                    if place in left:
-                        left.discard(place)
-                        self._consumer.pause([TopicPartition(*place)])
-        finally:
-            self._consumer.unassign()
-        if left:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
-        return found
+            found = first_batches(self._kafka, begin, ends)
+        except (TimeoutError, OSError) as error:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error  # noqa: SLF001
+        return {place: _Waiting(max(it.first, begin[place]), it.at) for place, it in found.items()}
 
-
-def _place(message: Message) -> Partition:
-    return message.topic() or "", message.partition() or 0
-
-
-def _waiting(message: Message) -> _Waiting | None:
-    """Return the record of *message*; None at the end of its partition."""
-    error = message.error()
-    if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-        return None
-    # Of a batch that can't be read there is no time.
-    at_ms = int(time.time() * 1_000) if error is not None else message.timestamp()[1]
-    return _Waiting(message.offset() or 0, at_ms)
+    def _low(self, place: Partition) -> int:
+        """Return the first offset that is still in the log."""
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=SECONDS)
+        return int(low)
 
 
 def _checked(found: Iterable[TopicPartition]) -> list[TopicPartition]:
