@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from enricher import metrics
+from order_runtime.mongo.client import client
 from support.builders.bodies import Json, line, order_body, unique
 from support.builders.raw_records import RawRecord
 from support.harness.enricher_harness import EnricherHarness, contact_record
@@ -104,6 +105,10 @@ def test_an_emptied_email_belongs_to_its_next_owner(stack: RunningStack, api: Ap
     ]
     raw = [RawRecord(it["contactId"], json.dumps(it).encode(), {}) for it in records]
     publish_records(stack.kafka, raw, topic="reference.contacts")
+    with client(stack.mongo, "test") as connected:  # the order is to find them as they end
+        contacts = connected[stack.database]["contacts"]
+        owners = {"$or": [{"contactId": first, "email": None}, {"contactId": second}]}
+        assert until(lambda: contacts.count_documents(owners) == 2, of=email)
     by_email = order_body(contact={"matchKey": email, "matchKeyType": "Email"})
     by_number = order_body(contact={"matchKey": f"M-{first}", "matchKeyType": "MemberNumber"})
     for body, owner in ((by_email, second), (by_number, first)):
