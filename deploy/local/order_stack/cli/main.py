@@ -18,6 +18,7 @@ from order_stack.cli import (
     access,
     dead_letters,
     deliveries,
+    explain,
     keys,
     logs,
     migrate,
@@ -85,6 +86,7 @@ app.command()(stack.up)
 app.command()(stack.status)
 app.command()(stack.down)
 app.command("logs")(logs.show_logs)
+app.command("explain")(explain.explain)
 app.command()(stack.kill)
 app.command()(stack.start)
 app.add_typer(reference.reference_app, name="reference")
