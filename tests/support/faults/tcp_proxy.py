@@ -36,6 +36,9 @@ LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 class TcpProxy:
     """Listens on one port for each address in *addresses*."""
 
+    answered_bytes = 0
+    """What the servers answered, on all connections."""
+
     def __init__(self, *addresses: str) -> None:
         self.delay = 0.0
         self._passable = threading.Event()
@@ -122,6 +125,8 @@ class TcpProxy:
                 if held and not select.select([source], [], [], PARTIAL_ADDRESS_WAIT)[0]:
                     ready, held = ready + held, b""
                 target.sendall(ready)
+                if replaced:  # those are in answers
+                    self.answered_bytes += len(ready)
         self._break(source)
         self._break(target)
 

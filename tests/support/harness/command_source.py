@@ -16,13 +16,24 @@ from order_writer.domain.offset_tracker import ends
 
 
 class StoringSource(KafkaCommandSource):
-    """Stores the offsets of what it commits before it does, as the ledger stores a batch's."""
+    """
+    Stores the offsets of what it commits before it does, as the ledger stores a batch's.
 
-    def __init__(self, kafka: KafkaAddress, instance: str, mongo: str, database: str) -> None:
+    Each wait is one that polls, unless `unpolled_seconds` says otherwise.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaAddress,
+        instance: str,
+        mongo: str,
+        database: str,
+        unpolled_seconds: float = 0,
+    ) -> None:
         group = group_of(WRITER, check_topics(kafka, WRITER, DEFAULT_PARTITIONS))
         self._mongo = client(mongo, WRITER)
         self.stored = StoredOffsets(self._mongo, database, group)
-        super().__init__(kafka, instance, self.stored)
+        super().__init__(kafka, instance, self.stored, unpolled_seconds)
 
     def commit(self, records: Sequence[Record]) -> None:
         self.stored.settle(ends(records))

@@ -42,6 +42,7 @@ from order_writer.log_events import PARTITIONS_LOST
 GATHER_SECONDS: Final = 0.005  # for more records, once the first of a batch is here
 CHECK_SECONDS: Final = 5.0  # between two looks at what MongoDB stores
 PENDING_SECONDS: Final = 0.2  # between two attempts to find where partitions begin
+UNPOLLED_SECONDS: Final = 5.0  # that a group waits for this member, where it changes meanwhile
 FETCH_BYTES: Final = 32 * 1024 * 1024
 RESPONSE_OVERHEAD: Final = 64 * 1024  # bytes of a response beside its records
 
@@ -49,16 +50,23 @@ RESPONSE_OVERHEAD: Final = 64 * 1024  # bytes of a response beside its records
 class KafkaCommandSource:
     """The commands of the partitions that the consumer group assigns; for one thread."""
 
-    def __init__(self, kafka: KafkaAddress, instance: str, stored: StoredOffsets) -> None:
+    def __init__(
+        self,
+        kafka: KafkaAddress,
+        instance: str,
+        stored: StoredOffsets,
+        unpolled_seconds: float = UNPOLLED_SECONDS,
+    ) -> None:
+        self._unpolled_seconds = unpolled_seconds
         self._partitions: set[int] = set()
         self._pending: set[int] = set()
         """Assigned and paused, until Kafka and MongoDB have told where they begin."""
         self._stored = stored
-        self._checked = time.monotonic()
+        self._checked = self._polled = time.monotonic()
         self._offsets = OffsetTracker()
         self._starts = StartOffsets(stored, self._offsets)
         self._commits = OffsetCommits(self._offsets)
-        self._idle = False
+        self._idle = self._paused = False
         config = _config(kafka, instance) | {
             "on_commit": self._commits.answered,
             "error_cb": log_refusal,
@@ -83,6 +91,7 @@ class KafkaCommandSource:
         record, at its last offset. Raises OffsetsLost where an offset to read is not in the topic
         any more, and KafkaException.
         """
+        self._go_on()
         self._undecodable.begin_take()
         self._check_stored()
         self._pending -= self._starts.begin(self._consumer, self._pending)
@@ -93,6 +102,7 @@ class KafkaCommandSource:
         if first is None:
             return []
         rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
+        self._polled = time.monotonic()
         self._offsets.taken(self._partitions)
         found = (self._record(message) for message in (first, *rest))
         return [record for record in found if record is not None]
@@ -155,9 +165,17 @@ class KafkaCommandSource:
         return {**self._undecodable.positions, **read}
 
     def idle(self, seconds: float) -> None:
-        """Wait, but stay in the consumer group: polls with all partitions paused."""
+        """
+        Wait, but stay in the consumer group: polled in time, with all partitions paused.
+
+        They stay paused until the next take(). Pausing drops what was fetched ahead, so that up to
+        FETCH_BYTES are fetched again, from brokers that may be what is waited for.
+        """
+        if time.monotonic() - self._polled < self._unpolled_seconds:
+            time.sleep(seconds)
+            return
         self._consumer.pause(self._consumer.assignment())
-        self._idle = True
+        self._idle = self._paused = True
         try:
             message = self._consumer.poll(seconds)
             if message is None:
@@ -168,8 +186,13 @@ class KafkaCommandSource:
             _check(error, message)
         finally:
             self._idle = False
+
+    def _go_on(self) -> None:
+        """Fetch again after a wait, but where it isn't known yet where to begin."""
+        if self._paused:
             assigned = self._consumer.assignment()
             self._consumer.resume([it for it in assigned if it.partition not in self._pending])
+            self._paused = False
 
     def close(self) -> None:
         """Leave the consumer group, without committing anything more."""
