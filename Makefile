@@ -100,7 +100,7 @@ lock: | $(UV)  ## resolve anew; the lock names versions and hashes but no host, 
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --all-packages --all-extras --no-emit-workspace --no-header --no-annotate --format requirements-txt --output-file requirements.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $(PEERS).lock $(PEERS).in
-	for it in deploy/images/build tests/tools/validators/requirements; do \
+	for it in deploy/images/build deploy/local/order_stack/dashboard/requirements tests/tools/validators/requirements; do \
 		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file $$it.lock $$it.in || exit 1; \
 	done
 

@@ -95,14 +95,13 @@ def test_an_order_is_told_from_its_command_to_its_webhook(
     assert not found["waits"]
     told = [(it["by"], it["jobId"], it["what"]) for it in found["events"]]
     delivery = action_id(replaced)
-    assert [(by, job_id) for by, job_id, _ in told] == [
+    assert [(by, job_id) for by, job_id, _ in told[:3]] == [
         ("order-writer", registered),
         ("enricher", registered),
         ("order-writer", replaced),
-        *[("enricher", replaced)] * 1,
-        *[it for it in [(by, job) for by, job, _ in told[4:-5]]],
-        *[("action-trigger", replaced)] * 5,
     ]
+    assert {it[:2] for it in told[3:-5]} == {("enricher", registered), ("enricher", replaced)}
+    assert {it[:2] for it in told[-5:]} == {("action-trigger", replaced)}
     what = [it for *_, it in told]
     assert "RegisterOrder from /erp was applied as version 1." in what[0]
     assert what[1].startswith("ContactMissing: ")

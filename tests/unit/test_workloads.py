@@ -16,6 +16,7 @@ from order_contracts.topics import (
 )
 from order_operations.access_plan import kafka_holdings, principals_by_workload
 from order_operations.workloads import (
+    DASHBOARD,
     EVENT_READER,
     ORDER_PUBLISHER,
     REFERENCE_PUBLISHER,
@@ -62,6 +63,13 @@ def test_an_event_reader_reads_what_is_public_in_groups_of_its_own() -> None:
     groups = {it for it in rights if it.resource == GROUP}
     assert groups == {KafkaRight(GROUP, "shop.", "READ", prefixed=True)}
     assert {it.operation for it in rights} == {"READ"}
+
+
+def test_a_dashboard_changes_nothing() -> None:
+    assert topics_on_which(DASHBOARD, "READ") == {it.name for it in TOPICS}
+    operations = {it.operation for it in BY_NAME[DASHBOARD].kafka}
+    assert operations == {"READ", "DESCRIBE", "DESCRIBE_CONFIGS"}
+    assert not BY_NAME[DASHBOARD].mongo
 
 
 @EACH

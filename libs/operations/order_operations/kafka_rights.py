@@ -22,6 +22,7 @@ from order_operations.dead_letter_view import DEAD_LETTER_TOPICS
 from order_operations.kafka_client import CLIENT_ID
 from order_runtime.access.kafka_rights import (
     DESCRIBE,
+    DESCRIBE_CONFIGS,
     READ,
     WRITE,
     KafkaRights,
@@ -50,6 +51,15 @@ def reference_publisher() -> KafkaRights:
 
 def event_reader() -> KafkaRights:
     return on_topics(READ, (it for it in TOPICS if PUBLIC in it.readers))
+
+
+def dashboard() -> KafkaRights:
+    """Return those to look at all topics and their settings, and at the services' groups."""
+    return (
+        on_topics(READ, TOPICS)
+        | on_topics(DESCRIBE_CONFIGS, TOPICS)
+        | on_groups(DESCRIBE, *CONSUMERS)
+    )
 
 
 def own_groups(principal: str) -> KafkaRight:

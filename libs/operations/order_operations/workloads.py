@@ -28,6 +28,7 @@ from order_runtime.access.rights import KafkaRight, MongoRight
 ORDER_PUBLISHER: Final = "order-publisher"
 REFERENCE_PUBLISHER: Final = "reference-publisher"
 EVENT_READER: Final = "event-reader"
+DASHBOARD: Final = "dashboard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ WORKLOADS: Final = (
     Workload(ORDER_PUBLISHER, kafka_rights.order_publisher()),
     Workload(REFERENCE_PUBLISHER, kafka_rights.reference_publisher()),
     Workload(EVENT_READER, kafka_rights.event_reader(), owns_groups=True),
+    Workload(DASHBOARD, kafka_rights.dashboard(), owns_groups=True),
     Workload(OPERATOR, kafka_rights.operator(), mongo_rights.operator()),
     Workload(MIGRATOR, kafka_rights.migrator(), mongo_rights.migrator()),
 )

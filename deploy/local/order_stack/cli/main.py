@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from order_operations.problems import OperationFailed
 from order_stack.cli import (
     access,
+    dashboard,
     dead_letters,
     deliveries,
     explain,
@@ -87,6 +88,7 @@ app.command()(stack.status)
 app.command()(stack.down)
 app.command("logs")(logs.show_logs)
 app.command("explain")(explain.explain)
+app.command()(dashboard.dashboard)
 app.command()(stack.kill)
 app.command()(stack.start)
 app.add_typer(reference.reference_app, name="reference")
