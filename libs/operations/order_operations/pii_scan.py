@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_UNNAMED: Final = "(a document without id)"  # MongoDB's profiler writes such
 
 
 def pattern(identifiers: Collection[str]) -> re.Pattern[bytes]:
@@ -31,7 +32,7 @@ def leaks(database: Database[Any], sought: re.Pattern[bytes]) -> Iterator[str]:
     for name in sorted(database.list_collection_names()):
         for document in database.get_collection(name, codec_options=_RAW).find():
             if sought.search(document.raw):
-                yield f"{name} {document['_id']}"
+                yield f"{name} {document.get('_id', _UNNAMED)}"
 
 
 def _json(text: str) -> str:

@@ -55,6 +55,8 @@ class Profile:
         self._database = self._client[database]
         self._work: dict[str, Work] = {}
         self._operations: Counter[str] = Counter()
+        self.entries: list[dict[str, Any]] = []
+        """The profiler's entries, in the order of time, once the block has ended."""
 
     def __enter__(self) -> Self:
         self._database.command("profile", 0)
@@ -70,7 +72,8 @@ class Profile:
         traceback: TracebackType | None,
     ) -> None:
         self._database.command("profile", 0)
-        for entry in self._database["system.profile"].find():
+        self.entries = list(self._database["system.profile"].find())
+        for entry in self.entries:
             self._count(entry)
         self._database.drop_collection("system.profile")
         self._client.close()
