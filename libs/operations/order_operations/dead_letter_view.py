@@ -12,14 +12,11 @@ from typing import Any, Final
 from order_contracts.decoding import Invalid, parse
 from order_contracts.times import rfc3339
 from order_contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, HANDLED, TOPICS
+from order_runtime.documents.dead_letters import OPEN, REPLAYED
 from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, chain_of
 from order_runtime.kafka.records import Outgoing, Record
 
 DEAD_LETTER_TOPICS: Final = tuple(it.name for it in TOPICS if it.name.endswith(SUFFIX))
-OPEN: Final = "open"
-REPLAYED: Final = "replayed"
-SETTLED: Final = "settled"
-DROPPED: Final = "dropped"
 _POSITION: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
 
 Marks = dict[str, tuple[str, str]]

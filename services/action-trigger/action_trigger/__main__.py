@@ -96,7 +96,9 @@ class Parts:
             self.deliveries, DeliverySchedule(mongo, database), OrderBacklogs(mongo, database)
         )
         self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
-        self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
+        self.recorder = ActionRecorder(
+            mongo[database], self.deliveries, clients.publisher, self.dispatcher.wake
+        )
         self.assignment = Assignment(self.leases.assign)
 
     def open_circuits(self) -> Circuits:
