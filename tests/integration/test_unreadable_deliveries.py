@@ -89,11 +89,7 @@ async def test_a_whole_page_of_them_keeps_no_other_from_its_turn(harness: Dispat
 
 def publisher_of(harness: DispatchHarness, broker: MemoryPublisher) -> OutcomePublisher:
     return OutcomePublisher(
-        harness.mongo,
-        harness.mongo[harness.database],
-        harness.deliveries,
-        broker,
-        lambda: PARTITIONS,
+        harness.mongo, harness.database, harness.deliveries, broker, lambda: PARTITIONS
     )
 
 

@@ -13,7 +13,7 @@ from order_contracts.decoding import Invalid, parse
 from order_contracts.times import rfc3339
 from order_contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, HANDLED, TOPICS
 from order_runtime.documents.dead_letters import OPEN, REPLAYED
-from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, chain_of
+from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, attempts_of, chain_of
 from order_runtime.kafka.records import Outgoing, Record
 
 DEAD_LETTER_TOPICS: Final = tuple(it.name for it in TOPICS if it.name.endswith(SUFFIX))
@@ -53,6 +53,13 @@ class Letter:
     action_id: str | None = None
     """Of an action that can be read: the delivery that may have failed with it."""
     state: str = OPEN
+    attempt: int = 1
+    """How many letters there were of this record, this one included."""
+
+    @property
+    def document_id(self) -> str:
+        """The `_id` of its document."""
+        return f"{self.origin}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ def letter_of(record: Record) -> Letter:
         size=len(record.value or b""),
         chain=chain_of(record),
         action_id=named.get("actionId"),
+        attempt=max(1, attempts_of(record)),
     )
 
 
