@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from order_operations.problems import OperationFailed
 from order_stack.cli import (
     access,
+    consumers,
     dead_letter_summary,
     dead_letters,
     deliveries,
@@ -100,6 +101,7 @@ app.add_typer(migrate.migrate_app, name="migrate")
 app.add_typer(topics.topics_app, name="topics")
 app.add_typer(access.access_app, name="access")
 app.add_typer(offsets.offsets_app, name="offsets")
+app.add_typer(consumers.consumers_app, name="consumers")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command("lag")(lag.show_lag)
 app.command("log")(integration_log.show_log)

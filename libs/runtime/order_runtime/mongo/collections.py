@@ -249,6 +249,11 @@ CONSUMER_OFFSETS: Final = Collection(
     writers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
     readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
 )
+CONSUMER_PAUSES: Final = Collection(
+    client.CONSUMER_PAUSES,
+    writers=_of(OPERATOR),
+    readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
+)
 DEAD_LETTERS: Final = Collection(
     client.DEAD_LETTERS,
     writers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
@@ -301,6 +306,7 @@ COLLECTIONS: Final = (
     LEASES,
     ENDPOINTS,
     CONSUMER_OFFSETS,
+    CONSUMER_PAUSES,
     DEAD_LETTERS,
     MIGRATION_STATE,
     INTEGRATION_LOG,
