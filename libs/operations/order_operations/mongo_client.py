@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import PyMongoError
 
 from order_operations.problems import OperationFailed
 from order_operations.system_address import MongoAddress
@@ -35,11 +36,12 @@ def open_database(
 @contextmanager
 def bounded_database(address: MongoAddress, seconds: float) -> Iterator[Database[Document]]:
     """Yield the database for a block that may take so long; raises OperationFailed."""
+    began = time.monotonic()
     with open_database(address, None) as database, pymongo.timeout(seconds):
         try:
             yield database
         except PyMongoError as error:
-            if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
+            if error.timeout and time.monotonic() - began >= seconds:
                 raise OperationFailed(
                     f"MongoDB gave no answer within {seconds:g} s: --since or another filter makes"
                     " it less to read, --timeout waits longer."
