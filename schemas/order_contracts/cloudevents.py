@@ -18,6 +18,8 @@ CONTENT_TYPE: Final = "application/json"
 SUPPRESS: Final = "suppress"
 ROUNDED: Final = "ce_rounded"
 """The header by which our gateways tell which numbers of the body they rounded."""
+CLIENT: Final = "ce_client"
+"""The header by which our gateways tell the API client whose key they took."""
 GATEWAY_SIGNATURE: Final = "ce_gatewaysignature"
 """The header by which order-writers know a command of our own gateways; of no use to others."""
 UNTRIMMED_KEY: Final = "ce_untrimmedkey"
@@ -67,6 +69,8 @@ class Envelope:
     guard: DeleteGuard = UNGUARDED
     rounded: str | None = None
     """Which numbers the gateway rounded, see `rounding`."""
+    client: str | None = None
+    """Whose key the gateway took."""
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
@@ -85,6 +89,7 @@ class Envelope:
             "ce_actions": SUPPRESS if self.suppress_actions else None,
             "ce_registration": self.guard.registration,
             ROUNDED: self.rounded,
+            CLIENT: self.client,
             "ce_contactsince": None if self.guard.since is None else str(self.guard.since),
         }
         return tuple([(name, text.encode()) for name, text in pairs.items() if text is not None])

@@ -110,7 +110,9 @@ class LogEntry(Message):
     reason: DropReason | None = None
     """Of ActionDropped."""
     source: str | None = None
-    """Who sent the command, as its `ce_source` says; of what was found while it was applied."""
+    """Who sent the command, as its `ce_source` says."""
+    client: str | None = None
+    """Of a command that came over HTTP: whose API key it came with."""
     at: Time
     resolved_at: Time | None = None
 

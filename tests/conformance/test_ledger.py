@@ -17,10 +17,12 @@ from order_contracts.topics import COMMANDS, WRITER
 from order_runtime.documents.consumer_offsets import GroupOffsets
 from order_runtime.documents.jobs import LedgerEntry, entry_of
 from order_runtime.documents.orders import LiveOrder, Tombstone, order_of
+from order_runtime.documents.senders import Sender
 from order_runtime.kafka.records import Outgoing, Record
 from order_runtime.mongo.client import (
     CODEC,
     CONSUMER_OFFSETS,
+    DEAD_LETTERS,
     IDEMPOTENCY,
     INTEGRATION_LOG,
     JOBS,
@@ -78,6 +80,8 @@ class Store(Protocol):
     def claims(self) -> Mapping[str, IdempotencyClaim]: ...
     @property
     def log(self) -> Mapping[str, LogEntry]: ...
+    @property
+    def letters(self) -> Mapping[str, Document]: ...
     def expire(self, collection: str, document_id: str) -> None: ...
     def spoil_order(self, order_id: str) -> None:
         """Make an order's document one that can't be read."""
@@ -142,6 +146,10 @@ class MongoStore:
     @property
     def log(self) -> Mapping[str, LogEntry]:
         return {it["_id"]: log_entry_of(it) for it in self._all(INTEGRATION_LOG)}
+
+    @property
+    def letters(self) -> Mapping[str, Document]:
+        return {it["_id"]: it for it in self._all(DEAD_LETTERS)}
 
     def expire(self, collection: str, document_id: str) -> None:
         self.client[self.database][collection].delete_one({"_id": document_id})
@@ -307,6 +315,39 @@ def test_a_replay_replaces_the_job_that_failed_and_resolves_its_log_entry(store:
     assert codes(store) == {"job-1": None}
     assert store.jobs["job-1"].at == again.at
     assert [entry.resolved_at for entry in store.log.values()] == [again.at]
+
+
+def test_a_dead_letter_is_a_document_without_its_value(store: Store) -> None:
+    """Of a batch that comes again it is the same one; an operator's mark on it stays."""
+    client = ("ce_client", b"shop")  # which counts where a gateway wrote it
+    bad = raw_record(b'{"person": "kim@example.com"}', job_id="job-1", headers=(client,), offset=7)
+    apply(store, bad)
+    apply(store, bad)
+    [letter] = store.letters.values()
+    assert letter["_id"] == f"orders.commands/{bad.partition}/7/1"
+    told = [letter.get(it) for it in ("code", "orderId", "jobId", "source", "client", "state")]
+    assert told == ["ValidationFailed", "o-1", "job-1", "/test", None, "open"]
+    assert "kim" not in str(letter)
+
+
+def test_the_letter_of_a_replay_replaces_and_a_decision_settles_the_ones_before(
+    store: Store,
+) -> None:
+    apply(store, AHEAD)
+    failed = replace(replay(AHEAD, "job-1"), offset=AHEAD.offset + 1, at=seconds_later(1))
+    apply(store, replace(failed, headers=(*failed.headers, ("orders-attempt", b"1"))))
+    assert [it["state"] for it in by_attempt(store)] == ["replayed", "open"]
+    apply(store, replace(replay(AHEAD, "job-1"), at=seconds_later(600)))
+    assert [it["state"] for it in by_attempt(store)] == ["settled", "settled"]
+
+
+def by_attempt(store: Store) -> list[Document]:
+    return sorted(store.letters.values(), key=lambda it: int(it["attempt"]))
+
+
+def test_a_job_says_who_sent_its_command(store: Store) -> None:
+    apply(store, command_record(register(), "job-1"))
+    assert store.jobs["job-1"].sender == Sender("/test")
 
 
 def test_a_replay_whose_log_entry_has_expired_is_applied(store: Store) -> None:

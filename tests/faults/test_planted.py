@@ -39,6 +39,7 @@ STEPS = (
     "insert orders",
     "update orders",
     "insert jobs",
+    "update dead_letters",
     "update consumer_offsets",
     "before commitTransaction",
     "commitTransaction",

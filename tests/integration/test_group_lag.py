@@ -33,7 +33,7 @@ def topic(stack: RunningStack) -> Iterator[str]:
 
 def measured(stack: RunningStack, topic: str) -> TopicLag:
     """Measure the group that has the topic's name."""
-    with closing(GroupLag(stack.kafka, topic, [topic])) as lag:
+    with closing(GroupLag(stack.kafka, topic, [topic], print)) as lag:
         return lag.measure()[topic]
 
 

@@ -157,7 +157,9 @@ async def test_an_action_is_a_dead_letter_if_nobody_can_tell_whether_its_contact
     bad, good = action_of_contact(0), action_of_contact(1)
     await erase_illegibly(harness, bad)
     broker = MemoryPublisher()
-    recorder = ActionRecorder(harness.deliveries, cast("Any", broker), lambda: None)
+    recorder = ActionRecorder(
+        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), lambda: None
+    )
 
     await recorder.record([bad.record, good.record], now())
 
@@ -176,7 +178,9 @@ async def test_where_no_action_can_be_recorded_the_action_trigger_stops(
     )
     for item in items:
         await erase_illegibly(harness, item)
-    recorder = ActionRecorder(harness.deliveries, cast("Any", broker), lambda: None)
+    recorder = ActionRecorder(
+        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), lambda: None
+    )
 
     with pytest.raises(EverythingFails):
         await recorder.record([it.record for it in items], now())

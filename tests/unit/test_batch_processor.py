@@ -125,6 +125,15 @@ def test_each_batch_is_committed_before_the_next_is_applied() -> None:
     assert parts.source.committed == 4
 
 
+def test_what_is_paused_is_not_taken_and_the_member_stays_in_its_group() -> None:
+    parts = Parts(commands(1))
+    paused = iter([True, True, False, False])
+    parts.source.on_end = parts.stop.set
+    writer = BatchProcessor(parts.source, parts.ledger, parts.sink, parts.topic, parts.stop)
+    writer.run(100, 1024 * 1024, lambda: next(paused))
+    assert parts.calls == ["idle", "idle", "apply", "publish", "commit"]
+
+
 def test_a_crash_after_storing_loses_no_event() -> None:
     """What was not announced is not committed, so it comes again and is announced then."""
     parts = Parts(commands(3))

@@ -57,7 +57,8 @@ def test_a_migration_belongs_to_a_collection_and_has_a_name_of_its_own() -> None
 
 def test_a_service_uses_what_it_writes_and_what_it_reads() -> None:
     assert [it.name for it in collections_of(WRITER)] == [
-        *("orders", "jobs", "idempotency", "consumer_offsets", "integration_log"),
+        *("orders", "jobs", "idempotency"),
+        *("consumer_offsets", "consumer_pauses", "dead_letters", "integration_log"),
     ]
     assert {"erasures", "deliveries", "leases"} <= {it.name for it in collections_of(TRIGGER)}
 

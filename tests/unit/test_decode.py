@@ -11,6 +11,7 @@ import pytest
 from order_contracts.cloudevents import DeleteGuard
 from order_contracts.job import Operation
 from order_contracts.topics import MIB
+from order_runtime.documents.senders import Sender
 from order_runtime.kafka.record_batches import BatchBounds
 from order_runtime.kafka.record_conversion import unreadable_batch
 from order_runtime.kafka.records import NOT_UTF8, TOO_MANY_HEADERS, Record
@@ -319,6 +320,23 @@ def test_a_signature_that_is_none_of_ours_is_passed_over() -> None:
     """A valid command is a valid command."""
     sent = raw_record(GOOD, job_id="job-1", headers=header("ce_gatewaysignature", b"mine"))
     assert decoded(sent, OWN).fingerprint == decoded(raw_record(GOOD), OWN).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("job_id", "client", "told"),
+    [
+        (ISSUED, b"shop", "shop"),
+        (ISSUED, b"a shop", None),
+        (ISSUED, b"s" * 65, None),
+        ("job-1", b"shop", None),
+    ],
+)
+def test_a_client_is_known_where_a_gateway_tells_it(
+    job_id: str, client: bytes, told: str | None
+) -> None:
+    """Anybody can write the header."""
+    sent = raw_record(GOOD, job_id=job_id, headers=header("ce_client", client))
+    assert decoded(sent, OWN).sender == Sender("/test", told)
 
 
 def test_a_command_of_our_own_is_never_misrouted() -> None:

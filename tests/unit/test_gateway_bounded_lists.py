@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.log_filter import LogFilter
 from gateway.domain.pagination import Cursor, PageRequest
 from order_runtime.mongo.collections import INTEGRATION_LOG, JOBS, LINKS, ORDERS_OF_CONTACT
+from order_runtime.mongo.log_filter import LogFilter
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)
 ROW = {"_id": "o-1", "at": AT}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gateway.app.job_lists import merged
-from gateway.domain.job_filters import RARE_STATUSES
 from gateway.domain.pagination import Cursor, PageRequest
 from order_contracts.job import Enrichment, JobStatus, Operation
+from order_runtime.documents.job_filters import RARE_STATUSES
 from order_runtime.documents.job_updates import NewEnrichment, enrichment_document
 from order_runtime.documents.jobs import StoredJob, status_of_stored
 

@@ -49,12 +49,13 @@ def test_all_headers_are_read() -> None:
         wait=5,
         traceparent=TRACE,
         suppress_actions=False,
+        client="shop",
     )
 
 
 def test_without_headers_nothing_is_asked() -> None:
     nothing = RequestTerms(None, None, None, 0, traceparent=None, suppress_actions=False)
-    assert terms_of({}, "shop") == RequestTerms() == nothing
+    assert terms_of({}, "shop") == RequestTerms(client="shop") == replace(nothing, client="shop")
 
 
 def test_a_call_without_preconditions_ignores_if_match() -> None:

@@ -389,9 +389,22 @@ def no_dead_letter(history: History) -> History:
 def a_dead_letter_of_a_good_command(history: History) -> History:
     letter = history.records["orders.commands.dlq"][0]
     other = tuple((name, b"1" if name.endswith("offset") else it) for name, it in letter.headers)
-    return with_records(history, letter.topic, [letter, replace(letter, headers=other)])
+    found = with_records(history, letter.topic, [letter, replace(letter, headers=other)])
+    documents = [*history.documents["dead_letters"], {"_id": f"{COMMANDS_TOPIC}/0/1/1"} | OPEN]
+    return replace(found, documents={**history.documents, "dead_letters": documents})
 
 
+@breaks("every_dead_letter_has_a_document_that_says_nothing_of_its_value")
+def a_dead_letter_without_a_document(history: History) -> History:
+    return without_document("dead_letters", f"{COMMANDS_TOPIC}/0/8/1")(history)
+
+
+@breaks("every_dead_letter_has_a_document_that_says_nothing_of_its_value")
+def a_document_with_the_value_of_its_dead_letter(history: History) -> History:
+    return with_document_changed("dead_letters", f"{COMMANDS_TOPIC}/0/8/1", value="{}")(history)
+
+
+OPEN = {"state": "open"}
 UNREADABLE = {
     "a name of a header": LogRecord(COMMANDS_TOPIC, 0, 30, NOW + 30, b"o-9", b"{}", readable=False),
     "a batch": LogRecord(

@@ -9,9 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from order_operations.dead_letter_view import (
-    DROPPED,
-    OPEN,
-    REPLAYED,
     Letter,
     LetterFilter,
     LetterPosition,
@@ -24,6 +21,7 @@ from order_operations.dead_letter_view import (
     superseded,
     with_state,
 )
+from order_runtime.documents.dead_letters import DROPPED, OPEN, REPLAYED
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_stack.cli.main import app

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from order_contracts.topics import COMMANDS, MIB
+from order_runtime.documents.dead_letters import order_id_of_key
 from order_runtime.kafka.records import Record, size_bound, wire_size
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     exceeds_topic_limit,
-    order_id_of_key,
     position_id,
     readable_id,
     record_size,

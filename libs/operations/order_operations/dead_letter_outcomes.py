@@ -9,9 +9,10 @@ from typing import Final
 from pymongo.collection import Collection
 
 from order_contracts.topics import ACTIONS_DLQ, COMMANDS_DLQ, EVENTS_DLQ
-from order_operations.dead_letter_view import REPLAYED, SETTLED, Letter
+from order_operations.dead_letter_view import Letter
 from order_operations.mongo_client import open_database
 from order_operations.system_address import MongoAddress
+from order_runtime.documents.dead_letters import REPLAYED, SETTLED
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, PENDING
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENRICHMENTS, JOBS, Document
 from order_runtime.mongo.portions import portions

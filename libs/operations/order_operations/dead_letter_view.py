@@ -12,14 +12,11 @@ from typing import Any, Final
 from order_contracts.decoding import Invalid, parse
 from order_contracts.times import rfc3339
 from order_contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, HANDLED, TOPICS
-from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, chain_of
+from order_runtime.documents.dead_letters import OPEN, REPLAYED
+from order_runtime.kafka.dead_letters import JOB, PREFIX, SUFFIX, attempts_of, chain_of
 from order_runtime.kafka.records import Outgoing, Record
 
 DEAD_LETTER_TOPICS: Final = tuple(it.name for it in TOPICS if it.name.endswith(SUFFIX))
-OPEN: Final = "open"
-REPLAYED: Final = "replayed"
-SETTLED: Final = "settled"
-DROPPED: Final = "dropped"
 _POSITION: Final = re.compile(r"([^/]+)/(\d{1,9})/(\d{1,18})", re.ASCII)
 
 Marks = dict[str, tuple[str, str]]
@@ -56,6 +53,13 @@ class Letter:
     action_id: str | None = None
     """Of an action that can be read: the delivery that may have failed with it."""
     state: str = OPEN
+    attempt: int = 1
+    """How many letters there were of this record, this one included."""
+
+    @property
+    def document_id(self) -> str:
+        """The `_id` of its document."""
+        return f"{self.origin}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def letter_of(record: Record) -> Letter:
         size=len(record.value or b""),
         chain=chain_of(record),
         action_id=named.get("actionId"),
+        attempt=max(1, attempts_of(record)),
     )
 
 

@@ -11,9 +11,6 @@ from confluent_kafka import KafkaException
 
 from order_contracts.topics import HANDLED
 from order_operations.dead_letter_view import (
-    DROPPED,
-    OPEN,
-    REPLAYED,
     Letter,
     LetterFilter,
     LetterPosition,
@@ -27,6 +24,7 @@ from order_operations.dead_letter_view import (
 )
 from order_operations.kafka_client import CLIENT_ID, SILENCE_SECONDS, read_to_end
 from order_operations.problems import OperationFailed
+from order_runtime.documents.dead_letters import DROPPED, OPEN, REPLAYED
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.dead_letters import NotReplayable, replay_of
 from order_runtime.kafka.publisher import BatchPublisher

@@ -10,6 +10,7 @@ from typing import Final, Literal, Self
 import pymongo
 from pymongo import DESCENDING
 
+from order_contracts.topics import ACTIONS
 from order_operations.delivery_view import (
     Attempt,
     Delivery,
@@ -34,6 +35,7 @@ from order_operations.mongo_client import (
 )
 from order_operations.problems import OperationFailed
 from order_operations.system_address import MongoAddress
+from order_runtime.documents.dead_letters import replayed_jobs
 from order_runtime.documents.deliveries import (
     DELIVERED,
     DISABLED,
@@ -44,12 +46,21 @@ from order_runtime.documents.deliveries import (
     REPLAYABLE,
     replay_update,
 )
-from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, ENDPOINTS, Document, client
+from order_runtime.mongo.client import (
+    ACTION_DELIVERIES,
+    CODEC,
+    DEAD_LETTERS,
+    ENDPOINTS,
+    Document,
+    client,
+)
+from order_runtime.mongo.portions import portions
 
 SECONDS: Final = 60.0  # for one operation
 REPLAY_SECONDS: Final = 600.0  # a replay may be of very many
 LEFT_OUT: Final = 1_000  # deliveries that a replay explains why it leaves them, at most
 NEWEST: Final = 500  # deliveries of each state among which the last answer is looked for
+_FAILED: Final = {"state": FAILED}  # others have no dead letter
 _WITHOUT_CONTENT: Final = {"body": 0, "record": 0}
 
 EndpointCommand = Literal["enable", "disable", "pause", "resume"]
@@ -108,7 +119,14 @@ class Deliveries:
         """Make deliveries pending again that ended and weren't erased; return how many."""
         with _bounded(REPLAY_SECONDS):
             where = wanted.where() | REPLAYABLE
+            # Read first: afterwards nothing tells which they were.
+            failed = self._database[ACTION_DELIVERIES].find(
+                {"$and": [where, _FAILED]}, {"jobId": 1}
+            )
+            job_ids = [it["jobId"] for it in failed]
             done = self._database[ACTION_DELIVERIES].update_many(where, replay_update(now))
+            for some in portions(job_ids):
+                self._database[DEAD_LETTERS].update_many(*replayed_jobs(ACTIONS.name, some))
             # Workers read the endpoints every second, and look for due deliveries less often.
             self._database[ENDPOINTS].update_many({}, {"$set": {"replayedAt": now}})
         return done.modified_count

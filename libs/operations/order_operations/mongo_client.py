@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -29,6 +31,22 @@ def open_database(
     """
     with mongo_errors_as_sentences(), connect(address.uri, response_seconds) as client:
         yield client.get_database(address.database, codec_options=CODEC)
+
+
+@contextmanager
+def bounded_database(address: MongoAddress, seconds: float) -> Iterator[Database[Document]]:
+    """Yield the database for a block that may take so long; raises OperationFailed."""
+    began = time.monotonic()
+    with open_database(address, None) as database, pymongo.timeout(seconds):
+        try:
+            yield database
+        except PyMongoError as error:
+            if error.timeout and time.monotonic() - began >= seconds:
+                raise OperationFailed(
+                    f"MongoDB gave no answer within {seconds:g} s: --since or another filter makes"
+                    " it less to read, --timeout waits longer."
+                ) from error
+            raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from order_contracts import topics
 from order_contracts.base import Message
 from order_contracts.cloudevents import (
+    CLIENT,
     CONTENT_TYPE,
     GATEWAY_SIGNATURE,
     ROUNDED,
@@ -76,6 +77,11 @@ _UNTRIMMED: Final[Json] = {
 _ROUNDED: Final[Json] = {
     "type": "string",
     "description": "Of our own gateways: how many numbers they rounded, and where. Never send it.",
+}
+
+_CLIENT: Final[Json] = {
+    "type": "string",
+    "description": "Of our own gateways: whose API key they took. Never send it.",
 }
 
 CARRIED: Final[Mapping[Topic, tuple[str, ...]]] = {
@@ -205,6 +211,7 @@ def _headers(name: str, *, command: bool, reference: bool) -> Json:
             "ce_idempotencykey": {"type": "string", "minLength": 1, "maxLength": 255},
             "ce_actions": {"const": SUPPRESS},
             ROUNDED: _ROUNDED,
+            CLIENT: _CLIENT,
             UNTRIMMED_KEY: _UNTRIMMED,
             GATEWAY_SIGNATURE: _SIGNATURE,
             **(_MEANT if name == type_of(DeleteOrder) else {}),

@@ -26,7 +26,7 @@ from action_trigger.adapters.endpoint_config import (
 )
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_connections import HttpConnections, http_connections
-from action_trigger.adapters.kafka_consumer import Assignment, consume
+from action_trigger.adapters.kafka_consumer import Assignment, Turns, consume
 from action_trigger.adapters.order_backlogs import OrderBacklogs
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.action_recorder import ActionRecorder
@@ -36,11 +36,12 @@ from action_trigger.app.endpoint_queue import EndpointQueue
 from action_trigger.app.endpoint_reload import EndpointReload
 from action_trigger.app.outcome_publisher import OutcomePublisher
 from action_trigger.settings import Settings
-from order_contracts.topics import TRIGGER
+from order_contracts.topics import ACTIONS, TRIGGER
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import Document, async_client
+from order_runtime.mongo.consumer_pauses import ConsumerPauses
 from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.observability.progress import Loop, beating
 from order_runtime.observability.watch import watched
@@ -96,7 +97,9 @@ class Parts:
             self.deliveries, DeliverySchedule(mongo, database), OrderBacklogs(mongo, database)
         )
         self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
-        self.recorder = ActionRecorder(self.deliveries, clients.publisher, self.dispatcher.wake)
+        self.recorder = ActionRecorder(
+            mongo[database], self.deliveries, clients.publisher, self.dispatcher.wake
+        )
         self.assignment = Assignment(self.leases.assign)
 
     def open_circuits(self) -> Circuits:
@@ -119,16 +122,20 @@ def run(process: Process[Settings]) -> None:
         config = parse_endpoints(text)
     except EndpointConfigError as error:
         raise BadSettings(str(error)) from error
-    with watched(settings, TRIGGER, partial(delivery_gauges, partitions=settings.partitions)):
-        record_and_deliver(process, text, config)
+    pauses = ConsumerPauses(TRIGGER)
+    gauges = partial(delivery_gauges, partitions=settings.partitions)
+    with watched(settings, TRIGGER, gauges, pauses.refresh):
+        record_and_deliver(process, text, config, pauses)
 
 
-def record_and_deliver(process: Process[Settings], text: str, config: EndpointConfig) -> None:
+def record_and_deliver(
+    process: Process[Settings], text: str, config: EndpointConfig, pauses: ConsumerPauses
+) -> None:
     settings = process.settings
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
-    asyncio.run(deliver(process, text, config, (group, stored)))
+    asyncio.run(deliver(process, text, config, (group, stored), pauses))
 
 
 async def deliver(
@@ -136,6 +143,7 @@ async def deliver(
     text: str,
     config: EndpointConfig,
     offsets: tuple[GroupOffsets, Offsets],
+    pauses: ConsumerPauses,
 ) -> None:
     """
     Deliver until told to stop.
@@ -146,6 +154,7 @@ async def deliver(
     settings, stop = process.settings, async_stop_event(process.stop)
     batches, events = Loop("actions"), Loop("event loop")
     process.probes.loops += [batches, events]
+    turns = Turns(stop, batches, partial(pauses.holds, ACTIONS.name))
     async with connected(settings) as clients, beating(events):
         parts = Parts(settings, config, clients, offsets)
         process.probes.ready = lambda: parts.assignment.ready
@@ -154,9 +163,7 @@ async def deliver(
         await parts.reload.use(config)
         await run_until(
             stop,
-            consume(
-                settings, parts.assignment, parts.recorder.record, parts.offsets, stop, batches
-            ),
+            consume(settings, parts.assignment, parts.recorder.record, parts.offsets, turns),
             parts.offsets.watch(stop),
             parts.leases.keep(parts.attempts.busy, parts.leases_changed, stop),
             parts.endpoint_states.watch(parts.endpoints_changed, stop),

@@ -52,6 +52,7 @@ from order_runtime.mongo.client import (
     Document,
     async_client,
 )
+from order_runtime.mongo.consumer_pauses import ConsumerPauses
 from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.observability.progress import Loop, beating
 from order_runtime.observability.watch import watched
@@ -67,19 +68,22 @@ READ: Final = (EVENTS, CONTACTS, ARTICLES, STORES)
 def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
-    with watched(process.settings, ENRICHER, held_gauges):
-        enrich(process)
+    pauses = ConsumerPauses(ENRICHER)
+    with watched(process.settings, ENRICHER, held_gauges, pauses.refresh):
+        enrich(process, pauses)
 
 
-def enrich(process: Process[Settings]) -> None:
+def enrich(process: Process[Settings], pauses: ConsumerPauses) -> None:
     settings = process.settings
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
-    asyncio.run(consume(process, group, stored))
+    asyncio.run(consume(process, group, stored, pauses))
 
 
-async def consume(process: Process[Settings], group: GroupOffsets, stored: Offsets) -> None:
+async def consume(
+    process: Process[Settings], group: GroupOffsets, stored: Offsets, pauses: ConsumerPauses
+) -> None:
     settings, stop = process.settings, async_stop_event(process.stop)
     batches, event_loop = Loop("batches"), Loop("event loop")
     process.probes.loops += [batches, event_loop]
@@ -106,7 +110,8 @@ async def consume(process: Process[Settings], group: GroupOffsets, stored: Offse
         sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
-        consumer = StreamConsumer(settings, handlers(events, references, offsets), batches)
+        handle = handlers(events, references, offsets)
+        consumer = StreamConsumer(settings, handle, batches, pauses.holds)
         process.probes.ready = consumer.ready
         healing = HealingLoop(healer, queue)
         async with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from order_contracts.topics import COMMANDS, WRITER
@@ -11,6 +12,7 @@ from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import BatchPublisher
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import client
+from order_runtime.mongo.consumer_pauses import ConsumerPauses
 from order_runtime.observability.progress import Loop
 from order_runtime.observability.watch import watched
 from order_runtime.process.service_runner import Process, collect_garbage_rarely, run_service
@@ -31,11 +33,12 @@ def run(process: Process[Settings]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
     settings = process.settings
     collect_garbage_rarely()
-    with watched(settings, WRITER):
-        settle(process)
+    pauses = ConsumerPauses(WRITER)
+    with watched(settings, WRITER, pauses.refresh):
+        settle(process, pauses)
 
 
-def settle(process: Process[Settings]) -> None:
+def settle(process: Process[Settings], pauses: ConsumerPauses) -> None:
     settings = process.settings
     kafka, uri = settings.kafka_address, settings.mongo_uri
     topics = preflight(settings, WRITER, process.stop)
@@ -50,7 +53,8 @@ def settle(process: Process[Settings]) -> None:
             reads = topic_info(settings, topic.id, topic.partitions)
             process.probes.loops.append(loop := Loop(LOOP))
             processor = BatchProcessor(source, ledger, sink, reads, process.stop, loop)
-            processor.run(settings.batch_commands, settings.batch_bytes)
+            paused = partial(pauses.holds, COMMANDS.name)
+            processor.run(settings.batch_commands, settings.batch_bytes, paused)
 
 
 def topic_info(settings: Settings, topic_id: str, partitions: int) -> TopicInfo:

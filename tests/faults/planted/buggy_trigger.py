@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from action_trigger.adapters.kafka_consumer import Assignment, consume
+from action_trigger.adapters.kafka_consumer import Assignment, Turns, consume
 from action_trigger.settings import Settings
 from order_contracts.topics import TRIGGER
 from order_runtime.documents.consumer_offsets import GroupOffsets, Offsets
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import async_client
 from order_runtime.mongo.stored_offsets import StoredOffsets
+from order_runtime.observability.progress import Loop
 from order_runtime.process.settings import load
 from order_runtime.process.signals import stop_event
 from order_runtime.startup.preflight import preflight
@@ -41,7 +42,7 @@ async def run(settings: Settings, group: GroupOffsets, stored: Offsets) -> None:
             Assignment(lambda _: None),
             UnrecordedActions().record,
             StoredOffsets(mongo, settings.database, group, stored),
-            asyncio.Event(),
+            Turns(asyncio.Event(), Loop("actions"), lambda: False),
         )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import bson
 
@@ -18,6 +19,7 @@ from order_writer.adapters.mongo_store import claim_document, claim_of, entries_
 from order_writer.domain.batch import BatchTooLarge, FoldedBatch, IdempotencyClaim, fold
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
+from order_writer.domain.events import letter_documents
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
 from order_writer.domain.offset_tracker import NO_OFFSETS, StoredOffsetsBehind
 from order_writer.domain.record_ids import record_size
@@ -72,6 +74,7 @@ class MemoryLedger:
     def __post_init__(self) -> None:
         self.job_documents, self.order_documents = MemoryCollection(), MemoryCollection()
         self.claim_documents, self.log_documents = MemoryCollection(), MemoryCollection()
+        self.letter_documents = MemoryCollection()
         self._seen: dict[int, int] = {}
         self._transaction = threading.Lock()
 
@@ -94,6 +97,10 @@ class MemoryLedger:
     @property
     def log(self) -> dict[str, LogEntry]:
         return {it["_id"]: log_entry_of(it) for it in self.log_documents.all()}
+
+    @property
+    def letters(self) -> dict[str, Document]:
+        return {it["_id"]: it for it in self.letter_documents.all()}
 
     def apply(
         self, items: Sequence[BatchItem], offsets: Mapping[int, int] = NO_OFFSETS
@@ -143,6 +150,25 @@ class MemoryLedger:
             self.log_documents.put(log_document(line))
         for log_id, at in folded.resolved.items():
             self.log_documents.set(log_id, resolvedAt=at)
+        self._write_letters(folded)
+
+    def _write_letters(self, folded: FoldedBatch) -> None:
+        for letter in letter_documents(folded, datetime.now(UTC)):
+            if not any(
+                it["at"] >= letter["at"] for it in self.letter_documents.find([letter["_id"]])
+            ):
+                self.letter_documents.put(letter)
+            self._move_letters(letter["jobId"], "replayed", before=letter)
+        for job_id, entry in folded.redecided.items():
+            if entry.decoded:
+                self._move_letters(job_id, "settled")
+
+    def _move_letters(self, job_id: str, state: str, before: Document | None = None) -> None:
+        """Move the letters of a job that are not done, or only those *before* a later one."""
+        for it in self.letter_documents.all():
+            earlier = before is None or (it["at"], it["offset"]) < (before["at"], before["offset"])
+            if it["jobId"] == job_id and it["state"] in {"open", "replayed"} and earlier:
+                self.letter_documents.set(it["_id"], state=state)
 
 
 def _is_without_stored(item: BatchItem) -> bool:

@@ -39,7 +39,7 @@ RECORDED_TOPICS: Final = (
 )
 RECORDED_COLLECTIONS: Final = (
     *("orders", "jobs", "agreements", "enrichments", "links", "held", "deliveries"),
-    *("integration_log", "idempotency"),
+    *("integration_log", "idempotency", "dead_letters"),
 )
 
 

@@ -32,6 +32,7 @@ LAWS: Final[Sequence[Law]] = (
     jobs.what_was_answered_stays_true,
     orders.the_stored_orders_are_the_models,
     dead_letters.what_is_no_command_is_a_dead_letter_and_nothing_else,
+    dead_letters.every_dead_letter_has_a_document_that_says_nothing_of_its_value,
     events.every_outcome_is_announced,
     events.an_event_keeps_its_meaning,
     events.no_order_goes_back_in_version,

@@ -1,4 +1,4 @@
-"""The law of dead letters, against the log. Pure."""
+"""The laws of dead letters, against the log. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from support.history.log_record import Headers, LogRecord
 from support.laws.evidence import Evidence, Finding
 
 DLQ_PREFIX = "__connect.errors."
+ACTION_LETTERS = "orders.actions.dlq"
+LETTER_STATES = {"open", "replayed", "settled", "dropped"}
+LETTER_FIELDS = {
+    *("_id", "topic", "partition", "offset", "attempt", "chain", "code", "service"),
+    *("orderId", "jobId", "source", "client", "at", "state", "expireAt"),
+}
 
 
 def what_is_no_command_is_a_dead_letter_and_nothing_else(evidence: Evidence) -> Iterator[Finding]:
@@ -33,6 +39,27 @@ def what_is_no_command_is_a_dead_letter_and_nothing_else(evidence: Evidence) -> 
     }
     for position in dead_letters.keys() - failed:
         yield Finding(f"a dead letter of {position}", dead_letters[position][0].name)
+
+
+def every_dead_letter_has_a_document_that_says_nothing_of_its_value(
+    evidence: Evidence,
+) -> Iterator[Finding]:
+    """Of what failed before a restore, nothing may fail again: then it has none."""
+    for topic, found in evidence.history.records.items():
+        if not topic.endswith(".dlq") or (evidence.restored and topic == ACTION_LETTERS):
+            continue
+        for dead_letter in found:
+            identity = document_id(dead_letter)
+            document = evidence.letters.get(identity)
+            if document is None:
+                yield Finding(f"no document of the letter {identity}", dead_letter.name)
+            elif document.keys() - LETTER_FIELDS or document.get("state") not in LETTER_STATES:
+                yield Finding(f"the document {identity} is another one's", dead_letter.name)
+
+
+def document_id(dead_letter: LogRecord) -> str:
+    attempt = dead_letter.header("orders-attempt")
+    return f"{origin(dead_letter).replace('@', '/')}/{attempt}"
 
 
 def origin(dead_letter: LogRecord) -> str:

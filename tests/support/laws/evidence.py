@@ -179,6 +179,11 @@ class Evidence:
         return self._by_id("deliveries")
 
     @cached_property
+    def letters(self) -> dict[str, Json]:
+        """The documents of dead letters."""
+        return self._by_id("dead_letters")
+
+    @cached_property
     def events(self) -> dict[str, list[AnnouncedEvent]]:
         """The events of `orders.events` by job, in the order of the log."""
         return group_by(self.events_on("orders.events"), lambda it: it.job_id or "")

@@ -15,7 +15,7 @@ from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
 from support.history.journal import Publication, RecordedCall
 from support.history.log_record import LogRecord
-from support.laws.dead_letters import DLQ_PREFIX, DLQ_REASON
+from support.laws.dead_letters import DLQ_PREFIX, DLQ_REASON, document_id
 from support.laws.events import expected_announcement
 from support.model.expected_outcomes import contact_key
 from support.model.log_reader import derived_id
@@ -84,6 +84,10 @@ class FaultlessHistory:
                 "links": list(self._links()),
                 "deliveries": [self._delivery(it) for it in sent],
                 "integration_log": list(self._integration_log(jobs)),
+                "dead_letters": [
+                    {"_id": document_id(it), "orderId": it.name, "state": "open"}
+                    for it in self._dead_letters()
+                ],
                 "idempotency": [
                     {"_id": key, "jobId": it.job_id} for key, it in self._replay.model.keys.items()
                 ],
@@ -225,8 +229,8 @@ class FaultlessHistory:
                     f"{DLQ_PREFIX}exception.class.name": "ValidationFailed",
                     DLQ_REASON: "It is no command.",
                 }
-                deliveries = tuple((name, text.encode()) for name, text in reasons.items())
-                headers = it.headers + deliveries
+                added = {**reasons, "orders-attempt": "1"}
+                headers = it.headers + tuple((name, text.encode()) for name, text in added.items())
                 yield LogRecord(f"{it.topic}.dlq", 0, it.offset, it.at, it.key, it.value, headers)
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from order_operations import dead_letter_view
 from order_operations.dead_letter_view import Letter, LetterFilter
 from order_operations.problems import OperationFailed
+from order_runtime.documents.dead_letters import DROPPED, REPLAYED
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_pairs, print_rows
@@ -121,6 +122,7 @@ def replay(
     )
     failed = {str(it.position): it.refusal for it in results if it.refusal is not None}
     done = len(chosen) - len(failed)
+    _mark(system, [it for it in chosen if str(it.position) not in failed], REPLAYED)
     if as_json:
         print_json({"replayed": done, "failed": failed})
     else:
@@ -154,6 +156,7 @@ def drop(
         return
     _confirm("Drop", chosen, yes=yes)
     dead_letters.drop(chosen)
+    _mark(system, chosen, DROPPED)
     if as_json:
         print_json({"dropped": len(chosen)})
     else:
@@ -164,6 +167,16 @@ def _dead_letters(system: SystemOptions) -> DeadLetters:
     from order_operations.dead_letters import DeadLetters
 
     return DeadLetters(system.kafka_address())
+
+
+def _mark(system: SystemOptions, letters: Sequence[Letter], state: str) -> None:
+    """Note it in the letters' documents; Kafka knows it already, so that they may be away."""
+    from order_operations.dead_letter_documents import mark
+
+    try:
+        mark(system.mongo_address(), letters, state)
+    except (StackProblem, OperationFailed) as error:
+        err().print(Text(f"{error} `orders dlq summary` may count these as open."))
 
 
 def _matching(system: SystemOptions, wanted: LetterFilter) -> list[Letter]:

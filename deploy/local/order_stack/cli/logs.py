@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from order_stack.cli.options import JsonOption, NameOption, err, out, time_of
+from order_stack.cli.options import JsonOption, NameOption, err, out, since_of
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
 from order_stack.supervision.log_records import Level
@@ -22,9 +21,6 @@ from order_stack.supervision.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from order_stack.supervision.logs import PartLog
-
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def show_logs(
@@ -58,13 +54,6 @@ def show_logs(
             tail=tail,
             goes_on=lambda: follow and (folder / "stack.json").exists(),
         )
-
-
-def since_of(text: str | None, now: datetime) -> datetime | None:
-    """Return the time that `--since` gives, by itself or as how long ago; raises StackProblem."""
-    if text and (ago := _AGO.fullmatch(text)):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    return time_of(text)
 
 
 def _logs(name: str, part: str | None) -> list[PartLog]:

@@ -16,11 +16,16 @@ from typer.core import TyperGroup
 from order_operations.problems import OperationFailed
 from order_stack.cli import (
     access,
+    consumers,
     dashboard,
+    dead_letter_summary,
     dead_letters,
     deliveries,
     explain,
+    integration_log,
+    jobs,
     keys,
+    lag,
     logs,
     migrate,
     offsets,
@@ -93,13 +98,18 @@ app.command()(stack.kill)
 app.command()(stack.start)
 app.add_typer(reference.reference_app, name="reference")
 app.add_typer(keys.keys_app, name="keys")
+dead_letters.dlq_app.command("summary")(dead_letter_summary.summarize_letters)
 app.add_typer(dead_letters.dlq_app, name="dlq")
 app.add_typer(deliveries.deliveries_app, name="deliveries")
 app.add_typer(migrate.migrate_app, name="migrate")
 app.add_typer(topics.topics_app, name="topics")
 app.add_typer(access.access_app, name="access")
 app.add_typer(offsets.offsets_app, name="offsets")
+app.add_typer(consumers.consumers_app, name="consumers")
 app.add_typer(privacy.privacy_app, name="privacy")
+app.command("lag")(lag.show_lag)
+app.command("log")(integration_log.show_log)
+app.command("jobs")(jobs.show_jobs)
 app.command()(submit.submit)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import Annotated
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -12,9 +13,17 @@ from rich.console import Console
 from order_stack.problems import StackProblem
 
 NameOption = Annotated[str, typer.Option("--name", help="Which stack; several run side by side.")]
+SinceAgoOption = Annotated[
+    str | None,
+    typer.Option("--since", help="From 90s, 10m, 2h or 1d ago on, or from a time (RFC 3339)."),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds that it may take.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
 DEMO_WIDTH = 120  # columns of the demo, where its output is no terminal
+_AGO: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 UNLIMITED = 100_000  # columns, where the output is no terminal: no line is wrapped or cut
 
 
@@ -45,6 +54,13 @@ def _console(*, stderr: bool) -> Console:
 
 def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def since_of(text: str | None, now: datetime) -> datetime | None:
+    """Return the time that `--since` gives, by itself or as how long ago; raises StackProblem."""
+    if text and (ago := _AGO.fullmatch(text)):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    return time_of(text)
 
 
 def time_of(text: str | None) -> datetime | None:

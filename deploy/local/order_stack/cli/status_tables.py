@@ -17,6 +17,8 @@ def whole(seen: StackStatus, *, secrets: bool) -> Iterator[RenderableType]:
     """Yield what is wrong, the parts, the lag and the addresses."""
     for problem in seen.problems:
         yield Text(problem, "red")
+    for sentence in seen.paused:
+        yield Text(sentence, "yellow")
     yield Text("" if seen.problems else "All parts run and are ready.")
     yield from (processes(seen), "", lag(seen), "", addresses(seen.stack, secrets=secrets))
 

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from order_contracts.times import rfc3339
+from order_operations.problems import OperationFailed
 from order_stack.cluster.parts import Part, Stack
 from order_stack.supervision.part_state import PartState, part_state
 from order_stack.supervision.probes import answers
+
+PAUSES_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class StackStatus:
     parts: tuple[PartStatus, ...]
     lag: dict[str, int] | None
     """None where Kafka doesn't answer."""
+    paused: tuple[str, ...] = ()
+    """A sentence for each consumer group, or topic of one, that an operator paused."""
 
     @property
     def problems(self) -> list[str]:
@@ -64,7 +69,7 @@ def stack_status(stack: Stack, folder: Path) -> StackStatus:
     """Look at all processes and probe those that run; Kafka is asked for lag where it answers."""
     with ThreadPoolExecutor(len(stack.parts)) as pool:
         parts = tuple(pool.map(lambda part: _part_status(part, folder), stack.parts))
-    return StackStatus(stack, parts, _lag(stack, parts))
+    return StackStatus(stack, parts, _lag(stack, parts), _paused(stack, parts))
 
 
 def json_of(seen: StackStatus, *, secrets: bool) -> dict[str, Any]:
@@ -82,6 +87,7 @@ def json_of(seen: StackStatus, *, secrets: bool) -> dict[str, Any]:
         "logins": stack.logins,
         "caFile": stack.ca_file,
         "lag": seen.lag,
+        "paused": list(seen.paused),
         "services": [{**rows[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [
             {**rows[part.name], **({"address": part.address} if part.address else {})}
@@ -117,6 +123,24 @@ def _lag(stack: Stack, parts: Iterable[PartStatus]) -> dict[str, int] | None:
     if brokers and not any(it.ready for it in brokers):
         return None
     return group_lags(stack.kafka_address())
+
+
+def _paused(stack: Stack, parts: Iterable[PartStatus]) -> tuple[str, ...]:
+    """Return what is paused; nothing where MongoDB can't be asked, which its state tells."""
+    from order_operations.consumer_pauses import pauses  # noqa: PLC0415  takes long to import
+
+    members = [it for it in parts if it.part.kind == "mongod"]
+    if members and not any(it.ready for it in members):
+        return ()
+    try:
+        found = pauses(stack.mongo_address(), PAUSES_SECONDS)
+    except OperationFailed:
+        return ()
+    return tuple(
+        f"{it.group} is paused{f' on {it.topic}' if it.topic else ''} since {rfc3339(it.since)}, by"
+        f" {it.by}; `orders consumers resume {it.group}` lets it go on."
+        for it in found
+    )
 
 
 def _death(process: PartState) -> str:

@@ -11,6 +11,8 @@ from order_runtime.access.rights import MongoRight
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
     AGREEMENTS,
+    CONSUMER_PAUSES,
+    DEAD_LETTERS,
     ENDPOINTS,
     HEALING,
     IDEMPOTENCY,
@@ -38,6 +40,8 @@ _WRITES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = MappingProxyType(
         (ENRICHER, HEALING): (*_UPSERTS, REMOVE),
         (ENRICHER, UNFINISHED_JOBS): (*_UPSERTS, REMOVE),
         (OPERATOR, ACTION_DELIVERIES): (UPDATE,),
+        (OPERATOR, CONSUMER_PAUSES): (*_UPSERTS, REMOVE),
+        (OPERATOR, DEAD_LETTERS): (UPDATE,),
         (OPERATOR, ENDPOINTS): (UPDATE,),
         (MIGRATOR, MIGRATION_STATE): (*_UPSERTS, REMOVE),
     }

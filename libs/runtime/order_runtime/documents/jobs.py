@@ -35,6 +35,7 @@ from order_contracts.job import (
 from order_contracts.order import ActionRequest
 from order_runtime.documents.deliveries import DROPPED, outcome_of
 from order_runtime.documents.document import Document, field, optional
+from order_runtime.documents.senders import UNKNOWN, Sender, sender_of
 
 RETENTION: Final = timedelta(days=30)
 _CONNECTED: Final = (Operation.REGISTER, Operation.REPLACE)
@@ -64,6 +65,7 @@ class LedgerEntry:
     """False where the record could not be read or applied; a replay may then decide it anew."""
     raw: str | None = None
     """Of the bytes, where they were not decoded at first: so its dead letter is known again."""
+    sender: Sender = UNKNOWN
 
 
 def entry_document(entry: LedgerEntry) -> Document:
@@ -83,6 +85,7 @@ def entry_document(entry: LedgerEntry) -> Document:
         "aliasOf": entry.alias_of,
         "undecoded": None if entry.decoded else True,
         "raw": entry.raw,
+        **entry.sender.fields(),
     }
     return {name: value for name, value in document.items() if value not in (None, [])}
 
@@ -103,6 +106,7 @@ def entry_of(document: Document) -> LedgerEntry:
         alias_of=optional(document, "aliasOf", str),
         decoded="undecoded" not in document,
         raw=optional(document, "raw", str),
+        sender=sender_of(document),
     )
 
 

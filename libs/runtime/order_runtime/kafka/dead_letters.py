@@ -129,7 +129,7 @@ def replay_of(letter: Record) -> Outgoing:
     return Outgoing(origin, letter.key, letter.value, (*original_headers(letter.headers), *added))
 
 
-def chain_of(letter: Record) -> str | None:
+def chain_of(letter: Record | Outgoing) -> str | None:
     """
     Return what a letter has in common with the letters of its replays.
 
@@ -139,6 +139,12 @@ def chain_of(letter: Record) -> str | None:
     named = headers.get(REPLAY) if ATTEMPT in headers else None
     value = named or headers.get(JOB)
     return None if value is None else value.decode(errors="replace")
+
+
+def replayed_chain(record: Record) -> str | None:
+    """Return what *record* repeats, as `orders-replay` says; None where it is no replay."""
+    is_replay = any(name.lower() == REPLAY for name, _ in record.headers)
+    return _replayed_place(record) if is_replay else None
 
 
 def original_headers(headers: Iterable[tuple[str, bytes | None]]) -> RecordHeaders:

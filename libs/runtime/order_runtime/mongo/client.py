@@ -35,6 +35,8 @@ ACTION_DELIVERIES: Final = "deliveries"  # action-trigger
 LEASES: Final = "leases"  # action-trigger
 ENDPOINTS: Final = "endpoints"  # action-trigger, and operators by `orders deliveries`
 CONSUMER_OFFSETS: Final = "consumer_offsets"  # each consumer its own, and operators
+CONSUMER_PAUSES: Final = "consumer_pauses"  # operators, by `orders consumers`
+DEAD_LETTERS: Final = "dead_letters"  # each consumer its own; operators mark them
 MIGRATION_STATE: Final = "migrations"  # `orders migrate apply`, while it changes documents
 INTEGRATION_LOG: Final = "integration_log"  # all, under derived ids
 

@@ -249,6 +249,24 @@ CONSUMER_OFFSETS: Final = Collection(
     writers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
     readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
 )
+CONSUMER_PAUSES: Final = Collection(
+    client.CONSUMER_PAUSES,
+    writers=_of(OPERATOR),
+    readers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
+)
+DEAD_LETTERS: Final = Collection(
+    client.DEAD_LETTERS,
+    writers=_of(WRITER, ENRICHER, TRIGGER, OPERATOR),
+    readers=_of(OPERATOR),
+    indexes=(
+        index("expireAt", ttl_seconds=_AT_ONCE),
+        NEWEST_FIRST,
+        index("state", "-at", "-_id"),
+        index("chain", "state", name="chain"),
+        index("jobId", "state", name="job"),
+        index("orderId", "-at", "-_id"),
+    ),
+)
 MIGRATION_STATE: Final = Collection(
     client.MIGRATION_STATE, writers=_of(MIGRATOR), readers=_of(MIGRATOR)
 )
@@ -288,6 +306,8 @@ COLLECTIONS: Final = (
     LEASES,
     ENDPOINTS,
     CONSUMER_OFFSETS,
+    CONSUMER_PAUSES,
+    DEAD_LETTERS,
     MIGRATION_STATE,
     INTEGRATION_LOG,
 )

@@ -8,7 +8,7 @@ the batch's header is looked at alone, so that one that inflates costs nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,6 @@ from confluent_kafka import (
 )
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
-from order_runtime.kafka.refusal_log import log_refusal
 
 SECONDS: Final = 3.0  # for each answer of Kafka's
 Partition = tuple[str, int]
@@ -46,14 +45,20 @@ class _Waiting:
 class GroupLag:
     """Asks Kafka as the group, without joining it; for one thread."""
 
-    def __init__(self, kafka: KafkaAddress, group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        kafka: KafkaAddress,
+        group: str,
+        topics: Sequence[str],
+        on_error: Callable[[KafkaError], None],
+    ) -> None:
         self._kafka, self._topics = kafka, topics
         self._consumer = Consumer(
             librdkafka_config(kafka)
             | {
                 "group.id": group,
                 "enable.auto.commit": False,
-                "error_cb": log_refusal,
+                "error_cb": on_error,
                 "log_level": 0,
             }
         )

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 
 from order_contracts.topics import TOPICS
 from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import CODEC, Document, client
 from order_runtime.observability import metrics
 from order_runtime.observability.certificates import show_expiries
@@ -60,7 +61,7 @@ def _watch_kafka(kafka: KafkaAddress, service: str, stop: threading.Event) -> No
     """Measure the lag of the service's group; of a service that reads nothing, ask for a topic."""
     reads = [topic.name for topic in TOPICS if service in topic.readers]
     writes = [topic.name for topic in TOPICS if service in topic.writers]
-    lag = GroupLag(kafka, service, reads)
+    lag = GroupLag(kafka, service, reads, log_refusal)
     try:
         while not stop.is_set():
             try:

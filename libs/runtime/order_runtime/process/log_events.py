@@ -30,6 +30,10 @@ SET_RISKILY: Final = LogEvent(
 INDEXES_MISSING: Final = LogEvent(
     "indexes missing", "At the start: MongoDB has not built indexes by which lists are read."
 )
+CONSUMER_PAUSED: Final = LogEvent(
+    "consumer paused", "An operator paused the group, or a topic of it; it takes nothing more."
+)
+CONSUMER_RESUMED: Final = LogEvent("consumer resumed", "It goes on where it was.")
 WAITING_FOR_DATABASE: Final = LogEvent(
     "waiting for the database", "MongoDB is away; nothing is lost."
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -67,18 +68,33 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         log().info(PARTITIONS_ASSIGNED, partitions=partitions)
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """When batches are taken: until *stop*, none while *paused*; the member stays in its group."""
+
+    stop: asyncio.Event
+    loop: Loop
+    paused: Callable[[], bool]
+
+
 async def consume(
     settings: Settings,
     assignment: Assignment,
     record: RecordActions,
     offsets: StoredOffsets,
-    stop: asyncio.Event,
-    loop: Loop | None = None,
+    turns: Turns,
 ) -> None:
-    """Run until *stop*; raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting."""
-    loop = loop or Loop("actions")
+    """
+    Run until asked to stop.
+
+    Raises OffsetsLost, DatabaseBehind, and what doesn't pass by waiting.
+    """
+    loop = turns.loop
     async with _consumer(settings.kafka_address, settings.instance, assignment) as consumer:
-        while not stop.is_set():
+        while not turns.stop.is_set():
+            if turns.paused():
+                await asyncio.sleep(PAUSE)
+                continue
             try:
                 records = await take_batch(consumer)
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:

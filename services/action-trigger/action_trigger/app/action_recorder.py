@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pymongo.asynchronous.database import AsyncDatabase
+
 from action_trigger import metrics
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
-from order_contracts.topics import TRIGGER
+from order_contracts.topics import ACTIONS, TRIGGER
+from order_runtime.documents.dead_letters import (
+    LetterFacts,
+    letter_document,
+    order_id_of_key,
+    replayed_chains,
+)
 from order_runtime.documents.document import UnreadableStored
-from order_runtime.kafka.dead_letters import dead_letter
+from order_runtime.documents.senders import sender_by_headers
+from order_runtime.kafka.dead_letters import dead_letter, replayed_chain
 from order_runtime.kafka.publisher import Publisher
 from order_runtime.kafka.records import Record
+from order_runtime.mongo.client import Document
+from order_runtime.mongo.dead_letter_writes import record_letters
 from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER, RECORD_SET_ASIDE
@@ -27,8 +38,13 @@ class ActionRecorder:
     """Turns records into deliveries, or into dead letters where that can't be done."""
 
     def __init__(
-        self, deliveries: DeliveryStore, publisher: Publisher, recorded: Callable[[], None]
+        self,
+        database: AsyncDatabase[Document],
+        deliveries: DeliveryStore,
+        publisher: Publisher,
+        recorded: Callable[[], None],
     ) -> None:
+        self._database = database
         self._deliveries = deliveries
         self._publisher = publisher
         self._recorded = recorded
@@ -50,31 +66,55 @@ class ActionRecorder:
         if len(failed) < len(actions):
             metrics.RECORDED.inc(len(actions) - len(failed))
             self._recorded()
-        for action, error in failed:
-            await self._set_aside(action.record, error)
-        for item in decoded:
-            if isinstance(item, UnreadableAction):
-                await self._publish_dead_letter(item.record, "ValidationFailed", item.reason)
-                log().warning(UNREADABLE_ACTION, **_place(item.record), reason=item.reason)
+        unreadable = [it for it in decoded if isinstance(it, UnreadableAction)]
+        letters = [await self._set_aside(*it, now) for it in failed]
+        letters += [await self._refuse(it, now) for it in unreadable]
+        set_aside = {id(action) for action, _ in failed}
+        replays = [it for it in actions if it.replay and id(it) not in set_aside]
+        await self._record_letters([it for it in letters if it is not None], replays)
 
-    async def _set_aside(self, record: Record, error: Exception) -> None:
+    async def _record_letters(
+        self, letters: Sequence[Document], replays: Sequence[ReceivedAction]
+    ) -> None:
+        """Record the letters that were published, and that those of *replays* were replayed."""
+        chains = {chain for it in replays if (chain := replayed_chain(it.record)) is not None}
+        replayed = [replayed_chains(ACTIONS.name, chains)] if chains else []
+        await retry_transient(lambda: record_letters(self._database, letters, *replayed))
+
+    async def _refuse(self, item: UnreadableAction, now: datetime) -> Document | None:
+        record, code = item.record, "ValidationFailed"
+        sender = sender_by_headers(record.headers)
+        facts = LetterFacts(TRIGGER, code, order_id_of_key(record), sender=sender)
+        letter = await self._publish_dead_letter(record, item.reason, facts, now)
+        log().warning(UNREADABLE_ACTION, **_place(record), reason=item.reason)
+        return letter
+
+    async def _set_aside(
+        self, action: ReceivedAction, error: Exception, now: datetime
+    ) -> Document | None:
+        record = action.record
         kind = type(error).__name__
         reason = f"It can't be recorded, for a reason nobody knows ({kind})"
         if isinstance(error, UnreadableStored):
             report(error)
             reason = str(error)
-        await self._publish_dead_letter(record, "InternalError", reason)
+        facts = LetterFacts(TRIGGER, "InternalError", action.order_id, action.job_id)
+        letter = await self._publish_dead_letter(record, reason, facts, now)
         log().error(RECORD_SET_ASIDE, **_place(record), **error_fields(error))
+        return letter
 
-    async def _publish_dead_letter(self, record: Record, code: str, reason: str) -> None:
-        """Publish one at a time: it may be large."""
+    async def _publish_dead_letter(
+        self, record: Record, reason: str, facts: LetterFacts, now: datetime
+    ) -> Document | None:
+        """Publish one at a time, since it may be large; return its document."""
         metrics.UNREADABLE.inc()
-        letter = dead_letter(record, service=TRIGGER, code=code, reason=reason)
+        letter = dead_letter(record, service=TRIGGER, code=facts.code, reason=reason)
         if letter is None:
             log().warning(NO_FURTHER_DEAD_LETTER, **_place(record))
-        else:
-            await self._publisher.publish(letter)
-            DEAD_LETTERS.labels(record.topic, code).inc()
+            return None
+        await self._publisher.publish(letter)
+        DEAD_LETTERS.labels(record.topic, facts.code).inc()
+        return letter_document(record, letter, facts, now)
 
 
 def _place(record: Record) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -15,17 +16,20 @@ from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.failure_log import log_outcomes
 from action_trigger.domain.delivery import EndedDelivery
 from action_trigger.domain.events import outcome_event
-from order_contracts.topics import TRIGGER
-from order_runtime.documents.deliveries import FAILED
+from order_contracts.topics import ACTIONS, TRIGGER
+from order_runtime.documents.dead_letters import LetterFacts, letter_document, settled_jobs
+from order_runtime.documents.deliveries import DELIVERED, FAILED
 from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Outgoing
 from order_runtime.mongo.client import Document
+from order_runtime.mongo.dead_letter_writes import record_letters
 from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.retry import retry_transient
 
 BATCH_SIZE: Final = 512  # deliveries announced at a time
+ACTION_FAILED: Final = "ActionFailed"
 POLL_SECONDS: Final = 30.0  # between two polls for what a crashed worker left unannounced
 
 
@@ -101,19 +105,32 @@ class OutcomePublisher:
         await self._publisher.publish_all([event for event in events if event is not None])
 
     async def _publish_dead_letters(self, ended: Sequence[EndedDelivery]) -> None:
-        """Publish the records of the failed actions one at a time, because they may be large."""
-        for item in ended:
-            if item.state == FAILED:
-                await self._publish_dead_letter(item)
+        """
+        Publish the records of the failed actions, and then record the letters' documents.
 
-    async def _publish_dead_letter(self, failed: EndedDelivery) -> None:
+        One record at a time, because they may be large. Letters of what a replay delivered are
+        settled.
+        """
+        failed = [it for it in ended if it.state == FAILED]
+        letters = [await self._publish_dead_letter(it) for it in failed]
+        documents = [it for it in letters if it is not None]
+        delivered = [it.job_id for it in ended if it.state == DELIVERED and it.round]
+        settled = [settled_jobs(ACTIONS.name, delivered)] if delivered else []
+        await retry_transient(lambda: record_letters(self._database, documents, *settled))
+
+    async def _publish_dead_letter(self, failed: EndedDelivery) -> Document | None:
+        """Publish the letter of a failed action, if its record is kept; return its document."""
         record = await retry_transient(lambda: self._deliveries.original(failed.id))
         if record is None:
-            return
+            return None
         why = failed.reason or ""
-        letter = dead_letter(record, service=TRIGGER, code="ActionFailed", reason=why)
+        letter = dead_letter(record, service=TRIGGER, code=ACTION_FAILED, reason=why)
         if letter is None:
             log().warning(NO_FURTHER_DEAD_LETTER, partition=record.partition, offset=record.offset)
-        else:
-            await self._publisher.publish(letter)
-            DEAD_LETTERS.labels(record.topic, "ActionFailed").inc()
+            return None
+        await self._publisher.publish(letter)
+        DEAD_LETTERS.labels(record.topic, ACTION_FAILED).inc()
+        facts = LetterFacts(
+            TRIGGER, ACTION_FAILED, failed.order_id, failed.job_id, failed_at=failed.at
+        )
+        return letter_document(record, letter, facts, datetime.now(UTC))

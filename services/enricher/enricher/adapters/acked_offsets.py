@@ -1,5 +1,5 @@
 """
-Up to which offset a partition can be committed, where a compacted topic has gaps of any length.
+Faust's consumer: what it commits of compacted topics with gaps, and what it doesn't read for now.
 
 By itself, Faust lists every offset of a gap before it commits past it: a topic that was compacted
 for years takes memory by the records that it once had.
@@ -8,12 +8,14 @@ for years takes memory by the records that it once had.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from faust.transport.drivers import aiokafka as driver
 
-_KNOWN: Final = ("_add_gap", "_new_offset")  # by which Faust notes gaps and finds what to commit
+_KNOWN: Final = ("_add_gap", "_new_offset", "_getmany")
+"""By which Faust notes gaps, finds what to commit, and reads."""
+PAUSED_SECONDS: Final = 0.5  # before it is asked again whether anything is to be read
 
 
 class Span(NamedTuple):
@@ -51,9 +53,21 @@ class GapConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are i
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if not all(hasattr(driver.Consumer, name) for name in _KNOWN):
-            raise AssertionError("Faust finds what to commit in another way than is known here")
+            raise AssertionError("Faust reads or commits in another way than is known here")
         super().__init__(*args, **options)
+        self.paused_topic: Callable[[str], bool] = lambda _: False
         self._gap = defaultdict[Any, list[Span]](list)  # Faust forgets a revoked partition's
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109
+        """Read from *active_partitions*, but for those of topics that are paused."""
+        topics = {it.topic for it in active_partitions}
+        if not (paused := {it for it in topics if self.paused_topic(it)}):
+            return await super()._getmany(active_partitions, timeout)
+        if paused == topics:
+            await self.sleep(PAUSED_SECONDS)
+            return {}
+        read = {it for it in active_partitions if it.topic not in paused}
+        return await super()._getmany(read, timeout)
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Note that *tp* has no record between *offset_from* and *offset_to*, which is one."""

@@ -47,12 +47,14 @@ class FaustApp(faust.App):  # type: ignore[misc]  # Faust's types are incomplete
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.budget = ByteBudget(IN_HAND_BYTES)
+        self.paused: Callable[[str], bool] = lambda _: False
         self.on_partitions_assigned.connect(self._reset_budget)
 
     def _new_consumer(self) -> Any:
         """Return Faust's consumer, which waits while the events in hand have too many bytes."""
         self.transport.Consumer = GapConsumer
         consumer = super()._new_consumer()
+        consumer.paused_topic = self.paused
         forward = consumer.callback
 
         async def on_message(message: Any) -> None:
@@ -115,10 +117,16 @@ class StreamConsumer:
     """Passes each topic's records to its handler until it is asked to stop."""
 
     def __init__(
-        self, settings: Settings, handlers: Mapping[str, Handle], loop: Loop | None = None
+        self,
+        settings: Settings,
+        handlers: Mapping[str, Handle],
+        loop: Loop | None = None,
+        paused: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        """*paused* tells of a topic whether nothing is to be read of it for now."""
         bound_fetches()
         self._app = faust_app(settings)
+        self._app.paused = paused
         self._batch_size = settings.batch
         # One batch at a time, of any topic: reference data doesn't change within a batch.
         self._batch_lock = asyncio.Lock()

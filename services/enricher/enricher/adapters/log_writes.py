@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from pymongo import UpdateMany, UpdateOne
@@ -11,37 +13,52 @@ from pymongo import UpdateMany, UpdateOne
 from enricher.adapters.bulk_writes import insert_once
 from enricher.domain.linking import ARTICLE_MISSING, MISSING_CODES
 from enricher.domain.missing_entries import lacks_unnamed_articles
-from enricher.domain.model import ContactLink, DecidedEvent
+from enricher.domain.model import ContactLink, DecidedEvent, Decision
 from order_contracts.events import Missing
-from order_contracts.integration_log import DropReason, drop_entry, log_entry, log_id
+from order_contracts.integration_log import DropReason, LogEntry, drop_entry, log_entry, log_id
 from order_runtime.documents.integration_log import log_document
+from order_runtime.documents.senders import UNKNOWN, Sender
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.collections import OPEN_ENTRIES
 
+NO_SENDERS: Final[Mapping[str, Sender]] = MappingProxyType({})
 _OPEN: Final[Document] = {"resolvedAt": None}  # absent, as a partial index can express it
 
 
-def log_entry_writes(decided: Iterable[DecidedEvent], now: datetime) -> Iterator[UpdateOne]:
+def logged_jobs(decided: Iterable[DecidedEvent]) -> set[str]:
+    """Return the jobs that have entries."""
+    return {it.received.event.job_id for it in decided if _is_logged(it.decision)}
+
+
+def _is_logged(decision: Decision) -> bool:
+    return bool(decision.log or decision.dropped or decision.unnamed_articles)
+
+
+def log_entry_writes(
+    decided: Iterable[DecidedEvent], now: datetime, senders: Mapping[str, Sender] = NO_SENDERS
+) -> Iterator[UpdateOne]:
+    """Yield the insertion of each entry, with who sent its job's command."""
     for it in decided:
-        event, decision = it.received.event, it.decision
-        for missing in decision.log:
-            yield log_entry_write(
-                missing.code, event.job_id, event.order_id, missing.reference or None, now
-            )
-        if decision.dropped is not None:
-            yield dropped_entry_write(event.job_id, event.order_id, decision.dropped, now)
-        if more := decision.unnamed_articles:
-            yield log_entry_write(
-                ARTICLE_MISSING, event.job_id, event.order_id, None, now, more=more
-            )
+        sent_by = senders.get(it.received.event.job_id, UNKNOWN)
+        for entry in _entries(it, now):
+            yield insert_once(log_document(entry) | sent_by.fields())
+
+
+def _entries(decided: DecidedEvent, now: datetime) -> Iterator[LogEntry]:
+    event, decision = decided.received.event, decided.decision
+    of_job = partial(log_entry, job_id=event.job_id, order_id=event.order_id, at=now)
+    for missing in decision.log:
+        yield of_job(missing.code, reference=missing.reference or None)
+    if decision.dropped is not None:
+        yield drop_entry(decision.dropped, job_id=event.job_id, order_id=event.order_id, at=now)
+    if more := decision.unnamed_articles:
+        yield of_job(ARTICLE_MISSING, more=more)
 
 
 def log_entry_write(
-    code: str, job_id: str, order_id: str, reference: str | None, now: datetime, more: int = 0
+    code: str, job_id: str, order_id: str, reference: str | None, now: datetime
 ) -> UpdateOne:
-    entry = log_entry(
-        code, job_id=job_id, order_id=order_id, reference=reference, at=now, more=more
-    )
+    entry = log_entry(code, job_id=job_id, order_id=order_id, reference=reference, at=now)
     return insert_once(log_document(entry))
 
 

@@ -17,26 +17,25 @@ from enricher.adapters.action_data import forget_action_data
 from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
 from enricher.adapters.healing_queue import HealingQueue
+from enricher.adapters.job_senders import senders_of
 from enricher.adapters.job_writes import enrichment_documents
-from enricher.adapters.log_writes import log_entry_writes
+from enricher.adapters.log_writes import log_entry_writes, logged_jobs
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
-from enricher.app.passed_over import reason_of, report_orders, report_record
+from enricher.app.passed_over import report_orders
 from enricher.app.reconciler import Reconciler
+from enricher.app.set_aside import SetAside
 from enricher.domain.batch import Batch, decide_batch, held_jobs, orders_to_heal_first
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
 from enricher.domain.events import outgoing_records
 from enricher.domain.model import DecidedEvent, HoldWindow, ReceivedEvent
 from enricher.domain.spent_actions import ended_orders
-from order_contracts.topics import ENRICHER
 from order_runtime.documents import job_updates
 from order_runtime.documents.erasures import id_key
-from order_runtime.kafka.dead_letters import dead_letter
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ENRICHMENTS, HELD, INTEGRATION_LOG, JOBS, LINKS, Document
-from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.isolation import Isolation, handle_apart
 
 
@@ -67,6 +66,7 @@ class EventHandler:
         self._queue = queue
         self._policy = policy
         self._isolation = Isolation()
+        self._set_aside = SetAside(database, publisher)
 
     async def __call__(self, records: Sequence[Record], now: datetime) -> None:
         """
@@ -76,13 +76,18 @@ class EventHandler:
         EverythingFails where no event can be.
         """
         events, unreadable = _decode(records)
-        await self._publish_dead_letters("Unreadable", unreadable)
+        letters = await self._set_aside.publish(
+            "Unreadable", [(it, None, why) for it, why in unreadable], now
+        )
 
         async def handle(some: Sequence[tuple[Record, ReceivedEvent]]) -> None:
             await self.handle([event for _, event in some], now)
 
         failed = await self._isolation.handle(events, handle)
-        await self._publish_dead_letters("InternalError", [(it[0], why) for it, why in failed])
+        suspects = [(*it, why) for it, why in failed]
+        letters += await self._set_aside.publish("InternalError", suspects, now)
+        unhandled = {id(it[0]) for it in (*unreadable, *suspects)}
+        await self._set_aside.record(letters, (it for it in records if id(it) not in unhandled))
 
     async def repair(self, events: Sequence[ReceivedEvent], now: datetime) -> int:
         """Handle *events* again, as far as they can be; return how many were."""
@@ -91,22 +96,10 @@ class EventHandler:
             await self.handle(some, now)
 
         failed = await handle_apart(events, handle)
+        left = {it.event.job_id for it, _ in failed}
+        await self._set_aside.settle({it.event.job_id for it in events} - left)
         report_orders((it.event.order_id, error) for it, error in failed)
         return len(events) - len(failed)
-
-    async def _publish_dead_letters(
-        self, code: str, failed: Sequence[tuple[Record, Exception]]
-    ) -> None:
-        for record, error in failed:
-            report_record(record, error)
-        letters = [
-            dead_letter(record, service=ENRICHER, code=code, reason=reason_of(error))
-            for record, error in failed
-        ]
-        published = [it for it in letters if it is not None]
-        await publish(self._publisher, published)
-        if published:
-            DEAD_LETTERS.labels(failed[0][0].topic, code).inc(len(published))
 
     async def handle(self, events: Sequence[ReceivedEvent], now: datetime) -> None:
         """
@@ -144,7 +137,11 @@ class EventHandler:
 
         Return False, with nothing written after it, if a job has another commitment by now.
         """
-        if not await record_commitments(self._database, batch.decided, self._policy.keys):
+        agreed, senders = await asyncio.gather(
+            record_commitments(self._database, batch.decided, self._policy.keys),
+            senders_of(self._database, logged_jobs(batch.decided)),
+        )
+        if not agreed:
             return False
         holds = [it.decision.hold for it in batch.decided]
         await asyncio.gather(
@@ -154,7 +151,8 @@ class EventHandler:
                 [held_action_store.hold_write(it) for it in holds if it is not None],
             ),
             bulk_writes.bulk_write(
-                self._database[INTEGRATION_LOG], list(log_entry_writes(batch.decided, now))
+                self._database[INTEGRATION_LOG],
+                list(log_entry_writes(batch.decided, now, senders)),
             ),
         )
         return True

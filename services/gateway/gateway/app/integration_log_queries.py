@@ -8,7 +8,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.adapters.log_filter import LogFilter
 from gateway.adapters.read_store import ReadStore
 from gateway.domain.answer_models import log_entry_of
 from gateway.domain.pagination import Page, PageRequest, page_request
@@ -19,6 +18,7 @@ from gateway.http.responses import json_response
 from order_contracts.answers import IntegrationLog
 from order_contracts.integration_log import SEVERITIES
 from order_runtime.mongo.client import INTEGRATION_LOG
+from order_runtime.mongo.log_filter import LogFilter
 from order_runtime.process.unreadable import all_readable
 
 LIST_PARAMETERS: Final = (

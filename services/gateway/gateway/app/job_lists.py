@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.adapters.read_store import ReadStore
-from gateway.domain.job_filters import RARE_STATUSES, JobSelection
 from gateway.domain.pagination import Page, PageRequest
 from order_contracts.answers import PageLink
 from order_contracts.job import JobStatus
 from order_runtime.documents.document import Document
+from order_runtime.documents.job_filters import RARE_STATUSES, JobSelection
 from order_runtime.documents.jobs import RETENTION, StoredJob, status_of_stored
 from order_runtime.mongo.client import ENRICHMENTS, JOBS
 from order_runtime.process.unreadable import readable

@@ -45,6 +45,7 @@ class Submission:
             untrimmed_key=self.terms.untrimmed_key,
             suppress_actions=self.terms.suppress_actions,
             rounded=self.rounded.to_text() if self.rounded.count else None,
+            client=self.terms.client,
         )
         key = self.command.order_id.encode()
         return Outgoing(COMMANDS.name, key, self.command.to_json(), envelope.headers())

@@ -40,6 +40,8 @@ class RequestTerms:
     traceparent: str | None = None
     suppress_actions: bool = False
     """Whether the command is applied without firing the order's action."""
+    client: str | None = None
+    """The API client, for those who read who sent a command."""
 
     def of_row(self, row: int) -> RequestTerms:
         """Return the terms of one row of a bulk request, whose Idempotency-Key is `key/row`."""
@@ -72,6 +74,7 @@ def request_terms(headers: FieldValues, client: str, *, preconditions: bool = Tr
         wait=_wait(preferred),
         until_enriched=preferred.get("until") == "enriched",
         traceparent=_traceparent(headers.get("traceparent")),
+        client=client,
     )
 
 

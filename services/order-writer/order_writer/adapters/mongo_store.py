@@ -1,21 +1,24 @@
-"""Orders, jobs, Idempotency-Keys and the integration log: each batch in one transaction."""
+"""Orders, jobs, the log and dead letters' documents: each batch in one transaction."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pymongo import InsertOne, MongoClient, ReplaceOne
+from pymongo import InsertOne, MongoClient, ReplaceOne, UpdateMany
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from order_contracts.topics import COMMANDS
+from order_runtime.documents.dead_letters import settled_jobs
 from order_runtime.documents.document import field, stored
 from order_runtime.documents.integration_log import log_document
 from order_runtime.documents.jobs import RETENTION, LedgerEntry, entry_document, entry_of
 from order_runtime.documents.orders import LiveOrder, order_document, order_of
 from order_runtime.mongo.client import (
     CODEC,
+    DEAD_LETTERS,
     DURABLE,
     IDEMPOTENCY,
     INTEGRATION_LOG,
@@ -24,6 +27,7 @@ from order_runtime.mongo.client import (
     SNAPSHOT,
     Document,
 )
+from order_runtime.mongo.dead_letter_writes import LetterWrite, letter_writes
 from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.domain.batch import (
     BatchTooLarge,
@@ -33,6 +37,7 @@ from order_writer.domain.batch import (
 )
 from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
+from order_writer.domain.events import letter_documents
 from order_writer.domain.ledger_entries import unread_entry
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
 from order_writer.domain.offset_tracker import NO_OFFSETS
@@ -138,6 +143,8 @@ class MongoLedger:
             self._database[INTEGRATION_LOG].update_one(
                 {"_id": log_id}, {"$set": {"resolvedAt": at}}, session=session
             )
+        if letters := _letter_writes(folded):
+            self._database[DEAD_LETTERS].bulk_write(letters, session=session)
 
 
 def entries_of(documents: Iterable[Document], items: Sequence[BatchItem]) -> dict[str, LedgerEntry]:
@@ -160,6 +167,13 @@ def entry_or_stranger(document: Document) -> LedgerEntry:
 
 def _is_without_stored(item: BatchItem) -> bool:
     return isinstance(item, UnreadableCommand) and item.without_stored
+
+
+def _letter_writes(folded: FoldedBatch) -> list[LetterWrite]:
+    """Return the writes of a batch's dead letters, and of those whose commands are decided now."""
+    writes = letter_writes(list(letter_documents(folded, datetime.now(UTC))))
+    decided = [job_id for job_id, entry in folded.redecided.items() if entry.decoded]
+    return [*writes, UpdateMany(*settled_jobs(COMMANDS.name, decided))] if decided else writes
 
 
 def _order_write(order_id: str, folded: FoldedBatch) -> InsertOne[Document] | ReplaceOne[Document]:

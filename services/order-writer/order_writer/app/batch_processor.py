@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import starmap
 from typing import Final
@@ -63,15 +63,23 @@ class BatchProcessor:
         self._isolation = PoisonIsolation(ledger, topic, self._waiting)
         self._causes = FailureCauses(MAX_UNKNOWN)
 
-    def run(self, batch_commands: int, batch_bytes: int) -> None:
+    def run(
+        self,
+        batch_commands: int,
+        batch_bytes: int,
+        paused: Callable[[], bool] = lambda: False,
+    ) -> None:
         """
-        Settle batches until asked to stop.
+        Settle batches until asked to stop; while *paused*, take none and stay in the group.
 
         Raises EverythingFails, OwnCommandUnreadable and KafkaException, with the batch not
         committed.
         """
         while not self._stop.is_set():
             self._loop.turn()
+            if paused():
+                self._source.idle(TAKE_SECONDS)
+                continue
             records = self._source.take(batch_commands, TAKE_SECONDS)
             for batch in split_by_size(records, batch_bytes):
                 try:

@@ -21,7 +21,7 @@ from order_writer.domain.ledger_entries import (
     undecoded_entry,
 )
 from order_writer.domain.ledger_lookup import known_entry
-from order_writer.domain.record_ids import record_size, source_of
+from order_writer.domain.record_ids import record_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +191,5 @@ def _request(item: DecodedCommand) -> CommandRequest:
 def _logged(code: str, entry: LedgerEntry, item: BatchItem, folded: FoldedBatch) -> LedgerEntry:
     """Return *entry*, with an entry of the integration log about it among those to write."""
     about = log_entry(code, job_id=entry.job_id, order_id=entry.order_id, at=entry.at)
-    folded.log.append(about.model_copy(update={"source": source_of(item.record)}))
+    folded.log.append(about.model_copy(update=item.sender.fields()))
     return entry

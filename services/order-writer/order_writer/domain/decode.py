@@ -7,14 +7,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from order_contracts.cloudevents import ROUNDED, UNGUARDED, BadHeaders, DeleteGuard, read_headers
+from order_contracts.cloudevents import (
+    CLIENT,
+    ROUNDED,
+    UNGUARDED,
+    BadHeaders,
+    DeleteGuard,
+    read_headers,
+)
 from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
+from order_runtime.documents.dead_letters import order_id_of_key
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
+from order_runtime.documents.senders import UNKNOWN, Sender, sender
 from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
@@ -27,9 +36,9 @@ from order_writer.domain.command_headers import (
 from order_writer.domain.record_ids import (
     bytes_fingerprint,
     exceeds_topic_limit,
-    order_id_of_key,
     position_id,
     readable_id,
+    readable_sender,
     replayed_id,
     sender_id,
 )
@@ -83,6 +92,7 @@ class DecodedCommand:
     """
     rounded: Roundings = NONE_ROUNDED
     """Which numbers were rounded, here or by the gateway."""
+    sender: Sender = UNKNOWN
 
     @property
     def fallback_job_id(self) -> str:
@@ -113,6 +123,7 @@ class UnreadableCommand:
     Whether to refuse it whatever is stored: its order's document, which is not read then, or its
     job's, may be what can't be read.
     """
+    sender: Sender = UNKNOWN
 
     @property
     def fallback_job_id(self) -> str:
@@ -197,6 +208,8 @@ def _decoded(
         replayed_job_id=replayed_id(record) if REPLAY in headers else None,
         earlier_fingerprint=print_of(with_milliseconds(value)) if issued and keys else None,
         rounded=rounded.found,
+        # Anybody may write that header: it counts where the gateway wrote the others.
+        sender=sender(headers.get("ce_source"), headers.get(CLIENT) if issued else None),
     )
 
 
@@ -225,6 +238,7 @@ def _unreadable(record: Record, topic: TopicInfo, reason: Failure) -> Unreadable
         order_id_of_key(record),
         reason,
         replayed_job_id=replayed_id(record),
+        sender=readable_sender(record),
     )
 
 
@@ -258,4 +272,5 @@ def poison_command(record: Record, topic: TopicInfo) -> UnreadableCommand:
         item.order_id,
         reason,
         replayed_job_id=item.replayed_job_id,
+        sender=item.sender,
     )

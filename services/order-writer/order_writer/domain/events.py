@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 
 from order_contracts.cloudevents import Envelope
 from order_contracts.derived_ids import event_id
 from order_contracts.topics import EVENTS, WRITER
+from order_runtime.documents.dead_letters import LetterFacts, letter_document
+from order_runtime.documents.document import Document
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.order_events import event_json, event_type
 from order_runtime.documents.orders import LiveOrder
@@ -16,7 +19,7 @@ from order_runtime.kafka.dead_letters import ATTEMPT, dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import DecodedCommand
+from order_writer.domain.decode import BatchItem, DecodedCommand
 from order_writer.domain.record_ids import exceeds_topic_limit
 
 
@@ -32,12 +35,29 @@ def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
         return _view(folded.orders.get(order_id))
 
     for item, entry in folded.answers:
-        whole = isinstance(item, DecodedCommand) or not exceeds_topic_limit(item.record)
-        record = item.record if whole else _place_of(item.record, entry)
+        record, whole = _announced_record(item, entry)
         if not entry.decoded and (letter := _dead_letter(record, entry, whole=whole)) is not None:
             yield letter
         state = folded.orders.get(entry.order_id or "")
         yield event_record(entry, state, view_of(entry.order_id or ""), record.key)
+
+
+def letter_documents(folded: FoldedBatch, now: datetime) -> Iterator[Document]:
+    """Yield the document of each dead letter of a batch."""
+    for item, entry in folded.answers:
+        if entry.decoded or entry.failure is None:
+            continue
+        record, whole = _announced_record(item, entry)
+        if (letter := _dead_letter(record, entry, whole=whole)) is not None:
+            code, job_id = entry.failure.code, entry.job_id
+            facts = LetterFacts(WRITER, code, entry.order_id, job_id, item.sender)
+            yield letter_document(record, letter, facts, now)
+
+
+def _announced_record(item: BatchItem, entry: LedgerEntry) -> tuple[Record, bool]:
+    """Return the record of which a dead letter is made, and whether it is whole."""
+    whole = isinstance(item, DecodedCommand) or not exceeds_topic_limit(item.record)
+    return item.record if whole else _place_of(item.record, entry), whole
 
 
 def _place_of(record: Record, entry: LedgerEntry) -> Record:

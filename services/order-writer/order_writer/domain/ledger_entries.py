@@ -57,6 +57,7 @@ def undecoded_entry(item: UnreadableCommand, job_id: str) -> LedgerEntry:
         failure=item.failure,
         decoded=False,
         raw=item.bytes_fingerprint,
+        sender=item.sender,
     )
 
 
@@ -109,4 +110,5 @@ def _entry(
         action=outcome.action,
         warnings=warnings,
         alias_of=alias_of,
+        sender=item.sender,
     )

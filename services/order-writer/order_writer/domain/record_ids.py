@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -13,12 +12,11 @@ from order_contracts.decoding import Invalid
 from order_contracts.derived_ids import JOB_ID, derived
 from order_contracts.structured import attributes, structured_event
 from order_contracts.topics import COMMANDS
+from order_runtime.documents.senders import Sender, sender, sender_by_headers
 from order_runtime.kafka.dead_letters import REPLAY, original_headers
 from order_runtime.kafka.records import Record, size_bound, wire_size
 
 _PIECE: Final = 64 * 1024  # bytes
-_SOURCE: Final = re.compile(rb"[!-~]{1,200}")
-"""A URI reference: neither blanks, nor what a terminal or a page would act upon."""
 
 
 class Hash(Protocol):
@@ -110,19 +108,16 @@ def _add_repr(digest: Hash, value: bytes | None) -> None:
     digest.update(quote)
 
 
-def order_id_of_key(record: Record) -> str | None:
-    """Return the key as text; None where it can't be an orderId."""
+def readable_sender(record: Record) -> Sender:
+    """Return who sent a record that is no valid command, as far as that can be read."""
     try:
-        key = (record.key or b"").decode()
-    except UnicodeDecodeError:
-        return None
-    return key if 0 < len(key) <= 255 else None
-
-
-def source_of(record: Record) -> str | None:
-    """Return who sent a record, as its `ce_source` says; None where that is no short plain text."""
-    told = [value or b"" for name, value in record.headers if name.lower() == "ce_source"]
-    return told[0].decode() if len(told) == 1 and _SOURCE.fullmatch(told[0]) else None
+        event = structured_event(record.headers, record.value)
+    except Invalid:
+        event = None
+    if event is None:
+        return sender_by_headers(record.headers)
+    source = event.get("source")
+    return sender(source if isinstance(source, str) else None)
 
 
 def record_size(record: Record) -> int:

@@ -27,6 +27,8 @@ class LogFilter:
     order_id: str | None = None
     job_id: str | None = None
     since: datetime | None = None
+    only_open: bool = False
+    """Whether those that are resolved are left out."""
 
     @property
     def index(self) -> Index:
@@ -56,6 +58,8 @@ class LogFilter:
         if self.index is LOG_BY_CODE and self.severity is None:
             # Named all: each is a part of the index in the order of the list, to be merged.
             found.append({"severity": {"$in": list(SEVERITIES)}})
+        if self.only_open:
+            found.append({"resolvedAt": None})
         return [*found, {"at": {"$gte": self.since}}] if self.since else found
 
     def _in_index(self, condition: Mapping[str, Any]) -> bool:
