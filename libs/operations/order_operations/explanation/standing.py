@@ -16,7 +16,7 @@ from order_contracts.job import Action, Enrichment, Operation
 from order_contracts.times import rfc3339
 from order_operations.endpoint_view import OPEN, Endpoint
 from order_operations.explanation.records import Kind, Records
-from order_operations.explanation.timeline import MISSING_CONTACT
+from order_operations.explanation.timeline import MISSING_CONTACT, UNREADABLE, command_of
 from order_runtime.documents.deliveries import DELIVERED, ENABLED, FAILED, PENDING
 from order_runtime.documents.document import Document
 from order_runtime.documents.jobs import awaits_enrichment
@@ -217,8 +217,11 @@ def _refused(_: Records, job: Document, __: datetime) -> str | None:
     if "failure" not in job:
         return None
     failed = job["failure"]
-    asked = f"the last command, {job['operation']}, was refused"
-    return f"{asked} with {failed['status']} {failed['code']}"
+    asked = command_of(job)
+    subject = (
+        f"{asked[0].lower()}{asked[1:]}" if asked == UNREADABLE else f"the last command, {asked},"
+    )
+    return f"{subject} was refused with {failed['status']} {failed['code']}"
 
 
 def _no_action(of: Records, job: Document, _: datetime) -> str | None:

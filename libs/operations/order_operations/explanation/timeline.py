@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from order_contracts.integration_log import ACTION_DROPPED
-from order_contracts.job import Action, Enrichment
+from order_contracts.job import Action, Enrichment, Operation
 from order_contracts.times import rfc3339
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
 from order_operations.explanation.records import Records
@@ -17,6 +17,7 @@ from order_runtime.documents.document import Document
 
 MISSING_CONTACT: Final = frozenset({"ContactMissing", "ContactAmbiguous"})
 OVER_HTTP: Final = f"/{GATEWAY}"
+UNREADABLE: Final = "A command that could not be read"
 _SAID_BY_THE_JOB: Final = frozenset({"CommandRejected", "IdReused", "ActionFailed"})
 _FOUND: Final[Mapping[str, str]] = {
     Enrichment.DONE: "Checked its contact, articles and store",
@@ -49,15 +50,21 @@ def timeline(of: Records) -> list[Event]:
 
 
 def _command(job: Document) -> Event:
-    asked = f"{job['operation']}{_sender(job)}"
+    asked = f"{command_of(job)}{_sender(job)}"
     return Event(job["at"], WRITER, f"{asked} {_outcome(job)}{_wanted(job)}.", job["_id"])
 
 
+def command_of(job: Document) -> str:
+    """Return what a job's command asked for, as a subject."""
+    return UNREADABLE if job["operation"] == Operation.UNKNOWN else str(job["operation"])
+
+
 def _sender(job: Document) -> str:
-    source = job.get("source")
+    source, client = job.get("source"), job.get("client")
     if source is None:
         return ""
-    return " over HTTP" if source == OVER_HTTP else f" from {source}"
+    by = f" by {client}" if client else ""
+    return f" over HTTP{by}" if source == OVER_HTTP else f" from {source}"
 
 
 def _outcome(job: Document) -> str:
