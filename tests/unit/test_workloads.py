@@ -30,7 +30,7 @@ from order_runtime.mongo.collections import COLLECTIONS, collections_of
 BY_NAME = {it.name: it for it in WORKLOADS}
 SERVICES = (GATEWAY, WRITER, ENRICHER, TRIGGER)
 EACH = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda it: it.name)
-MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes", "listCollections"}
+MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes", "listCollections", "dbStats"}
 INDEX_ACTIONS = {"createIndex", "dropIndex", "collMod"}
 
 
@@ -80,7 +80,7 @@ def test_nobody_has_a_wildcard_or_a_right_on_the_cluster(workload: Workload) -> 
     assert {it.operation for it in workload.kafka} <= operations
     assert not [it for it in workload.kafka if it.name in {"*", ""} or it.prefixed]
     whole = {it.operation for it in workload.mongo if it.collection == WHOLE_DATABASE}
-    assert whole <= {"listCollections"}
+    assert whole <= {"listCollections", "dbStats"}
     assert {it.operation for it in workload.mongo} <= MONGO_ACTIONS | INDEX_ACTIONS
 
 
