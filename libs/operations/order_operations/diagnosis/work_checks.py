@@ -184,7 +184,7 @@ def times(found: LogCount, noun: str) -> str:
 def _sources(found: LogCount) -> str:
     """Say who sent the commands, as they say it themselves."""
     named = sorted(it for it in found.sources if it)
-    return f", from {listed(named)}" if named else ", which name no source"
+    return f", from {listed(named)}" if named else ", without a source"
 
 
 def _requests(count: int) -> str:
