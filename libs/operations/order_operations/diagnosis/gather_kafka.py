@@ -72,7 +72,7 @@ def topic_steps(kafka: KafkaAddress, cluster: Cluster) -> Sequence[TopicStep]:
 def lags(kafka: KafkaAddress, group: str) -> list[Lag]:
     """Return how far a group is behind on each topic; raises KafkaException without an answer."""
     topics = [it.name for it in TOPICS if group in it.readers]
-    with closing(GroupLag(kafka, group, topics)) as measured:
+    with closing(GroupLag(kafka, group, topics, lambda _: None)) as measured:
         return [
             Lag(group, topic, it.records, it.seconds) for topic, it in measured.measure().items()
         ]

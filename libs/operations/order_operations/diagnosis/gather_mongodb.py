@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -126,9 +126,18 @@ def _members(client: MongoClient[Document]) -> tuple[Member, ...]:
 
 
 def instances(database: Database[Document]) -> list[Instance]:
-    """Return what the processes reported of themselves last, the latest first."""
-    found = database[INSTANCES].find().sort("heartbeatAt", DESCENDING).limit(MAX_INSTANCES)
-    return [instance_of(it) for it in found]
+    """
+    Return what the processes reported of themselves last, the latest first.
+
+    A document that can't be read is left out: it is no process of this release or the one before.
+    """
+    dated: Document = {it: {"$type": "date"} for it in ("heartbeatAt", "startedAt", "clock")}
+    found = database[INSTANCES].find(dated).sort("heartbeatAt", DESCENDING).limit(MAX_INSTANCES)
+    readable: list[Instance] = []
+    for it in found:
+        with suppress(KeyError, TypeError):
+            readable.append(instance_of(it))
+    return readable
 
 
 def instance_of(document: Document) -> Instance:
