@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
 pytestmark = pytest.mark.stack
+
+SERVICES = (GATEWAY, WRITER, ENRICHER, TRIGGER)
 
 
 def instance(stack: RunningStack, service: str) -> dict[str, Any]:
@@ -32,15 +35,22 @@ def refusals(stack: RunningStack) -> int:
     return int(counts.get((KEY_REFUSED, UNKNOWN_KEY), 0))
 
 
-@pytest.mark.parametrize("service", [GATEWAY, WRITER, ENRICHER, TRIGGER])
-def test_each_process_says_what_it_is_and_that_it_lives(stack: RunningStack, service: str) -> None:
-    seen = until(lambda: instance(stack, service), of="a document")
-    part = stack.part(service)
-    assert (seen["service"], seen["version"], seen["pid"]) == (service, release(), part["pid"])
-    assert seen["health"] in part["url"]
-    assert (seen["waitsFor"], seen["stalled"]) == ([], [])
-    assert "stoppedAt" not in seen
-    until(lambda: instance(stack, service)["heartbeatAt"] > seen["heartbeatAt"], of="another beat")
+def test_each_process_says_what_it_is_and_that_it_lives(stack: RunningStack) -> None:
+    began = {it: until(partial(instance, stack, it), of="a document") for it in SERVICES}
+    parts = {it["name"]: it for it in stack.status()["services"]}
+    for service, seen in began.items():
+        part = parts[service]
+        assert (seen["service"], seen["version"]) == (service, release())
+        assert seen["pid"] == part["pid"]
+        assert seen["health"] in part["url"]
+        assert "stoppedAt" not in seen
+    until(lambda: all(is_well(stack, it, began[it]) for it in SERVICES), of="another beat of each")
+
+
+def is_well(stack: RunningStack, service: str, before: dict[str, Any]) -> bool:
+    """Return whether it lives on since *before*, and Kafka and MongoDB answer it."""
+    seen = instance(stack, service)
+    return seen["heartbeatAt"] > before["heartbeatAt"] and not (seen["waitsFor"] or seen["stalled"])
 
 
 def test_the_gateway_reports_whom_it_refuses(stack: RunningStack) -> None:

@@ -93,7 +93,7 @@ def test_all_enrichers_down() -> None:
 
 
 def test_a_broker_killed() -> None:
-    waiting = instance(WRITER, waits_for={"kafka": ago(5)})
+    waiting = instance(WRITER, waits_for={"kafka": ago(20)})
     facts = healthy(cluster=cluster((1, 3)))
     found = first(replace(facts, instances=[*facts.instances, waiting], lags=LATE))
     assert (found.code, found.severity) == (Code.BROKER_AWAY, Severity.WARNING)
@@ -240,6 +240,8 @@ def test_kafka_away_explains_what_processes_meet() -> None:
     assert codes(away) == [Code.KAFKA_AWAY]
     assert len(first(away).follows) == 8
     assert set(codes(facts)) == {Code.BACKEND_OUT_OF_REACH}, "Kafka answers the doctor"
+    briefly = with_instances(lambda it: replace(it, waits_for={"kafka": ago(5)}))
+    assert codes(briefly) == [], "a connection that is made again"
 
 
 def test_a_login_that_is_refused_is_said_of_this_command() -> None:

@@ -19,6 +19,7 @@ from order_runtime.documents.instances import (
 
 NOT_READY: Final = timedelta(seconds=60)
 ENDS_SOON: Final = timedelta(days=14)
+WAITS: Final = timedelta(seconds=15)  # less is a connection that is made again
 SKEW: Final = timedelta(seconds=10)
 ROLLOUT: Final = timedelta(hours=1)
 
@@ -64,6 +65,8 @@ _REACHES: Final = {
 
 def _waiting(instance: Instance, now: datetime) -> Iterator[Finding]:
     for name, began in instance.waits_for.items():
+        if now - began < WAITS:
+            continue
         yield Finding(
             Code.BACKEND_OUT_OF_REACH,
             Severity.WARNING,
