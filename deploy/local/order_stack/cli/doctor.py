@@ -51,10 +51,10 @@ def doctor(
     with stop_on_signals():
         looks = _looks(system, timedelta(seconds=looks_back))
         if watch:
-            _watch(looks, as_json=as_json)
+            print_changes(looks, as_json=as_json)
             return
         seen = next(looks)
-    _print(seen, as_json=as_json)
+    print_diagnosis(seen, as_json=as_json)
     if seen.problems:
         raise typer.Exit(1)
 
@@ -82,7 +82,7 @@ def _keys(file: Path | None) -> list[Key]:
     return []
 
 
-def _print(seen: Diagnosis, *, as_json: bool) -> None:
+def print_diagnosis(seen: Diagnosis, *, as_json: bool) -> None:
     from order_operations.diagnosis.diagnosis import all_clear, json_of
 
     if as_json:
@@ -104,7 +104,7 @@ def _print_finding(finding: Finding) -> None:
         out().print(Text(f"  Follows from it: {it.sentence}", style="dim"))
 
 
-def _watch(looks: Iterator[Diagnosis], *, as_json: bool) -> None:
+def print_changes(looks: Iterator[Diagnosis], *, as_json: bool) -> None:
     """Print what is wrong at first, then what begins and ends, until a signal comes."""
     from order_operations.diagnosis.diagnosis import all_clear, changes, finding_json
 
