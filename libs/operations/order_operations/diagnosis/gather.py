@@ -72,7 +72,7 @@ def gather(system: SystemAddress, scope: Scope = Scope()) -> Facts:
             server_faults=server.faults,
             keys=scope.keys,
             release=release(),
-            clock_skew=datetime.now(UTC) - now,
+            clock_skew=server.skew,
         )
         questions = Questions(time.monotonic() + DETAIL_SECONDS)
         answers = {

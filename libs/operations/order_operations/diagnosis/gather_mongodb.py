@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pymongo import DESCENDING, MongoClient
@@ -62,6 +62,8 @@ class Server:
     backend: Backend
     members: tuple[Member, ...] = ()
     at: datetime | None = None
+    skew: timedelta = timedelta()
+    """This client's clock minus its."""
     faults: tuple[str, ...] = ()
 
 
@@ -84,13 +86,13 @@ def reach(database: Database[Document]) -> Server:
     """Return whether MongoDB answers, within ACCESS_SECONDS, and which of its servers do."""
     client = database.client
     try:
-        hello = client.admin.command("hello")
+        hello, now = client.admin.command("hello"), datetime.now(UTC)
         client.admin.command("connectionStatus")  # a login is only tried with a command
     except PyMongoError as error:
         return _refused(client, error)
     faults = tuple(server_violations(MongoServer(hello, None)))
     at = hello["localTime"].replace(tzinfo=UTC)
-    return Server(Backend(address=_servers(client)), _members(client), at, faults)
+    return Server(Backend(address=_servers(client)), _members(client), at, now - at, faults)
 
 
 def _refused(client: MongoClient[Document], error: PyMongoError) -> Server:

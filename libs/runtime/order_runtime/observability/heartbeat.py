@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from order_runtime.documents.instances import (
@@ -47,19 +47,24 @@ class Heartbeat:
         )
 
     def beat(self, database: Database[Document]) -> None:
-        """Store it; where MongoDB doesn't take it, it is logged once and nothing else happens."""
-        update = heartbeat_update(self.identity, reported_state(self._probes))
-        self._store(database, update, upsert=True)
+        """Store it; where that fails, it is logged once and nothing else happens."""
+        self._store(
+            database,
+            lambda: heartbeat_update(self.identity, reported_state(self._probes)),
+            upsert=True,
+        )
 
     def end(self, database: Database[Document], failure: str | None) -> None:
         """Store that the process ends, and why, where it wasn't asked to."""
-        self._store(database, end_update(failure), upsert=False)
+        self._store(database, lambda: end_update(failure), upsert=False)
 
-    def _store(self, database: Database[Document], update: list[Document], *, upsert: bool) -> None:
+    def _store(
+        self, database: Database[Document], update: Callable[[], list[Document]], *, upsert: bool
+    ) -> None:
         instances = database.get_collection(INSTANCES, write_concern=NOT_DURABLE)
         try:
-            instances.update_one({"_id": self.identity.id}, update, upsert=upsert)
-        except PyMongoError as error:
+            instances.update_one({"_id": self.identity.id}, update(), upsert=upsert)
+        except Exception as error:  # noqa: BLE001  no reason to stop the watch
             if not self._refused:
                 log().warning(HEARTBEAT_NOT_STORED, **error_fields(error))
             self._refused = True
