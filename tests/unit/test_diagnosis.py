@@ -45,6 +45,7 @@ from support.builders.system_facts import (
     with_instances,
 )
 
+MB = 1_000_000
 LATE = [Lag(ENRICHER, "orders.events", 900, 400.0), Lag(TRIGGER, "orders.actions", 0, 0.0)]
 
 
@@ -222,9 +223,10 @@ def test_a_certificate_about_to_expire(days: int, code: Code, severity: Severity
 
 
 def test_a_disk_filling() -> None:
-    found = first(healthy(disks=[Disk("broker 3 (/data)", 88, 100)]))
+    disk = Disk("broker 3 (/data)", 880 * MB, 1_000 * MB)
+    found = first(healthy(disks=[disk]))
     assert (found.code, found.subject) == (Code.DISK_FILLS, "broker 3 (/data)")
-    assert "is 88% full" in found.sentence
+    assert "is 88% full: 120 MB of 1.0 GB are left." in found.sentence
 
 
 def test_what_a_full_disk_brings_about_follows_from_it() -> None:

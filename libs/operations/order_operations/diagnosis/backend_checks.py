@@ -8,7 +8,7 @@ from typing import Final
 
 from order_operations.diagnosis.facts import Access, Backend, Facts, Partition
 from order_operations.diagnosis.finding import BACKENDS, Code, Finding, Severity
-from order_operations.diagnosis.wording import counted, listed, percent
+from order_operations.diagnosis.wording import counted, listed, percent, size
 from order_operations.migration_plan import StepKind
 from order_operations.topic_plan import TopicStepKind
 
@@ -130,7 +130,7 @@ def disks(facts: Facts) -> Iterator[Finding]:
             Code.DISK_FULL if full else Code.DISK_FILLS,
             Severity.CRITICAL if full else Severity.WARNING,
             f"The disk of {disk.holder} is {percent(disk.share)} full:"
-            f" {(disk.total - disk.used) / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB are left.",
+            f" {size(disk.total - disk.used)} of {size(disk.total)} are left.",
             "A broker or mongod whose disk is full ends, and starts again only once there is room.",
             "Give it a larger disk, or delete what isn't its own; what Kafka keeps is said by"
             " `orders topics plan`, and what MongoDB keeps by docs/operating.md, Retention.",

@@ -10,6 +10,8 @@ NAMED: Final = 4  # of a list; the rest is counted
 _MINUTE: Final = 60.0
 _HOUR: Final = 3_600.0
 _DAY: Final = 86_400.0
+_MB: Final = 1_000_000
+_GB: Final = 1_000_000_000
 
 
 def listed(names: Sequence[str]) -> str:
@@ -41,3 +43,8 @@ def since(at: datetime, now: datetime) -> str:
 
 def percent(share: float) -> str:
     return f"{share:.0%}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that fits."""
+    return f"{count / _GB:.1f} GB" if count >= _GB else f"{count / _MB:.0f} MB"
