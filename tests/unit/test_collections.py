@@ -59,6 +59,7 @@ def test_a_service_uses_what_it_writes_and_what_it_reads() -> None:
     assert [it.name for it in collections_of(WRITER)] == [
         *("orders", "jobs", "idempotency"),
         *("consumer_offsets", "consumer_pauses", "dead_letters", "integration_log"),
+        "instances",
     ]
     assert {"erasures", "deliveries", "leases"} <= {it.name for it in collections_of(TRIGGER)}
 

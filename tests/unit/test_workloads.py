@@ -24,13 +24,13 @@ from order_operations.workloads import (
     Workload,
 )
 from order_runtime.access.rights import GROUP, TOPIC, WHOLE_DATABASE, KafkaRight, MongoRight
-from order_runtime.mongo.client import JOBS, ORDERS
+from order_runtime.mongo.client import INSTANCES, JOBS, ORDERS
 from order_runtime.mongo.collections import COLLECTIONS, collections_of
 
 BY_NAME = {it.name: it for it in WORKLOADS}
 SERVICES = (GATEWAY, WRITER, ENRICHER, TRIGGER)
 EACH = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda it: it.name)
-MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes", "listCollections"}
+MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes", "listCollections", "dbStats"}
 INDEX_ACTIONS = {"createIndex", "dropIndex", "collMod"}
 
 
@@ -80,7 +80,7 @@ def test_nobody_has_a_wildcard_or_a_right_on_the_cluster(workload: Workload) -> 
     assert {it.operation for it in workload.kafka} <= operations
     assert not [it for it in workload.kafka if it.name in {"*", ""} or it.prefixed]
     whole = {it.operation for it in workload.mongo if it.collection == WHOLE_DATABASE}
-    assert whole <= {"listCollections"}
+    assert whole <= {"listCollections", "dbStats"}
     assert {it.operation for it in workload.mongo} <= MONGO_ACTIONS | INDEX_ACTIONS
 
 
@@ -132,8 +132,8 @@ def test_every_topic_and_collection_can_be_made_by_the_migrator_alone() -> None:
     assert changers == {MIGRATOR}
 
 
-def test_the_gateway_writes_nothing_to_the_database_and_nobody_deletes_orders_or_jobs() -> None:
-    assert not collections_on_which(GATEWAY, "insert", "update", "remove")
+def test_the_gateway_writes_only_its_own_heartbeat_and_nobody_deletes_orders_or_jobs() -> None:
+    assert collections_on_which(GATEWAY, "insert", "update", "remove") == {INSTANCES}
     for collection in (ORDERS, JOBS):
         deleters = [it for it in WORKLOADS if MongoRight(collection, "remove") in it.mongo]
         assert not deleters

@@ -72,7 +72,8 @@ def operator() -> KafkaRights:
     Return those of the `orders` command, but for the migrator's.
 
     Dead letters are read, sent again and marked; an erasure publishes a contact's tombstone. The
-    offsets of groups are set, which takes the right to read their topics; all topics are described.
+    offsets of groups are set, which takes the right to read their topics; all topics are described,
+    with their settings, which `orders doctor` compares.
     """
     read_by_groups = [it for it in TOPICS if it.readers & set(CONSUMERS)]
     letters = [it for it in TOPICS if it.name in DEAD_LETTER_TOPICS]
@@ -82,6 +83,7 @@ def operator() -> KafkaRights:
         on_topics(READ, reads)
         | on_topics(WRITE, writes)
         | on_topics(DESCRIBE, set(TOPICS) - reads - writes)
+        | on_topics(DESCRIBE_CONFIGS, TOPICS)
         | on_groups(READ, *CONSUMERS)
         | on_groups(DESCRIBE, CLIENT_ID)
     )

@@ -16,16 +16,23 @@ from order_runtime.access.mongo_rights import (
 from order_runtime.access.rights import WHOLE_DATABASE
 from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS
 
+DB_STATS: Final = "dbStats"
 CHANGE_INDEXES: Final = ("createIndex", "dropIndex", "collMod")
 
 
 def operator() -> MongoRights:
-    """Return those of the `orders` command: `orders privacy` searches all collections."""
+    """
+    Return those of the `orders` command.
+
+    `orders privacy` searches all collections; `orders doctor` compares all indexes, and sees how
+    full the database's disk is.
+    """
     everything = on_collections((it.name for it in COLLECTIONS), FIND)
     return (
         reads_and_writes(OPERATOR)
         | everything
-        | on_collections([WHOLE_DATABASE], "listCollections")
+        | on_collections((it.name for it in COLLECTIONS), LIST_INDEXES)
+        | on_collections([WHOLE_DATABASE], "listCollections", DB_STATS)
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from pymongo import AsyncMongoClient
@@ -116,16 +117,20 @@ class Parts:
 
 def run(process: Process[Settings]) -> None:
     """Deliver until asked to stop; waits for Kafka and MongoDB where they are away."""
-    settings = process.settings
+    pauses = ConsumerPauses(TRIGGER)
+    gauges = partial(delivery_gauges, partitions=process.settings.partitions)
+    with watched(process, TRIGGER, gauges, pauses.refresh):
+        text, config = read_endpoints(process.settings.webhooks_file)
+        record_and_deliver(process, text, config, pauses)
+
+
+def read_endpoints(file: Path) -> tuple[str, EndpointConfig]:
+    """Return the text of the webhooks file and what it says; raises BadSettings."""
     try:
-        text = read_config(settings.webhooks_file)
-        config = parse_endpoints(text)
+        text = read_config(file)
+        return text, parse_endpoints(text)
     except EndpointConfigError as error:
         raise BadSettings(str(error)) from error
-    pauses = ConsumerPauses(TRIGGER)
-    gauges = partial(delivery_gauges, partitions=settings.partitions)
-    with watched(settings, TRIGGER, gauges, pauses.refresh):
-        record_and_deliver(process, text, config, pauses)
 
 
 def record_and_deliver(

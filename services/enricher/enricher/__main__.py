@@ -69,7 +69,7 @@ def run(process: Process[Settings]) -> None:
     """Enrich orders until asked to stop; waits for Kafka and MongoDB where they are away."""
     collect_garbage_rarely()
     pauses = ConsumerPauses(ENRICHER)
-    with watched(process.settings, ENRICHER, held_gauges, pauses.refresh):
+    with watched(process, ENRICHER, held_gauges, pauses.refresh):
         enrich(process, pauses)
 
 

@@ -44,13 +44,12 @@ KEYS_SECONDS: Final = 0.05
 def run(process: Process[Settings]) -> None:
     collect_garbage_rarely()
     gc.freeze()  # what was imported stays
-    certificate = certificate_of(process.settings)
     names = {"service": GATEWAY, "instance": process.settings.instance}
     with (
-        watched(process.settings, GATEWAY),
+        watched(process, GATEWAY),
         AccessLog(sys.stdout.buffer, names) as access_log,
     ):
-        uvloop.run(serve(process, certificate, access_log))
+        uvloop.run(serve(process, certificate_of(process.settings), access_log))
 
 
 def certificate_of(settings: Settings) -> Certificate | None:

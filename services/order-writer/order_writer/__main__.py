@@ -31,10 +31,9 @@ TIMEOUT_MS: Final = 30_000  # for one operation of a batch; half of what a trans
 
 def run(process: Process[Settings]) -> None:
     """Settle commands until asked to stop; waits for Kafka and MongoDB where they are away."""
-    settings = process.settings
     collect_garbage_rarely()
     pauses = ConsumerPauses(WRITER)
-    with watched(settings, WRITER, pauses.refresh):
+    with watched(process, WRITER, pauses.refresh):
         settle(process, pauses)
 
 

@@ -54,10 +54,10 @@ def full_disk(cluster: FaultCluster) -> Iterator[None]:
     """Fill a broker's disk, so that it ends; start it again when there is space."""
     if cluster.disk is None:
         raise NotInjected("mounting a file system isn't permitted here")
-    _resize(cluster.disk, str(_bytes_used(cluster.disk)))
+    resize(cluster.disk, str(bytes_used(cluster.disk)))
     until(lambda: cluster.stack.pid(DISK) is None, seconds=120, of=f"{DISK} to end, its disk full")
     yield
-    _resize(cluster.disk, DISK_SIZE)
+    resize(cluster.disk, DISK_SIZE)
     cluster.start(DISK)
 
 
@@ -75,13 +75,13 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
         subprocess.run(("umount", "--lazy", str(folder)), check=True)
 
 
-def _bytes_used(folder: Path) -> int:
+def bytes_used(folder: Path) -> int:
     """Return the bytes in use, rounded up to whole blocks."""
     seen = os.statvfs(folder)
     return (seen.f_blocks - seen.f_bfree) * seen.f_frsize
 
 
-def _resize(folder: Path, size: str) -> None:
+def resize(folder: Path, size: str) -> None:
     subprocess.run(("mount", "-o", f"remount,size={size}", str(folder)), check=True)
 
 

@@ -21,6 +21,7 @@ from order_stack.cli import (
     dead_letter_summary,
     dead_letters,
     deliveries,
+    doctor,
     explain,
     integration_log,
     jobs,
@@ -111,6 +112,7 @@ app.command("lag")(lag.show_lag)
 app.command("log")(integration_log.show_log)
 app.command("jobs")(jobs.show_jobs)
 app.command()(submit.submit)
+app.command()(doctor.doctor)
 
 
 @app.command()

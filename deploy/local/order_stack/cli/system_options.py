@@ -65,6 +65,12 @@ class SystemOptions:
     def address(self) -> SystemAddress:
         return SystemAddress(self.kafka_address(), self.mongo_address())
 
+    def keys_file(self) -> Path | None:
+        """Return the file of the API keys of a stack; of another system it isn't known where."""
+        if self.profile or self.kafka or self.mongo:
+            return None
+        return Path(self._stack().keys_file)
+
     def _profile(self, file: Path) -> Profile:
         """Return the profile, with the addresses that are given beside it."""
         given = {"kafka": self.kafka, "mongo": self.mongo}

@@ -59,13 +59,13 @@ class Authority:
         self._subject = x509.load_pem_x509_certificate(self.ca.read_bytes()).subject
         self._key = _read_key(key_file)
 
-    def issue(self, name: str) -> Certificate:
+    def issue(self, name: str, lifetime: timedelta = LIFETIME) -> Certificate:
         """Write a new certificate, with a new key, in the place of the one that *name* has."""
         key, files = ec.generate_private_key(ec.SECP256R1()), certificate_in(self._folder, name)
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         addresses = [x509.DNSName("localhost"), x509.IPAddress(ip_address(ADDRESS))]
         signed = (
-            _builder(_name(name), self._subject, key, LIFETIME)
+            _builder(_name(name), self._subject, key, lifetime)
             .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -28,6 +28,8 @@ from pydantic import (
     model_validator,
 )
 
+from order_runtime.documents.instances import KEYS_FILE_REFUSED
+from order_runtime.observability.conditions import CONDITIONS
 from order_runtime.process.log_events import KEYS_FILE_NOT_READ
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.watched_files import WatchedFiles
@@ -197,6 +199,9 @@ class KeyFile:
             self._keys = {key.id: key for key in self.keys()}
         except (OSError, ValueError) as error:
             log().error(KEYS_FILE_NOT_READ, **error_fields(error))
+            CONDITIONS.begins(KEYS_FILE_REFUSED, detail=type(error).__name__)
+        else:
+            CONDITIONS.ends(KEYS_FILE_REFUSED)
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         """Replace the file in one step, readable by its owner alone."""

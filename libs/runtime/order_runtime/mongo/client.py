@@ -39,6 +39,7 @@ CONSUMER_PAUSES: Final = "consumer_pauses"  # operators, by `orders consumers`
 DEAD_LETTERS: Final = "dead_letters"  # each consumer its own; operators mark them
 MIGRATION_STATE: Final = "migrations"  # `orders migrate apply`, while it changes documents
 INTEGRATION_LOG: Final = "integration_log"  # all, under derived ids
+INSTANCES: Final = "instances"  # each process of a service its own document
 
 TIMEOUT_MS: Final = 10_000  # for one operation, retries and server selection included
 

@@ -17,6 +17,7 @@ from order_contracts.integration_log import KEPT_DAYS
 from order_contracts.job import Enrichment
 from order_contracts.topics import ENRICHER, GATEWAY, MIGRATOR, OPERATOR, TRIGGER, WRITER
 from order_runtime.documents.deliveries import PENDING
+from order_runtime.documents.instances import FORGOTTEN_AFTER
 from order_runtime.documents.job_updates import HAS_PERSONAL_DATA
 from order_runtime.documents.orders import TOMBSTONE_RETENTION
 from order_runtime.mongo import client
@@ -285,6 +286,12 @@ INTEGRATION_LOG: Final = Collection(
     ),
     retired=("orderId_1_at_-1", "jobId_1"),
 )
+INSTANCES: Final = Collection(
+    client.INSTANCES,
+    writers=_of(GATEWAY, WRITER, ENRICHER, TRIGGER),
+    readers=_of(OPERATOR),
+    indexes=(index("heartbeatAt", ttl_seconds=_seconds(FORGOTTEN_AFTER)),),
+)
 
 COLLECTIONS: Final = (
     ORDERS,
@@ -310,6 +317,7 @@ COLLECTIONS: Final = (
     DEAD_LETTERS,
     MIGRATION_STATE,
     INTEGRATION_LOG,
+    INSTANCES,
 )
 _CONTACT_CLASSES: Final = Migration(
     name="contact classes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from order_runtime.observability import metrics
 from order_runtime.process.connection_settings import ConnectionSettings
 
 GATEWAY: Final = "gateway"
+_ENDS: Final[dict[str, datetime]] = {}
 
 
 def show_expiry(name: str, path: Path) -> None:
@@ -22,6 +24,12 @@ def show_expiry(name: str, path: Path) -> None:
         return  # whoever needs the file says what is wrong with it
     ends = min(it.not_valid_after_utc for it in found)
     metrics.CERTIFICATE_EXPIRY.labels(name).set(ends.timestamp())
+    _ENDS[name] = ends
+
+
+def expiries() -> Mapping[str, datetime]:
+    """Return when each certificate ends that was shown, by its name."""
+    return dict(_ENDS)
 
 
 def show_expiries(settings: ConnectionSettings) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -21,8 +22,10 @@ from order_runtime.observability import metrics
 from order_runtime.observability.certificates import show_expiries
 from order_runtime.observability.dependencies import KAFKA, MONGODB
 from order_runtime.observability.group_lag import GroupLag
+from order_runtime.observability.heartbeat import Heartbeat
 from order_runtime.process.log_events import GAUGES_NOT_REFRESHED
 from order_runtime.process.logs import error_fields, log
+from order_runtime.process.service_runner import Process, S, reason_of_end
 from order_runtime.process.settings import ServiceSettings
 
 WATCH_SECONDS: Final = 5.0  # between two looks
@@ -33,14 +36,29 @@ Refresh = Callable[[Database[Document]], None]
 """Sets gauges by a query that is bounded and has an index."""
 
 
+@dataclass
+class _End:
+    """When the watch is to end, and why the process does."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    failure: str | None = None
+    """Set before *stop*; None where the process was asked to end."""
+
+
 @contextmanager
-def watched(settings: ServiceSettings, service: str, *refresh: Refresh) -> Iterator[None]:
-    """Watch Kafka, MongoDB and the gauges of *service* beside the block."""
+def watched(process: Process[S], service: str, *refresh: Refresh) -> Iterator[None]:
+    """
+    Watch Kafka, MongoDB and the gauges of *service* beside the block.
+
+    The process's document in `instances` is kept up to date meanwhile, and says at the end why.
+    """
+    settings = process.settings
     show_expiries(settings)
-    stop = threading.Event()
+    end = _End()
+    heartbeat = Heartbeat(settings, service, process.probes)
     looks = (
-        lambda: _watch_kafka(settings.kafka_address, service, stop),
-        lambda: _watch_mongodb(settings, service, refresh, stop),
+        lambda: _watch_kafka(settings.kafka_address, service, end.stop),
+        lambda: _watch_mongodb(settings, heartbeat, refresh, end),
     )
     # What the log says of the process is a matter of the context, which a thread doesn't inherit.
     threads = [
@@ -51,8 +69,11 @@ def watched(settings: ServiceSettings, service: str, *refresh: Refresh) -> Itera
         thread.start()
     try:
         yield
+    except BaseException as error:
+        end.failure = reason_of_end(error)
+        raise
     finally:
-        stop.set()
+        end.stop.set()
         for thread in threads:
             thread.join(LEAVE_SECONDS)
 
@@ -86,14 +107,17 @@ def _show_lag(lag: GroupLag, group: str, topics: list[str]) -> None:
 
 
 def _watch_mongodb(
-    settings: ServiceSettings, service: str, refresh: tuple[Refresh, ...], stop: threading.Event
+    settings: ServiceSettings, heartbeat: Heartbeat, refresh: tuple[Refresh, ...], end: _End
 ) -> None:
-    with client(settings.mongo_uri, service, TIMEOUT_MS) as mongo:
+    with client(settings.mongo_uri, heartbeat.identity.service, TIMEOUT_MS) as mongo:
         database = mongo.get_database(settings.database, codec_options=CODEC)
-        while not stop.is_set():
+        while not end.stop.is_set():
             if _mongodb_answers(mongo):
+                heartbeat.beat(database)
                 _refresh(database, refresh)
-            stop.wait(WATCH_SECONDS)
+            end.stop.wait(WATCH_SECONDS)
+        if MONGODB.outage() is None:
+            heartbeat.end(database, end.failure)
 
 
 def _mongodb_answers(mongo: MongoClient[Document]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 UNRECOVERABLE_STATUS: Final = 1
@@ -40,3 +41,12 @@ class OffsetsLost(UnrecoverableError):
 
 class DatabaseBehind(UnrecoverableError):
     """MongoDB lacks the effects of records that were read: it was restored to an earlier time."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a task group one by one; any other error alone."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from causes(part)
+    else:
+        yield error

@@ -45,6 +45,11 @@ KAFKA_IS_BACK: Final = LogEvent("Kafka is back", "Kafka answers again, after `af
 GAUGES_NOT_REFRESHED: Final = LogEvent(
     "gauges not refreshed", "A query for metrics failed; their gauges stay as they were."
 )
+HEARTBEAT_NOT_STORED: Final = LogEvent(
+    "heartbeat not stored",
+    "MongoDB didn't take the process's document in `instances`; `orders doctor` takes the process"
+    " for silent until it does.",
+)
 KAFKA_REFUSES: Final = LogEvent(
     "Kafka refuses",
     "Kafka doesn't let the service in: its login, its certificate, or the brokers' certificate is"

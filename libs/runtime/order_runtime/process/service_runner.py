@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Generic, NoReturn, TypeVar
 
 from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.observability.metrics import BUILD_INFO
 from order_runtime.process import health, logs
 from order_runtime.process.connection_settings import PREFIX
-from order_runtime.process.errors import UNRECOVERABLE_STATUS, UnrecoverableError
+from order_runtime.process.errors import UNRECOVERABLE_STATUS, UnrecoverableError, causes
 from order_runtime.process.log_events import CRASHED, RIGHT_REFUSED, STARTED, STOPPED
 from order_runtime.process.memory import give_back_large_blocks
 from order_runtime.process.refused_rights import refused_right
+from order_runtime.process.release import release
 from order_runtime.process.secret_files import secret_path
 from order_runtime.process.settings import ServiceSettings, load
 from order_runtime.process.signals import StopRequested, stop_event
 
 S = TypeVar("S", bound=ServiceSettings)
 
-UNKNOWN: Final = "unknown"
-DISTRIBUTION: Final = "order-runtime"
-"""Whose version is the release: all packages of the workspace have the same."""
 CRASH_STATUS: Final = 70
 """Exit status after an error that nobody expected: EX_SOFTWARE of sysexits.h."""
 
@@ -68,12 +65,8 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
 
 def _show_release() -> None:
     """Log that the service begins, and show which release it is."""
-    try:
-        release = version(DISTRIBUTION)
-    except PackageNotFoundError:  # started from its sources, or while it is being installed
-        release = UNKNOWN
-    BUILD_INFO.labels(release).set(1)
-    logs.log().info(STARTED, version=release)
+    BUILD_INFO.labels(release()).set(1)
+    logs.log().info(STARTED, version=release())
 
 
 def collect_garbage_rarely() -> None:
@@ -86,10 +79,26 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def reason_of_end(error: BaseException) -> str | None:
+    """
+    Return why a process ends with *error*, in words that quote no document.
+
+    None where it was asked to end.
+    """
+    if isinstance(error, StopRequested):
+        return None
+    first = next(causes(error))
+    if isinstance(first, UnrecoverableError):
+        return str(first)
+    if refused := refused_right(first):
+        return f"{refused.system} refused: {refused.refused}"
+    return f"{CRASHED}: {type(first).__name__}"
+
+
 def _log_end(error: Exception) -> int:
     """Log each cause of the end, and return the exit status."""
     status = UNRECOVERABLE_STATUS
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, UnrecoverableError):
             status = max(status, cause.status)
             logs.log().critical(str(cause), **cause.facts)
@@ -99,12 +108,3 @@ def _log_end(error: Exception) -> int:
             status = CRASH_STATUS
             logs.log().critical(CRASHED, **logs.error_fields(cause))
     return status
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a task group one by one."""
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _causes(part)
-    else:
-        yield error

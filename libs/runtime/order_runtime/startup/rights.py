@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -16,9 +16,11 @@ from pymongo.errors import PyMongoError
 from order_runtime.access import kafka_rights, mongo_rights
 from order_runtime.access.granted import Operations, kafka_lacks, mongo_lacks
 from order_runtime.access.rights import GROUP, TOPIC, Right
+from order_runtime.documents.instances import RIGHTS_MISSING
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.mongo.client import Document, client
-from order_runtime.process.log_events import RIGHTS_MISSING
+from order_runtime.observability.conditions import CONDITIONS
+from order_runtime.process import log_events
 from order_runtime.process.logs import log
 from order_runtime.process.refused_rights import DENIED
 
@@ -48,7 +50,7 @@ class MissingRightsLog:
         if rights == self._said[0] and now < self._said[1]:
             return
         self._said = rights, now + SAID_AGAIN_SECONDS
-        log().error(RIGHTS_MISSING, system=missing.system, rights=rights)
+        log().error(log_events.RIGHTS_MISSING, system=missing.system, rights=rights)
 
 
 def check_kafka_rights(kafka: KafkaAddress, service: str) -> None:
@@ -66,16 +68,24 @@ def check_kafka_rights(kafka: KafkaAddress, service: str) -> None:
     on_groups = admin.describe_consumer_groups(groups, **asked) if groups else {}
     allowed = {(TOPIC, name): _operations(it) for name, it in on_topics.items()}
     allowed |= {(GROUP, name): _operations(it) for name, it in on_groups.items()}
-    if lacks := kafka_lacks(wanted, allowed):
-        raise RightsMissing("Kafka", lacks)
+    _require("Kafka", kafka_lacks(wanted, allowed))
 
 
 def check_mongo_rights(mongo: MongoClient[Document], database: str, service: str) -> None:
     """Raise RightsMissing where MongoDB lacks some of *service*'s, PyMongoError where it's away."""
     status = mongo.admin.command({"connectionStatus": 1, "showPrivileges": True})
     wanted = mongo_rights.service_rights(service)
-    if lacks := mongo_lacks(wanted, status["authInfo"], database):
-        raise RightsMissing("MongoDB", lacks)
+    _require("MongoDB", mongo_lacks(wanted, status["authInfo"], database))
+
+
+def _require(system: str, lacks: Sequence[Right]) -> None:
+    """Raise RightsMissing for what is lacking, and report it for as long as it is."""
+    if not lacks:
+        CONDITIONS.ends(RIGHTS_MISSING, system)
+        return
+    missing = RightsMissing(system, lacks)
+    CONDITIONS.begins(RIGHTS_MISSING, system, ", ".join(missing.rights))
+    raise missing
 
 
 def warn_until_granted(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from action_trigger import metrics
+from action_trigger import log_events, metrics
 from action_trigger.adapters.endpoint_config import (
     EndpointConfig,
     EndpointConfigError,
@@ -20,7 +20,8 @@ from action_trigger.adapters.http_connections import HttpConnections
 from action_trigger.adapters.http_sender import HttpSender
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.endpoint_queue import EndpointQueue
-from action_trigger.log_events import WEBHOOKS_FILE_READ_AGAIN, WEBHOOKS_FILE_REFUSED
+from order_runtime.documents.instances import WEBHOOKS_FILE_REFUSED
+from order_runtime.observability.conditions import CONDITIONS
 from order_runtime.process.logs import log
 
 POLL_SECONDS: Final = 2.0
@@ -74,7 +75,10 @@ class EndpointReload:
             except EndpointConfigError as error:
                 reason = str(error)
                 if reason != reason_logged:
-                    log().error(WEBHOOKS_FILE_REFUSED, reason=reason)
+                    log().error(log_events.WEBHOOKS_FILE_REFUSED, reason=reason)
+                    CONDITIONS.begins(WEBHOOKS_FILE_REFUSED, detail=reason)
+            else:
+                CONDITIONS.ends(WEBHOOKS_FILE_REFUSED)
             reason_logged = reason
             metrics.FILE_REFUSED.set(bool(reason))
 
@@ -83,5 +87,5 @@ class EndpointReload:
         text = read_config(path)
         if text != used:
             await self.use(parse_endpoints(text))
-            log().info(WEBHOOKS_FILE_READ_AGAIN)
+            log().info(log_events.WEBHOOKS_FILE_READ_AGAIN)
         return text

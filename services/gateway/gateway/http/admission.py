@@ -15,6 +15,8 @@ from gateway.http.memory_budget import Memory
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_fields import fields
 from order_runtime.auth.api_keys import ApiKey, KeyFile, Scope
+from order_runtime.documents.instances import KEY_REFUSED, UNKNOWN_KEY
+from order_runtime.observability.conditions import CONDITIONS
 
 _PRODUCED: Final = frozenset(
     {
@@ -64,6 +66,8 @@ class Admission:
             revoked = self.keys.revoked(secret) if secret else None
             if revoked is not None:  # the access log names whoever still uses it
                 request.state.client, request.state.key_id = revoked.client, revoked.id
+            if secret:
+                CONDITIONS.happened(KEY_REFUSED, revoked.id if revoked else UNKNOWN_KEY)
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
             raise ProblemError(
                 "Unauthorized", "Send a valid key in the header apikey.", headers=challenge

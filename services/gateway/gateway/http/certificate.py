@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway.log_events import CERTIFICATE_NOT_READ, CERTIFICATE_READ_AGAIN
+from order_runtime.documents.instances import CERTIFICATE_REFUSED
 from order_runtime.observability.certificates import GATEWAY, show_expiry
+from order_runtime.observability.conditions import CONDITIONS
 from order_runtime.process.logs import log
 from order_runtime.process.watched_files import WatchedFiles
 
@@ -41,7 +43,9 @@ class Certificate:
                 self._context = server_context(self._cert_file, self._key_file)
             except CertificateError as error:
                 log().error(CERTIFICATE_NOT_READ, reason=str(error))
+                CONDITIONS.begins(CERTIFICATE_REFUSED, GATEWAY, str(error))
             else:
+                CONDITIONS.ends(CERTIFICATE_REFUSED, GATEWAY)
                 show_expiry(GATEWAY, self._cert_file)
                 log().info(CERTIFICATE_READ_AGAIN)
         return self._context

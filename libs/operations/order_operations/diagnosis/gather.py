@@ -1,0 +1,156 @@
+"""Gathers the facts of a system, all questions at once and within a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from pymongo.database import Database
+
+from order_operations.consumer_lag import GROUPS
+from order_operations.deliveries import Deliveries
+from order_operations.diagnosis import gather_kafka, gather_mongodb
+from order_operations.diagnosis.dead_letter_counts import recent_dead_letters
+from order_operations.diagnosis.facts import (
+    Access,
+    Backend,
+    Cluster,
+    Facts,
+    Instance,
+    Key,
+    Lag,
+    NewJobs,
+)
+from order_operations.diagnosis.gather_mongodb import Server
+from order_operations.diagnosis.health_probe import health_of
+from order_operations.diagnosis.kafka_disks import kafka_disks
+from order_operations.diagnosis.process_checks import SILENT
+from order_operations.diagnosis.questions import Questions
+from order_operations.endpoint_view import Endpoint
+from order_operations.system_address import MongoAddress, SystemAddress
+from order_runtime.kafka.address import KafkaAddress
+from order_runtime.mongo.client import Document
+from order_runtime.process.release import release
+
+ACCESS_SECONDS: Final = 5.0  # to learn whether Kafka and MongoDB answer
+DETAIL_SECONDS: Final = 4.5  # for everything else
+LOOKS_BACK: Final = timedelta(minutes=5)
+
+Answers = dict[str, Callable[[], Any]]
+"""What is still waited for, by the field of Facts that it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is looked at beside Kafka and MongoDB."""
+
+    looks_back: timedelta = LOOKS_BACK
+    keys: Sequence[Key] = ()
+    """The API keys that are valid, where their file is known."""
+
+
+def gather(system: SystemAddress, scope: Scope = Scope()) -> Facts:
+    """
+    Return what is seen of a system, within some ten seconds also where nothing answers.
+
+    Raises OperationFailed for an address that can't be used.
+    """
+    with gather_mongodb.connected(system.mongo) as database:
+        server, (kafka, cluster) = _reach(system.kafka, database)
+        now = server.at or datetime.now(UTC)
+        facts = Facts(
+            at=now,
+            since=now - scope.looks_back,
+            kafka=kafka,
+            mongodb=server.backend,
+            cluster=cluster,
+            members=server.members,
+            server_faults=server.faults,
+            keys=scope.keys,
+            release=release(),
+            clock_skew=server.skew,
+        )
+        questions = Questions(time.monotonic() + DETAIL_SECONDS)
+        answers = {
+            **(_ask_kafka(questions, system.kafka, facts) if _answers(kafka) else {}),
+            **(_ask_mongodb(questions, system.mongo, database, facts) if server.at else {}),
+        }
+        return _complete(facts, answers, questions)
+
+
+def _reach(
+    kafka: KafkaAddress, database: Database[Document]
+) -> tuple[Server, tuple[Backend, Cluster]]:
+    """Ask both whether they answer; who doesn't say anything is away."""
+    questions = Questions(time.monotonic() + ACCESS_SECONDS)
+    away = Backend(Access.AWAY)
+    server = questions.ask("MongoDB", lambda: gather_mongodb.reach(database), Server(away))
+    cluster = questions.ask(
+        "Kafka",
+        lambda: gather_kafka.reach(kafka),
+        (replace(away, address=kafka.servers), Cluster()),
+    )
+    return server(), cluster()
+
+
+def _answers(backend: Backend) -> bool:
+    return backend.access is Access.ANSWERS
+
+
+def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answers:
+    steps = partial(gather_kafka.topic_steps, kafka, facts.cluster)
+    letters = partial(recent_dead_letters, kafka, facts.since)
+    none: list[Lag] = []
+    lags = [
+        questions.ask(f"the lag of the {it}", partial(gather_kafka.lags, kafka, it), none)
+        for it in sorted(GROUPS)
+    ]
+    return {
+        "topic_steps": questions.ask("the topics' settings", steps, []),
+        "dead_letters": questions.ask("dead letters", letters, []),
+        "kafka_disks": questions.ask("Kafka's disks", partial(kafka_disks, kafka), []),
+        "lags": lambda: [lag for answer in lags for lag in answer()],
+    }
+
+
+def _ask_mongodb(
+    questions: Questions, address: MongoAddress, database: Database[Document], facts: Facts
+) -> Answers:
+    def of(query: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        return partial(query, database, *args)
+
+    found, ask = gather_mongodb, questions.ask
+    return {
+        "instances": ask("instances", of(_instances, facts.at), []),
+        "schema_steps": ask("indexes and documents", of(found.schema_steps), []),
+        "mongodb_disks": ask("MongoDB's disk", of(found.mongodb_disks), []),
+        "log_counts": ask("the integration log", of(found.log_counts, facts.since), []),
+        "new_jobs": ask("new jobs", of(found.new_jobs, facts.since), NewJobs()),
+        "healing_since": ask("the healing queue", of(found.healing_since), None),
+        "endpoints": ask("the endpoints", partial(_endpoints, address), []),
+    }
+
+
+def _complete(facts: Facts, answers: Answers, questions: Questions) -> Facts:
+    found = {name: answer() for name, answer in answers.items()}
+    disks = [*found.pop("kafka_disks", []), *found.pop("mongodb_disks", [])]
+    return replace(facts, **found, disks=disks, unanswered=questions.unanswered)
+
+
+def _instances(database: Database[Document], now: datetime) -> list[Instance]:
+    """Return the processes; those that should live and are silent are asked for their health."""
+    return [
+        replace(it, answers=health_of(it))
+        if it.stopped_at is None and now - it.heartbeat_at > SILENT
+        else it
+        for it in gather_mongodb.instances(database)
+    ]
+
+
+def _endpoints(address: MongoAddress) -> list[Endpoint]:
+    with Deliveries(address) as deliveries:
+        return deliveries.endpoints()

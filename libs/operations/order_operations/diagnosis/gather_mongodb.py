@@ -1,0 +1,227 @@
+"""What MongoDB says of itself, and of the work that is in it; each query bounded and indexed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pymongo import DESCENDING, MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+
+from order_contracts.integration_log import SEVERITIES
+from order_contracts.job import Operation
+from order_operations.diagnosis.facts import (
+    Access,
+    Backend,
+    Disk,
+    Instance,
+    LogCount,
+    Member,
+    NewJobs,
+    SchemaStep,
+)
+from order_operations.migration_plan import StepKind, all_index_steps
+from order_operations.mongo_client import uri_errors_as_sentences
+from order_operations.system_address import MongoAddress
+from order_runtime.documents.instances import condition_of
+from order_runtime.mongo.client import (
+    CODEC,
+    HEALING,
+    INSTANCES,
+    INTEGRATION_LOG,
+    JOBS,
+    Document,
+)
+from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS
+from order_runtime.mongo.list_indexes import read_indexes
+from order_runtime.startup.requirements import MongoServer, server_violations
+
+ACCESS_SECONDS: Final = 3.5
+ANSWER_SECONDS: Final = 5.0
+MEMBER_SECONDS: Final = 2.0  # in which a server of the replica set answers
+POLL_SECONDS: Final = 0.05
+MAX_COUNTED: Final = 1_000
+MAX_INSTANCES: Final = 500
+NEW_JOBS: Final = 200
+LOG_CODES: Final = ("CommandRejected", "Misrouted", "IdReused", "ActionFailed")
+_CONTACT_MISSING: Final = "ContactMissing"
+_CONNECTED: Final = frozenset({str(Operation.REGISTER), str(Operation.REPLACE)})
+"""Jobs whose order gets a contact."""
+_LOGIN_REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """MongoDB as it answers: whether, when by its clock, which servers, and what is wrong."""
+
+    backend: Backend
+    members: tuple[Member, ...] = ()
+    at: datetime | None = None
+    skew: timedelta = timedelta()
+    """This client's clock minus its."""
+    faults: tuple[str, ...] = ()
+
+
+@contextmanager
+def connected(address: MongoAddress) -> Iterator[Database[Document]]:
+    """Yield the database; nothing in it is waited for beyond ANSWER_SECONDS."""
+    with uri_errors_as_sentences():
+        client: MongoClient[Document] = MongoClient(
+            address.uri,
+            appname="orders doctor",
+            serverSelectionTimeoutMS=int(ACCESS_SECONDS * 1_000),
+            connectTimeoutMS=int(MEMBER_SECONDS * 1_000),
+            socketTimeoutMS=int(ANSWER_SECONDS * 1_000),
+        )
+    with client:
+        yield client.get_database(address.database, codec_options=CODEC)
+
+
+def reach(database: Database[Document]) -> Server:
+    """Return whether MongoDB answers, within ACCESS_SECONDS, and which of its servers do."""
+    client = database.client
+    try:
+        hello, now = client.admin.command("hello"), datetime.now(UTC)
+        client.admin.command("connectionStatus")  # a login is only tried with a command
+    except PyMongoError as error:
+        return _refused(client, error)
+    faults = tuple(server_violations(MongoServer(hello, None)))
+    at = hello["localTime"].replace(tzinfo=UTC)
+    return Server(Backend(address=_servers(client)), _members(client), at, now - at, faults)
+
+
+def _refused(client: MongoClient[Document], error: PyMongoError) -> Server:
+    if isinstance(error, OperationFailure) and error.code in _LOGIN_REFUSED:
+        return Server(Backend(Access.REFUSES, _servers(client), "it refuses the login"))
+    found = client.topology_description.server_descriptions().values()
+    if any("SSL" in str(it.error) or "certificate" in str(it.error) for it in found):
+        return Server(Backend(Access.REFUSES, _servers(client), "TLS doesn't come about"))
+    return Server(Backend(Access.AWAY, _servers(client)), _members(client))
+
+
+def _servers(client: MongoClient[Document]) -> str:
+    """Return the servers of the client, without its login."""
+    return ", ".join(sorted(f"{host}:{port}" for host, port in _described(client)))
+
+
+def _described(client: MongoClient[Document]) -> dict[tuple[str, int | None], Any]:
+    return dict(client.topology_description.server_descriptions())
+
+
+def _members(client: MongoClient[Document]) -> tuple[Member, ...]:
+    """Return the servers of the replica set, once each has answered or had its time for it."""
+    deadline = time.monotonic() + MEMBER_SECONDS
+    while time.monotonic() < deadline:
+        found = _described(client).values()
+        if all(it.server_type_name != "Unknown" or it.error is not None for it in found):
+            break
+        time.sleep(POLL_SECONDS)
+    return tuple(
+        Member(f"{host}:{port}", it.server_type_name != "Unknown")
+        for (host, port), it in sorted(_described(client).items())
+    )
+
+
+def instances(database: Database[Document]) -> list[Instance]:
+    """
+    Return what the processes reported of themselves last, the latest first.
+
+    A document that can't be read is left out: it is no process of this release or the one before.
+    """
+    dated: Document = {it: {"$type": "date"} for it in ("heartbeatAt", "startedAt", "clock")}
+    found = database[INSTANCES].find(dated).sort("heartbeatAt", DESCENDING).limit(MAX_INSTANCES)
+    readable: list[Instance] = []
+    for it in found:
+        with suppress(KeyError, TypeError):
+            readable.append(instance_of(it))
+    return readable
+
+
+def instance_of(document: Document) -> Instance:
+    return Instance(
+        service=document["service"],
+        name=document["instance"],
+        version=document["version"],
+        host=document["host"],
+        health=document["health"],
+        pid=document["pid"],
+        started_at=document["startedAt"],
+        heartbeat_at=document["heartbeatAt"],
+        clock=document["clock"],
+        ready=document["ready"],
+        stopped_at=document.get("stoppedAt"),
+        failure=document.get("failure"),
+        waits_for={it["dependency"]: it["since"] for it in document.get("waitsFor", ())},
+        stalled=tuple(document.get("stalled", ())),
+        conditions=tuple(condition_of(it) for it in document.get("conditions", ())),
+        certificates={it["certificate"]: it["endsAt"] for it in document.get("certificates", ())},
+    )
+
+
+def log_counts(database: Database[Document], since: datetime) -> list[LogCount]:
+    """Return the open entries of LOG_CODES since then, at most MAX_COUNTED of each."""
+    found = []
+    for code in LOG_CODES:
+        where = {
+            "code": code,
+            "severity": {"$in": list(SEVERITIES)},
+            "at": {"$gte": since},
+            "resolvedAt": None,
+        }
+        entries = list(database[INTEGRATION_LOG].find(where, {"source": 1}).limit(MAX_COUNTED))
+        sources = sorted({it["source"] for it in entries if it.get("source")})
+        if entries:
+            found.append(LogCount(code, len(entries), sources))
+    return found
+
+
+def new_jobs(database: Database[Document], since: datetime) -> NewJobs:
+    """Return the newest jobs since then that stored an order, and how many lack its contact."""
+    where = {"at": {"$gte": since}}
+    newest = (
+        database[JOBS]
+        .find(where, {"operation": 1, "failure": 1})
+        .sort([("at", DESCENDING), ("_id", DESCENDING)])
+    )
+    ids = [
+        it["_id"]
+        for it in newest.limit(NEW_JOBS)
+        if "failure" not in it and it.get("operation") in _CONNECTED
+    ]
+    missing = {"jobId": {"$in": ids}, "code": _CONTACT_MISSING, "resolvedAt": None}
+    found = database[INTEGRATION_LOG].find(missing, {"jobId": 1})
+    return NewJobs(len(ids), len({it["jobId"] for it in found}))
+
+
+def healing_since(database: Database[Document]) -> datetime | None:
+    """Return when the oldest change of reference data came that isn't healed."""
+    found = database[HEALING].find_one({}, {"since": 1}, sort={"since": 1})
+    return found["since"] if found else None
+
+
+def schema_steps(database: Database[Document]) -> list[SchemaStep]:
+    """Return what `orders migrate apply` would do; of documents it only asks whether there are."""
+    found = {it.name: read_indexes(database, it.name) for it in COLLECTIONS}
+    indexes = [
+        SchemaStep(it.kind, f"{it.collection}.{it.index.name}")
+        for it in all_index_steps(COLLECTIONS, found)
+    ]
+    documents = [
+        SchemaStep(StepKind.CHANGE_DOCUMENTS, f"{it.collection}: {it.name}")
+        for it in MIGRATIONS
+        if database[it.collection].find_one(dict(it.selects), {"_id": 1}, max_time_ms=2_000)
+    ]
+    return [*indexes, *documents]
+
+
+def mongodb_disks(database: Database[Document]) -> list[Disk]:
+    """Return the primary's disk."""
+    found = database.command("dbStats")
+    host, port = database.client.primary or ("", 0)
+    used, total = int(found["fsUsedSize"]), int(found["fsTotalSize"])
+    return [Disk(f"mongod {host}:{port}", used, total)]

@@ -1,0 +1,105 @@
+"""Fourteen failures, one by one: `orders doctor` names each cause in its first sentence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from order_stack.cluster.parts import ADMIN
+from support.builders.bodies import Json, contact_body
+from support.faults.fault import NotInjected
+from support.faults.network_faults import DISK, small_disk
+from support.faults.planted_failures import FAILURES, Patient, PlantedFailure
+from support.stack.running_stack import CLUSTER_OPTIONS, running_stack
+from support.stack.wait import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+NAMED_SECONDS = 30.0
+CLEAR_SECONDS = 300.0  # a broker that was away catches up, and what happened has to be past
+LOOKS_BACK = "30"  # seconds
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+    home = tmp_path_factory.mktemp("doctor")
+    data, contact = home / "data", contact_body()
+    contacts = home / "contacts.ndjson"
+    contacts.write_text(json.dumps(contact))
+    with ExitStack() as all_of_it:
+        disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
+        options = ("--secure", "--partitions", "4", *CLUSTER_OPTIONS, "--data", str(data))
+        stack = all_of_it.enter_context(running_stack(home / "home", *options, seconds=400))
+        stack.orders("reference", "load", "--wait", str(contacts))
+        yield Patient(stack, data, contact, disk)
+
+
+def diagnosis(patient: Patient, *args: str) -> Json:
+    """Return what the operator is told; *args* may name somebody else's login."""
+    done = patient.stack.orders("doctor", "--json", "--looks-back", LOOKS_BACK, *args, check=False)
+    assert done.stdout, done.stderr
+    found: Json = json.loads(done.stdout)
+    assert done.returncode == (0 if found["ok"] else 1), done.stderr
+    return found
+
+
+def wait_until_clear(patient: Patient) -> None:
+    said: list[str] = []
+
+    def is_clear() -> bool:
+        found = diagnosis(patient, *as_admin(patient))
+        said[:] = [it["sentence"] for it in found["findings"]]
+        return bool(found["ok"])
+
+    try:
+        until(is_clear, seconds=CLEAR_SECONDS, of="all clear")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {said}") from error
+
+
+def as_admin(patient: Patient) -> tuple[str, ...]:
+    """Kafka shows its disks only to whoever has a right on the cluster."""
+    return "--profile", str(patient.stack.profile_file(ADMIN))
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda it: it.name)
+def test_the_first_sentence_names_the_cause_and_afterwards_all_is_clear(
+    patient: Patient, failure: PlantedFailure
+) -> None:
+    wait_until_clear(patient)
+    login = as_admin(patient) if patient.disk and failure.name == "disk_filling" else ()
+    seen: list[Json] = []
+
+    def is_named() -> bool:
+        seen.append(diagnosis(patient, *login))
+        findings = seen[-1]["findings"]
+        return bool(findings) and findings[0]["code"] == failure.code
+
+    began = time.monotonic()
+    try:
+        with failure.plant(patient):
+            planted = time.monotonic()
+            until(is_named, seconds=NAMED_SECONDS, of=f"the sentence {failure.code}")
+            named = time.monotonic() - planted
+    except NotInjected as reason:
+        print(f"\n{failure.name}: not injected, {reason}")
+        return
+    finally:
+        print(f"\n{failure.name}, {time.monotonic() - began:.0f} s: {sentences(seen)}")
+    print(f"named after {named:.0f} s")
+    wait_until_clear(patient)
+
+
+def sentences(seen: list[Json]) -> list[str]:
+    return [it["sentence"] for it in seen[-1]["findings"]] if seen else []
+
+
+def test_the_operators_login_suffices_for_everything_but_kafkas_disks(patient: Patient) -> None:
+    wait_until_clear(patient)
+    notices = diagnosis(patient)["notices"]
+    assert [it["code"] for it in notices] == ["NotSeen"]
+    assert notices[0]["sentence"].startswith("Not looked at: Kafka's disks (")

@@ -1,0 +1,226 @@
+"""Fourteen failures of a running system, each planted and mended, for whoever names causes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+
+from order_contracts.topics import ENRICHER, GATEWAY
+from order_operations.diagnosis.finding import Code
+from order_stack.cluster.certificates import Authority
+from support.builders.bodies import Json, matching, order_body, unique
+from support.builders.raw_records import RawRecord, register_record
+from support.faults.fault import NotInjected
+from support.faults.network_faults import DISK_SIZE, bytes_used, resize
+from support.stack.api_client import ApiClient
+from support.stack.kafka_records import publish_records
+from support.stack.running_stack import RunningStack
+from support.stack.webhook_receiver import set_behaviour
+
+SOME = 12  # orders
+MONGODS = ("mongod-1", "mongod-2", "mongod-3")
+ENRICHERS = (f"{ENRICHER}-1", f"{ENRICHER}-2")
+FILLED = 0.9  # of a disk
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A secure stack of two of each, and one contact that it knows."""
+
+    stack: RunningStack
+    data: Path
+    contact: Json
+    disk: Path | None
+    """The small file system of `broker-3`; None if mounting isn't permitted."""
+
+    def each(self, do: Callable[[str], None], *names: str) -> None:
+        """Do it with all at once: several servers only get ready together."""
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(do, names))
+
+    def fire(self) -> None:
+        """Register orders whose actions are to be delivered."""
+        api, action = ApiClient(self.stack), {"action": "ConfirmOrder"}
+        for _ in range(SOME):
+            api.registered(order_body(contact=matching(self.contact), orderAction=action))
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedFailure:
+    """A failure, and the code of the finding that names it."""
+
+    code: Code
+    plant: Callable[[Patient], AbstractContextManager[None]]
+    """Plants on entry, mends on exit; may raise NotInjected on entry."""
+
+    @property
+    def name(self) -> str:
+        return self.plant.__name__
+
+
+@contextmanager
+def consumer_stopped(patient: Patient) -> Iterator[None]:
+    patient.stack.kill(ENRICHERS[0], "STOP")
+    yield
+    patient.stack.kill(ENRICHERS[0], "CONT")
+
+
+@contextmanager
+def all_enrichers_down(patient: Patient) -> Iterator[None]:
+    patient.each(patient.stack.kill, *ENRICHERS)
+    yield
+    patient.each(patient.stack.start, *ENRICHERS)
+
+
+@contextmanager
+def broker_killed(patient: Patient) -> Iterator[None]:
+    patient.stack.kill("broker-2")
+    yield
+    patient.stack.start("broker-2")
+
+
+@contextmanager
+def all_mongods_down(patient: Patient) -> Iterator[None]:
+    patient.each(patient.stack.kill, *MONGODS)
+    yield
+    patient.each(patient.stack.start, *MONGODS)
+
+
+@contextmanager
+def _receiver(patient: Patient, **behaviour: float) -> Iterator[None]:
+    set_behaviour(patient.stack.receiver, times=1_000, **behaviour)
+    patient.fire()
+    yield
+    set_behaviour(patient.stack.receiver, times=0)
+
+
+@contextmanager
+def receiver_answers_500(patient: Patient) -> Iterator[None]:
+    with _receiver(patient, status=500):
+        yield
+    # Circuits close with the next probe; an operator need not wait for it.
+    patient.stack.orders("deliveries", "pause", "default")
+    patient.stack.orders("deliveries", "resume", "default")
+
+
+@contextmanager
+def receiver_answers_410(patient: Patient) -> Iterator[None]:
+    with _receiver(patient, status=410):
+        yield
+    patient.stack.orders("deliveries", "enable", "default")
+
+
+@contextmanager
+def receiver_hangs(patient: Patient) -> Iterator[None]:
+    with _receiver(patient, delaySeconds=120):
+        yield
+    patient.stack.orders("deliveries", "pause", "default")
+    patient.stack.orders("deliveries", "resume", "default")
+
+
+@contextmanager
+def publisher_of_garbage(patient: Patient) -> Iterator[None]:
+    headers = {"ce_specversion": "1.0", "ce_source": "/shop", "ce_type": "RegisterOrder.v1"}
+    garbage = RawRecord(unique("order"), b"{not json", headers)
+    publish_records(patient.stack.kafka, [garbage] * SOME)
+    yield
+
+
+@contextmanager
+def wrong_partitioner(patient: Patient) -> Iterator[None]:
+    """All on one partition, wherever their keys belong."""
+    bodies = [order_body(contact=matching(patient.contact)) for _ in range(SOME)]
+    publish_records(patient.stack.kafka, map(register_record, bodies), partition=0)
+    yield
+
+
+@contextmanager
+def contacts_missing(patient: Patient) -> Iterator[None]:
+    bodies = [order_body() for _ in range(SOME)]
+    api = ApiClient(patient.stack)
+    for it in bodies:
+        api.registered(it)
+    yield
+    file = patient.data / "came-later.ndjson"
+    contacts = [{"contactId": it["contact"]["matchKey"]} for it in bodies]
+    file.write_text("\n".join(map(json.dumps, contacts)))
+    patient.stack.orders("reference", "load", "--wait", str(file))
+
+
+@contextmanager
+def revoked_key_in_use(patient: Patient) -> Iterator[None]:
+    made = json.loads(patient.stack.orders("keys", "new", "shop", "--json").stdout)
+    patient.stack.orders("keys", "revoke", made["id"])
+    stop = Event()
+
+    def use() -> None:
+        with httpx.Client(verify=patient.stack.tls, headers={"apikey": made["key"]}) as client:
+            while not stop.wait(1):
+                client.get(f"{patient.stack.gateway}/api/v3/orders/none")
+
+    using = Thread(target=use)
+    using.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        using.join()
+
+
+@contextmanager
+def webhooks_file_with_an_error(patient: Patient) -> Iterator[None]:
+    file = patient.data / "webhooks.toml"
+    before = file.read_text()
+    file.write_text(before.replace("url = ", "uri = "))
+    yield
+    file.write_text(before)
+
+
+@contextmanager
+def certificate_about_to_expire(patient: Patient) -> Iterator[None]:
+    authority = Authority(patient.data / "certificates")
+    _renew(patient, authority, timedelta(days=5))
+    yield
+    _renew(patient, authority, timedelta(days=300))
+
+
+def _renew(patient: Patient, authority: Authority, lifetime: timedelta) -> None:
+    """Issue a certificate, and connect to each gateway, which reads it for a new connection."""
+    authority.issue(GATEWAY, lifetime)
+    for gateway in patient.stack.gateways:
+        httpx.get(f"{gateway}/api/v3/openapi.json", verify=patient.stack.tls)
+
+
+@contextmanager
+def disk_filling(patient: Patient) -> Iterator[None]:
+    if patient.disk is None:
+        raise NotInjected("mounting a file system isn't permitted here")
+    resize(patient.disk, str(int(bytes_used(patient.disk) / FILLED)))
+    yield
+    resize(patient.disk, DISK_SIZE)
+
+
+FAILURES = (
+    PlantedFailure(Code.PROCESS_SILENT, consumer_stopped),
+    PlantedFailure(Code.SERVICE_DOWN, all_enrichers_down),
+    PlantedFailure(Code.BROKER_AWAY, broker_killed),
+    PlantedFailure(Code.MONGODB_AWAY, all_mongods_down),
+    PlantedFailure(Code.ENDPOINT_FAILS, receiver_answers_500),
+    PlantedFailure(Code.ENDPOINT_SHUT, receiver_answers_410),
+    PlantedFailure(Code.ENDPOINT_FAILS, receiver_hangs),
+    PlantedFailure(Code.COMMANDS_UNREADABLE, publisher_of_garbage),
+    PlantedFailure(Code.COMMANDS_MISROUTED, wrong_partitioner),
+    PlantedFailure(Code.CONTACTS_MISSING, contacts_missing),
+    PlantedFailure(Code.REVOKED_KEY_USED, revoked_key_in_use),
+    PlantedFailure(Code.WEBHOOKS_FILE_REFUSED, webhooks_file_with_an_error),
+    PlantedFailure(Code.CERTIFICATE_ENDS, certificate_about_to_expire),
+    PlantedFailure(Code.DISK_FILLS, disk_filling),
+)
