@@ -114,7 +114,7 @@ def sent_orders(stack: RunningStack, contact: Json, folder: Path) -> Orders:
 
 
 def posted(client: ApiClient, body: Json, flags: str = "01") -> str:
-    """Register an order in a trace of its own; return the trace's id, once the order is enriched."""
+    """Register an order in its own trace; return that trace's id, once the order is enriched."""
     trace_id = uuid4().hex
     headers = {
         "traceparent": f"00-{trace_id}-{PARENT}-{flags}",
