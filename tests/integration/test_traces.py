@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
@@ -69,25 +70,32 @@ def traced(
 ) -> Iterator[Traced]:
     """Send one order of each kind while all services export to a collector; then wait for all."""
     with collecting() as collector:
-        start_all(
-            stack,
-            ORDERMILL_TRACES="otlp",
-            ORDERMILL_TRACES_URL=collector.url,
-            ORDERMILL_TRACES_SAMPLE="1",
-        )
+        stop_all(stack)
         try:
+            start_all(
+                stack,
+                ORDERMILL_TRACES="otlp",
+                ORDERMILL_TRACES_URL=collector.url,
+                ORDERMILL_TRACES_SAMPLE="1",
+            )
             sent = sent_orders(stack, contact, tmp_path_factory.mktemp("late"))
             yield Traced(collector, sent, awaited(stack, collector, sent))
         finally:
-            start_all(stack)
+            stop_all(stack)
+            stack.orders("start", "--all")
+
+
+def stop_all(stack: RunningStack) -> None:
+    pids = (it["pid"] for it in stack.status()["services"])
+    running = [psutil.Process(it) for it in pids if it is not None]
+    for process in running:
+        process.terminate()
+    psutil.wait_procs(running, timeout=30)
 
 
 def start_all(stack: RunningStack, **settings: str) -> None:
-    """Start the services again, with other settings."""
-
     def start(service: str) -> None:
-        stack.kill(service, "TERM")
-        stack.start(service, **settings)
+        stack.start(service, wait=True, **settings)
 
     with ThreadPoolExecutor(len(SERVICES)) as pool:
         list(pool.map(start, SERVICES))

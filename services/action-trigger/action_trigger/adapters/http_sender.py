@@ -85,8 +85,8 @@ class HttpSender:
             bytes(reader.body)
         )
 
-    def _request(self, body: bytes, headers: Mapping[str, str]) -> bytes:
-        own = {name.lower(): value for name, value in {**self._own_headers, **headers}.items()}
+    def _request(self, body: bytes, added: Mapping[str, str]) -> bytes:
+        own = {name.lower(): value for name, value in {**self._own_headers, **added}.items()}
         headers = {"host": self._url.host_port_subcomponent, **_HEADERS, **own}
         lines = [f"POST {self._url.raw_path_qs} HTTP/1.1", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
