@@ -21,7 +21,10 @@ LOCK: Final = "zipkin-jar.lock"
 NAME: Final = "zipkin"
 SPANS: Final = 100_000
 """In memory; for more the oldest traces go."""
-JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m")
+JVM: Final = (
+    *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"),
+    "--enable-native-access=ALL-UNNAMED",  # or it warns of each library
+)
 
 
 def jar(say: Callable[[str], None]) -> Path:
