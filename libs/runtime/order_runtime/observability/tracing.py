@@ -158,9 +158,11 @@ def handed_on(span: StartedSpan | None, traceparent: str | None) -> str | None:
     """
     Return the header of what follows from something that came with *traceparent*.
 
-    Without a *span* the trace goes on, and nothing of it is recorded.
+    Without a *span* the trace goes on, and nothing of it is recorded. *traceparent* has the form.
     """
     if span is not None:
         return span.traceparent
+    if traceparent is None or _not_sampled(traceparent):
+        return traceparent
     context = TraceContext.parsed(traceparent)
     return context.not_sampled().header() if context else None
