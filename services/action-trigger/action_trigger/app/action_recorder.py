@@ -14,13 +14,13 @@ from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
 from order_contracts.topics import ACTIONS, TRIGGER
+from order_contracts.trace_context import traceparent_in
 from order_runtime.documents.dead_letters import (
     LetterFacts,
     letter_document,
     order_id_of_key,
     replayed_chains,
 )
-from order_contracts.trace_context import traceparent_in
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.documents.senders import sender_by_headers
 from order_runtime.kafka.dead_letters import dead_letter, replayed_chain

@@ -21,8 +21,8 @@ from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
-from order_runtime.documents.dead_letters import order_id_of_key
 from order_contracts.trace_context import TRACEPARENT, traceparent_in, well_formed
+from order_runtime.documents.dead_letters import order_id_of_key
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
 from order_runtime.documents.senders import UNKNOWN, Sender, sender
 from order_runtime.kafka.dead_letters import REPLAY
