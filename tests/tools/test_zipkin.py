@@ -77,7 +77,7 @@ def test_zipkin_shows_one_trace_from_a_request_to_its_webhook(
 
     told = [(it["localEndpoint"]["serviceName"], it["kind"], it["name"]) for it in spans]
     assert told == SPANS
-    by_job = {"annotationQuery": f"ordermill.job_id={job_id}", "limit": 10}
+    by_job = {"annotationQuery": f"ordermill.job_id={job_id}", "limit": "10"}
     [found] = httpx.get(f"{address}/api/v2/traces", params=by_job, timeout=10).json()
     assert {it["traceId"] for it in found} == {trace_id}
 
