@@ -118,9 +118,14 @@ def test_the_keys_that_changed_are_those_of_now_and_before() -> None:
 
 
 def test_an_event_keeps_its_trace() -> None:
-    traced = replace(EVENT, headers=(*EVENT.headers, ("traceparent", b"00-trace")))
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    traced, malformed = (
+        replace(EVENT, headers=(*EVENT.headers, ("traceparent", sent)))
+        for sent in (trace.encode(), b"00-trace")
+    )
 
-    assert received_event(traced).traceparent == "00-trace"
+    assert received_event(traced).traceparent == trace
+    assert received_event(malformed).traceparent is None
     assert received_event(EVENT).traceparent is None
 
 

@@ -180,3 +180,27 @@ def test_whatever_is_wrong_no_secret_is_in_what_a_service_says(service: str) -> 
     assert (ended.returncode, ended.stdout) == (2, b"")
     assert b"ORDERMILL_MONGO: " in ended.stderr
     assert b"hidden" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"TRACES": "otlp"}, "ORDERMILL_TRACES is otlp: it needs ORDERMILL_TRACES_URL."),
+        ({"TRACES": "jaeger", "TRACES_URL": "http://c"}, "ORDERMILL_TRACES: Input should be"),
+        ({"TRACES_URL": "collector:4318"}, "ORDERMILL_TRACES_URL: must be a URL that begins"),
+        ({"TRACES_URL": "https://me:hidden@c/v1"}, "ORDERMILL_TRACES_URL: must hold no login"),
+        ({"TRACES_SAMPLE": "1.5"}, "ORDERMILL_TRACES_SAMPLE: Input should be less"),
+    ],
+)
+def test_where_traces_go_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    sentence: str,
+) -> None:
+    given(monkeypatch, WRITER, **settings)
+
+    told = refusal(WriterSettings, capsys)
+
+    assert sentence in told
+    assert "hidden" not in told

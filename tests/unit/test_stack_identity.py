@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from order_runtime.auth.api_keys import KeyFile
-from order_stack.cluster import jars, kafka_brokers, mongo_servers, stack_identity
+from order_stack.cluster import jars, kafka_brokers, mongo_servers, ports, stack_identity, zipkin
 from order_stack.cluster.topology import Topology
 from order_stack.problems import PortTaken, StackProblem
 
@@ -49,6 +49,21 @@ def test_every_jar_is_locked_by_its_hash() -> None:
     lock = jars.locked(resources.files("order_stack.cluster").joinpath(jars.LOCK).read_text())
     assert "org.apache.kafka:kafka_2.13:4.3.1" in lock
     assert all(len(digest) == 64 for digest in lock.values())
+
+
+def test_zipkins_jar_is_one_and_locked() -> None:
+    [(coordinate, digest)] = jars.locked(
+        resources.files("order_stack.cluster").joinpath(zipkin.LOCK).read_text()
+    ).items()
+    assert coordinate.endswith(":exec")
+    assert len(digest) == 64
+
+
+def test_zipkin_takes_no_port_of_the_stack() -> None:
+    taken = set(ports.RANGE[::2])
+    urls = [zipkin.free_url(taken) for _ in range(20)]
+    assert {it.rpartition(":")[0] for it in urls} == {"http://127.0.0.1"}
+    assert taken.isdisjoint(int(it.rpartition(":")[2]) for it in urls)
 
 
 def test_the_users_mongod_comes_before_any_other(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from order_operations.service_processes import HEALTH, HTTP, SharedFile
 from order_operations.workloads import SERVICES
 from order_runtime.kafka.address import Mechanism, Security
 from order_runtime.process.connection_settings import PREFIX
+from order_runtime.process.settings import Traces
 
 CONTAINER_PORTS: Final[Mapping[str, int]] = MappingProxyType({HTTP: 8080, HEALTH: 8081})
 MOUNTS: Final = "/etc/ordermill"
@@ -103,6 +104,7 @@ def _connections(workload: str) -> Mapping[str, str]:
 
 def _of_service(service: str) -> Iterator[tuple[str, str]]:
     yield "LOG_LEVEL", "INFO"
+    yield "TRACES", Traces.OFF.value
     if SERVICES[service].partitioned:
         yield "PARTITIONS", str(DEFAULT_PARTITIONS)
     if service == GATEWAY:

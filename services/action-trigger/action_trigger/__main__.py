@@ -45,6 +45,7 @@ from order_runtime.mongo.client import Document, async_client
 from order_runtime.mongo.consumer_pauses import ConsumerPauses
 from order_runtime.mongo.stored_offsets import StoredOffsets
 from order_runtime.observability.progress import Loop, beating
+from order_runtime.observability.tracing import Tracing
 from order_runtime.observability.watch import watched
 from order_runtime.process.errors import BadSettings
 from order_runtime.process.retry import retry_transient
@@ -76,6 +77,7 @@ class Parts:
         config: EndpointConfig,
         clients: Clients,
         offsets: tuple[GroupOffsets, Offsets],
+        tracing: Tracing | None = None,
     ) -> None:
         mongo, database = clients.mongo, settings.database
         self.offsets = StoredOffsets(mongo, database, *offsets)
@@ -92,14 +94,14 @@ class Parts:
         self.reload = EndpointReload(queues, clients.sessions, self.leases, states)
         clock = Clock(lambda: datetime.now(UTC), random.random)
         self.attempts = AttemptRunner(
-            self.deliveries, self.leases, states, clock, self.outcomes.wake
+            self.deliveries, self.leases, states, clock, self.outcomes.wake, tracing
         )
         stores = Stores(
             self.deliveries, DeliverySchedule(mongo, database), OrderBacklogs(mongo, database)
         )
         self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
         self.recorder = ActionRecorder(
-            mongo[database], self.deliveries, clients.publisher, self.dispatcher.wake
+            mongo[database], self.deliveries, clients.publisher, self.dispatcher.wake, tracing
         )
         self.assignment = Assignment(self.leases.assign)
 
@@ -161,7 +163,7 @@ async def deliver(
     process.probes.loops += [batches, events]
     turns = Turns(stop, batches, partial(pauses.holds, ACTIONS.name))
     async with connected(settings) as clients, beating(events):
-        parts = Parts(settings, config, clients, offsets)
+        parts = Parts(settings, config, clients, offsets, process.tracing)
         process.probes.ready = lambda: parts.assignment.ready
         if not await unless_stopped(stop, prepared(parts.deliveries)):
             return

@@ -96,9 +96,9 @@ async def consume(
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
         keys = ContactKeys(settings.erasure_secret.encode(), settings.phone_region or None)
-        reconciler = Reconciler(database, publisher, keys)
+        reconciler = Reconciler(database, publisher, keys, process.tracing)
         erasure = ContactErasure(database, publisher, keys)
-        policy = EnrichmentPolicy(settings.hold_for, keys)
+        policy = EnrichmentPolicy(settings.hold_for, keys, process.tracing)
         queue = HealingQueue(database[HEALING], settings.instance)
         events = EventHandler(database, publisher, reconciler, erasure, queue, policy)
         references = ReferenceHandler(database, queue, erasure, keys, group.topic_ids)

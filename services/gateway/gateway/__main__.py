@@ -89,6 +89,7 @@ async def serve(
             signatures=CommandSignatures(secrets),
             memory=Memory(settings.body_bytes, settings.page_bytes),
             leaving=stop.is_set,
+            tracing=process.tracing,
         )
         checking = asyncio.create_task(asyncio.to_thread(check_backends, settings, process.stop))
         limits = ConnectionLimits(

@@ -37,6 +37,7 @@ from order_runtime.auth.api_keys import KeyFile
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets
 from order_runtime.kafka.publisher import Publisher
+from order_runtime.observability.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Dependencies:
     memory: Memory
     leaving: Callable[[], bool]
     """Whether the process was told to stop."""
+    tracing: Tracing | None = None
 
 
 def create_app(parts: Dependencies, access_log: AccessLog) -> ASGIApp:
@@ -78,7 +80,9 @@ def handlers(parts: Dependencies) -> Mapping[str, Handler]:
     admission = Admission(parts.keys, RateLimits(), parts.memory)
     reads, urls = parts.reads, parts.urls
     job_reader = JobReader(reads, urls, parts.secrets)
-    acceptance = CommandAcceptance(parts.publisher, reads, urls, parts.secrets, parts.signatures)
+    acceptance = CommandAcceptance(
+        parts.publisher, reads, urls, parts.secrets, parts.signatures, parts.tracing
+    )
     stored = JobWaiter(reads.jobs, parts.leaving)
     enriched = JobWaiter(reads.enrichments, parts.leaving)
     answer = CommandAnswer(urls, stored, enriched, job_reader)

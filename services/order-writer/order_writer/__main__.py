@@ -51,7 +51,9 @@ def settle(process: Process[Settings], pauses: ConsumerPauses) -> None:
             sink = BatchPublisher(kafka, settings.instance, log_refusal)
             reads = topic_info(settings, topic.id, topic.partitions)
             process.probes.loops.append(loop := Loop(LOOP))
-            processor = BatchProcessor(source, ledger, sink, reads, process.stop, loop)
+            processor = BatchProcessor(
+                source, ledger, sink, reads, process.stop, loop, process.tracing
+            )
             paused = partial(pauses.holds, COMMANDS.name)
             processor.run(settings.batch_commands, settings.batch_bytes, paused)
 

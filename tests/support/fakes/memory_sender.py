@@ -19,9 +19,14 @@ class MemorySender:
         self.timeout_seconds = timeout_seconds
         self.answering = asyncio.Event()
         self.answering.set()
+        self.traceparents: list[str | None] = []
+        """Those of the webhooks that were sent."""
 
-    async def send(self, action_id: str, body: str, at: datetime) -> SendResult:
+    async def send(
+        self, action_id: str, body: str, at: datetime, traceparent: str | None = None
+    ) -> SendResult:
         del action_id, body
+        self.traceparents.append(traceparent)
         clock = asyncio.get_running_loop().time
         started = clock()
         response = await self._response()

@@ -44,6 +44,9 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
         bool,
         typer.Option("--secure", help="TLS, a login for each workload, and no right too many."),
     ] = False,
+    traces: Annotated[
+        bool, typer.Option("--traces", help="A Zipkin, and every trace sent to it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
@@ -59,7 +62,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     topology = Topology(
         brokers, mongo_members, gateways, writers, enrichers, triggers, partitions, secure
     )
-    options = StackOptions(data, kafka, mongo, topology)
+    options = StackOptions(data, kafka, mongo, topology, traces)
     if data:
         data_folders.refuse_used(data, name)
     with stop_on_signals():

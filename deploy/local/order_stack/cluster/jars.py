@@ -1,4 +1,4 @@
-"""The Kafka broker's jars: fetched once from Maven Central, each checked against a locked hash."""
+"""Jars fetched once from Maven Central, each checked against a locked hash; those of Kafka."""
 
 from __future__ import annotations
 
@@ -37,13 +37,30 @@ def classpath(say: Callable[[str], None]) -> tuple[Path, ...]:
     return kept(locked(resources.files("order_stack.cluster").joinpath(LOCK).read_text()), say)
 
 
-def kept(wanted: Mapping[str, str], say: Callable[[str], None]) -> tuple[Path, ...]:
-    """Return the jars of these coordinates; downloads those whose SHA-256 isn't the wanted one."""
+def kept(
+    wanted: Mapping[str, str],
+    say: Callable[[str], None],
+    *,
+    of: str = "Apache Kafka",
+    instead: str = "pass --kafka BOOTSTRAP to use a broker of yours",
+) -> tuple[Path, ...]:
+    """
+    Return the jars of these coordinates; downloads those whose SHA-256 isn't the wanted one.
+
+    Whose they are, *of*, and what to do *instead*, is said where that fails.
+    """
     paths = {coordinate: _home(coordinate) for coordinate in wanted}
     missing = [it for it, path in paths.items() if _digest(path) != wanted[it]]
     if missing:
         say(f"Fetching {len(missing)} jars from Maven Central")
-        _fetch(missing, wanted)
+        try:
+            _fetch(missing, wanted)
+        except (OSError, RuntimeError, requests.RequestException) as error:
+            raise StackProblem(
+                f"The jars of {of} can't be downloaded from Maven Central; check the network "
+                f"(HTTPS_PROXY, or a mirror in jgo's configuration), or {instead} "
+                f"({type(error).__name__})."
+            ) from error
     return tuple(paths.values())
 
 
@@ -57,8 +74,9 @@ def _context(repository: Path) -> MavenContext:
 
 
 def _relative(coordinate: str) -> Path:
-    group, artifact, version = coordinate.split(":")
-    return Path(*group.split("."), artifact, version, f"{artifact}-{version}.jar")
+    group, artifact, version, *classifier = coordinate.split(":")
+    name = "-".join([artifact, version, *classifier])
+    return Path(*group.split("."), artifact, version, f"{name}.jar")
 
 
 def _home(coordinate: str) -> Path:
@@ -66,32 +84,29 @@ def _home(coordinate: str) -> Path:
 
 
 def _digest(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch(coordinates: Iterable[str], wanted: Mapping[str, str]) -> None:
     """Download into a folder beside, then move whole files: nobody sees half a jar."""
     repository = Path(GlobalSettings.load().repo_cache)
-    try:
-        repository.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.TemporaryDirectory(dir=repository, prefix=".ordermill-") as draft,
-            ThreadPoolExecutor(PARALLEL) as pool,
-        ):
-            context = _context(Path(draft))
-            for coordinate, path in pool.map(lambda it: (it, _download(it, context)), coordinates):
-                _keep(coordinate, path, wanted[coordinate])
-    except (OSError, RuntimeError, requests.RequestException) as error:
-        raise StackProblem(
-            "The jars of Apache Kafka can't be downloaded from Maven Central; check the network "
-            "(HTTPS_PROXY, or a mirror in jgo's configuration), or pass --kafka BOOTSTRAP to use "
-            f"a broker of yours ({type(error).__name__})."
-        ) from error
+    repository.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=repository, prefix=".ordermill-") as draft,
+        ThreadPoolExecutor(PARALLEL) as pool,
+    ):
+        context = _context(Path(draft))
+        for coordinate, path in pool.map(lambda it: (it, _download(it, context)), coordinates):
+            _keep(coordinate, path, wanted[coordinate])
 
 
 def _download(coordinate: str, context: MavenContext) -> Path:
-    group, artifact, version = coordinate.split(":")
-    return Path(context.project(group, artifact).at_version(version).artifact().resolve())
+    group, artifact, version, *classifier = coordinate.split(":")
+    component = context.project(group, artifact).at_version(version)
+    return Path(component.artifact(*classifier).resolve())
 
 
 def _keep(coordinate: str, path: Path, digest: str) -> None:

@@ -12,6 +12,7 @@ from order_operations.service_processes import HEALTH, HTTP, SharedFile, SharedS
 from order_operations.system_address import DEFAULT_DATABASE
 from order_operations.workloads import SERVICES
 from order_runtime.process.connection_settings import PREFIX
+from order_stack.cluster import zipkin
 from order_stack.cluster.certificates import certificate_in
 from order_stack.cluster.logins import certificates_folder, login_file
 from order_stack.cluster.parts import Part, Probe
@@ -29,6 +30,8 @@ class Backends:
     mongo: str
     inherited: tuple[str, ...] = ()
     """Settings that services take from the caller's environment: see `backend_login`."""
+    zipkin: str | None = None
+    """Where traces are sent, if anywhere."""
 
 
 def gateway_urls(identity: StackIdentity) -> tuple[str, ...]:
@@ -56,6 +59,7 @@ def services(
                 "PYTHONUNBUFFERED": "1",
                 **dict(_settings(service, at, identity, data)),
                 **({} if secure else _addresses(backends)),
+                **(zipkin.settings(backends.zipkin) if backends.zipkin else {}),
                 f"{PREFIX}INSTANCE": name,
             },
             log=str(logs / f"{name}.log"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from order_contracts.topics import GATEWAY
 from order_operations.system_address import DEFAULT_DATABASE
-from order_stack.cluster import kafka_brokers, logins, mongo_servers, services
+from order_stack.cluster import kafka_brokers, logins, mongo_servers, services, zipkin
 from order_stack.cluster import stack_identity as identities
 from order_stack.cluster.backend_login import inherited_variables
 from order_stack.cluster.certificates import Authority
@@ -28,12 +28,14 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """The caller's own data directory, brokers and database, where given, and the topology."""
+    """The caller's own data directory, brokers and database, where given, and what to start."""
 
     data: Path | None = None
     kafka: str | None = None
     mongo: str | None = None
     topology: Topology = ONE_OF_EACH
+    traces: bool = False
+    """Whether a Zipkin is started, to which the services send their traces."""
 
 
 def plan(
@@ -41,12 +43,14 @@ def plan(
 ) -> Stack:
     """Return the stack that *own* and *options* make; what it runs is looked for, and fetched."""
     secure = own.topology.secure
+    traces = zipkin.free_url(own.ports.values()) if options.traces else None
     backends = Backends(
         kafka=options.kafka or kafka_brokers.bootstrap(brokers_of(own, data)),
         mongo=options.mongo or mongo_servers.uri(members_of(own, data)),
         inherited=inherited_variables(
             own_kafka=options.kafka is None, own_mongo=options.mongo is None
         ),
+        zipkin=traces,
     )
     return Stack(
         name=name,
@@ -63,10 +67,12 @@ def plan(
             *([] if options.mongo else _mongods(own, data, logs)),
             *([] if options.kafka else _kafkas(own, data, logs, report)),
             services.receiver(own, logs),
+            *([zipkin.part(zipkin.jar(report), traces, logs)] if traces else []),
             *services.services(own, backends, data, logs),
         ),
         logins=str(logins.logins_folder(data)) if secure else None,
         ca_file=str(logins.authority_file(data)) if secure else None,
+        traces=f"{traces}/zipkin/" if traces else None,
     )
 
 

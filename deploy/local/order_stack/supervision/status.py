@@ -86,12 +86,13 @@ def json_of(seen: StackStatus, *, secrets: bool) -> dict[str, Any]:
         "receiver": stack.receiver,
         "logins": stack.logins,
         "caFile": stack.ca_file,
+        "traces": stack.traces,
         "lag": seen.lag,
         "paused": list(seen.paused),
         "services": [{**rows[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [
             {**rows[part.name], **({"address": part.address} if part.address else {})}
-            for part in stack.of_kind("broker", "mongod", "receiver")
+            for part in stack.of_kind("broker", "mongod", "receiver", "zipkin")
         ],
     }
 

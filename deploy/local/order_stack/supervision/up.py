@@ -125,7 +125,7 @@ def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> No
     ours = stack.of_kind("service")
     for part in ours:
         start(part, folder)
-    wait_for(ours, folder, lambda part: part.ready, SERVICE_SECONDS)
+    wait_for((*ours, *stack.of_kind("zipkin")), folder, lambda part: part.ready, SERVICE_SECONDS)
 
 
 def _migrate(stack: Stack, report: Report) -> None:
@@ -139,7 +139,7 @@ def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Repo
     """Start the database first: it comes up while Kafka's data folders are formatted."""
     report("Starting Kafka and MongoDB")
     data, kafkas, mongods = Path(stack.data), stack.of_kind("broker"), stack.of_kind("mongod")
-    for part in stack.of_kind("mongod", "receiver"):
+    for part in stack.of_kind("mongod", "receiver", "zipkin"):
         start(part, folder)
     if kafkas:
         jvm = kafkas[0].argv[:-2]  # all but the main class and its settings

@@ -19,7 +19,8 @@ KAFKA_PORT: Final = 9093
 MONGO_PORT: Final = 27017
 DNS_PORT: Final = 53
 HTTPS_PORT: Final = 443
-METRICS_READER: Final = {
+OTLP_PORT: Final = 4318
+MONITORING: Final = {
     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
 }
 PRIVATE_V4: Final = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
@@ -37,12 +38,17 @@ def _denied() -> Manifest:
 
 
 def _backends() -> Manifest:
-    """Kafka is Strimzi's in this namespace; MongoDB may be anywhere, DNS is wherever it is."""
+    """
+    Kafka is Strimzi's in this namespace; MongoDB may be anywhere, DNS is wherever it is.
+
+    A collector of traces is in the namespace of what reads the metrics.
+    """
     kafka = {"podSelector": {"matchLabels": {"strimzi.io/cluster": SYSTEM}}}
     egress = [
         {"ports": [_port(DNS_PORT, "UDP"), _port(DNS_PORT)]},
         {"to": [kafka], "ports": [_port(KAFKA_PORT)]},
         {"ports": [_port(MONGO_PORT)]},
+        {"to": [MONITORING], "ports": [_port(OTLP_PORT)]},
     ]
     selected = {SYSTEM_LABEL: SYSTEM}
     return _policy("ordermill-backends", selected, policyTypes=["Egress"], egress=egress)
@@ -55,7 +61,7 @@ def _clients() -> Manifest:
 
 
 def _metrics() -> Manifest:
-    ingress = [{"from": [METRICS_READER], "ports": [_port(CONTAINER_PORTS[HEALTH])]}]
+    ingress = [{"from": [MONITORING], "ports": [_port(CONTAINER_PORTS[HEALTH])]}]
     selected = {SYSTEM_LABEL: SYSTEM}
     return _policy("ordermill-metrics", selected, policyTypes=["Ingress"], ingress=ingress)
 

@@ -44,6 +44,12 @@ CERTIFICATE_EXPIRY: Final = Gauge(
     ["certificate"],
 )
 
+TRACE_SPANS: Final = Counter(
+    "ordermill_trace_spans",
+    "Spans: exported, failed where nobody took them, dropped where too many waited.",
+    ["outcome"],
+)
+
 
 def begin_at_zero(metric: Counter | Histogram, *labels: Iterable[str]) -> None:
     """Create the children of known label values: a counter that begins with 1 shows no increase."""

@@ -90,3 +90,7 @@ METRICS_TOKEN_NOT_READ: Final = LogEvent(
     "metrics token not read, the old one stays",
     "The file of the metrics token changed, and is empty or unreadable.",
 )
+TRACES_NOT_EXPORTED: Final = LogEvent(
+    "traces not exported",
+    "Nobody took `spans` spans since the last such line, of which there is one a minute.",
+)

@@ -11,6 +11,8 @@ from typing import Final
 
 import structlog
 
+from order_contracts.trace_context import trace_id_of
+
 SAME_SECONDS: Final = 10
 MAX_SAID: Final = 1_000
 
@@ -66,3 +68,9 @@ def error_fields(error: BaseException) -> dict[str, str | list[str]]:
     frames = traceback.extract_tb(error.__traceback__)
     calls = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "calls": calls}
+
+
+def trace_fields(traceparent: str | None) -> dict[str, str]:
+    """Return the id of the trace that a line belongs to; nothing where there is none."""
+    trace_id = trace_id_of(traceparent)
+    return {} if trace_id is None else {"trace_id": trace_id}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, NoReturn, TypeVar
 
 from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.observability.metrics import BUILD_INFO
+from order_runtime.observability.trace_pipeline import tracing
+from order_runtime.observability.tracing import Tracing
 from order_runtime.process import health, logs
 from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.errors import UNRECOVERABLE_STATUS, UnrecoverableError, causes
@@ -35,6 +37,8 @@ class Process(Generic[S]):
     stop: threading.Event
     """Set by SIGTERM and SIGINT; `async_stop_event` makes an asyncio event of it."""
     probes: health.Probes = field(default_factory=health.Probes)
+    tracing: Tracing | None = None
+    """None where traces are off."""
 
 
 def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None]) -> NoReturn:
@@ -50,11 +54,14 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     process = Process(load(settings), stop_event())
     given = process.settings
     logs.configure(name, given.instance, given.log_level)
-    _show_release()
+    version = _show_release()
     token = BearerToken(given.metrics_token, secret_path(f"{PREFIX}METRICS_TOKEN"))
     try:
-        with health.serving(given.health_host, given.health_port, process.probes, token.admits):
-            run(process)
+        with (
+            health.serving(given.health_host, given.health_port, process.probes, token.admits),
+            tracing(given, name, version) as traces,
+        ):
+            run(replace(process, tracing=traces))
     except StopRequested:
         pass  # while it waited for Kafka or MongoDB
     except Exception as error:  # noqa: BLE001  the process ends; nothing more is committed
@@ -63,10 +70,12 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     raise SystemExit(0)
 
 
-def _show_release() -> None:
-    """Log that the service begins, and show which release it is."""
-    BUILD_INFO.labels(release()).set(1)
-    logs.log().info(STARTED, version=release())
+def _show_release() -> str:
+    """Log that the service begins; show which release it is, and return it."""
+    version = release()
+    BUILD_INFO.labels(version).set(1)
+    logs.log().info(STARTED, version=version)
+    return version
 
 
 def collect_garbage_rarely() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn, TypeVar
+from enum import StrEnum
+from typing import NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from order_contracts.topics import DEFAULT_PARTITIONS, MAX_PARTITIONS
@@ -19,6 +21,14 @@ from order_runtime.process.connection_settings import (
 )
 from order_runtime.process.errors import BAD_SETTINGS_STATUS
 from order_runtime.process.secret_files import SecretFileError, secret_variables
+
+
+class Traces(StrEnum):
+    """Where spans are sent, and how."""
+
+    OFF = "off"
+    OTLP = "otlp"
+    ZIPKIN = "zipkin"
 
 
 class ServiceSettings(ConnectionSettings):
@@ -46,6 +56,12 @@ class ServiceSettings(ConnectionSettings):
     metrics_token: str = Field(default="", repr=False)
     """The bearer token that /metrics asks for; from a file it is read again when it changes."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    traces: Traces = Traces.OFF
+    """off; otlp: to an OpenTelemetry collector, by HTTP; or zipkin: to Zipkin, as its JSON."""
+    traces_url: str = ""
+    """The whole URL that takes spans, such as http://collector:4318/v1/traces."""
+    traces_sample: float = Field(default=0.01, ge=0, le=1)
+    """Which part of the traces that begin in the service is recorded."""
 
     @property
     def kafka_address(self) -> KafkaAddress:
@@ -56,6 +72,22 @@ class ServiceSettings(ConnectionSettings):
     def mongo_uri(self) -> str:
         """MongoDB's URI, with the certificates that this service needs."""
         return self.mongo_with_tls(self.mongo)
+
+    @field_validator("traces_url")
+    @classmethod
+    def _check_traces_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in {"http", "https"} or not url.hostname):
+            raise ValueError("must be a URL that begins with http:// or https://")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("must hold no login, query or fragment")
+        return value
+
+    @model_validator(mode="after")
+    def _check_traces(self) -> Self:
+        if self.traces is not Traces.OFF and not self.traces_url:
+            raise ValueError(f"{PREFIX}TRACES is {self.traces}: it needs {PREFIX}TRACES_URL")
+        return self
 
     @field_validator("mongo")
     @classmethod

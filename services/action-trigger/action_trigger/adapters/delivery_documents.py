@@ -20,6 +20,7 @@ from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelive
 from action_trigger.domain.retry_policy import AttemptOutcome, Delivered, Disabled, Failed, Retry
 from order_contracts.decoding import UnreadableDocument
 from order_contracts.order import ActionName
+from order_contracts.trace_context import well_formed
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
 from order_runtime.documents.document import field, optional
 from order_runtime.kafka.records import Record
@@ -28,7 +29,7 @@ from order_runtime.mongo.client import Document
 PENDING_FIELDS: Final = {
     **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
     **dict.fromkeys(("attempts.outcome", "scheduled", "dueAt", "createdAt", "startedAt"), 1),
-    **dict.fromkeys(("parked", "acceptedAt"), 1),
+    **dict.fromkeys(("parked", "acceptedAt", "traceparent"), 1),
     "firedAt": "$record.at",  # a path of its own: some queries read the whole record as well
     "bodyType": {"$type": "$body"},
     "recordType": {"$type": "$record"},
@@ -117,6 +118,7 @@ def pending_delivery_of(document: Document) -> PendingDelivery:
         parked=optional(document, "parked", bool) or False,
         accepted_at=_time(document, "acceptedAt"),
         fired_at=_time(document, "firedAt"),
+        traceparent=_trace(document),
     )
 
 
@@ -124,6 +126,12 @@ def _time(document: Document, name: str) -> datetime | None:
     """Return a time that is shown in a metric alone: it keeps no delivery from being sent."""
     found = document.get(name)
     return found if isinstance(found, datetime) else None
+
+
+def _trace(document: Document) -> str | None:
+    """Return the trace; one that can't be read keeps no delivery from being sent either."""
+    found = document.get("traceparent")
+    return well_formed(found) if isinstance(found, str) else None
 
 
 def webhook_of(document: Document) -> tuple[str, str]:

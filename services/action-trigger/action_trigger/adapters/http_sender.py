@@ -16,6 +16,7 @@ from action_trigger.adapters.response_reader import ResponseReader
 from action_trigger.domain.endpoint import Endpoint
 from action_trigger.domain.retry_policy import NoResponse, Response
 from action_trigger.domain.webhooks import signature_headers
+from order_contracts.trace_context import TRACEPARENT
 
 EXCERPT_CHARACTERS: Final = 256
 _HEADERS: Final = MappingProxyType(
@@ -49,22 +50,30 @@ class HttpSender:
         self.timeout_seconds = endpoint.timeout_seconds
         self.rate = endpoint.rate
 
-    async def send(self, action_id: str, body: str, at: datetime) -> SendResult:
-        """Send once; redirects are not followed, and a failure to connect is a result too."""
+    async def send(
+        self, action_id: str, body: str, at: datetime, traceparent: str | None = None
+    ) -> SendResult:
+        """
+        Send once; redirects are not followed, and a failure to connect is a result too.
+
+        *traceparent* is well-formed.
+        """
         clock = asyncio.get_running_loop().time
         started = clock()
-        response, excerpt = await self._try_post(action_id, body, at)
+        headers = dict(signature_headers(body, action_id=action_id, at=at, secrets=self._keys))
+        if traceparent is not None:
+            headers[TRACEPARENT] = traceparent
+        response, excerpt = await self._try_post(body, headers)
         return SendResult(at, timedelta(seconds=clock() - started), response, excerpt)
 
     async def _try_post(
-        self, action_id: str, body: str, at: datetime
+        self, body: str, headers: Mapping[str, str]
     ) -> tuple[Response | NoResponse, str]:
         """Return the response as soon as there is a status, whatever becomes of the rest."""
-        signature = signature_headers(body, action_id=action_id, at=at, secrets=self._keys)
         reader, reason = ResponseReader(), "timeout"
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                request = self._request(body.encode(), signature)
+                request = self._request(body.encode(), headers)
                 await self._http.post(origin_of(self._url), request, reader)
         except TimeoutError:
             pass
@@ -76,8 +85,8 @@ class HttpSender:
             bytes(reader.body)
         )
 
-    def _request(self, body: bytes, signature: Mapping[str, str]) -> bytes:
-        own = {name.lower(): value for name, value in {**self._own_headers, **signature}.items()}
+    def _request(self, body: bytes, added: Mapping[str, str]) -> bytes:
+        own = {name.lower(): value for name, value in {**self._own_headers, **added}.items()}
         headers = {"host": self._url.host_port_subcomponent, **_HEADERS, **own}
         lines = [f"POST {self._url.raw_path_qs} HTTP/1.1", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

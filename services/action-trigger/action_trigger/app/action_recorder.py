@@ -9,10 +9,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from action_trigger import metrics
 from action_trigger.adapters.delivery_store import DeliveryStore
+from action_trigger.app.delivery_spans import begin_spans, end_spans
 from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from action_trigger.log_events import UNREADABLE_ACTION
 from order_contracts.topics import ACTIONS, TRIGGER
+from order_contracts.trace_context import traceparent_in
 from order_runtime.documents.dead_letters import (
     LetterFacts,
     letter_document,
@@ -27,9 +29,10 @@ from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.dead_letter_writes import record_letters
 from order_runtime.observability.metrics import DEAD_LETTERS
+from order_runtime.observability.tracing import Tracing
 from order_runtime.process.isolation import Isolation
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER, RECORD_SET_ASIDE
-from order_runtime.process.logs import error_fields, log
+from order_runtime.process.logs import error_fields, log, trace_fields
 from order_runtime.process.retry import retry_transient
 from order_runtime.process.unreadable import report
 
@@ -43,11 +46,13 @@ class ActionRecorder:
         deliveries: DeliveryStore,
         publisher: Publisher,
         recorded: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
         self._publisher = publisher
         self._recorded = recorded
+        self._tracing = tracing
         self._isolation = Isolation()
 
     async def record(self, records: Sequence[Record], now: datetime) -> None:
@@ -57,7 +62,8 @@ class ActionRecorder:
         Raises EverythingFails where no action can be recorded.
         """
         decoded = [decode_action(record) for record in records]
-        actions = [item for item in decoded if isinstance(item, ReceivedAction)]
+        received = [item for item in decoded if isinstance(item, ReceivedAction)]
+        actions, spans = begin_spans(self._tracing, received)
 
         async def handle(some: Sequence[ReceivedAction]) -> None:
             await self._deliveries.record(some, now)
@@ -66,11 +72,13 @@ class ActionRecorder:
         if len(failed) < len(actions):
             metrics.RECORDED.inc(len(actions) - len(failed))
             self._recorded()
+        set_aside = {it.action_id for it, _ in failed}
+        recorded = [it for it in actions if it.action_id not in set_aside]
+        end_spans(self._tracing, recorded, spans)
         unreadable = [it for it in decoded if isinstance(it, UnreadableAction)]
         letters = [await self._set_aside(*it, now) for it in failed]
         letters += [await self._refuse(it, now) for it in unreadable]
-        set_aside = {id(action) for action, _ in failed}
-        replays = [it for it in actions if it.replay and id(it) not in set_aside]
+        replays = [it for it in recorded if it.replay]
         await self._record_letters([it for it in letters if it is not None], replays)
 
     async def _record_letters(
@@ -117,5 +125,7 @@ class ActionRecorder:
         return letter_document(record, letter, facts, now)
 
 
-def _place(record: Record) -> dict[str, int]:
-    return {"partition": record.partition, "offset": record.offset}
+def _place(record: Record) -> dict[str, int | str]:
+    """Return what log lines about a record say."""
+    place = {"partition": record.partition, "offset": record.offset}
+    return {**place, **trace_fields(traceparent_in(record.headers))}

@@ -13,6 +13,7 @@ from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.http_sender import SendResult
 from action_trigger.adapters.partition_leases import PartitionLeases
+from action_trigger.app.delivery_spans import AttemptSpans
 from action_trigger.app.endpoint_queue import QueuedDelivery
 from action_trigger.app.group_commit import GroupCommit
 from action_trigger.domain.delivery import Attempt, PendingDelivery
@@ -27,7 +28,8 @@ from action_trigger.domain.retry_policy import (
     retry_deadline,
 )
 from action_trigger.log_events import ACTION_FAILED, ACTIONS_GIVEN_UP, ENDPOINT_IS_GONE
-from order_runtime.process.logs import log
+from order_runtime.observability.tracing import Tracing
+from order_runtime.process.logs import log, trace_fields
 from order_runtime.process.retry import retry_transient
 
 ERASURE_RECHECK: Final = timedelta(seconds=2)
@@ -65,12 +67,14 @@ class AttemptRunner:
         endpoint_states: EndpointStates,
         clock: Clock,
         delivery_ended: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._leases = leases
         self._endpoint_states = endpoint_states
         self.clock = clock
         self._delivery_ended = delivery_ended
+        self._spans = AttemptSpans(tracing)
         self._in_flight: Counter[int] = Counter()
         self._attempts = GroupCommit[Attempt](
             lambda batch: retry_transient(lambda: deliveries.attempted(batch))
@@ -131,7 +135,10 @@ class AttemptRunner:
 
     async def _send(self, item: QueuedDelivery) -> Attempt:
         delivery = item.delivery
-        result = await item.queue.client.send(delivery.id, item.body, self.clock.now)
+        span = self._spans.begin(delivery)
+        traceparent = self._spans.header(span, delivery)
+        result = await item.queue.client.send(delivery.id, item.body, self.clock.now, traceparent)
+        self._spans.end(span, delivery, item.queue.name, result.response)
         outcome = attempt_outcome(
             result.response,
             attempt=delivery.scheduled + 1,
@@ -150,17 +157,18 @@ class AttemptRunner:
             del self._in_flight[partition]
 
     def _report(self, attempt: Attempt, endpoint: str) -> None:
-        action_id, outcome = attempt.delivery.id, attempt.outcome
+        delivery, outcome = attempt.delivery, attempt.outcome
+        about = {"action_id": delivery.id, **trace_fields(delivery.traceparent)}
         metrics.ATTEMPTS.labels(endpoint, type(outcome).__name__.lower()).inc()
         match outcome:
             case Delivered():
                 _observe_delivery(attempt)
                 self._delivery_ended()
             case Failed(reason):
-                log().warning(ACTION_FAILED, action_id=action_id, endpoint=endpoint, reason=reason)
+                log().warning(ACTION_FAILED, **about, endpoint=endpoint, reason=reason)
                 self._delivery_ended()
             case Disabled():
-                log().warning(ENDPOINT_IS_GONE, action_id=action_id, endpoint=endpoint)
+                log().warning(ENDPOINT_IS_GONE, **about, endpoint=endpoint)
 
 
 def _observe_delivery(attempt: Attempt) -> None:

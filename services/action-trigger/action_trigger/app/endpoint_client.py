@@ -75,11 +75,17 @@ class EndpointClient:
             await self._rate_limiter.acquire(wanted)
             yield
 
-    async def send(self, action_id: str, body: str, now: Callable[[], datetime]) -> SendResult:
+    async def send(
+        self,
+        action_id: str,
+        body: str,
+        now: Callable[[], datetime],
+        traceparent: str | None = None,
+    ) -> SendResult:
         """Send once, inside a slot; the circuit takes note of the result."""
         self._in_flight += 1
         with metrics.IN_FLIGHT.track_inprogress():
-            result = await self._current_sender().send(action_id, body, now())
+            result = await self._current_sender().send(action_id, body, now(), traceparent)
         self._in_flight -= 1
         metrics.ATTEMPT_SECONDS.labels(self._name).observe(result.duration.total_seconds())
         at = now()

@@ -25,7 +25,7 @@ from order_runtime.mongo.client import Document
 from order_runtime.mongo.dead_letter_writes import record_letters
 from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
-from order_runtime.process.logs import log
+from order_runtime.process.logs import log, trace_fields
 from order_runtime.process.retry import retry_transient
 
 BATCH_SIZE: Final = 512  # deliveries announced at a time
@@ -126,7 +126,8 @@ class OutcomePublisher:
         why = failed.reason or ""
         letter = dead_letter(record, service=TRIGGER, code=ACTION_FAILED, reason=why)
         if letter is None:
-            log().warning(NO_FURTHER_DEAD_LETTER, partition=record.partition, offset=record.offset)
+            where = {"partition": record.partition, "offset": record.offset}
+            log().warning(NO_FURTHER_DEAD_LETTER, **where, **trace_fields(failed.traceparent))
             return None
         await self._publisher.publish(letter)
         DEAD_LETTERS.labels(record.topic, ACTION_FAILED).inc()

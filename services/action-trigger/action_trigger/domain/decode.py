@@ -10,6 +10,7 @@ from action_trigger.domain.webhooks import webhook_body
 from order_contracts.cloudevents import BadHeaders, read_headers, time_of
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import OrderAction
+from order_contracts.trace_context import TRACEPARENT, well_formed
 from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.records import Record
 
@@ -41,7 +42,7 @@ def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
         registered_at=action.order.registered_at or accepted_at,
         accepted_at=accepted_at,
         record=record,
-        traceparent=headers.get("traceparent"),
+        traceparent=well_formed(headers.get(TRACEPARENT)),
         replay=REPLAY in headers,
     )
 

@@ -54,6 +54,8 @@ class PendingDelivery:
     """When the command that requested the action was accepted."""
     fired_at: datetime | None = None
     """When the action's record came to Kafka."""
+    traceparent: str | None = None
+    """The trace that its attempts belong to."""
 
 
 @dataclass(frozen=True, slots=True)

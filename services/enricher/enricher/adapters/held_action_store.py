@@ -27,8 +27,10 @@ _SPENT: Final = ("untoldSince", "message", "action.language", "action.data")
 
 def hold_write(held: HeldAction) -> UpdateOne:
     """Return the insertion of a held action, unless it was inserted before."""
+    trace = {"traceparent": held.traceparent} if held.traceparent else {}
     return insert_once(
         {
+            **trace,
             "_id": action_id(held.job_id),
             "orderId": held.order_id,
             "jobId": held.job_id,
@@ -55,6 +57,7 @@ def held_action_of(document: Document) -> HeldAction:
         state=HoldState(document["state"]),
         reason=DropReason(document["reason"]) if "reason" in document else None,
         message=optional(document, "message", bytes),
+        traceparent=optional(document, "traceparent", str),
         unannounced="untoldSince" in document,
     )
 

@@ -31,6 +31,8 @@ def link_document(link: ContactLink) -> Document:
         document["withheldUntil"] = link.withheld_until
     if link.named_articles is not None:
         document["namedArticles"] = link.named_articles
+    if link.traceparent is not None and link.waits_for:
+        document["traceparent"] = link.traceparent
     # Left out where nothing is missing: the index on it is sparse.
     return document | ({"waitsFor": list(link.waits_for)} if link.waits_for else {})
 
@@ -46,6 +48,7 @@ def link_of(document: Document) -> ContactLink:
         waits_for=tuple(optional(document, "waitsFor", list) or ()),
         named_articles=optional(document, "namedArticles", int),
         withheld_until=optional(document, "withheldUntil", datetime),
+        traceparent=optional(document, "traceparent", str),
     )
 
 

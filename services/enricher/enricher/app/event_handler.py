@@ -23,6 +23,7 @@ from enricher.adapters.log_writes import log_entry_writes, logged_jobs
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
 from enricher.app.contact_erasure import ContactErasure
+from enricher.app.event_spans import begin_spans, end_spans
 from enricher.app.passed_over import report_orders
 from enricher.app.reconciler import Reconciler
 from enricher.app.set_aside import SetAside
@@ -36,15 +37,17 @@ from order_runtime.documents import job_updates
 from order_runtime.documents.erasures import id_key
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ENRICHMENTS, HELD, INTEGRATION_LOG, JOBS, LINKS, Document
+from order_runtime.observability.tracing import Tracing
 from order_runtime.process.isolation import Isolation, handle_apart
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentPolicy:
-    """The settings that decisions depend on."""
+    """The settings that decisions depend on, and what records their spans."""
 
     hold_for: timedelta
     keys: ContactKeys
+    tracing: Tracing | None = None
 
 
 class EventHandler:
@@ -108,7 +111,8 @@ class EventHandler:
         The job's enrichment is inserted after all effects that it stands for: an event whose job
         has one is not decided again, and an event whose job has none is.
         """
-        steps = Steps()
+        steps, tracing = Steps(), self._policy.tracing
+        events, spans = begin_spans(tracing, events)
         batch = await self._load_and_decide(events, now)
         if due := orders_to_heal_first(batch):
             # Their turn in the queue may come later: an action of theirs must not overtake those
@@ -123,6 +127,7 @@ class EventHandler:
         steps.done("publish")
         await self._finish(batch, now)
         steps.done("finish")
+        end_spans(tracing, batch.decided, spans)
         await self._delete_erased(batch, now)
         await self._reconcile(batch, now)
         _count(batch.decided)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from enricher import metrics
 from enricher.domain.decode import UnreadableEvent
 from enricher.log_events import ORDER_NOT_ERASED, ORDER_PASSED_OVER
+from order_contracts.trace_context import traceparent_in
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.dead_letters import is_given_up
 from order_runtime.kafka.records import Record
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER, RECORD_SET_ASIDE
-from order_runtime.process.logs import error_fields, log
+from order_runtime.process.logs import error_fields, log, trace_fields
 from order_runtime.process.unreadable import report
 
 
@@ -42,6 +43,7 @@ def report_record(record: Record, error: Exception) -> None:
     """Log and count a record that can't be handled, and whether it becomes a dead letter."""
     metrics.UNREADABLE.labels(record.topic).inc()
     where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    where |= trace_fields(traceparent_in(record.headers))
     if isinstance(error, UnreadableStored):
         report(error)
     if is_given_up(record):

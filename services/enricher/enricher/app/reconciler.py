@@ -21,11 +21,12 @@ from enricher.adapters import (
 )
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import look_up_facts
+from enricher.app.event_spans import HealingSpans
 from enricher.app.passed_over import report_orders
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import lifetime_of
 from enricher.domain.events import deletion_command, healed_record, held_action_record
-from enricher.domain.model import HeldAction, HoldState
+from enricher.domain.model import ContactLink, HeldAction, HoldState
 from enricher.domain.reconcile import (
     Reconciliation,
     in_command_order,
@@ -35,6 +36,7 @@ from enricher.domain.reconcile import (
 from order_contracts.integration_log import DropReason
 from order_runtime.mongo.client import HELD, INTEGRATION_LOG, LINKS, Document
 from order_runtime.mongo.portions import portions
+from order_runtime.observability.tracing import Tracing
 from order_runtime.process.isolation import handle_apart
 
 PORTION: Final = 100  # orders, of up to 768 KB each, that are loaded together
@@ -63,11 +65,16 @@ class Reconciler:
     """
 
     def __init__(
-        self, database: AsyncDatabase[Document], publisher: RecordPublisher, keys: ContactKeys
+        self,
+        database: AsyncDatabase[Document],
+        publisher: RecordPublisher,
+        keys: ContactKeys,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._keys = keys
+        self._tracing = tracing
 
     async def __call__(
         self, order_ids: Sequence[str], now: datetime, held_jobs: Collection[str] = ()
@@ -159,14 +166,22 @@ class Reconciler:
     async def _publish(
         self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime
     ) -> None:
-        healed = [healed_record(it.link, now) for it in orders if it.healed and it.link]
-        actions = [held_action_record(it) for it in ended if it.state is HoldState.FIRING]
+        spans = HealingSpans(self._tracing)
+
+        def follow(it: ContactLink | HeldAction) -> str | None:
+            return spans.following(it.job_id, it.order_id, it.traceparent)
+
+        links = [it.link for it in orders if it.healed and it.link]
+        healed = [healed_record(it, now, follow(it)) for it in links]
+        firing = [it for it in ended if it.state is HoldState.FIRING]
+        actions = [held_action_record(it, follow(it)) for it in firing]
         deleted = [
             deletion_command(lifetime_of(it.order_id, it.context.stored), it.erasure.at)
             for it in orders
             if it.erasure is not None and it.context.stored is not None
         ]
         await publish(self._publisher, [*healed, *actions, *deleted])
+        spans.end()
 
     async def _finish(
         self, orders: Sequence[Reconciliation], ended: Sequence[HeldAction], now: datetime

@@ -103,6 +103,7 @@ def held_action(
         action=event.action,
         accepted_at=received.accepted_at,
         until=received.accepted_at + window.hold_for,
+        traceparent=received.traceparent,
     )
 
 

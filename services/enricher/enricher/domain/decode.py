@@ -7,6 +7,7 @@ from enricher.domain.model import ReceivedEvent
 from order_contracts.cloudevents import BadHeaders, read_headers, time_of
 from order_contracts.decoding import Invalid
 from order_contracts.events import EventType
+from order_contracts.trace_context import TRACEPARENT, well_formed
 from order_runtime.kafka.records import Record
 
 
@@ -29,4 +30,6 @@ def received_event(record: Record) -> ReceivedEvent:
     except ValueError:
         raise UnreadableEvent("The header ce_type names no event of an order") from None
     accepted_at = time_of(headers) or record.at
-    return ReceivedEvent(kind, event, accepted_at, headers.get("traceparent"))
+    place = record.partition, record.offset
+    trace = well_formed(headers.get(TRACEPARENT))
+    return ReceivedEvent(kind, event, accepted_at, trace, place)

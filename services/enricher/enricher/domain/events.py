@@ -29,7 +29,7 @@ def outgoing_records(decided: DecidedEvent) -> Iterator[Outgoing]:
         yield _record(ACTIONS, decision.fire, message_id, at, received.traceparent)
 
 
-def healed_record(link: ContactLink, now: datetime) -> Outgoing:
+def healed_record(link: ContactLink, now: datetime, traceparent: str | None = None) -> Outgoing:
     """
     Return the announcement of a link that was healed.
 
@@ -38,7 +38,7 @@ def healed_record(link: ContactLink, now: datetime) -> Outgoing:
     """
     parts = [text for missing in link.missing for text in (missing.code, missing.reference)]
     message_id = derived("healed", link.job_id, link.contact_id or "", *parts)
-    return _record(ENRICHED, _order_enriched(link), message_id, now)
+    return _record(ENRICHED, _order_enriched(link), message_id, now, traceparent)
 
 
 def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
@@ -62,11 +62,11 @@ def deletion_command(lifetime: OrderLifetime, at: datetime) -> Outgoing:
     )
 
 
-def held_action_record(held: HeldAction) -> Outgoing:
+def held_action_record(held: HeldAction, traceparent: str | None = None) -> Outgoing:
     """Return a held action's message, under the id that it would have had without being held."""
     message_id = event_id(held.job_id, OrderAction.TYPE)
-    headers = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at).headers()
-    return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, headers)
+    envelope = _envelope(OrderAction.TYPE, message_id, held.order_id, held.accepted_at, traceparent)
+    return Outgoing(ACTIONS.name, held.order_id.encode(), held.message, envelope.headers())
 
 
 def _order_enriched(link: ContactLink) -> OrderEnriched:

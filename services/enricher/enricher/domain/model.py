@@ -43,6 +43,8 @@ class ReceivedEvent:
     accepted_at: datetime
     """When the command was accepted."""
     traceparent: str | None = None
+    place: tuple[int, int] | None = None
+    """Partition and offset of its record; None where it is made again of what is stored."""
     commitment: Commitment | None = None
     """The commitment found on its job: another worker may have carried it out already."""
 
@@ -105,6 +107,8 @@ class ContactLink:
     """
     withheld_until: datetime | None = None
     """Actions accepted up to then aren't fired: they may have been meant for an erased contact."""
+    traceparent: str | None = field(default=None, compare=False)
+    """The trace of its job, kept while something is missing: what heals it belongs there."""
 
     def withholds(self, accepted_at: datetime) -> bool:
         return self.withheld_until is not None and accepted_at <= self.withheld_until
@@ -138,6 +142,8 @@ class HeldAction:
     """Why it was dropped; None as in `Commitment`."""
     message: bytes | None = None
     """What is to be published, while it is `firing`."""
+    traceparent: str | None = None
+    """The trace of its job."""
     unannounced: bool = False
     """Whether it ended, and may not be recorded on its job and in the log yet."""
 

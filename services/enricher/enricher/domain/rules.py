@@ -61,6 +61,8 @@ def _decide_link(
     if stored is None or stored.contact_version != version:
         return _superseded(received, stored, link, facts)
     made = with_named_articles(new_link(order, received.event.job_id, stored, link, facts))
+    if received.traceparent is not None:
+        made = replace(made, traceparent=received.traceparent)
     ended = _end_action(received, made, facts, window)
     return replace(log_missing(ended, made), enriched=made, link=made)
 

@@ -21,6 +21,7 @@ from gateway.http.bulk_body import BulkInput, NotJson, read_rows
 from gateway.http.problems import count_refused
 from gateway.http.request_body import MAX_BODY, body_too_large
 from gateway.http.request_fields import fields
+from gateway.http.request_span import in_span
 from gateway.http.responses import json_response
 from gateway.http.turns import Turns
 from order_contracts.answers import BulkResult, BulkRow
@@ -58,6 +59,7 @@ class BulkRegistration:
         terms = request_terms(fields(request), key.client, preconditions=False)
         terms = replace(terms, suppress_actions=actions == "suppress")
         rows = await read_rows(request)
+        terms = in_span(self.acceptance.tracing, request, terms, len(rows))
         async with self.admission.memory.bulk_turn:
             prepared = await self._prepare_all(rows, terms)
             results = await self._publish_all(prepared)

@@ -7,6 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from gateway import metrics
 from gateway.adapters.read_store import ReadStore
@@ -16,9 +17,12 @@ from gateway.domain.request_terms import RequestTerms
 from gateway.domain.urls import Urls
 from order_contracts.commands import Command, RegisterOrder
 from order_contracts.rounding import NONE_ROUNDED, Roundings
+from order_contracts.topics import COMMANDS
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import RANDOM_BITS, JobIdSecrets, issue_job_id
 from order_runtime.kafka.publisher import NotAccepted, OutcomeUnknown, Publisher, RecordTooLarge
+from order_runtime.observability.span_attributes import send_name, sent
+from order_runtime.observability.tracing import SpanKind, StartedSpan, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class CommandAcceptance:
     urls: Urls
     secrets: JobIdSecrets
     signatures: CommandSignatures
+    tracing: Tracing | None = None
 
     async def earlier_job(self, command: Command, terms: RequestTerms) -> str | None:
         """
@@ -92,11 +97,17 @@ class CommandAcceptance:
         Commands of one order are stored in the order in which they are handed over. Raises
         ProblemError where the queue is full: then nothing is published.
         """
+        span = self.tracing.followed(submission.terms.traceparent) if self.tracing else None
+        if span is not None:
+            submission = submission.following(span.traceparent)
         try:
-            return self.publisher.hand_over(self.signatures.signed(submission.record()))
+            future = self.publisher.hand_over(self.signatures.signed(submission.record()))
         except NotAccepted:
             detail = "Kafka takes no more; nothing was accepted."
             raise ProblemError("NotAccepted", detail, headers=RETRY_SOON) from None
+        if span is not None:
+            future.add_done_callback(partial(self._record_sending, span, submission))
+        return future
 
     async def acknowledged(self, submission: Submission, future: asyncio.Future[None]) -> None:
         """Wait for Kafka; raises ProblemError, which says whether it may still be applied."""
@@ -116,6 +127,21 @@ class CommandAcceptance:
             # garbage collector while Kafka is away.
             del future
         metrics.ACCEPTED.labels(type(submission.command).__name__).inc()
+
+    def _record_sending(
+        self, span: StartedSpan, submission: Submission, future: asyncio.Future[None]
+    ) -> None:
+        if self.tracing is None or future.cancelled():
+            return
+        error, command = future.exception(), submission.command
+        ids = {"order_id": command.order_id, "job_id": submission.job_id}
+        self.tracing.end(
+            span,
+            send_name(COMMANDS),
+            SpanKind.PRODUCER,
+            sent(COMMANDS, message=type(command).__name__, **ids),
+            error=type(error).__name__ if error else None,
+        )
 
     def _order_exists(self, owner: str) -> ProblemError:
         detail = f"An order with this orderId exists; job {owner} registered it."

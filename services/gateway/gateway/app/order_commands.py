@@ -18,6 +18,7 @@ from gateway.domain.request_terms import RequestTerms, request_terms
 from gateway.http.admission import Admission
 from gateway.http.request_body import read_json
 from gateway.http.request_fields import fields
+from gateway.http.request_span import in_span
 from order_contracts.commands import (
     ChangeOrderDelivery,
     ChangeOrderStatus,
@@ -46,7 +47,7 @@ class OrderCommands:
         body, rounded = await read_json(request), RoundedNumbers()
         order = command_of(RegisterOrder, body, datetime.now(UTC), rounded=rounded)
         earlier = await self.acceptance.earlier_registration(order, terms)
-        return await self._accept(order, terms, earlier, rounded.found)
+        return await self._accept(request, order, terms, earlier, rounded.found)
 
     async def replace(self, request: Request) -> Response:
         return await self._change(request, ReplaceOrder)
@@ -62,7 +63,7 @@ class OrderCommands:
         order_id = request.path_params["order_id"]
         command = command_for_path(DeleteOrder, order_id, {}, datetime.now(UTC))
         earlier = await self.acceptance.earlier_job(command, terms)
-        return await self._accept(command, terms, earlier)
+        return await self._accept(request, command, terms, earlier)
 
     async def act(self, request: Request) -> Response:
         """Trigger an action; refused at once where the stored order already rules it out."""
@@ -73,7 +74,7 @@ class OrderCommands:
         earlier = await self.acceptance.earlier_job(command, terms)
         if earlier is None:
             await self._check_preconditions(command)
-        return await self._accept(command, terms, earlier, rounded.found)
+        return await self._accept(request, command, terms, earlier, rounded.found)
 
     async def _change(self, request: Request, model: type[C]) -> Response:
         terms = self._admit(request)
@@ -81,7 +82,7 @@ class OrderCommands:
         now, rounded = datetime.now(UTC), RoundedNumbers()
         command = command_for_path(model, order_id, body, now, rounded=rounded)
         earlier = await self.acceptance.earlier_job(command, terms)
-        return await self._accept(command, terms, earlier, rounded.found)
+        return await self._accept(request, command, terms, earlier, rounded.found)
 
     def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
         key = self.admission.admit(request, "orders:write")
@@ -89,13 +90,16 @@ class OrderCommands:
 
     async def _accept(
         self,
+        request: Request,
         command: Command,
         terms: RequestTerms,
         earlier: str | None,
         rounded: Roundings = NONE_ROUNDED,
     ) -> Response:
         """Answer for the *earlier* job of the same request, else publish the command."""
-        job_id = earlier or await self.acceptance.publish(command, terms, rounded)
+        if (job_id := earlier) is None:
+            traced = in_span(self.acceptance.tracing, request, terms)
+            job_id = await self.acceptance.publish(command, traced, rounded)
         return await self.answers.answer(job_id, command.order_id, terms)
 
     async def _check_preconditions(self, command: TriggerOrderAction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -30,6 +30,10 @@ class Submission:
     terms: RequestTerms
     rounded: Roundings = NONE_ROUNDED
     """Which numbers of the body were rounded: the order-writer can't see it any more."""
+
+    def following(self, traceparent: str) -> Submission:
+        """Return it as it follows from another span."""
+        return replace(self, terms=replace(self.terms, traceparent=traceparent))
 
     def record(self) -> Outgoing:
         """Return the record to publish: the command in canonical JSON, keyed by its orderId."""

@@ -11,11 +11,11 @@ from typing import Final
 from gateway.domain.field_values import FieldValues
 from order_contracts.decoding import Invalid
 from order_contracts.errors import FieldError
+from order_contracts.trace_context import well_formed
 from order_contracts.values import ENTITY_TAGS
 
 MAX_WAIT: Final = 30
 MAX_KEY: Final = 255  # characters of an Idempotency-Key
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _TAGS: Final = re.compile(ENTITY_TAGS, re.ASCII)
 _PREFERENCE: Final = re.compile(r'(?:[^,;"]|"(?:[^"\\]|\\.)*+")++', re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,4}", re.ASCII)
@@ -73,7 +73,7 @@ def request_terms(headers: FieldValues, client: str, *, preconditions: bool = Tr
         untrimmed_key=_untrimmed_key(headers.untrimmed("idempotency-key"), client),
         wait=_wait(preferred),
         until_enriched=preferred.get("until") == "enriched",
-        traceparent=_traceparent(headers.get("traceparent")),
+        traceparent=well_formed(headers.get("traceparent")),
         client=client,
     )
 
@@ -123,10 +123,6 @@ def _wait(preferred: Mapping[str, str]) -> int:
     """Return the seconds of `wait=N`, at most 30; 0 for what is no such preference."""
     seconds = preferred.get("wait", "")
     return min(int(seconds), MAX_WAIT) if _SECONDS.fullmatch(seconds) else 0
-
-
-def _traceparent(header: str | None) -> str | None:
-    return header if header and _TRACEPARENT.fullmatch(header) else None
 
 
 def _malformed(header: str, message: str) -> Invalid:

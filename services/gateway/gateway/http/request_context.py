@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from prometheus_client import Histogram
@@ -18,12 +19,14 @@ from gateway.domain.field_values import FieldValues
 from gateway.http.memory_budget import Reservation
 from gateway.http.problems import internal_error
 from gateway.http.request_fields import fields
+from gateway.http.request_span import RequestSpan
 from order_runtime.documents.document import UnreadableStored
-from order_runtime.process.logs import error_fields, log
+from order_runtime.process.logs import error_fields, log, trace_fields
 from order_runtime.process.unreadable import report
 
 NO_STORE: Final = (b"cache-control", b"private, no-store")
 """The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
+_NO_FIELDS: Final[Mapping[str, object]] = MappingProxyType({})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
@@ -47,6 +50,7 @@ class RequestContext:
             pass  # there is no connection left to answer on
         except Exception as error:  # noqa: BLE001  every failure is logged and answered
             facts: dict[str, object] = {"request_id": exchange.request_id, **error_fields(error)}
+            facts |= exchange.trace_fields()
             if isinstance(error, UnreadableStored):
                 report(error)
                 facts |= error.facts
@@ -100,6 +104,14 @@ class Exchange:
         if self._waits and outcome == "2xx":
             outcome = "waited"
         _series(*call, outcome).observe(self._seconds)
+        span: RequestSpan | None = self._state.get("span")
+        if span is not None:
+            span.end(self._method, call[1], self.status, self._seconds)
+
+    def trace_fields(self) -> Mapping[str, object]:
+        """Return the id of the request's trace, nothing where it isn't recorded."""
+        span: RequestSpan | None = self._state.get("span")
+        return trace_fields(span.traceparent) if span is not None else _NO_FIELDS
 
     def facts(self) -> Mapping[str, object]:
         """Return what the access log tells of the request."""
@@ -111,6 +123,7 @@ class Exchange:
             "request_id": self.request_id,
             "client": self._state.get("client"),
             "key_id": self._state.get("key_id"),
+            **self.trace_fields(),
         }
 
 

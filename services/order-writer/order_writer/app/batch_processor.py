@@ -23,11 +23,13 @@ from order_runtime.kafka.records import Record, split_by_size
 from order_runtime.observability.dependencies import KAFKA
 from order_runtime.observability.metrics import DEAD_LETTERS
 from order_runtime.observability.progress import Loop
+from order_runtime.observability.tracing import Tracing
 from order_runtime.process.isolation import EverythingFails, FailureCauses
 from order_runtime.process.log_events import NO_FURTHER_DEAD_LETTER
 from order_runtime.process.logs import log
 from order_runtime.process.signals import StopRequested
 from order_writer import metrics
+from order_writer.app.command_spans import CommandSpans
 from order_writer.app.poison_isolation import PoisonIsolation, Suspect
 from order_writer.app.ports import CommandSource, EventSink, Ledger
 from order_writer.app.waiting import Waiting
@@ -48,7 +50,7 @@ MAX_UNKNOWN: Final = 2  # suspects in a row, with nothing applied: then the serv
 class BatchProcessor:
     """Settles batches of commands; for one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  its ports, and what it is watched by
         self,
         source: CommandSource,
         ledger: Ledger,
@@ -56,12 +58,14 @@ class BatchProcessor:
         topic: TopicInfo,
         stop: threading.Event,
         loop: Loop | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._source, self._sink, self._stop = source, sink, stop
         self._loop = loop or Loop(LOOP)
         self._waiting = Waiting(source, stop, self._loop)
         self._isolation = PoisonIsolation(ledger, topic, self._waiting)
         self._causes = FailureCauses(MAX_UNKNOWN)
+        self._spans = CommandSpans(tracing)
 
     def run(
         self,
@@ -94,6 +98,7 @@ class BatchProcessor:
     def settle(self, batch: Sequence[Record]) -> None:
         """Apply and announce a batch, and only then commit it."""
         began = time.monotonic()
+        self._spans.begin()
         suspects: list[Suspect] = []
         stored = began
         for folded in self._isolation.apply(batch, suspects):
@@ -125,7 +130,8 @@ class BatchProcessor:
     def _announce(self, folded: FoldedBatch) -> None:
         """Publish the outcomes in portions, since every event carries its whole order."""
         began = time.monotonic()
-        for portion in split_by_size(outgoing_records(folded), PUBLISHED_BYTES):
+        outgoing = outgoing_records(folded, self._spans.end(folded))
+        for portion in split_by_size(outgoing, PUBLISHED_BYTES):
             attempt = 0
             done = self._sink.publish_all(portion, ACKNOWLEDGED_SECONDS)
             while not done:

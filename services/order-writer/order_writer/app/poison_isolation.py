@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from order_contracts.trace_context import traceparent_in
 from order_runtime.documents.document import UnreadableStored
 from order_runtime.kafka.records import Record
 from order_runtime.observability.dependencies import MONGODB
-from order_runtime.process.logs import error_fields, log
+from order_runtime.process.logs import error_fields, log, trace_fields
 from order_runtime.process.signals import StopRequested
 from order_runtime.process.unreadable import report
 from order_writer import metrics
@@ -90,7 +91,8 @@ class PoisonIsolation:
         metrics.SUSPECTS.dec()
         if isinstance(error, UnreadableStored):
             report(error)
-        log().error(RECORD_REFUSED, offset=record.offset, **error_fields(error))
+        trace = trace_fields(traceparent_in(record.headers))
+        log().error(RECORD_REFUSED, offset=record.offset, **trace, **error_fields(error))
         item = poison_command(record, self._topic)
         try:
             return self._apply([item], offsets)

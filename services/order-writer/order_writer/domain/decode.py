@@ -21,6 +21,7 @@ from order_contracts.errors import Failure, FieldError, failure
 from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
+from order_contracts.trace_context import TRACEPARENT, traceparent_in, well_formed
 from order_runtime.documents.dead_letters import order_id_of_key
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
 from order_runtime.documents.senders import UNKNOWN, Sender, sender
@@ -93,6 +94,10 @@ class DecodedCommand:
     rounded: Roundings = NONE_ROUNDED
     """Which numbers were rounded, here or by the gateway."""
     sender: Sender = UNKNOWN
+    from_gateway: bool = False
+    """Whether one of our gateways issued its id."""
+    traceparent: str | None = None
+    """The trace that it belongs to."""
 
     @property
     def fallback_job_id(self) -> str:
@@ -118,6 +123,7 @@ class UnreadableCommand:
     from_gateway: bool = False
     """Whether one of our gateways made it, as its signature proves."""
     replayed_job_id: str | None = None
+    traceparent: str | None = None
     without_stored: bool = False
     """
     Whether to refuse it whatever is stored: its order's document, which is not read then, or its
@@ -210,6 +216,8 @@ def _decoded(
         rounded=rounded.found,
         # Anybody may write that header: it counts where the gateway wrote the others.
         sender=sender(headers.get("ce_source"), headers.get(CLIENT) if issued else None),
+        from_gateway=issued,
+        traceparent=well_formed(headers.get(TRACEPARENT)),
     )
 
 
@@ -239,6 +247,7 @@ def _unreadable(record: Record, topic: TopicInfo, reason: Failure) -> Unreadable
         reason,
         replayed_job_id=replayed_id(record),
         sender=readable_sender(record),
+        traceparent=traceparent_in(record.headers),
     )
 
 
@@ -273,4 +282,5 @@ def poison_command(record: Record, topic: TopicInfo) -> UnreadableCommand:
         reason,
         replayed_job_id=item.replayed_job_id,
         sender=item.sender,
+        traceparent=item.traceparent,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -23,10 +23,13 @@ from order_writer.domain.decode import BatchItem, DecodedCommand
 from order_writer.domain.record_ids import exceeds_topic_limit
 
 
-def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
+def outgoing_records(
+    folded: FoldedBatch, traceparents: Sequence[str | None] | None = None
+) -> Iterator[Outgoing]:
     """
     Yield the events and dead letters of a batch, in the order of its records.
 
+    *traceparents* are those of the events, likewise; by default those of the commands.
     An order is written once, however many commands of the batch are for it.
     """
 
@@ -34,12 +37,14 @@ def outgoing_records(folded: FoldedBatch) -> Iterator[Outgoing]:
     def view_of(order_id: str) -> bytes | None:
         return _view(folded.orders.get(order_id))
 
-    for item, entry in folded.answers:
+    for at, (item, entry) in enumerate(folded.answers):
         record, whole = _announced_record(item, entry)
         if not entry.decoded and (letter := _dead_letter(record, entry, whole=whole)) is not None:
             yield letter
         state = folded.orders.get(entry.order_id or "")
-        yield event_record(entry, state, view_of(entry.order_id or ""), record.key)
+        view = view_of(entry.order_id or "")
+        trace = traceparents[at] if traceparents is not None else item.traceparent
+        yield event_record(entry, state, view, record.key, trace)
 
 
 def letter_documents(folded: FoldedBatch, now: datetime) -> Iterator[Document]:
@@ -73,7 +78,11 @@ def _place_of(record: Record, entry: LedgerEntry) -> Record:
 
 
 def event_record(
-    entry: LedgerEntry, state: OrderState, view: bytes | None, key: bytes | None
+    entry: LedgerEntry,
+    state: OrderState,
+    view: bytes | None,
+    key: bytes | None,
+    traceparent: str | None = None,
 ) -> Outgoing:
     """
     Return the event of *entry*, with the order in its current state, which may be newer.
@@ -88,6 +97,7 @@ def event_record(
         type=kind,
         time=entry.at,
         subject=entry.order_id or "",
+        traceparent=traceparent,
     )
     return Outgoing(EVENTS.name, key, data, envelope.headers())
 
