@@ -150,6 +150,11 @@ def process_panels(job: str) -> tuple[Panel, ...]:
             "1 while it answers.",
             (Query(f"ordermill_dependency_up{{{where}}}", "{{instance}} {{dependency}}"),),
         ),
+        Panel(
+            "Spans of traces",
+            "A second; dropped where too many waited, failed where nobody took them.",
+            (Query(rate("ordermill_trace_spans_total", "outcome", where), "{{outcome}}"),),
+        ),
     )
 
 

@@ -58,3 +58,6 @@ def begin_at_zero(metric: Counter | Histogram, *labels: Iterable[str]) -> None:
         rows = [(*row, value) for value in values for row in rows]
     for row in rows:
         metric.labels(*row)
+
+
+begin_at_zero(TRACE_SPANS, ("exported", "failed", "dropped"))
