@@ -52,6 +52,11 @@ ALLOWED: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
         ("deliveries", "read", "state"),
         ("held", "read", "state"),
     ],
+    "once for a dead letter, or for those that a batch ends": [
+        ("dead_letters", "update", "_id at chain offset state topic"),
+        ("dead_letters", "update", "chain state topic"),
+        ("dead_letters", "update", "jobId state topic"),
+    ],
     "a page of a list": [
         ("deliveries", "read", "orderId"),
         ("enrichments", "read", "acceptedAt fails state"),

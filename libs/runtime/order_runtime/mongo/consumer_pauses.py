@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pymongo.database import Database
 
+from order_contracts.topics import TOPICS
 from order_runtime.mongo.client import CONSUMER_PAUSES, Document
 from order_runtime.process.log_events import CONSUMER_PAUSED, CONSUMER_RESUMED
 from order_runtime.process.logs import log
@@ -18,11 +19,13 @@ class ConsumerPauses:
 
     def __init__(self, group: str) -> None:
         self._group = group
+        topics = [it.name for it in TOPICS if group in it.readers]
+        self._names = [group, *(f"{group}/{topic}" for topic in topics)]
         self._paused: frozenset[str] | None = None
 
     def refresh(self, database: Database[Document]) -> None:
         """Ask MongoDB; the watch of the process does so every few seconds."""
-        found = database[CONSUMER_PAUSES].find({"group": self._group}, {"_id": 1})
+        found = database[CONSUMER_PAUSES].find({"_id": {"$in": self._names}}, {"_id": 1})
         paused = frozenset(it["_id"] for it in found)
         before, self._paused = self._paused or frozenset(), paused
         for name in sorted(paused ^ before):
