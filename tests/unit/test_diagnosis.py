@@ -163,7 +163,7 @@ def test_a_receiver_that_answers_410() -> None:
 
 def test_a_publisher_of_garbage() -> None:
     counts = [LogCount("CommandRejected", 30, ["/shop"])]
-    letters = [DeadLetterCount("orders.commands", "ValidationFailed", 30, "/shop")]
+    letters = [DeadLetterCount("orders.commands.dlq", 30)]
     found = first(healthy(log_counts=counts, dead_letters=letters))
     assert found.code is Code.COMMANDS_UNREADABLE
     assert "30 commands in the last 5 minutes, from /shop" in found.sentence

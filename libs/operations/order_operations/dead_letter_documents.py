@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from pymongo import DESCENDING
-from pymongo.database import Database
 
 from order_operations.dead_letter_view import Letter
 from order_operations.mongo_client import bounded_database
@@ -52,12 +51,7 @@ def summarize(
 ) -> LetterSummary:
     """Return how many letters there are, by the documents alone; raises OperationFailed."""
     with bounded_database(address, seconds) as database:
-        return letter_summary(database, since)
-
-
-def letter_summary(database: Database[Document], since: datetime | None) -> LetterSummary:
-    """Return how many letters came *since* a time; raises PyMongoError."""
-    found = list(database[DEAD_LETTERS].aggregate(_pipeline(since), hint=NEWEST_FIRST.name))
+        found = list(database[DEAD_LETTERS].aggregate(_pipeline(since), hint=NEWEST_FIRST.name))
     counted = sum(it["count"] for it in found)
     groups = sorted(map(_count_of, found), key=lambda it: (it.state != OPEN, -it.count, it.topic))
     return LetterSummary(tuple(groups), min(counted, COUNTED), counted <= COUNTED)

@@ -141,14 +141,10 @@ class NewJobs:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterCount:
-    """How many dead letters came since Facts.since that nobody has handled yet."""
+    """How many dead letters came to a topic since Facts.since."""
 
     topic: str
-    """Where their records were."""
-    code: str
     count: int
-    sender: str | None = None
-    """The system or the API client that sent them, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from order_contracts.integration_log import SEVERITIES
 from order_contracts.job import Operation
-from order_operations.dead_letter_documents import letter_summary
 from order_operations.diagnosis.facts import (
     Access,
     Backend,
-    DeadLetterCount,
     Disk,
     Instance,
     LogCount,
@@ -30,7 +28,6 @@ from order_operations.diagnosis.facts import (
 from order_operations.migration_plan import StepKind, all_index_steps
 from order_operations.mongo_client import uri_errors_as_sentences
 from order_operations.system_address import MongoAddress
-from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.instances import condition_of
 from order_runtime.mongo.client import (
     CODEC,
@@ -228,12 +225,3 @@ def mongodb_disks(database: Database[Document]) -> list[Disk]:
     host, port = database.client.primary or ("", 0)
     used, total = int(found["fsUsedSize"]), int(found["fsTotalSize"])
     return [Disk(f"mongod {host}:{port}", used, total)]
-
-
-def dead_letters(database: Database[Document], since: datetime) -> list[DeadLetterCount]:
-    """Return how many dead letters came since then that are open, by what they have in common."""
-    return [
-        DeadLetterCount(it.topic, it.code, it.count, it.client or it.source)
-        for it in letter_summary(database, since).groups
-        if it.state == OPEN
-    ]

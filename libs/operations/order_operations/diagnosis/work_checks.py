@@ -115,21 +115,20 @@ def clients(facts: Facts) -> Iterator[Finding]:
 
 
 def dead_letters(facts: Facts) -> Iterator[Finding]:
-    """Dead letters that came lately, and that nobody has handled."""
-    ago = lasting((facts.at - facts.since).total_seconds())
+    """Dead letters that came lately."""
     for it in facts.dead_letters:
-        sender = f", sent by {it.sender}" if it.sender else ""
-        yield Finding(
-            Code.DEAD_LETTERS,
-            Severity.WARNING,
-            f"{counted(it.count, 'dead letter')} of {it.topic} came in the last {ago}"
-            f" ({it.code}{sender}).",
-            "What they were to do is not done.",
-            f"`orders dlq list --topic {it.topic} --reason {it.code}`, then replay or drop"
-            " them; see docs/runbooks/dead-letters.md.",
-            subject=f"{it.topic} {it.code} {it.sender or ''}".rstrip(),
-            causes=frozenset({Code.COMMANDS_UNREADABLE, Code.ACTIONS_FAILED}) | ENDPOINTS,
-        )
+        if it.count:
+            ago = lasting((facts.at - facts.since).total_seconds())
+            yield Finding(
+                Code.DEAD_LETTERS,
+                Severity.WARNING,
+                f"{counted(it.count, 'dead letter')} came to {it.topic} in the last {ago}.",
+                "What they were to do is not done.",
+                f"`orders dlq list --topic {it.topic.removesuffix('.dlq')}`, then replay or drop"
+                " them; see docs/runbooks/dead-letters.md.",
+                subject=it.topic,
+                causes=frozenset({Code.COMMANDS_UNREADABLE, Code.ACTIONS_FAILED}) | ENDPOINTS,
+            )
 
 
 def waiting(facts: Facts) -> Iterator[Finding]:
