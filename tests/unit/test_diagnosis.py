@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
+from order_operations.consumer_pauses import Pause
 from order_operations.diagnosis.diagnosis import all_clear, changes, diagnose, json_of
 from order_operations.diagnosis.facts import (
     Access,
@@ -163,11 +164,12 @@ def test_a_receiver_that_answers_410() -> None:
 
 def test_a_publisher_of_garbage() -> None:
     counts = [LogCount("CommandRejected", 30, ["/shop"])]
-    letters = [DeadLetterCount("orders.commands.dlq", 30)]
+    letters = [DeadLetterCount("orders.commands", 30, ["ValidationFailed"])]
     found = first(healthy(log_counts=counts, dead_letters=letters))
     assert found.code is Code.COMMANDS_UNREADABLE
     assert "30 commands in the last 5 minutes, from /shop" in found.sentence
     assert [it.code for it in found.follows] == [Code.DEAD_LETTERS]
+    assert "30 records of orders.commands" in found.follows[0].sentence
 
 
 def test_a_publisher_with_the_wrong_partitioner() -> None:
@@ -319,6 +321,15 @@ def test_what_the_database_and_the_topics_are_to_be() -> None:
 def test_deliveries_that_wait_for_hours() -> None:
     waits = endpoint(waiting=1, oldest_waiting="a-1", oldest_waiting_at=ago(30_000))
     assert codes(healthy(endpoints=[waits])) == [Code.DELIVERIES_LATE]
+
+
+def test_a_group_that_is_paused_explains_why_it_is_late() -> None:
+    paused = Pause(ENRICHER, "orders.events", ago(500), "kim")
+    found = first(healthy(pauses=[paused], lags=LATE))
+    assert found.code is Code.CONSUMER_PAUSED
+    assert found.sentence.startswith("The enricher was paused by kim, and takes nothing of orders")
+    assert found.helps == "`orders consumers resume enricher --topic orders.events`"
+    assert [it.code for it in found.follows] == [Code.CONSUMER_LATE]
 
 
 def test_notices_are_nothing_that_is_wrong() -> None:

@@ -38,6 +38,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     delivery_checks.endpoints,
     delivery_checks.actions,
     delivery_checks.deliveries,
+    work_checks.pauses,
     work_checks.dead_letters,
     work_checks.waiting,
     work_checks.keys,

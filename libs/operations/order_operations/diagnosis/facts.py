@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from order_operations.consumer_pauses import Pause
 from order_operations.endpoint_view import Endpoint
 from order_operations.migration_plan import StepKind
 from order_operations.topic_plan import TopicStep
@@ -141,10 +142,13 @@ class NewJobs:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterCount:
-    """How many dead letters came to a topic since Facts.since."""
+    """Dead letters of a topic's records since Facts.since that nobody handled yet."""
 
     topic: str
     count: int
+    """At most gather_mongodb.MAX_COUNTED over all topics."""
+    codes: Sequence[str] = ()
+    """Why they were set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,7 @@ class Facts:
     endpoints: Sequence[Endpoint] = ()
     log_counts: Sequence[LogCount] = ()
     new_jobs: NewJobs = NewJobs()
+    pauses: Sequence[Pause] = ()
     healing_since: datetime | None = None
     """When the oldest change of reference data came whose orders weren't all looked at."""
     keys: Sequence[Key] = ()

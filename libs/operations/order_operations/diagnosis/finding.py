@@ -42,6 +42,7 @@ class Code(StrEnum):
     WEBHOOKS_FILE_REFUSED = "WebhooksFileRefused"
     KEYS_FILE_REFUSED = "KeysFileRefused"
     CERTIFICATE_REFUSED = "CertificateRefused"
+    CONSUMER_PAUSED = "ConsumerPaused"
     ENDPOINT_SHUT = "EndpointShut"
     ENDPOINT_FAILS = "EndpointFails"
     COMMANDS_UNREADABLE = "CommandsUnreadable"
@@ -104,7 +105,7 @@ SETUP: Final = frozenset(
 PROCESSES: Final = frozenset(
     {
         *(Code.SERVICE_DOWN, Code.PROCESS_FAILED, Code.PROCESS_SILENT, Code.LOOP_STALLED),
-        *(Code.BACKEND_OUT_OF_REACH, Code.CERTIFICATE_ENDED),
+        *(Code.BACKEND_OUT_OF_REACH, Code.CERTIFICATE_ENDED, Code.CONSUMER_PAUSED),
     }
 )
 ENDPOINTS: Final = frozenset({Code.ENDPOINT_SHUT, Code.ENDPOINT_FAILS})

@@ -12,9 +12,9 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from order_operations.consumer_lag import GROUPS
+from order_operations.consumer_pauses import pauses
 from order_operations.deliveries import Deliveries
 from order_operations.diagnosis import gather_kafka, gather_mongodb
-from order_operations.diagnosis.dead_letter_counts import recent_dead_letters
 from order_operations.diagnosis.facts import (
     Access,
     Backend,
@@ -103,7 +103,6 @@ def _answers(backend: Backend) -> bool:
 
 def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answers:
     steps = partial(gather_kafka.topic_steps, kafka, facts.cluster)
-    letters = partial(recent_dead_letters, kafka, facts.since)
     none: list[Lag] = []
     lags = [
         questions.ask(f"the lag of the {it}", partial(gather_kafka.lags, kafka, it), none)
@@ -111,7 +110,6 @@ def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answe
     ]
     return {
         "topic_steps": questions.ask("the topics' settings", steps, []),
-        "dead_letters": questions.ask("dead letters", letters, []),
         "kafka_disks": questions.ask("Kafka's disks", partial(kafka_disks, kafka), []),
         "lags": lambda: [lag for answer in lags for lag in answer()],
     }
@@ -130,6 +128,8 @@ def _ask_mongodb(
         "mongodb_disks": ask("MongoDB's disk", of(found.mongodb_disks), []),
         "log_counts": ask("the integration log", of(found.log_counts, facts.since), []),
         "new_jobs": ask("new jobs", of(found.new_jobs, facts.since), NewJobs()),
+        "dead_letters": ask("dead letters", of(found.dead_letters, facts.since), []),
+        "pauses": ask("paused consumers", partial(pauses, address, DETAIL_SECONDS), []),
         "healing_since": ask("the healing queue", of(found.healing_since), None),
         "endpoints": ask("the endpoints", partial(_endpoints, address), []),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from order_contracts.job import Operation
 from order_operations.diagnosis.facts import (
     Access,
     Backend,
+    DeadLetterCount,
     Disk,
     Instance,
     LogCount,
@@ -28,9 +30,11 @@ from order_operations.diagnosis.facts import (
 from order_operations.migration_plan import StepKind, all_index_steps
 from order_operations.mongo_client import uri_errors_as_sentences
 from order_operations.system_address import MongoAddress
+from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.instances import condition_of
 from order_runtime.mongo.client import (
     CODEC,
+    DEAD_LETTERS,
     HEALING,
     INSTANCES,
     INTEGRATION_LOG,
@@ -196,6 +200,19 @@ def new_jobs(database: Database[Document], since: datetime) -> NewJobs:
     missing = {"jobId": {"$in": ids}, "code": _CONTACT_MISSING, "resolvedAt": None}
     found = database[INTEGRATION_LOG].find(missing, {"jobId": 1})
     return NewJobs(len(ids), len({it["jobId"] for it in found}))
+
+
+def dead_letters(database: Database[Document], since: datetime) -> list[DeadLetterCount]:
+    """Return the letters since then that are open, the newest MAX_COUNTED at most."""
+    newest = database[DEAD_LETTERS].find(
+        {"state": OPEN, "at": {"$gte": since}}, {"topic": 1, "code": 1}
+    )
+    found = list(newest.sort([("at", DESCENDING), ("_id", DESCENDING)]).limit(MAX_COUNTED))
+    counts = Counter(it["topic"] for it in found)
+    return [
+        DeadLetterCount(topic, count, sorted({it["code"] for it in found if it["topic"] == topic}))
+        for topic, count in sorted(counts.items())
+    ]
 
 
 def healing_since(database: Database[Document]) -> datetime | None:

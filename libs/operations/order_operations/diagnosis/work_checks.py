@@ -115,20 +115,38 @@ def clients(facts: Facts) -> Iterator[Finding]:
 
 
 def dead_letters(facts: Facts) -> Iterator[Finding]:
-    """Dead letters that came lately."""
+    """Dead letters that came lately, and that nobody handled."""
+    ago = lasting((facts.at - facts.since).total_seconds())
     for it in facts.dead_letters:
-        if it.count:
-            ago = lasting((facts.at - facts.since).total_seconds())
-            yield Finding(
-                Code.DEAD_LETTERS,
-                Severity.WARNING,
-                f"{counted(it.count, 'dead letter')} came to {it.topic} in the last {ago}.",
-                "What they were to do is not done.",
-                f"`orders dlq list --topic {it.topic.removesuffix('.dlq')}`, then replay or drop"
-                " them; see docs/runbooks/dead-letters.md.",
-                subject=it.topic,
-                causes=frozenset({Code.COMMANDS_UNREADABLE, Code.ACTIONS_FAILED}) | ENDPOINTS,
-            )
+        yield Finding(
+            Code.DEAD_LETTERS,
+            Severity.WARNING,
+            f"{counted(it.count, 'record')} of {it.topic} became dead letters in the last {ago}:"
+            f" {listed(it.codes)}.",
+            "What they were to do is not done.",
+            f"`orders dlq list --topic {it.topic}`, then replay or drop them; see docs/runbooks/"
+            "dead-letters.md.",
+            subject=it.topic,
+            causes=frozenset({Code.COMMANDS_UNREADABLE, Code.ACTIONS_FAILED}) | ENDPOINTS,
+        )
+
+
+def pauses(facts: Facts) -> Iterator[Finding]:
+    """Consumer groups that an operator has paused."""
+    for it in facts.pauses:
+        of = f" of {it.topic}" if it.topic else ""
+        only = f" --topic {it.topic}" if it.topic else ""
+        yield Finding(
+            Code.CONSUMER_PAUSED,
+            Severity.WARNING,
+            f"The {it.group} was paused by {it.by}, and takes nothing{of}"
+            f" {since(it.since, facts.at)}.",
+            "What comes in waits in Kafka, for as long as the topic keeps it.",
+            f"`orders consumers resume {it.group}{only}`",
+            subject=f"{it.group} {it.topic or ''}".rstrip(),
+            about=it.group,
+            since=it.since,
+        )
 
 
 def waiting(facts: Facts) -> Iterator[Finding]:
