@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
@@ -14,11 +16,13 @@ from order_runtime.kafka.address import librdkafka_config
 from order_runtime.observability.group_lag import GroupLag, TopicLag
 from support.builders.bodies import unique
 from support.builders.raw_records import RawRecord
+from support.faults.tcp_proxy import TcpProxy
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 
 NONE = TopicLag(0, 0.0)
+LARGE = 300_000  # bytes
 
 
 @pytest.fixture
@@ -84,3 +88,23 @@ def test_what_was_aborted_is_no_record(stack: RunningStack, topic: str) -> None:
     assert measured(stack, topic) == NONE
     publish_records(stack.kafka, [RawRecord("key", b"{}", {})], topic=topic)
     assert until(lambda: measured(stack, topic).records, of="the record after the marker") == 1
+
+
+def test_while_a_group_stands_still_no_batch_is_fetched_twice(
+    stack: RunningStack, topic: str
+) -> None:
+    commit(stack, topic, 3)
+    large = json.dumps({"filler": "x" * LARGE}).encode()
+    publish_records(stack.kafka, [RawRecord("key", large, {})] * 2, topic=topic)
+    with TcpProxy(stack.kafka.servers) as kafka:
+        through = replace(stack.kafka, servers=kafka.rewritten(stack.kafka.servers))
+        with closing(GroupLag(through, topic, [topic], print)) as lag:
+            first = lag.measure()[topic]
+            fetched = kafka.answered_bytes
+            second = lag.measure()[topic]
+            assert fetched > LARGE
+            assert kafka.answered_bytes - fetched < LARGE
+            assert (first.records, second.records) == (2, 2)
+            assert second.seconds >= first.seconds
+            commit(stack, topic, 5)
+            assert lag.measure()[topic] == NONE

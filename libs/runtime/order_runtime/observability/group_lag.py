@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
     OFFSET_END,
@@ -21,6 +21,9 @@ from confluent_kafka import (
 )
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
+
+if TYPE_CHECKING:
+    from order_runtime.kafka.record_batches import BatchBounds
 
 SECONDS: Final = 3.0  # for each answer of Kafka's
 Partition = tuple[str, int]
@@ -42,6 +45,18 @@ class _Waiting:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The first batch with records from an offset on; a broker gives it whole, however large."""
+
+    begin: int
+    batch: BatchBounds
+
+    def still_first(self, begin: int | None) -> bool:
+        """Return whether it is what a look from *begin* on would find."""
+        return begin is not None and self.begin <= begin <= self.batch.last
+
+
 class GroupLag:
     """Asks Kafka as the group, without joining it; for one thread."""
 
@@ -53,6 +68,7 @@ class GroupLag:
         on_error: Callable[[KafkaError], None],
     ) -> None:
         self._kafka, self._topics = kafka, topics
+        self._found: dict[Partition, _Found] = {}
         self._consumer = Consumer(
             librdkafka_config(kafka)
             | {
@@ -65,10 +81,6 @@ class GroupLag:
 
     def close(self) -> None:
         self._consumer.close()
-
-    def ask(self, topic: str) -> None:
-        """Return once Kafka has answered; raises KafkaException where it doesn't."""
-        self._partitions(topic)
 
     def measure(self) -> dict[str, TopicLag]:
         """Return the lag of each topic; raises KafkaException where Kafka doesn't answer."""
@@ -113,11 +125,15 @@ class GroupLag:
         from order_runtime.kafka.batch_lookup import first_batches  # noqa: PLC0415
 
         begin = {place: max(at, self._low(place)) for place, at in behind.items()}
+        kept = {place: it for place, it in self._found.items() if it.still_first(begin.get(place))}
         try:
-            found = first_batches(self._kafka, begin, ends)
+            asked = {place: at for place, at in begin.items() if place not in kept}
+            found = first_batches(self._kafka, asked, ends) if asked else {}
         except (TimeoutError, OSError) as error:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error  # noqa: SLF001
-        return {place: _Waiting(max(it.first, begin[place]), it.at) for place, it in found.items()}
+        self._found = kept | {it: _Found(begin[it], batch) for it, batch in found.items()}
+        first = {place: it.batch for place, it in self._found.items()}
+        return {place: _Waiting(max(it.first, begin[place]), it.at) for place, it in first.items()}
 
     def _low(self, place: Partition) -> int:
         """Return the first offset that is still in the log."""

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from order_contracts.topics import TOPICS
-from order_runtime.kafka.address import KafkaAddress
+from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.refusal_log import log_refusal
 from order_runtime.mongo.client import CODEC, Document, client
 from order_runtime.observability import metrics
 from order_runtime.observability.certificates import show_expiries
 from order_runtime.observability.dependencies import KAFKA, MONGODB
-from order_runtime.observability.group_lag import GroupLag
+from order_runtime.observability.group_lag import SECONDS, GroupLag
 from order_runtime.observability.heartbeat import Heartbeat
 from order_runtime.process.log_events import GAUGES_NOT_REFRESHED
 from order_runtime.process.logs import error_fields, log
@@ -79,24 +80,33 @@ def watched(process: Process[S], service: str, *refresh: Refresh) -> Iterator[No
 
 
 def _watch_kafka(kafka: KafkaAddress, service: str, stop: threading.Event) -> None:
-    """Measure the lag of the service's group; of a service that reads nothing, ask for a topic."""
-    reads = [topic.name for topic in TOPICS if service in topic.readers]
-    writes = [topic.name for topic in TOPICS if service in topic.writers]
-    lag = GroupLag(kafka, service, reads, log_refusal)
-    try:
+    with _question(kafka, service) as ask:
         while not stop.is_set():
             try:
-                if reads:
-                    _show_lag(lag, service, reads)
-                else:
-                    lag.ask(writes[0])
+                ask()
             except KafkaException as error:
                 KAFKA.failed(error.args[0].name())
             else:
                 KAFKA.answered()
             stop.wait(WATCH_SECONDS)
-    finally:
-        lag.close()
+
+
+@contextmanager
+def _question(kafka: KafkaAddress, service: str) -> Iterator[Callable[[], object]]:
+    """
+    Yield what measures the lag of the service's group, or asks for a topic that it writes.
+
+    The latter where it reads nothing: a consumer looks for the coordinator of its group, which is
+    a right that this service doesn't have, and brokers log each refusal.
+    """
+    reads = [topic.name for topic in TOPICS if service in topic.readers]
+    if not reads:
+        [topic, *_] = [it.name for it in TOPICS if service in it.writers]
+        client = AdminClient(librdkafka_config(kafka) | {"error_cb": log_refusal, "log_level": 0})
+        yield lambda: client.list_topics(topic, timeout=SECONDS)
+        return
+    with closing(GroupLag(kafka, service, reads, log_refusal)) as lag:
+        yield lambda: _show_lag(lag, service, reads)
 
 
 def _show_lag(lag: GroupLag, group: str, topics: list[str]) -> None:
