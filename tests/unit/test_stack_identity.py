@@ -59,9 +59,9 @@ def test_zipkins_jar_is_one_and_locked() -> None:
     assert len(digest) == 64
 
 
-def test_zipkin_takes_no_port_of_the_stack() -> None:
+def test_what_observes_a_stack_takes_none_of_its_ports() -> None:
     taken = set(ports.RANGE[::2])
-    urls = [zipkin.free_url(taken) for _ in range(20)]
+    urls = [ports.free_url(taken) for _ in range(20)]
     assert {it.rpartition(":")[0] for it in urls} == {"http://127.0.0.1"}
     assert taken.isdisjoint(int(it.rpartition(":")[2]) for it in urls)
 

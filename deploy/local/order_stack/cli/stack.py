@@ -47,6 +47,9 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     traces: Annotated[
         bool, typer.Option("--traces", help="A Zipkin, and every trace sent to it.")
     ] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="A Prometheus, where it is installed, with alerts.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
@@ -62,7 +65,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     topology = Topology(
         brokers, mongo_members, gateways, writers, enrichers, triggers, partitions, secure
     )
-    options = StackOptions(data, kafka, mongo, topology, traces)
+    options = StackOptions(data, kafka, mongo, topology, traces, metrics)
     if data:
         data_folders.refuse_used(data, name)
     with stop_on_signals():

@@ -32,6 +32,7 @@ def addresses(stack: Stack, *, secrets: bool) -> Text:
         ("MongoDB", f"{stack.mongo_shown} (database {stack.database})"),
         ("Webhooks", f"{stack.receiver}/received"),
         *([("Traces", stack.traces)] if stack.traces else []),
+        *([("Metrics", stack.metrics)] if stack.metrics else []),
         ("Data", stack.data),
         *([("Logins", stack.logins), ("Authority", stack.ca_file)] if stack.logins else []),
     )

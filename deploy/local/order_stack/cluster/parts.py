@@ -19,7 +19,7 @@ _USER: Final = re.compile("//[^@/]*@")
 ADMIN: Final = "admin"
 """Beside the workloads, who may do everything: in Kafka by a certificate."""
 
-Kind = Literal["broker", "mongod", "receiver", "service", "zipkin"]
+Kind = Literal["broker", "mongod", "receiver", "service", "observer"]
 
 
 def profile_in(folder: Path, workload: str) -> Path:
@@ -45,7 +45,8 @@ class Part:
     `env` holds only what is added to the caller's environment: it is saved, and the caller's own
     secrets must not be. `inherits` names those of its settings that are taken from there at each
     start. `login` is a file of settings that is read then, too. `url` is a service's address of
-    health, or Zipkin's page; `address` is host and port of a broker or a member of the replica set.
+    health, or an observer's page; `address` is host and port of a broker or a member of the
+    replica set.
     """
 
     name: str
@@ -82,6 +83,8 @@ class Stack:
     """The certificate that a secure stack's gateways are known by."""
     traces: str | None = None
     """Zipkin's page, where the stack has one."""
+    metrics: str | None = None
+    """Prometheus' page, where the stack has one."""
 
     def kafka_address(self, workload: str = OPERATOR) -> KafkaAddress:
         """

@@ -42,6 +42,13 @@ def choose(
     return chosen
 
 
+def free_url(taken: Collection[int]) -> str:
+    """Return an address of a port that is free and none of those."""
+    rng = random.SystemRandom()
+    chosen = choose(["http"], rng, lambda it: it not in taken and is_free(it))
+    return f"http://{ADDRESS}:{chosen['http']}"
+
+
 def check(ports: Collection[int], free: Callable[[int], bool] = is_free) -> None:
     """Raise PortTaken where another process uses one of these ports."""
     taken = sorted(port for port in ports if not free(port))

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from order_contracts.topics import GATEWAY
 from order_operations.system_address import DEFAULT_DATABASE
-from order_stack.cluster import kafka_brokers, logins, mongo_servers, services, zipkin
+from order_stack.cluster import (
+    kafka_brokers,
+    logins,
+    mongo_servers,
+    ports,
+    prometheus,
+    services,
+    zipkin,
+)
 from order_stack.cluster import stack_identity as identities
 from order_stack.cluster.backend_login import inherited_variables
 from order_stack.cluster.certificates import Authority
@@ -36,6 +44,8 @@ class StackOptions:
     topology: Topology = ONE_OF_EACH
     traces: bool = False
     """Whether a Zipkin is started, to which the services send their traces."""
+    metrics: bool = False
+    """Whether a Prometheus is started, which scrapes the services."""
 
 
 def plan(
@@ -43,7 +53,9 @@ def plan(
 ) -> Stack:
     """Return the stack that *own* and *options* make; what it runs is looked for, and fetched."""
     secure = own.topology.secure
-    traces = zipkin.free_url(own.ports.values()) if options.traces else None
+    taken = set(own.ports.values())
+    traces = ports.free_url(taken) if options.traces else None
+    metrics = ports.free_url(taken) if options.metrics else None
     backends = Backends(
         kafka=options.kafka or kafka_brokers.bootstrap(brokers_of(own, data)),
         mongo=options.mongo or mongo_servers.uri(members_of(own, data)),
@@ -68,11 +80,13 @@ def plan(
             *([] if options.kafka else _kafkas(own, data, logs, report)),
             services.receiver(own, logs),
             *([zipkin.part(zipkin.jar(report), traces, logs)] if traces else []),
+            *([prometheus.part(prometheus.program(), metrics, data, logs)] if metrics else []),
             *services.services(own, backends, data, logs),
         ),
         logins=str(logins.logins_folder(data)) if secure else None,
         ca_file=str(logins.authority_file(data)) if secure else None,
         traces=f"{traces}/zipkin/" if traces else None,
+        metrics=metrics,
     )
 
 

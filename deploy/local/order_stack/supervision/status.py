@@ -87,12 +87,13 @@ def json_of(seen: StackStatus, *, secrets: bool) -> dict[str, Any]:
         "logins": stack.logins,
         "caFile": stack.ca_file,
         "traces": stack.traces,
+        "metrics": stack.metrics,
         "lag": seen.lag,
         "paused": list(seen.paused),
         "services": [{**rows[part.name], "url": part.url} for part in stack.of_kind("service")],
         "parts": [
             {**rows[part.name], **({"address": part.address} if part.address else {})}
-            for part in stack.of_kind("broker", "mongod", "receiver", "zipkin")
+            for part in stack.of_kind("broker", "mongod", "receiver", "observer")
         ],
     }
 

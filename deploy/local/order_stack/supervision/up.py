@@ -13,6 +13,7 @@ from order_stack.cluster import (
     kafka_probe,
     logins,
     mongo_probe,
+    prometheus,
     services,
     state,
     topology,
@@ -113,6 +114,8 @@ def _undo(data: Path, options: StackOptions, folder: Path, *, keep_logs: bool) -
 
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
+    if stack.metrics:
+        prometheus.write_config(stack, Path(stack.data))
     if own.topology.secure:
         write_logins(own, Path(stack.data))
     _start_backends(stack, own, folder, report)
@@ -125,7 +128,7 @@ def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> No
     ours = stack.of_kind("service")
     for part in ours:
         start(part, folder)
-    wait_for((*ours, *stack.of_kind("zipkin")), folder, lambda part: part.ready, SERVICE_SECONDS)
+    wait_for((*ours, *stack.of_kind("observer")), folder, lambda part: part.ready, SERVICE_SECONDS)
 
 
 def _migrate(stack: Stack, report: Report) -> None:
@@ -139,7 +142,7 @@ def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Repo
     """Start the database first: it comes up while Kafka's data folders are formatted."""
     report("Starting Kafka and MongoDB")
     data, kafkas, mongods = Path(stack.data), stack.of_kind("broker"), stack.of_kind("mongod")
-    for part in stack.of_kind("mongod", "receiver", "zipkin"):
+    for part in stack.of_kind("mongod", "receiver", "observer"):
         start(part, folder)
     if kafkas:
         jvm = kafkas[0].argv[:-2]  # all but the main class and its settings
