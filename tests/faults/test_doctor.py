@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from order_stack.cluster.parts import ADMIN
-from support.builders.bodies import Json, contact_body
+from support.builders.bodies import Json
 from support.faults.fault import NotInjected
-from support.faults.network_faults import DISK, small_disk
-from support.faults.planted_failures import FAILURES, Patient, PlantedFailure
-from support.stack.running_stack import CLUSTER_OPTIONS, running_stack
+from support.faults.planted_failures import (
+    FAILURES,
+    Patient,
+    PlantedFailure,
+    patient_cluster,
+)
 from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -26,16 +28,8 @@ LOOKS_BACK = "30"  # seconds
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    home = tmp_path_factory.mktemp("doctor")
-    data, contact = home / "data", contact_body()
-    contacts = home / "contacts.ndjson"
-    contacts.write_text(json.dumps(contact))
-    with ExitStack() as all_of_it:
-        disk = all_of_it.enter_context(small_disk(data / DISK.replace("broker", "kafka")))
-        options = ("--secure", "--partitions", "4", *CLUSTER_OPTIONS, "--data", str(data))
-        stack = all_of_it.enter_context(running_stack(home / "home", *options, seconds=400))
-        stack.orders("reference", "load", "--wait", str(contacts))
-        yield Patient(stack, data, contact, disk)
+    with patient_cluster(tmp_path_factory.mktemp("doctor")) as started:
+        yield started
 
 
 def diagnosis(patient: Patient, *args: str) -> Json:

@@ -16,13 +16,13 @@ import httpx
 from order_contracts.topics import ENRICHER, GATEWAY
 from order_operations.diagnosis.finding import Code
 from order_stack.cluster.certificates import Authority
-from support.builders.bodies import Json, matching, order_body, unique
+from support.builders.bodies import Json, contact_body, matching, order_body, unique
 from support.builders.raw_records import RawRecord, register_record
 from support.faults.fault import NotInjected
-from support.faults.network_faults import DISK_SIZE, bytes_used, resize
+from support.faults.network_faults import DISK, DISK_SIZE, bytes_used, resize, small_disk
 from support.stack.api_client import ApiClient
 from support.stack.kafka_records import publish_records
-from support.stack.running_stack import RunningStack
+from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 from support.stack.webhook_receiver import set_behaviour
 
 SOME = 12  # orders
@@ -53,11 +53,28 @@ class Patient:
             api.registered(order_body(contact=matching(self.contact), orderAction=action))
 
 
+@contextmanager
+def patient_cluster(home: Path) -> Iterator[Patient]:
+    """Start the stack, with a small disk for one broker where mounting is permitted."""
+    data, contact = home / "data", contact_body()
+    contacts = home / "contacts.ndjson"
+    contacts.write_text(json.dumps(contact))
+    options = ("--secure", "--partitions", "4", *CLUSTER_OPTIONS, "--data", str(data))
+    with (
+        small_disk(data / DISK.replace("broker", "kafka")) as disk,
+        running_stack(home / "home", *options, seconds=400) as stack,
+    ):
+        stack.orders("reference", "load", "--wait", str(contacts))
+        yield Patient(stack, data, contact, disk)
+
+
 @dataclass(frozen=True, slots=True)
 class PlantedFailure:
-    """A failure, and the code of the finding that names it."""
+    """A failure, the code of the finding that names it, and the alert that tells of it."""
 
     code: Code
+    alert: str | None
+    """None where it shows in Kafka's or the machine's metrics, and in none of ours."""
     plant: Callable[[Patient], AbstractContextManager[None]]
     """Plants on entry, mends on exit; may raise NotInjected on entry."""
 
@@ -209,18 +226,18 @@ def disk_filling(patient: Patient) -> Iterator[None]:
 
 
 FAILURES = (
-    PlantedFailure(Code.PROCESS_SILENT, consumer_stopped),
-    PlantedFailure(Code.SERVICE_DOWN, all_enrichers_down),
-    PlantedFailure(Code.BROKER_AWAY, broker_killed),
-    PlantedFailure(Code.MONGODB_AWAY, all_mongods_down),
-    PlantedFailure(Code.ENDPOINT_FAILS, receiver_answers_500),
-    PlantedFailure(Code.ENDPOINT_SHUT, receiver_answers_410),
-    PlantedFailure(Code.ENDPOINT_FAILS, receiver_hangs),
-    PlantedFailure(Code.COMMANDS_UNREADABLE, publisher_of_garbage),
-    PlantedFailure(Code.COMMANDS_MISROUTED, wrong_partitioner),
-    PlantedFailure(Code.CONTACTS_MISSING, contacts_missing),
-    PlantedFailure(Code.REVOKED_KEY_USED, revoked_key_in_use),
-    PlantedFailure(Code.WEBHOOKS_FILE_REFUSED, webhooks_file_with_an_error),
-    PlantedFailure(Code.CERTIFICATE_ENDS, certificate_about_to_expire),
-    PlantedFailure(Code.DISK_FILLS, disk_filling),
+    PlantedFailure(Code.PROCESS_SILENT, "InstanceDown", consumer_stopped),
+    PlantedFailure(Code.SERVICE_DOWN, "ServiceDown", all_enrichers_down),
+    PlantedFailure(Code.BROKER_AWAY, None, broker_killed),
+    PlantedFailure(Code.MONGODB_AWAY, "MongoDBAway", all_mongods_down),
+    PlantedFailure(Code.ENDPOINT_FAILS, "CircuitOpen", receiver_answers_500),
+    PlantedFailure(Code.ENDPOINT_SHUT, "EndpointDisabled", receiver_answers_410),
+    PlantedFailure(Code.ENDPOINT_FAILS, "CircuitOpen", receiver_hangs),
+    PlantedFailure(Code.COMMANDS_UNREADABLE, "DeadLetters", publisher_of_garbage),
+    PlantedFailure(Code.COMMANDS_MISROUTED, "CommandsMisrouted", wrong_partitioner),
+    PlantedFailure(Code.CONTACTS_MISSING, "ContactsMissing", contacts_missing),
+    PlantedFailure(Code.REVOKED_KEY_USED, "UnknownKeys", revoked_key_in_use),
+    PlantedFailure(Code.WEBHOOKS_FILE_REFUSED, "WebhooksFileRefused", webhooks_file_with_an_error),
+    PlantedFailure(Code.CERTIFICATE_ENDS, "CertificateEndsSoon", certificate_about_to_expire),
+    PlantedFailure(Code.DISK_FILLS, None, disk_filling),
 )

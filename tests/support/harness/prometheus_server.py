@@ -50,14 +50,18 @@ class PrometheusServer:
 
 @contextmanager
 def prometheus_server(
-    folder: Path, targets: Mapping[str, Sequence[str]]
+    folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str | None = None
 ) -> Iterator[PrometheusServer]:
-    """Run a Prometheus in *folder* that scrapes *targets*, by job."""
+    """Run a Prometheus in *folder* that scrapes *targets*, by job, and tells *alertmanager*."""
     program = shutil.which("prometheus")
     assert program, "Prometheus is missing: apt-get install prometheus"
     (folder / "rules.yaml").write_text(as_yaml(rule_file(DRILL)))
     config = folder / "prometheus.yaml"
-    config.write_text(as_yaml(prometheus_config(targets, INTERVAL)))
+    content = dict(prometheus_config(targets, INTERVAL))
+    if alertmanager:
+        to = [{"static_configs": [{"targets": [alertmanager]}]}]
+        content["alerting"] = {"alertmanagers": to}
+    config.write_text(as_yaml(content))
     address = f"127.0.0.1:{_free_port()}"
     with (folder / "prometheus.log").open("wb") as out:
         process = subprocess.Popen(
