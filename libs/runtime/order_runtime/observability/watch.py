@@ -126,7 +126,7 @@ def _watch_mongodb(
                 heartbeat.beat(database)
                 _refresh(database, refresh)
             end.stop.wait(WATCH_SECONDS)
-        if MONGODB.outage() is None:
+        if end.failure is not None or MONGODB.outage() is None:
             heartbeat.end(database, end.failure)
 
 
