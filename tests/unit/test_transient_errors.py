@@ -1,4 +1,4 @@
-"""Which errors of MongoDB's pass by themselves: those are waited for, all others end the process."""
+"""Which errors of MongoDB's pass by themselves, and are waited for."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from order_operations.consumer_lag import GROUPS
 from order_operations.consumer_pauses import pauses
 from order_operations.deliveries import Deliveries
-from order_operations.diagnosis import gather_kafka, gather_mongodb
+from order_operations.diagnosis import gather_kafka, gather_mongodb, reach_mongodb
 from order_operations.diagnosis.facts import (
     Access,
     Backend,
@@ -25,11 +25,11 @@ from order_operations.diagnosis.facts import (
     Lag,
     NewJobs,
 )
-from order_operations.diagnosis.gather_mongodb import Server
 from order_operations.diagnosis.health_probe import health_of
 from order_operations.diagnosis.kafka_disks import kafka_disks
 from order_operations.diagnosis.process_checks import SILENT
 from order_operations.diagnosis.questions import Questions
+from order_operations.diagnosis.reach_mongodb import Server
 from order_operations.endpoint_view import Endpoint
 from order_operations.system_address import MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
@@ -59,7 +59,7 @@ def gather(system: SystemAddress, scope: Scope = Scope()) -> Facts:
 
     Raises OperationFailed for an address that can't be used.
     """
-    with gather_mongodb.connected(system.mongo) as database:
+    with reach_mongodb.connected(system.mongo) as database:
         server, (kafka, cluster) = _reach(system.kafka, database)
         now = server.at or datetime.now(UTC)
         facts = Facts(
@@ -88,7 +88,7 @@ def _reach(
     """Ask both whether they answer; who doesn't say anything is away."""
     questions = Questions(time.monotonic() + ACCESS_SECONDS)
     away = Backend(Access.AWAY)
-    server = questions.ask("MongoDB", lambda: gather_mongodb.reach(database), Server(away))
+    server = questions.ask("MongoDB", lambda: reach_mongodb.reach(database), Server(away))
     cluster = questions.ask(
         "Kafka",
         lambda: gather_kafka.reach(kafka),

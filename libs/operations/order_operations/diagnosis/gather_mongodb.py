@@ -1,39 +1,29 @@
-"""What MongoDB says of itself, and of the work that is in it; each query bounded and indexed."""
+"""What is in MongoDB of processes, publishers and work; each query bounded and indexed."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
 
-from pymongo import DESCENDING, MongoClient
+from pymongo import DESCENDING
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
 
 from order_contracts.integration_log import SEVERITIES
 from order_contracts.job import Operation
 from order_operations.diagnosis.facts import (
-    Access,
-    Backend,
     DeadLetterCount,
     Disk,
     Instance,
     LogCount,
-    Member,
     NewJobs,
     SchemaStep,
 )
 from order_operations.migration_plan import StepKind, all_index_steps
-from order_operations.mongo_client import uri_errors_as_sentences
-from order_operations.system_address import MongoAddress
 from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.instances import condition_of
 from order_runtime.mongo.client import (
-    CODEC,
     DEAD_LETTERS,
     HEALING,
     INSTANCES,
@@ -43,12 +33,7 @@ from order_runtime.mongo.client import (
 )
 from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS
 from order_runtime.mongo.list_indexes import read_indexes
-from order_runtime.startup.requirements import MongoServer, server_violations
 
-ACCESS_SECONDS: Final = 3.5
-ANSWER_SECONDS: Final = 5.0
-MEMBER_SECONDS: Final = 2.0  # in which a server of the replica set answers
-POLL_SECONDS: Final = 0.05
 MAX_COUNTED: Final = 1_000
 MAX_INSTANCES: Final = 500
 NEW_JOBS: Final = 200
@@ -56,79 +41,6 @@ LOG_CODES: Final = ("CommandRejected", "Misrouted", "IdReused", "ActionFailed")
 _CONTACT_MISSING: Final = "ContactMissing"
 _CONNECTED: Final = frozenset({str(Operation.REGISTER), str(Operation.REPLACE)})
 """Jobs whose order gets a contact."""
-_LOGIN_REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """MongoDB as it answers: whether, when by its clock, which servers, and what is wrong."""
-
-    backend: Backend
-    members: tuple[Member, ...] = ()
-    at: datetime | None = None
-    skew: timedelta = timedelta()
-    """This client's clock minus its."""
-    faults: tuple[str, ...] = ()
-
-
-@contextmanager
-def connected(address: MongoAddress) -> Iterator[Database[Document]]:
-    """Yield the database; nothing in it is waited for beyond ANSWER_SECONDS."""
-    with uri_errors_as_sentences():
-        client: MongoClient[Document] = MongoClient(
-            address.uri,
-            appname="orders doctor",
-            serverSelectionTimeoutMS=int(ACCESS_SECONDS * 1_000),
-            connectTimeoutMS=int(MEMBER_SECONDS * 1_000),
-            socketTimeoutMS=int(ANSWER_SECONDS * 1_000),
-        )
-    with client:
-        yield client.get_database(address.database, codec_options=CODEC)
-
-
-def reach(database: Database[Document]) -> Server:
-    """Return whether MongoDB answers, within ACCESS_SECONDS, and which of its servers do."""
-    client = database.client
-    try:
-        hello, now = client.admin.command("hello"), datetime.now(UTC)
-        client.admin.command("connectionStatus")  # a login is only tried with a command
-    except PyMongoError as error:
-        return _refused(client, error)
-    faults = tuple(server_violations(MongoServer(hello, None)))
-    at = hello["localTime"].replace(tzinfo=UTC)
-    return Server(Backend(address=_servers(client)), _members(client), at, now - at, faults)
-
-
-def _refused(client: MongoClient[Document], error: PyMongoError) -> Server:
-    if isinstance(error, OperationFailure) and error.code in _LOGIN_REFUSED:
-        return Server(Backend(Access.REFUSES, _servers(client), "it refuses the login"))
-    found = client.topology_description.server_descriptions().values()
-    if any("SSL" in str(it.error) or "certificate" in str(it.error) for it in found):
-        return Server(Backend(Access.REFUSES, _servers(client), "TLS doesn't come about"))
-    return Server(Backend(Access.AWAY, _servers(client)), _members(client))
-
-
-def _servers(client: MongoClient[Document]) -> str:
-    """Return the servers of the client, without its login."""
-    return ", ".join(sorted(f"{host}:{port}" for host, port in _described(client)))
-
-
-def _described(client: MongoClient[Document]) -> dict[tuple[str, int | None], Any]:
-    return dict(client.topology_description.server_descriptions())
-
-
-def _members(client: MongoClient[Document]) -> tuple[Member, ...]:
-    """Return the servers of the replica set, once each has answered or had its time for it."""
-    deadline = time.monotonic() + MEMBER_SECONDS
-    while time.monotonic() < deadline:
-        found = _described(client).values()
-        if all(it.server_type_name != "Unknown" or it.error is not None for it in found):
-            break
-        time.sleep(POLL_SECONDS)
-    return tuple(
-        Member(f"{host}:{port}", it.server_type_name != "Unknown")
-        for (host, port), it in sorted(_described(client).items())
-    )
 
 
 def instances(database: Database[Document]) -> list[Instance]:
