@@ -27,7 +27,7 @@ def test_what_is_cheap_is_measured_once() -> None:
 
 def test_what_seems_too_dear_is_measured_again() -> None:
     """Another process may have disturbed the first measurement."""
-    disturbed, dear = iter([1.5, 1.4, 1.6, 1.45])
+    disturbed, dear = iter([1.4, 1.1]), iter([1.5, 1.4, 1.6, 1.45])
 
     assert confirmed(lambda: next(disturbed), 1.0) == 1.1
     assert confirmed(lambda: next(dear), 1.0) == 1.4
