@@ -22,7 +22,7 @@ from order_stack.problems import StackProblem
 FORMAT_SECONDS = 120
 JVM = ("-XX:+UseSerialGC", "-Djava.awt.headless=true")  # one core must be enough
 QUICK_START = "-XX:TieredStopAtLevel=1"
-"""The quick compiler alone. It knows no instructions for AES: TLS is forty times as slow with it."""
+"""The quick compiler alone; it knows no instructions for AES, so that TLS is forty times slower."""
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",  # or since the start
