@@ -1,4 +1,4 @@
-"""The guard refuses what costs a quarter more than was committed, once it was measured several times."""
+"""The guard refuses what costs a quarter more than was committed, measured several times."""
 
 from __future__ import annotations
 
