@@ -16,6 +16,7 @@ from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
 from order_stack.cluster.certificates import Authority, Certificate
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
+from order_stack.cluster.topology import Topology
 from support.stack.oauth_server import OAuthServer
 from support.stack.wait import until
 
@@ -109,7 +110,7 @@ def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
             **ports,
         )
     )
-    program, *options = java(classpath(print), brokers=1)
+    program, *options = java(classpath(print), Topology(secure=True))
     allowed = (
         f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}",
         f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={keys}",
