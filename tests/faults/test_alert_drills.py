@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from order_operations.observability.prometheus import job_of
 from support.faults.fault import NotInjected
 from support.faults.planted_failures import (
     FAILURES,
@@ -65,7 +66,7 @@ def targets(stack: RunningStack) -> Mapping[str, Sequence[str]]:
     """Return the addresses of the health ports, by job."""
     found: dict[str, list[str]] = {}
     for it in stack.status()["services"]:
-        job = f"ordermill-{it['name'].rpartition('-')[0]}"
+        job = job_of(it["name"].rpartition("-")[0])
         found.setdefault(job, []).append(it["url"].removeprefix("http://"))
     return found
 

@@ -79,7 +79,7 @@ async def test_it_shows_the_topics_and_leaves_nothing_behind(
         kaskades = [it.pid for it in psutil.process_iter(["cmdline"]) if is_ours(it, url)]
         assert kaskades
     assert "what the dashboard offers to change is really changed" in log.read_text()
-    assert not [it for it in kaskades if psutil.pid_exists(it)]
+    assert until(lambda: not any(map(psutil.pid_exists, kaskades)), of="the end of kaskade")
 
 
 def is_ours(process: psutil.Process, url: str) -> bool:

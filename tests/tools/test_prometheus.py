@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from order_contracts.topics import COMMANDS, CONTACTS
+from order_contracts.topics import COMMANDS, CONTACTS, GATEWAY
 from order_operations.observability.grafana import dashboards
 from order_operations.observability.objectives import recording_rules
 from order_operations.observability.panel import Dashboard, Query
-from order_operations.observability.prometheus import alerts
+from order_operations.observability.prometheus import alerts, job_of
 from order_runtime.kafka.records import Outgoing
 from support.builders.bodies import contact_body, matching, order_body, unique
 from support.builders.certificates import certificate_files
@@ -107,10 +107,9 @@ def kafka_command() -> Outgoing:
 
 def targets(stack: RunningStack, *gateways: str) -> dict[str, list[str]]:
     """Return the health ports of all processes by the job that the rules know them by."""
-    found = {
-        f"ordermill-{it['name']}": [urlsplit(it["url"]).netloc] for it in stack.status()["services"]
-    }
-    found["ordermill-gateway"] += [urlsplit(url).netloc for url in gateways]
+    services = stack.status()["services"]
+    found = {job_of(it["name"]): [urlsplit(it["url"]).netloc] for it in services}
+    found[job_of(GATEWAY)] += [urlsplit(url).netloc for url in gateways]
     return found
 
 

@@ -43,6 +43,15 @@ CIRCUIT = {
     "status": 500,
     "reason": None,
 }
+LETTER = {
+    "topic": "orders.events",
+    "code": "InternalError",
+    "service": "enricher",
+    "orderId": "o-1",
+    "jobId": "j-1",
+    "at": AT,
+    "state": "open",
+}
 RECORDS = Records(
     subject=Subject(Kind.ORDER, "o-1", "o-1"),
     order={"_id": "o-1", "version": 1, "order": {"status": "InProgress"}},
@@ -68,6 +77,15 @@ def endpoint(**fields: Any) -> dict[str, Any]:
     ("facts", "sentence"),
     [
         ({"enrichments": {}}, "the enricher has not checked RegisterOrder of"),
+        (
+            {"enrichments": {}, "letters": [LETTER]},
+            "its record of orders.events is a dead letter (InternalError): "
+            "`orders dlq replay --topic orders.events --key o-1`",
+        ),
+        (
+            {"enrichments": {}, "letters": [LETTER | {"state": "replayed"}]},
+            "the enricher has not checked RegisterOrder of",
+        ),
         ({}, "ConfirmOrder was fired, and waits for the action-trigger to read it"),
         ({"deliveries": delivery()}, "was due at 2025-11-28T10:00:00.000Z, and was not sent yet"),
         (
@@ -125,6 +143,11 @@ def ended() -> dict[str, Any]:
 def test_at_the_same_time_a_cause_comes_before_its_effect() -> None:
     told = timeline(replace(RECORDS, deliveries=ended()))
     assert [it.by for it in told] == ["order-writer", "enricher", *["action-trigger"] * 2]
+
+
+def test_a_dead_letter_is_told_with_its_code() -> None:
+    what = [(it.by, it.what) for it in timeline(replace(RECORDS, letters=[LETTER]))]
+    assert ("enricher", "A record of orders.events became a dead letter: InternalError.") in what
 
 
 def test_an_erased_delivery_says_so() -> None:

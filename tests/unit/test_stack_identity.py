@@ -61,7 +61,8 @@ def test_zipkins_jar_is_one_and_locked() -> None:
 
 def test_what_observes_a_stack_takes_none_of_its_ports() -> None:
     taken = set(ports.RANGE[::2])
-    urls = [ports.free_url(taken) for _ in range(20)]
+    urls = ports.free_urls(list(map(str, range(20))), taken).values()
+    assert len(set(urls)) == 20
     assert {it.rpartition(":")[0] for it in urls} == {"http://127.0.0.1"}
     assert taken.isdisjoint(int(it.rpartition(":")[2]) for it in urls)
 

@@ -11,13 +11,10 @@ from order_stack.cli.options import (
     JsonOption,
     SinceAgoOption,
     TimeoutOption,
-    err,
-    out,
-    print_json,
     since_of,
 )
+from order_stack.cli.summaries import Counts, print_counts
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 
 COLUMNS: Final = ("topic", "code", "state", "count", "source", "client", "oldest", "newest")
 
@@ -34,13 +31,5 @@ def summarize_letters(
     from order_operations.json_values import json_of
 
     found = summarize(system.mongo_address(), since_of(since, datetime.now(UTC)), timeout)
-    rows = json_of(found.groups)
-    if as_json:
-        print_json({"counted": found.counted, "complete": found.complete, "groups": rows})
-        return
-    if rows:
-        print_rows(rows, COLUMNS)
-    else:
-        out().print("No dead letters.")
-    if not found.complete:
-        err().print(f"Of the newest {found.counted} alone: --since counts fewer.")
+    counts = Counts(json_of(found.groups), found.counted, found.complete)
+    print_counts(counts, COLUMNS, of="dead letters", limit=None, as_json=as_json)

@@ -15,11 +15,11 @@ from order_stack.cli.options import (
     LimitOption,
     SinceAgoOption,
     TimeoutOption,
-    err,
     out,
     print_json,
     since_of,
 )
+from order_stack.cli.summaries import Counts, print_counts
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 from order_stack.problems import StackProblem
@@ -91,15 +91,5 @@ def _print_summary(
     from order_operations.json_values import json_of
 
     found = summarize(address, wanted, timeout)
-    rows = json_of(found.groups[:limit])
-    if as_json:
-        print_json({"counted": found.counted, "complete": found.complete, "groups": rows})
-        return
-    if rows:
-        print_rows(rows, COUNT_COLUMNS)
-    else:
-        out().print("No entries.")
-    if left := found.groups[limit:]:
-        err().print(f"{len(left)} more groups: --limit {len(found.groups)} shows them.")
-    if not found.complete:
-        err().print(f"Of the newest {found.counted} alone: --since or a filter counts fewer.")
+    counts = Counts(json_of(found.groups), found.counted, found.complete)
+    print_counts(counts, COUNT_COLUMNS, of="entries", limit=limit, as_json=as_json)

@@ -21,6 +21,7 @@ from order_stack.cli.options import (
     print_json,
     since_of,
 )
+from order_stack.cli.summaries import Counts, print_counts
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 
@@ -73,7 +74,7 @@ def show_jobs(
 def _print_jobs(
     address: MongoAddress, wanted: JobFilter, limit: int, timeout: float, *, as_json: bool
 ) -> None:
-    from order_operations.job_list import newest_jobs
+    from order_operations.job_list import SCANNED, newest_jobs
     from order_operations.job_view import row_of
 
     page = newest_jobs(address, wanted, limit, timeout)
@@ -84,7 +85,8 @@ def _print_jobs(
         print_rows(rows, COLUMNS)
     else:
         out().print("No jobs.")
-    _say_incomplete(complete=page.complete)
+    if not page.complete:
+        err().print(f"Only the newest {SCANNED} were looked at: --since or --order names fewer.")
 
 
 def _print_summary(
@@ -94,21 +96,5 @@ def _print_summary(
     from order_operations.job_view import row_of
 
     found = summarize(address, wanted, timeout)
-    rows = [row_of(it) for it in found.groups[:limit]]
-    if as_json:
-        print_json({"counted": found.counted, "complete": found.complete, "groups": rows})
-        return
-    if rows:
-        print_rows(rows, COUNT_COLUMNS)
-    else:
-        out().print("No jobs.")
-    if left := found.groups[limit:]:
-        err().print(f"{len(left)} more groups: --limit {len(found.groups)} shows them.")
-    _say_incomplete(complete=found.complete)
-
-
-def _say_incomplete(*, complete: bool) -> None:
-    from order_operations.job_list import SCANNED
-
-    if not complete:
-        err().print(f"Only the newest {SCANNED} were looked at: --since or --order names fewer.")
+    counts = Counts([row_of(it) for it in found.groups], found.counted, found.complete)
+    print_counts(counts, COUNT_COLUMNS, of="jobs", limit=limit, as_json=as_json)

@@ -42,11 +42,11 @@ def choose(
     return chosen
 
 
-def free_url(taken: Collection[int]) -> str:
-    """Return an address of a port that is free and none of those."""
+def free_urls(names: Sequence[str], taken: Collection[int]) -> dict[str, str]:
+    """Return an address for each name, of a port that is free and none of those *taken*."""
     rng = random.SystemRandom()
-    chosen = choose(["http"], rng, lambda it: it not in taken and is_free(it))
-    return f"http://{ADDRESS}:{chosen['http']}"
+    chosen = choose(names, rng, lambda it: it not in taken and is_free(it))
+    return {name: f"http://{ADDRESS}:{port}" for name, port in chosen.items()}
 
 
 def check(ports: Collection[int], free: Callable[[int], bool] = is_free) -> None:

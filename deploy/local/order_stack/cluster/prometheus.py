@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from order_operations.observability.prometheus import prometheus_config, rule_file
+from order_operations.observability.prometheus import job_of, prometheus_config, rule_file
 from order_operations.observability.timing import Timing
-from order_stack.cluster.parts import Part, Probe, Stack
+from order_stack.cluster.parts import Part, Probe
+from order_stack.cluster.ports import ADDRESS
+from order_stack.cluster.stack_identity import StackIdentity
+from order_stack.cluster.topology import numbered
 from order_stack.problems import StackProblem
 
 NAME: Final = "prometheus"
@@ -29,12 +32,12 @@ def program() -> str:
     return found
 
 
-def write_config(stack: Stack, data: Path) -> None:
+def write_config(identity: StackIdentity, data: Path) -> None:
     """Write what to scrape, and the rules; both are made anew at each start."""
     folder = _folder(data)
     folder.mkdir(exist_ok=True)
     # JSON, which is YAML as well.
-    config = prometheus_config(_targets(stack), INTERVAL)
+    config = prometheus_config(_targets(identity), INTERVAL)
     (folder / "prometheus.yaml").write_text(json.dumps(config, indent=2))
     (folder / "rules.yaml").write_text(json.dumps(rule_file(Timing()), indent=2))
 
@@ -64,10 +67,9 @@ def _folder(data: Path) -> Path:
     return data / NAME
 
 
-def _targets(stack: Stack) -> Mapping[str, Sequence[str]]:
+def _targets(identity: StackIdentity) -> Mapping[str, Sequence[str]]:
     """Return the addresses of the services' health ports, by job."""
-    targets: dict[str, list[str]] = {}
-    for it in stack.of_kind("service"):
-        job = f"ordermill-{it.name.rstrip('0123456789').rstrip('-')}"
-        targets.setdefault(job, []).append((it.url or "").removeprefix("http://"))
-    return targets
+    return {
+        job_of(service): [f"{ADDRESS}:{identity.ports[it]}" for it in numbered(service, count)]
+        for service, count in identity.topology.services.items()
+    }

@@ -53,9 +53,9 @@ def plan(
 ) -> Stack:
     """Return the stack that *own* and *options* make; what it runs is looked for, and fetched."""
     secure = own.topology.secure
-    taken = set(own.ports.values())
-    traces = ports.free_url(taken) if options.traces else None
-    metrics = ports.free_url(taken) if options.metrics else None
+    wanted = {zipkin.NAME: options.traces, prometheus.NAME: options.metrics}
+    urls = ports.free_urls([it for it in wanted if wanted[it]], own.ports.values())
+    traces, metrics = urls.get(zipkin.NAME), urls.get(prometheus.NAME)
     backends = Backends(
         kafka=options.kafka or kafka_brokers.bootstrap(brokers_of(own, data)),
         mongo=options.mongo or mongo_servers.uri(members_of(own, data)),

@@ -115,7 +115,7 @@ def _undo(data: Path, options: StackOptions, folder: Path, *, keep_logs: bool) -
 def _start(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:
     services.write_webhooks(own, Path(stack.data))
     if stack.metrics:
-        prometheus.write_config(stack, Path(stack.data))
+        prometheus.write_config(own, Path(stack.data))
     if own.topology.secure:
         write_logins(own, Path(stack.data))
     _start_backends(stack, own, folder, report)

@@ -10,9 +10,11 @@ from typing import Any, Final
 from pymongo.database import Database
 
 from order_contracts.derived_ids import action_id
+from order_contracts.topics import COMMANDS
 from order_operations.endpoint_view import Backlog, Endpoint, endpoint_of
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
+    DEAD_LETTERS,
     ENDPOINTS,
     ENRICHMENTS,
     HELD,
@@ -25,9 +27,18 @@ from order_runtime.mongo.client import (
 
 MOST: Final = 200
 """Documents of each kind that are read, the newest: one order may have very many."""
-_UNSEEN: Final = {"order.contact": 0, "order.deliveryInfo": 0, "order.lineItems": 0}
-_WITHOUT_DATA: Final = {"action.data": 0, "action.language": 0}
-_WITHOUT_CONTENT: Final = {"body": 0, "record": 0, "attempts.answer": 0, "contactId": 0}
+# What is read, by name: nothing that is personal comes along, whatever documents hold later.
+_OF_ORDER: Final = ("version", "deletedAt", "order.status")
+_OF_LINK: Final = ("jobId", "missing")
+_OF_JOB: Final = (
+    *("orderId", "operation", "at", "version", "failure", "aliasOf", "source", "client"),
+    *("action.action", "enrichment.state"),
+)
+_OF_HELD: Final = ("jobId", "state", "until", "action.action")
+_OF_DELIVERY: Final = (
+    *("jobId", "action", "state", "since", "reason", "dueAt", "createdAt", "round", "parked"),
+    *("erasedAt", "attempts.at", "attempts.status", "attempts.durationMs"),
+)
 _IDLE: Final = Backlog(0, None, None)  # how much waits for an endpoint isn't told here
 
 
@@ -68,6 +79,8 @@ class Records:
     """By job."""
     log: Sequence[Document] = ()
     """Entries of the integration log, the oldest first."""
+    letters: Sequence[Document] = ()
+    """Dead letters of its events and actions, the oldest first; jobs tell those of commands."""
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     """By the action that is sent there."""
 
@@ -90,32 +103,43 @@ def read_records(database: Database[Document], subject: Subject) -> Records:
     """Return what is stored of *subject*: of an order, everything that its newest jobs made."""
     about = {"orderId": subject.order_id} if subject.job_id is None else {"jobId": subject.job_id}
     job = about if subject.job_id is None else {"_id": subject.job_id}
-    jobs = _newest(database, JOBS, job, "at", _WITHOUT_DATA)
+    jobs = _newest(database, JOBS, job, _OF_JOB)
     job_ids = [it["_id"] for it in jobs]
     of_jobs = {"_id": {"$in": job_ids}}
     of_actions = {"_id": {"$in": [action_id(it) for it in job_ids]}}
     return Records(
         subject=subject,
-        order=database[ORDERS].find_one({"_id": subject.order_id}, _UNSEEN),
-        link=database[LINKS].find_one({"_id": subject.order_id}, {"contactId": 0, "waitsFor": 0}),
+        order=database[ORDERS].find_one({"_id": subject.order_id}, _OF_ORDER),
+        link=database[LINKS].find_one({"_id": subject.order_id}, _OF_LINK),
         jobs=jobs,
         enrichments={it["_id"]: it for it in database[ENRICHMENTS].find(of_jobs)},
-        held=_by_job(database[HELD].find(of_actions, {**_WITHOUT_DATA, "message": 0})),
-        deliveries=_by_job(database[ACTION_DELIVERIES].find(of_actions, _WITHOUT_CONTENT)),
-        log=_newest(database, INTEGRATION_LOG, about, "at"),
+        held=_by_job(database[HELD].find(of_actions, _OF_HELD)),
+        deliveries=_by_job(database[ACTION_DELIVERIES].find(of_actions, _OF_DELIVERY)),
+        log=_newest(database, INTEGRATION_LOG, about),
+        letters=_letters(database, subject),
         endpoints=_endpoints(database),
     )
+
+
+def _letters(database: Database[Document], subject: Subject) -> list[Document]:
+    """Return the letters among the newest of the order; its index has them in their order."""
+    known = subject.order_id is not None
+    about = {"orderId": subject.order_id} if known else {"jobId": subject.job_id}
+    return [
+        it
+        for it in _newest(database, DEAD_LETTERS, about)
+        if it["topic"] != COMMANDS.name and subject.job_id in {None, it.get("jobId")}
+    ]
 
 
 def _newest(
     database: Database[Document],
     collection: str,
     where: Document,
-    time: str,
-    fields: Document | None = None,
+    fields: Sequence[str] | None = None,
 ) -> list[Document]:
     found = database[collection].find(where, fields)
-    return list(found.sort([(time, -1), ("_id", -1)]).limit(MOST))[::-1]
+    return list(found.sort([("at", -1), ("_id", -1)]).limit(MOST))[::-1]
 
 
 def _by_job(found: Any) -> dict[str, Document]:

@@ -14,9 +14,11 @@ from typing import Final
 from order_contracts.integration_log import ACTION_DROPPED, DropReason, drop_message
 from order_contracts.job import Action, Enrichment, Operation
 from order_contracts.times import rfc3339
-from order_operations.endpoint_view import OPEN, Endpoint
+from order_operations.endpoint_view import OPEN as OPEN_CIRCUIT
+from order_operations.endpoint_view import Endpoint
 from order_operations.explanation.records import Kind, Records
 from order_operations.explanation.timeline import MISSING_CONTACT, UNREADABLE, command_of
+from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.deliveries import DELIVERED, ENABLED, FAILED, PENDING
 from order_runtime.documents.document import Document
 from order_runtime.documents.jobs import awaits_enrichment
@@ -114,12 +116,23 @@ def _closed(endpoint: Endpoint) -> str:
         opens = "resume" if endpoint.state == "paused" else "enable"
         way_out = f"`orders deliveries {opens} {endpoint.endpoint}` opens it"
         return f"which is {endpoint.state}{by}{since}: {way_out}"
-    if endpoint.circuit != OPEN or endpoint.circuit_since is None:
+    if endpoint.circuit != OPEN_CIRCUIT or endpoint.circuit_since is None:
         return ""
     probe = f", probed at {rfc3339(endpoint.next_probe_at)}" if endpoint.next_probe_at else ""
     answer = "no answer" if endpoint.last_status is None else f"status {endpoint.last_status}"
     opened = rfc3339(endpoint.circuit_since)
     return f"whose circuit is open since {opened}, the last attempt with {answer}{probe}"
+
+
+def _set_aside(of: Records, job: Document, _: datetime) -> str | None:
+    """Return that an event or an action of the job was set aside, and that nobody handled it."""
+    open_ones = (it for it in of.letters if it.get("jobId") == job["_id"] and it["state"] == OPEN)
+    letter = next(open_ones, None)
+    if letter is None or job["_id"] in of.deliveries:
+        return None
+    key = f" --key {letter['orderId']}" if "orderId" in letter else ""
+    replay = f"`orders dlq replay --topic {letter['topic']}{key}`"
+    return f"its record of {letter['topic']} is a dead letter ({letter['code']}): {replay}"
 
 
 def _unrecorded(of: Records, job: Document, _: datetime) -> str | None:
@@ -233,6 +246,7 @@ def _no_action(of: Records, job: Document, _: datetime) -> str | None:
 
 _CLAUSES: Final[tuple[tuple[Find, bool], ...]] = (
     (_undelivered, True),
+    (_set_aside, True),
     (_unrecorded, True),
     (_held, True),
     (_unenriched, True),

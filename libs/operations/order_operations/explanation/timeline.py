@@ -45,6 +45,7 @@ def timeline(of: Records) -> list[Event]:
         *(it for job in of.jobs for it in _checked(of, job)),
         *(it for entry in of.log for it in _logged(entry)),
         *(it for delivery in of.deliveries.values() for it in _delivery(delivery)),
+        *(_set_aside(it) for it in of.letters),
     ]
     return sorted(events, key=lambda it: it.at)
 
@@ -140,6 +141,11 @@ def _delivery(delivery: Document) -> Iterator[Event]:
         yield event(delivery["since"], f"An operator made {name} pending again.")
     if "erasedAt" in delivery:
         yield event(delivery["erasedAt"], f"What {name} held was erased with its contact.")
+
+
+def _set_aside(letter: Document) -> Event:
+    what = f"A record of {letter['topic']} became a dead letter: {letter['code']}."
+    return Event(letter["at"], letter["service"], what, letter.get("jobId", ""))
 
 
 def _answer(attempt: Mapping[str, Any]) -> str:

@@ -12,7 +12,13 @@ from order_operations.observability.objectives import objective_alerts, recordin
 from order_operations.observability.symptoms import symptom_alerts
 from order_operations.observability.timing import Timing
 
-JOBS: Final = tuple(f"ordermill-{service}" for service in (GATEWAY, WRITER, ENRICHER, TRIGGER))
+
+def job_of(service: str) -> str:
+    """Return the name under which the processes of a service are scraped; the rules rely on it."""
+    return f"ordermill-{service}"
+
+
+JOBS: Final = tuple(map(job_of, (GATEWAY, WRITER, ENRICHER, TRIGGER)))
 RUNBOOKS: Final = "https://example.com/ordermill/docs/runbooks"
 Document = Mapping[str, Any]
 
