@@ -39,7 +39,7 @@ RECEIVER = "receiver"
 IMAGES = (*SERVICES, OPERATIONS, RECEIVER)
 EACH = pytest.mark.parametrize("name", IMAGES)
 MAX_BYTES = 250_000_000
-ONLY_IN = {"phonenumbers": {ENRICHER}, "fastapi": {GATEWAY}, "typer": {OPERATIONS, RECEIVER}}
+ONLY_IN = {"phonenumberslite": {ENRICHER}, "fastapi": {GATEWAY}, "typer": {OPERATIONS, RECEIVER}}
 """Packages that no other image needs."""
 
 
