@@ -19,10 +19,10 @@ from bench.report.document import with_tables
 from bench.report.picture import picture
 from bench.report.results import Results
 from bench.report.table import table
-from bench.stages import accept, deliver, enrich, latency, secure, store, whole
+from bench.stages import accept, deliver, enrich, latency, observed, secure, store, whole
 
 STAGES: Final = {it.STAGE.name: it.STAGE for it in (accept, store, enrich, deliver, whole, latency)}
-ASKED_FOR: Final = {it.name: it for it in secure.STAGES}
+ASKED_FOR: Final = {it.name: it for it in (*secure.STAGES, *observed.STAGES)}
 """Stages that are measured when they are named."""
 
 RESULTS: Final = Path("bench-results.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +52,13 @@ class Environment:
             if name not in needed and self.processes[name].is_running():
                 self.processes[name].terminate()
 
+    def restarted(self, service: str, **settings: str) -> Environment:
+        """Start *service* anew with *settings* in its environment; return what runs then."""
+        self.processes[service].terminate()
+        self.processes[service].wait(START_SECONDS)
+        self.stack.start(service, wait=True, **settings)
+        return replace(self, processes=_processes(self.stack))
+
     def settle(self) -> None:
         """Wait until all that was published is handled."""
         until(lambda: not lagging_group(self.stack), seconds=START_SECONDS, of="all read")
@@ -75,4 +82,5 @@ def environment(
 
 def _processes(stack: RunningStack) -> dict[str, psutil.Process]:
     seen = stack.status()
-    return {it["name"]: psutil.Process(it["pid"]) for it in (*seen["services"], *seen["parts"])}
+    parts = (*seen["services"], *seen["parts"])
+    return {it["name"]: psutil.Process(it["pid"]) for it in parts if it["pid"] is not None}
