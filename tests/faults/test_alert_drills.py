@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from order_operations.observability.causes import MACHINES
 from order_operations.observability.prometheus import job_of
 from support.faults.fault import NotInjected
 from support.faults.planted_failures import (
@@ -16,6 +17,7 @@ from support.faults.planted_failures import (
     patient_cluster,
 )
 from support.harness.alertmanager_server import AlertmanagerServer, alertmanager_server
+from support.harness.node_exporter import ALL_BUT_TMPFS, node_exporter
 from support.harness.prometheus_server import DRILL, prometheus_server
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
@@ -56,7 +58,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with (
         patient_cluster(folder) as patient,
         alertmanager_server(folder, DRILL) as alerts,
-        prometheus_server(folder, targets(patient.stack), alerts.address) as prometheus,
+        node_exporter(folder, leaves_out=ALL_BUT_TMPFS) as machine,
+        prometheus_server(
+            folder, {**targets(patient.stack), MACHINES: [machine]}, alerts.address
+        ) as prometheus,
     ):
         until(lambda: prometheus.is_ready() and alerts.is_ready(), of="Prometheus, Alertmanager")
         yield Watched(patient, alerts)
@@ -78,7 +83,7 @@ def test_only_the_cause_is_told_and_afterwards_all_is_clear(
     watched.becomes(set(), CLEAR_SECONDS)
     try:
         with failure.plant(watched.patient):
-            watched.becomes({failure.alert} if failure.alert else set(), TOLD_SECONDS)
+            watched.becomes({failure.alert}, TOLD_SECONDS)
     except NotInjected as reason:
         print(f"\n{failure.name}: not injected, {reason}")
         return

@@ -19,6 +19,7 @@ from order_operations.observability.objectives import recording_rules
 from order_operations.observability.prometheus import alertmanager_config, alerts, rule_file
 from order_operations.observability.timing import HOUR, MINUTE, Timing
 from order_stack.cli.main import app
+from support.faults.planted_failures import FAILURES, PlantedFailure
 from support.stack.doc_examples import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -71,7 +72,8 @@ def test_every_metric_is_in_a_panel_or_an_alert() -> None:
     """Else nobody looks at it; those that explain another one in depth are left out."""
     panels = [panel for dashboard in dashboards() for panel in dashboard.panels]
     shown = {query.expr for panel in panels for query in panel.queries}
-    text = " ".join([*shown, *(alert.expr for alert in ALERTS)])
+    recorded = recording_rules(Timing()).values()
+    text = " ".join([*shown, *(alert.expr for alert in ALERTS), *recorded])
     ours = {it.name for it in REGISTRY.collect() if it.name.startswith("ordermill_")}
     unseen = {name for name in ours if name not in text}
     assert unseen == {
@@ -82,6 +84,16 @@ def test_every_metric_is_in_a_panel_or_an_alert() -> None:
         "ordermill_action_trigger_record_actions",
         "ordermill_action_trigger_unreadable",  # of the dead letters a part
     }
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda it: it.name)
+def test_a_panel_shows_what_a_drill_plants(failure: PlantedFailure) -> None:
+    (expr,) = [it.expr for it in ALERTS if it.name == failure.alert]
+    panels = [panel for dashboard in dashboards() for panel in dashboard.panels]
+    shown = " ".join(query.expr for panel in panels for query in panel.queries)
+    about = set(re.findall(r"\b(?:ordermill|node)_\w+|\bup\b", expr))
+    assert about
+    assert {it for it in about if it in shown} == about
 
 
 def test_names_are_unique_and_causes_are_alerts() -> None:

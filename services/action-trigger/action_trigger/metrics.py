@@ -36,6 +36,10 @@ ATTEMPTS: Final = Counter(
     "Webhooks sent, by endpoint and by what became of them.",
     ["endpoint", "outcome"],
 )
+FIRST_ATTEMPTS: Final = Counter(
+    "ordermill_action_trigger_first_attempts",
+    "Actions whose webhook was sent for the first time, whatever became of it.",
+)
 ATTEMPT_SECONDS: Final = Histogram(
     "ordermill_action_trigger_attempt_seconds",
     "From sending a webhook to its answer, or to giving up on it.",

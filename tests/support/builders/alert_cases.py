@@ -13,7 +13,7 @@ JOBS = ("ordermill-gateway", "ordermill-order-writer", "ordermill-enricher")
 WRITES = 'job="ordermill-gateway",method="POST",route="/api/v3/orders"'
 REQUESTS = "ordermill_gateway_request_seconds"
 DELIVERED = "ordermill_action_trigger_delivered_seconds"
-ATTEMPTS = "ordermill_action_trigger_attempts_total"
+TRIED = "ordermill_action_trigger_first_attempts_total"
 ENRICHED = "ordermill_enricher_enriched_seconds"
 EXPIRY = "ordermill_tls_certificate_expiry_timestamp_seconds"
 
@@ -38,6 +38,21 @@ def dependency(of: str, *values: str) -> Series:
     }
 
 
+def unreachable(*members: int) -> Series:
+    """Return how many members each process doesn't reach."""
+    name = 'ordermill_mongodb_unreachable_members{{instance="{}"}}'
+    return {name.format(at): f"{count}x40" for at, count in enumerate(members)}
+
+
+def disk(left: int, job: str = "ordermill-machines") -> Series:
+    """Return a disk of 100 bytes."""
+    labels = f'job="{job}",instance="kafka-1:9100",mountpoint="/data"'
+    return {
+        f"node_filesystem_avail_bytes{{{labels}}}": f"{left}x40",
+        f"node_filesystem_size_bytes{{{labels}}}": "100x40",
+    }
+
+
 def gauge(name: str, firing: str, quiet: str) -> tuple[Series, Series]:
     return {name: firing}, {name: quiet}
 
@@ -59,14 +74,13 @@ def requests(good: int, slow: int, failed: int) -> Series:
     }
 
 
-def orders(enriched: tuple[int, int], delivered: tuple[int, int], failed: int = 0) -> Series:
-    """Return, a minute, how many were in time and how many in all; and attempts that failed."""
+def orders(enriched: tuple[int, int], delivered: tuple[int, int]) -> Series:
+    """Return, a minute, how many were in time, and how many in all."""
     return {
         f'{ENRICHED}_bucket{{le="10.0"}}': f"0+{enriched[0]}x400",
         f"{ENRICHED}_count": f"0+{enriched[1]}x400",
         f'{DELIVERED}_bucket{{le="30.0"}}': f"0+{delivered[0]}x400",
-        f'{ATTEMPTS}{{endpoint="default",outcome="delivered"}}': f"0+{delivered[1]}x400",
-        f'{ATTEMPTS}{{endpoint="default",outcome="retry"}}': f"0+{failed}x400",
+        TRIED: f"0+{delivered[1]}x400",
     }
 
 
@@ -114,6 +128,25 @@ CASES = (
         dependency("kafka", "0x40", "1x40", "1x40"),
         dependency("kafka", "1x10 0x0 1x30", "1x40", "1x40"),
         {"job": JOBS[0], "instance": f"{JOBS[0]}:1", "dependency": "kafka"},
+    ),
+    AlertCase(
+        "KafkaReplicasMissing",
+        *gauge(
+            'ordermill_kafka_under_replicated_partitions{topic="orders.events"}',
+            "4x40",
+            "0x10 4x1 0x30",
+        ),
+    ),
+    AlertCase(
+        "MongoDBMemberAway",
+        unreachable(1, 1),
+        unreachable(1, 0),
+    ),
+    AlertCase(
+        "DiskFills",
+        disk(left=14),
+        {**disk(left=16), **disk(left=1, job="node")},
+        {"instance": "kafka-1:9100", "mountpoint": "/data"},
     ),
     AlertCase(
         "ServiceDown",
@@ -207,7 +240,7 @@ CASES = (
     AlertCase("AcceptBurnsSlowly", requests(990, 0, 10), requests(999, 1, 0), at="380m"),
     AlertCase(
         "OrderToWebhookBurnsFast",
-        orders((100, 100), (50, 60), failed=40),
+        orders((100, 100), (50, 100)),
         orders((100, 100), (99, 100)),
         at="90m",
     ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from threading import Event, Thread
 
@@ -20,12 +21,13 @@ from support.builders.bodies import Json, contact_body, matching, order_body, un
 from support.builders.raw_records import RawRecord, register_record
 from support.faults.fault import NotInjected
 from support.faults.network_faults import DISK, DISK_SIZE, bytes_used, resize, small_disk
-from support.stack.api_client import ApiClient
 from support.stack.kafka_records import publish_records
 from support.stack.running_stack import CLUSTER_OPTIONS, RunningStack, running_stack
 from support.stack.webhook_receiver import set_behaviour
 
-SOME = 12  # orders
+SOME = 12  # records
+PAUSE = 0.5  # seconds between two orders of the load on the patient
+FAST = 0.1  # between those that are to outnumber them
 MONGODS = ("mongod-1", "mongod-2", "mongod-3")
 ENRICHERS = (f"{ENRICHER}-1", f"{ENRICHER}-2")
 FILLED = 0.9  # of a disk
@@ -46,11 +48,47 @@ class Patient:
         with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(do, names))
 
-    def fire(self) -> None:
-        """Register orders whose actions are to be delivered."""
-        api, action = ApiClient(self.stack), {"action": "ConfirmOrder"}
-        for _ in range(SOME):
-            api.registered(order_body(contact=matching(self.contact), orderAction=action))
+    @contextmanager
+    def orders(self, pause: float, *, known: bool = True) -> Iterator[list[Json]]:
+        """
+        Post orders of a contact that is known, or of new ones that aren't; yield their bodies.
+
+        Their actions are to be delivered. What isn't accepted is not posted again.
+        """
+        bodies: list[Json] = []
+
+        def post(client: httpx.Client, gateway: str) -> None:
+            contact = self.contact if known else contact_body()
+            action = {"action": "ConfirmOrder"}
+            body = order_body(contact=matching(contact), orderAction=action)
+            with suppress(httpx.TransportError):
+                client.post(f"{gateway}/api/v3/orders", json=body)
+                bodies.append(body)
+
+        with in_the_background(self.stack, pause, post):
+            yield bodies
+
+
+@contextmanager
+def in_the_background(
+    stack: RunningStack, pause: float, do: Callable[[httpx.Client, str], None]
+) -> Iterator[None]:
+    """Do it again and again, after a pause of so many seconds, with one gateway after the other."""
+    stop = Event()
+
+    def go_on() -> None:
+        headers, gateways = {"apikey": stack.apikey}, cycle(stack.gateways)
+        with httpx.Client(verify=stack.tls, headers=headers) as client:
+            while not stop.wait(pause):
+                do(client, next(gateways))
+
+    thread = Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager
@@ -65,7 +103,9 @@ def patient_cluster(home: Path) -> Iterator[Patient]:
         running_stack(home / "home", *options, seconds=400) as stack,
     ):
         stack.orders("reference", "load", "--wait", str(contacts))
-        yield Patient(stack, data, contact, disk)
+        patient = Patient(stack, data, contact, disk)
+        with patient.orders(PAUSE):
+            yield patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +113,7 @@ class PlantedFailure:
     """A failure, the code of the finding that names it, and the alert that tells of it."""
 
     code: Code
-    alert: str | None
-    """None where it shows in Kafka's or the machine's metrics, and in none of ours."""
+    alert: str
     plant: Callable[[Patient], AbstractContextManager[None]]
     """Plants on entry, mends on exit; may raise NotInjected on entry."""
 
@@ -114,7 +153,6 @@ def all_mongods_down(patient: Patient) -> Iterator[None]:
 @contextmanager
 def _receiver(patient: Patient, **behaviour: float) -> Iterator[None]:
     set_behaviour(patient.stack.receiver, times=1_000, **behaviour)
-    patient.fire()
     yield
     set_behaviour(patient.stack.receiver, times=0)
 
@@ -161,11 +199,8 @@ def wrong_partitioner(patient: Patient) -> Iterator[None]:
 
 @contextmanager
 def contacts_missing(patient: Patient) -> Iterator[None]:
-    bodies = [order_body() for _ in range(SOME)]
-    api = ApiClient(patient.stack)
-    for it in bodies:
-        api.registered(it)
-    yield
+    with patient.orders(FAST, known=False) as bodies:
+        yield
     file = patient.data / "came-later.ndjson"
     contacts = [{"contactId": it["contact"]["matchKey"]} for it in bodies]
     file.write_text("\n".join(map(json.dumps, contacts)))
@@ -176,20 +211,12 @@ def contacts_missing(patient: Patient) -> Iterator[None]:
 def revoked_key_in_use(patient: Patient) -> Iterator[None]:
     made = json.loads(patient.stack.orders("keys", "new", "shop", "--json").stdout)
     patient.stack.orders("keys", "revoke", made["id"])
-    stop = Event()
 
-    def use() -> None:
-        with httpx.Client(verify=patient.stack.tls, headers={"apikey": made["key"]}) as client:
-            while not stop.wait(1):
-                client.get(f"{patient.stack.gateway}/api/v3/orders/none")
+    def use(client: httpx.Client, gateway: str) -> None:
+        client.get(f"{gateway}/api/v3/orders/none", headers={"apikey": made["key"]})
 
-    using = Thread(target=use)
-    using.start()
-    try:
+    with in_the_background(patient.stack, 1.0, use):
         yield
-    finally:
-        stop.set()
-        using.join()
 
 
 @contextmanager
@@ -228,7 +255,7 @@ def disk_filling(patient: Patient) -> Iterator[None]:
 FAILURES = (
     PlantedFailure(Code.PROCESS_SILENT, "InstanceDown", consumer_stopped),
     PlantedFailure(Code.SERVICE_DOWN, "ServiceDown", all_enrichers_down),
-    PlantedFailure(Code.BROKER_AWAY, None, broker_killed),
+    PlantedFailure(Code.BROKER_AWAY, "KafkaReplicasMissing", broker_killed),
     PlantedFailure(Code.MONGODB_AWAY, "MongoDBAway", all_mongods_down),
     PlantedFailure(Code.ENDPOINT_FAILS, "CircuitOpen", receiver_answers_500),
     PlantedFailure(Code.ENDPOINT_SHUT, "EndpointDisabled", receiver_answers_410),
@@ -239,5 +266,5 @@ FAILURES = (
     PlantedFailure(Code.REVOKED_KEY_USED, "UnknownKeys", revoked_key_in_use),
     PlantedFailure(Code.WEBHOOKS_FILE_REFUSED, "WebhooksFileRefused", webhooks_file_with_an_error),
     PlantedFailure(Code.CERTIFICATE_ENDS, "CertificateEndsSoon", certificate_about_to_expire),
-    PlantedFailure(Code.DISK_FILLS, None, disk_filling),
+    PlantedFailure(Code.DISK_FILLS, "DiskFills", disk_filling),
 )

@@ -9,6 +9,12 @@ from order_operations.observability.alert import Alert
 from order_operations.observability.timing import MINUTE, Timing
 
 SERVICES: Final = 'job=~"ordermill-.+"'
+MACHINES: Final = "ordermill-machines"
+"""The job of the node_exporters on the machines of Kafka and MongoDB."""
+DISK_FREE: Final = (
+    f'node_filesystem_avail_bytes{{job="{MACHINES}"}}'
+    f' / node_filesystem_size_bytes{{job="{MACHINES}"}}'
+)
 KAFKA_AWAY: Final = "KafkaAway"
 MONGODB_AWAY: Final = "MongoDBAway"
 SERVICE_DOWN: Final = "ServiceDown"
@@ -20,7 +26,7 @@ DAY: Final = timedelta(days=1)
 
 
 def cause_alerts(timing: Timing) -> tuple[Alert, ...]:
-    return (*_backends(), *_processes(timing), *_endpoints(), *_certificates())
+    return (*_backends(), *_processes(timing), *_endpoints(), *_certificates(), _disk())
 
 
 def _away(dependency: str) -> str:
@@ -57,6 +63,26 @@ def _backends() -> tuple[Alert, ...]:
             " {{ $labels.dependency }}.",
             for_=2 * MINUTE,
             causes=BACKENDS,
+        ),
+        Alert(
+            name="KafkaReplicasMissing",
+            runbook="backends",
+            expr="max(ordermill_kafka_under_replicated_partitions) > 0",
+            severity="warning",
+            summary="A Kafka broker is away or behind: {{ $value }} partitions of a topic lack"
+            " replicas. The next broker that is lost may stop writes.",
+            for_=2 * MINUTE,
+            causes=(KAFKA_AWAY,),
+        ),
+        Alert(
+            name="MongoDBMemberAway",
+            runbook="backends",
+            expr="min(ordermill_mongodb_unreachable_members) > 0",
+            severity="warning",
+            summary="No process reaches {{ $value }} members of MongoDB's replica set: the next one"
+            " that is lost may stop it.",
+            for_=2 * MINUTE,
+            causes=(MONGODB_AWAY,),
         ),
     )
 
@@ -143,6 +169,18 @@ def _endpoints() -> tuple[Alert, ...]:
             severity="warning",
             summary="The webhooks file was changed and can't be used; the one before goes on.",
         ),
+    )
+
+
+def _disk() -> Alert:
+    return Alert(
+        name="DiskFills",
+        runbook="backends",
+        expr=f"min by (instance, mountpoint) ({DISK_FREE}) < 0.15",
+        severity="critical",
+        summary="The disk {{ $labels.mountpoint }} of {{ $labels.instance }} has"
+        " {{ $value | humanizePercentage }} left: a broker or a mongod whose disk is full stops.",
+        for_=5 * MINUTE,
     )
 
 

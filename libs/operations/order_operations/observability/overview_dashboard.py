@@ -7,6 +7,7 @@ from order_operations.observability.panel import Dashboard, Panel, Query, Row, q
 from order_operations.observability.shared_panels import (
     DEAD_LETTERS,
     DEPENDENCIES,
+    DISKS,
     ENDPOINTS,
     HEALING_OLDEST,
     LAG,
@@ -14,6 +15,7 @@ from order_operations.observability.shared_panels import (
     ORDER_TO_WEBHOOK,
     OVERDUE,
     PROCESSES,
+    REPLICAS,
     UNDELIVERED,
 )
 
@@ -96,6 +98,8 @@ def overview() -> Dashboard:
         (
             PROCESSES,
             DEPENDENCIES,
+            REPLICAS,
+            DISKS,
             ENDPOINTS,
             Panel(
                 "Releases",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
 from order_operations.observability.alert import Alert
-from order_operations.observability.causes import cause_alerts
+from order_operations.observability.causes import MACHINES, cause_alerts
 from order_operations.observability.objectives import objective_alerts, recording_rules
 from order_operations.observability.symptoms import symptom_alerts
 from order_operations.observability.timing import Timing
@@ -66,7 +66,8 @@ def prometheus_config(targets: Mapping[str, Sequence[str]], interval: str = "15s
 
 
 def example_targets() -> Mapping[str, Sequence[str]]:
-    return {job: [f"{job.removeprefix('ordermill-')}-1.example.com:9001"] for job in JOBS}
+    services = {job: [f"{job.removeprefix('ordermill-')}-1.example.com:9001"] for job in JOBS}
+    return {**services, MACHINES: ["kafka-1.example.com:9100", "mongodb-1.example.com:9100"]}
 
 
 def alertmanager_config(all_alerts: Sequence[Alert]) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from order_operations.observability.causes import DISK_FREE
 from order_operations.observability.panel import Dashboard, Panel, Query, Row, quantiles, rate
 
 LAG: Final = Panel(
@@ -31,6 +32,20 @@ DEPENDENCIES: Final = Panel(
     "Kafka and MongoDB",
     "The share of processes that each answers; 1 is all.",
     (Query("avg by (dependency) (ordermill_dependency_up)", "{{dependency}}"),),
+    "percentunit",
+)
+REPLICAS: Final = Panel(
+    "Replicas that are missing",
+    "Partitions that lack replicas, by topic, and members of MongoDB that no process reaches.",
+    (
+        Query("max by (topic) (ordermill_kafka_under_replicated_partitions)", "{{topic}}"),
+        Query("min(ordermill_mongodb_unreachable_members)", "MongoDB"),
+    ),
+)
+DISKS: Final = Panel(
+    "Disks",
+    "What is left on the machines of Kafka and MongoDB, as their node_exporters say.",
+    (Query(f"min by (instance, mountpoint) ({DISK_FREE})", "{{instance}} {{mountpoint}}"),),
     "percentunit",
 )
 DEAD_LETTERS: Final = Panel(

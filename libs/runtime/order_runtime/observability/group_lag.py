@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
@@ -19,6 +19,7 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
+from confluent_kafka.admin import TopicMetadata
 
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 
@@ -37,6 +38,8 @@ class TopicLag:
     """Offsets from its first unprocessed record on, transaction markers between them included."""
     seconds: float
     """The age of the oldest of these records; 0 where there is none."""
+    under_replicated: int = 0
+    """Partitions of the topic whose replicas aren't all in sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,17 @@ class GroupLag:
 
     def measure(self) -> dict[str, TopicLag]:
         """Return the lag of each topic; raises KafkaException where Kafka doesn't answer."""
-        partitions = [place for topic in self._topics for place in self._partitions(topic)]
+        known = {it: self._consumer.list_topics(it, timeout=SECONDS) for it in self._topics}
+        topics = {it: found.topics[it] for it, found in known.items()}
+        partitions = [(it, number) for it, topic in topics.items() for number in topic.partitions]
         ends = self._ends(partitions)
         behind = self._behind(partitions, ends)
         waiting = self._first_records(behind, ends) if behind else {}
         now_ms = time.time() * 1_000
-        return {it: _topic_lag(it, waiting, ends, now_ms) for it in self._topics}
-
-    def _partitions(self, topic: str) -> list[Partition]:
-        known = self._consumer.list_topics(topic, timeout=SECONDS).topics[topic]
-        return [(topic, number) for number in known.partitions]
+        return {
+            it: replace(_topic_lag(it, waiting, ends, now_ms), under_replicated=lacking(topic))
+            for it, topic in topics.items()
+        }
 
     def _ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the end of each partition, before transactions that are open."""
@@ -139,6 +143,11 @@ class GroupLag:
         """Return the first offset that is still in the log."""
         low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=SECONDS)
         return int(low)
+
+
+def lacking(topic: TopicMetadata) -> int:
+    """Return how many partitions of a topic lack replicas that are in sync."""
+    return sum(len(it.isrs) < len(it.replicas) for it in topic.partitions.values())
 
 
 def _checked(found: Iterable[TopicPartition]) -> list[TopicPartition]:

@@ -22,6 +22,16 @@ DEPENDENCY_CHANGED: Final = Gauge(
     "Since when the dependency is up, or away, in Unix time; 0 until it answered or failed once.",
     ["dependency"],
 )
+UNDER_REPLICATED: Final = Gauge(
+    "ordermill_kafka_under_replicated_partitions",
+    "Partitions of a topic that this process uses whose replicas aren't all in sync: a broker is"
+    " away or behind.",
+    ["topic"],
+)
+UNREACHABLE_MEMBERS: Final = Gauge(
+    "ordermill_mongodb_unreachable_members",
+    "Members of MongoDB's replica set that this process doesn't reach.",
+)
 LAG_RECORDS: Final = Gauge(
     "ordermill_consumer_lag_records",
     "Offsets from the group's first unprocessed record to the end of the topic, as each member"

@@ -22,7 +22,7 @@ from order_runtime.mongo.client import CODEC, Document, client
 from order_runtime.observability import metrics
 from order_runtime.observability.certificates import show_expiries
 from order_runtime.observability.dependencies import KAFKA, MONGODB
-from order_runtime.observability.group_lag import SECONDS, GroupLag
+from order_runtime.observability.group_lag import SECONDS, GroupLag, lacking
 from order_runtime.observability.heartbeat import Heartbeat
 from order_runtime.process.log_events import GAUGES_NOT_REFRESHED
 from order_runtime.process.logs import error_fields, log
@@ -103,10 +103,15 @@ def _question(kafka: KafkaAddress, service: str) -> Iterator[Callable[[], object
     if not reads:
         [topic, *_] = [it.name for it in TOPICS if service in it.writers]
         client = AdminClient(librdkafka_config(kafka) | {"error_cb": log_refusal, "log_level": 0})
-        yield lambda: client.list_topics(topic, timeout=SECONDS)
+        yield lambda: _show_replicas(client, topic)
         return
     with closing(GroupLag(kafka, service, reads, log_refusal)) as lag:
         yield lambda: _show_lag(lag, service, reads)
+
+
+def _show_replicas(client: AdminClient, topic: str) -> None:
+    found = client.list_topics(topic, timeout=SECONDS).topics[topic]
+    metrics.UNDER_REPLICATED.labels(topic).set(lacking(found))
 
 
 def _show_lag(lag: GroupLag, group: str, topics: list[str]) -> None:
@@ -114,6 +119,7 @@ def _show_lag(lag: GroupLag, group: str, topics: list[str]) -> None:
     for topic in topics:
         metrics.LAG_RECORDS.labels(group, topic).set(found[topic].records)
         metrics.LAG_SECONDS.labels(group, topic).set(found[topic].seconds)
+        metrics.UNDER_REPLICATED.labels(topic).set(found[topic].under_replicated)
 
 
 def _watch_mongodb(
@@ -138,6 +144,8 @@ def _mongodb_answers(mongo: MongoClient[Document]) -> bool:
         MONGODB.failed(type(error).__name__)
         return False
     MONGODB.answered()
+    members = mongo.topology_description.server_descriptions().values()
+    metrics.UNREACHABLE_MEMBERS.set(sum(not it.is_server_type_known for it in members))
     return True
 
 

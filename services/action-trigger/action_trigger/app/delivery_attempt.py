@@ -160,6 +160,8 @@ class AttemptRunner:
         delivery, outcome = attempt.delivery, attempt.outcome
         about = {"action_id": delivery.id, **trace_fields(delivery.traceparent)}
         metrics.ATTEMPTS.labels(endpoint, type(outcome).__name__.lower()).inc()
+        if attempt.delivery.scheduled == 0 and not _was_replayed(attempt.delivery):
+            metrics.FIRST_ATTEMPTS.inc()
         match outcome:
             case Delivered():
                 _observe_delivery(attempt)
@@ -174,12 +176,16 @@ class AttemptRunner:
 def _observe_delivery(attempt: Attempt) -> None:
     """Observe how long a delivery took; not of one that was replayed, which an operator delayed."""
     delivery, at = attempt.delivery, attempt.at + attempt.duration
-    if delivery.started_at != delivery.created_at:
+    if _was_replayed(delivery):
         return
     fired_at = delivery.fired_at or delivery.created_at
     metrics.DELIVERED_SECONDS.observe((at - fired_at).total_seconds())
     if delivery.accepted_at is not None:
         metrics.ORDER_TO_WEBHOOK_SECONDS.observe((at - delivery.accepted_at).total_seconds())
+
+
+def _was_replayed(delivery: PendingDelivery) -> bool:
+    return delivery.started_at != delivery.created_at
 
 
 def _attempt(delivery: PendingDelivery, result: SendResult, outcome: AttemptOutcome) -> Attempt:
