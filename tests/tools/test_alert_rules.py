@@ -74,6 +74,11 @@ def checked(
     return promtool("test", "rules", str(file))
 
 
+def test_the_labels_of_an_alert_are_those_by_which_it_is_kept_quiet() -> None:
+    declared = {alert.name: set(alert.labels) for alert in alerts(Timing())}
+    assert {case.alert: set(case.labels) for case in CASES} == declared
+
+
 def test_the_rules_are_what_prometheus_reads() -> None:
     found = promtool("check", "rules", str(RULES))
     assert found.returncode == 0, found.stderr

@@ -91,7 +91,8 @@ def expires(days: float) -> str:
 
 def lag(seconds: int) -> Series:
     """Return two members' view of one group; the higher counts."""
-    name = 'ordermill_consumer_lag_seconds{{group="enricher",topic="orders.events",instance="{}"}}'
+    of = 'job="ordermill-enricher",group="enricher",topic="orders.events"'
+    name = f'ordermill_consumer_lag_seconds{{{{{of},instance="{{}}"}}}}'
     return {name.format(1): f"{seconds}x40", name.format(2): "0x40"}
 
 
@@ -113,6 +114,7 @@ LABELS = 'job="ordermill-enricher",instance="enricher:1"'
 CERTIFICATE = f'{EXPIRY}{{job="ordermill-gateway",certificate="gateway"}}'
 CERTIFICATE_LABELS = {"job": "ordermill-gateway", "certificate": "gateway"}
 LETTERS = 'ordermill_dead_letters_total{topic="orders.commands",code="ValidationFailed"}'
+LATE = {"job": "ordermill-enricher", "group": "enricher", "topic": "orders.events"}
 REFUSED = "ordermill_gateway_refused_total"
 OTHER_UP = 'up{job="ordermill-enricher",instance="enricher:2"}'
 
@@ -199,10 +201,8 @@ CASES = (
         "CertificateEndsSoon", *gauge(CERTIFICATE, expires(13), expires(15)), CERTIFICATE_LABELS
     ),
     AlertCase("CertificateEnds", *gauge(CERTIFICATE, expires(1.9), expires(3)), CERTIFICATE_LABELS),
-    AlertCase("ConsumerLate", lag(90), lag(30), {"group": "enricher", "topic": "orders.events"}),
-    AlertCase(
-        "ConsumerVeryLate", lag(1_000), lag(800), {"group": "enricher", "topic": "orders.events"}
-    ),
+    AlertCase("ConsumerLate", lag(90), lag(30), LATE),
+    AlertCase("ConsumerVeryLate", lag(1_000), lag(800), LATE),
     AlertCase(
         "DeliveriesOverdue",
         *gauge("ordermill_action_trigger_overdue_deliveries", "3x40", "3x18 0x20"),

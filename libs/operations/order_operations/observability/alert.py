@@ -26,8 +26,8 @@ class Alert:
     for_: timedelta = MINUTE
     causes: tuple[str, ...] = ()
     """Alerts that keep this one quiet while they fire: this one is then what they look like."""
-    same: tuple[str, ...] = ()
-    """Labels that both must have the same values of, for a cause to count."""
+    labels: tuple[str, ...] = ()
+    """Labels of its series; of those that a cause has as well, both must have the same values."""
 
     @property
     def section(self) -> str:

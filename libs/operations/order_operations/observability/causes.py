@@ -21,7 +21,12 @@ SERVICE_DOWN: Final = "ServiceDown"
 LOOP_STALLED: Final = "LoopStalled"
 ENDPOINT_DISABLED: Final = "EndpointDisabled"
 CIRCUIT_OPEN: Final = "CircuitOpen"
+INSTANCE_DOWN: Final = "InstanceDown"
+KAFKA_REPLICAS_MISSING: Final = "KafkaReplicasMissing"
+MONGODB_MEMBER_AWAY: Final = "MongoDBMemberAway"
 BACKENDS: Final = (KAFKA_AWAY, MONGODB_AWAY)
+WEAKENED: Final = (INSTANCE_DOWN, KAFKA_REPLICAS_MISSING, MONGODB_MEMBER_AWAY)
+"""What goes on with what is left, after the seconds in which that takes over."""
 DAY: Final = timedelta(days=1)
 
 
@@ -58,6 +63,7 @@ def _backends() -> tuple[Alert, ...]:
             name="BackendUnreachable",
             runbook="backends",
             expr="min by (job, instance, dependency) (ordermill_dependency_up) == 0",
+            labels=("job", "instance", "dependency"),
             severity="warning",
             summary="{{ $labels.instance }} of {{ $labels.job }} gets no answer from"
             " {{ $labels.dependency }}.",
@@ -65,7 +71,7 @@ def _backends() -> tuple[Alert, ...]:
             causes=BACKENDS,
         ),
         Alert(
-            name="KafkaReplicasMissing",
+            name=KAFKA_REPLICAS_MISSING,
             runbook="backends",
             expr="max(ordermill_kafka_under_replicated_partitions) > 0",
             severity="warning",
@@ -75,7 +81,7 @@ def _backends() -> tuple[Alert, ...]:
             causes=(KAFKA_AWAY,),
         ),
         Alert(
-            name="MongoDBMemberAway",
+            name=MONGODB_MEMBER_AWAY,
             runbook="backends",
             expr="min(ordermill_mongodb_unreachable_members) > 0",
             severity="warning",
@@ -94,24 +100,26 @@ def _processes(timing: Timing) -> tuple[Alert, ...]:
             name=SERVICE_DOWN,
             runbook="processes",
             expr=f"max by (job) (up{{{SERVICES}}}) == 0",
+            labels=("job",),
             severity="critical",
             summary="No process of {{ $labels.job }} answers Prometheus.",
         ),
         Alert(
-            name="InstanceDown",
+            name=INSTANCE_DOWN,
             runbook="processes",
             expr=f"up{{{SERVICES}}} == 0",
+            labels=("job", "instance"),
             severity="warning",
             summary="{{ $labels.instance }} of {{ $labels.job }} doesn't answer Prometheus: it is"
             " dead, frozen or out of reach.",
             for_=2 * MINUTE,
             causes=(SERVICE_DOWN,),
-            same=("job",),
         ),
         Alert(
             name=LOOP_STALLED,
             runbook="processes",
             expr="ordermill_live == 0",
+            labels=("job", "instance"),
             severity="critical",
             summary="A loop of {{ $labels.instance }} of {{ $labels.job }} stands still, although"
             " Kafka and MongoDB answer it.",
@@ -120,6 +128,7 @@ def _processes(timing: Timing) -> tuple[Alert, ...]:
             name="NotReady",
             runbook="processes",
             expr="ordermill_ready == 0",
+            labels=("job", "instance"),
             severity="warning",
             summary="{{ $labels.instance }} of {{ $labels.job }} has not been ready for long.",
             for_=5 * MINUTE,
@@ -129,6 +138,7 @@ def _processes(timing: Timing) -> tuple[Alert, ...]:
             name="ProcessRestarts",
             runbook="processes",
             expr=f"changes(process_start_time_seconds{{{SERVICES}}}[{quarter}]) >= 3",
+            labels=("job", "instance"),
             severity="warning",
             summary="{{ $labels.instance }} of {{ $labels.job }} was started three times lately.",
         ),
@@ -149,6 +159,7 @@ def _endpoints() -> tuple[Alert, ...]:
             name=ENDPOINT_DISABLED,
             runbook="deliveries",
             expr="min by (endpoint) (ordermill_action_trigger_endpoint_enabled) == 0",
+            labels=("endpoint",),
             severity="critical",
             summary="No webhooks are sent to the endpoint {{ $labels.endpoint }}: it answered 410,"
             " or an operator disabled or paused it.",
@@ -157,10 +168,10 @@ def _endpoints() -> tuple[Alert, ...]:
             name=CIRCUIT_OPEN,
             runbook="deliveries",
             expr="max by (endpoint) (ordermill_action_trigger_circuit_open) == 1",
+            labels=("endpoint",),
             severity="critical",
             summary="The endpoint {{ $labels.endpoint }} fails, and is only probed.",
             causes=(ENDPOINT_DISABLED,),
-            same=("endpoint",),
         ),
         Alert(
             name="WebhooksFileRefused",
@@ -177,6 +188,7 @@ def _disk() -> Alert:
         name="DiskFills",
         runbook="backends",
         expr=f"min by (instance, mountpoint) ({DISK_FREE}) < 0.15",
+        labels=("instance", "mountpoint"),
         severity="critical",
         summary="The disk {{ $labels.mountpoint }} of {{ $labels.instance }} has"
         " {{ $value | humanizePercentage }} left: a broker or a mongod whose disk is full stops.",
@@ -192,15 +204,16 @@ def _certificates() -> tuple[Alert, ...]:
             name="CertificateEndsSoon",
             runbook="certificates",
             expr=f"{left} < {14 * DAY.total_seconds():.0f}",
+            labels=("job", "certificate"),
             severity="warning",
             summary=f"{ends} {{{{ $value | humanizeDuration }}}}.",
             causes=("CertificateEnds",),
-            same=("job", "certificate"),
         ),
         Alert(
             name="CertificateEnds",
             runbook="certificates",
             expr=f"{left} < {2 * DAY.total_seconds():.0f}",
+            labels=("job", "certificate"),
             severity="critical",
             summary=f"{ends} {{{{ $value | humanizeDuration }}}}.",
         ),

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from order_operations.observability.alert import Alert
+from order_operations.observability.causes import WEAKENED
 from order_operations.observability.symptoms import ENDPOINTS, PROCESSES
 from order_operations.observability.timing import HOUR, MINUTE, Timing
 
@@ -90,7 +91,7 @@ def _alert(objective: Objective, burn: Burn) -> Alert:
         summary=f"The promise that {objective.promise} is broken {burn.rate:g} times faster than"
         " its budget allows.",
         for_=2 * MINUTE,
-        causes=objective.causes if burn is FAST else (*objective.causes, fast),
+        causes=objective.causes if burn is FAST else (*objective.causes, *WEAKENED, fast),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
@@ -72,6 +72,7 @@ def example_targets() -> Mapping[str, Sequence[str]]:
 
 def alertmanager_config(all_alerts: Sequence[Alert]) -> Document:
     """Return an example: one receiver, and causes that keep their symptoms quiet."""
+    labels = {it.name: set(it.labels) for it in all_alerts}
     return {
         "route": {
             "receiver": "on-call",
@@ -83,12 +84,16 @@ def alertmanager_config(all_alerts: Sequence[Alert]) -> Document:
         },
         "receivers": [{"name": "on-call"}, {"name": "nobody"}],
         "inhibit_rules": [
-            {
-                "source_matchers": [f'alertname="{cause}"'],
-                "target_matchers": [f'alertname="{alert.name}"'],
-                **({"equal": list(alert.same)} if alert.same else {}),
-            }
+            _inhibition(cause, alert.name, labels[cause] & labels[alert.name])
             for alert in all_alerts
             for cause in alert.causes
         ],
+    }
+
+
+def _inhibition(cause: str, symptom: str, same: Collection[str]) -> Document:
+    return {
+        "source_matchers": [f'alertname="{cause}"'],
+        "target_matchers": [f'alertname="{symptom}"'],
+        **({"equal": sorted(same)} if same else {}),
     }

@@ -12,6 +12,7 @@ from order_operations.observability.causes import (
     ENDPOINT_DISABLED,
     LOOP_STALLED,
     SERVICE_DOWN,
+    WEAKENED,
 )
 from order_operations.observability.timing import HOUR, MINUTE, Timing
 
@@ -27,22 +28,24 @@ def symptom_alerts(timing: Timing) -> tuple[Alert, ...]:
 
 
 def _waiting(timing: Timing) -> tuple[Alert, ...]:
-    lag = "max by (group, topic) (ordermill_consumer_lag_seconds)"
+    lag = "max by (job, group, topic) (ordermill_consumer_lag_seconds)"
     return (
         Alert(
             name="ConsumerLate",
             runbook="consumers",
             expr=f"{lag} > {timing.seconds(LATE):g}",
+            labels=("job", "group", "topic"),
             severity="warning",
             summary="The {{ $labels.group }} has not processed records of {{ $labels.topic }} that"
             " are {{ $value | humanizeDuration }} old.",
             for_=2 * MINUTE,
-            causes=(*PROCESSES, "ConsumerVeryLate"),
+            causes=(*PROCESSES, *WEAKENED, "ConsumerVeryLate"),
         ),
         Alert(
             name="ConsumerVeryLate",
             runbook="consumers",
             expr=f"{lag} > {timing.seconds(VERY_LATE):g}",
+            labels=("job", "group", "topic"),
             severity="critical",
             summary="The {{ $labels.group }} is {{ $value | humanizeDuration }} behind on"
             " {{ $labels.topic }}.",
@@ -133,6 +136,7 @@ def _set_aside(timing: Timing) -> tuple[Alert, ...]:
             name="DeadLetters",
             runbook="dead-letters",
             expr=f"sum by (topic, code) (increase(ordermill_dead_letters_total[{window}])) > 0",
+            labels=("topic", "code"),
             severity="warning",
             summary="Records of {{ $labels.topic }} became dead letters: {{ $labels.code }}.",
             for_=AT_ONCE,
@@ -151,6 +155,7 @@ def _set_aside(timing: Timing) -> tuple[Alert, ...]:
             runbook="dead-letters",
             expr="sum by (collection)"
             f" (increase(ordermill_unreadable_documents_total[{window}])) > 0",
+            labels=("collection",),
             severity="warning",
             summary="Documents of {{ $labels.collection }} can't be read.",
             for_=AT_ONCE,
@@ -159,6 +164,7 @@ def _set_aside(timing: Timing) -> tuple[Alert, ...]:
             name="SweepRepairs",
             runbook="consumers",
             expr=f"sum by (what) (increase(ordermill_enricher_repaired_total[{window}])) > 0",
+            labels=("what",),
             severity="warning",
             summary="The sweep repaired what a stream should have done: {{ $labels.what }}.",
             for_=AT_ONCE,
