@@ -17,9 +17,9 @@ from order_operations.service_processes import HEALTH
 from order_operations.workloads import SERVICES
 from order_runtime.auth.api_keys import KeyFile
 from order_runtime.process.settings import ServiceSettings, load
-from support.manifests.pods import MOUNTS, ROOT, Manifest, documents
+from support.manifests.compose import COMPOSE
+from support.manifests.pods import MOUNTS, Manifest, documents
 
-COMPOSE = ROOT / "deploy" / "compose"
 ORDERS = Path(sys.executable).with_name("orders")
 
 
@@ -86,9 +86,10 @@ def test_what_a_service_refers_to_is_there(parts: Manifest) -> None:
     for it in parts.values():
         assert set(it.get("depends_on", {})) <= set(parts)
         assert {secret["source"] for secret in it.get("secrets", [])} <= set(whole["secrets"])
-        assert {volume.partition(":")[0] for volume in it.get("volumes", [])} <= set(
-            whole["volumes"]
-        )
+        sources = {volume.partition(":")[0] for volume in it.get("volumes", [])}
+        files = {source for source in sources if source.startswith(".")}
+        assert sources - files <= set(whole["volumes"])
+        assert {source for source in files if not (COMPOSE / source).exists()} == set()
 
 
 def test_nothing_is_published_beyond_this_machine(parts: Manifest) -> None:

@@ -9,22 +9,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from order_manifests import compose
+from order_manifests.compose import folder as compose
 from order_manifests.kubernetes import folder as kubernetes
-from order_manifests.texts import yaml_text
+
+COMPOSE: Final = Path("compose")
+"""The one folder that also has files written by hand."""
 
 
 def rendered() -> Iterator[tuple[Path, str]]:
     """Yield path and text of every generated file."""
     yield from ((Path("kubernetes") / path, text) for path, text in kubernetes.files())
-    yield Path("compose/compose.yaml"), yaml_text(compose.document())
+    yield from ((COMPOSE / path, text) for path, text in compose.files())
 
 
 def stale(deploy: Path) -> list[Path]:
     """Return the files that differ from what the table says, or stand where only these should."""
     wanted = dict(rendered())
-    folders = {deploy / path.parent for path in wanted if "compose" not in path.parts}
+    folders = {deploy / path.parent for path in wanted if path.parent != COMPOSE}
     found = {it.relative_to(deploy) for folder in folders for it in folder.glob("*")}
     changed = {path for path, text in wanted.items() if _text(deploy / path) != text}
     return sorted(changed | (found - wanted.keys()))

@@ -57,11 +57,8 @@ def prometheus_server(
     assert program, "Prometheus is missing: apt-get install prometheus"
     (folder / "rules.yaml").write_text(as_yaml(rule_file(DRILL)))
     config = folder / "prometheus.yaml"
-    content = dict(prometheus_config(targets, INTERVAL))
-    if alertmanager:
-        to = [{"static_configs": [{"targets": [alertmanager]}]}]
-        content["alerting"] = {"alertmanagers": to}
-    config.write_text(as_yaml(content))
+    told = [alertmanager] if alertmanager else []
+    config.write_text(as_yaml(prometheus_config(targets, INTERVAL, told)))
     address = f"127.0.0.1:{_free_port()}"
     with (folder / "prometheus.log").open("wb") as out:
         process = subprocess.Popen(

@@ -53,11 +53,15 @@ def _rule(alert: Alert, timing: Timing, runbooks: str) -> Document:
     }
 
 
-def prometheus_config(targets: Mapping[str, Sequence[str]], interval: str = "15s") -> Document:
+def prometheus_config(
+    targets: Mapping[str, Sequence[str]], interval: str = "15s", alertmanagers: Sequence[str] = ()
+) -> Document:
     """Return a configuration that scrapes *targets*, addresses of health ports by job."""
+    told = [{"static_configs": [{"targets": list(alertmanagers)}]}]
     return {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": ["rules.yaml"],
+        **({"alerting": {"alertmanagers": told}} if alertmanagers else {}),
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": list(addresses)}]}
             for job, addresses in targets.items()

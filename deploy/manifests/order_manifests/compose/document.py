@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from order_contracts.topics import GATEWAY
+from order_manifests.compose import observability
 from order_manifests.environment import (
     CONTAINER_PORTS,
     SecretFile,
@@ -46,10 +47,11 @@ def document() -> Part:
             "migrations": _once("migrate", {"ORDERS_MONGO": MONGO}, "mongo"),
             **{it: _service(it) for it in SERVICES},
             "receiver": _receiver(),
+            **observability.parts(),
             "kafka-ui": _kafka_ui(),
         },
         "secrets": _secrets(),
-        "volumes": {"kafka": {}, "mongo": {}},
+        "volumes": {it: {} for it in ("kafka", "mongo", *observability.VOLUMES)},
     }
 
 
@@ -75,7 +77,13 @@ def settings(service: str) -> Mapping[str, str]:
     plain = {"KAFKA": KAFKA, "KAFKA_SECURITY": Security.PLAINTEXT.value, "MONGO": MONGO}
     own = {it.setting: it.path for it in _files(service)}
     public = {"PUBLIC_URL": f"http://127.0.0.1:{CONTAINER_PORTS[HTTP]}"}
-    added = {**plain, **own, "INSTANCE": service, **(public if service == GATEWAY else {})}
+    added = {
+        **plain,
+        **own,
+        **observability.trace_settings(),
+        "INSTANCE": service,
+        **(public if service == GATEWAY else {}),
+    }
     login = {f"{PREFIX}KAFKA_MECHANISM", f"{PREFIX}KAFKA_USERNAME"}
     kept = {name: it for name, it in configured(service).items() if name not in login}
     return {**kept, **decided(service), **{f"{PREFIX}{name}": it for name, it in added.items()}}
