@@ -24,7 +24,7 @@ demo: setup  ## watch sample orders flow through the real system
 	$(IN)orders demo
 
 test: setup  ## everything but what needs a system tool, on one real Kafka and one real mongod
-	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults"
+	$(IN)pytest -n 2 --dist loadfile -m "not tools and not faults" $(if $(STACK),--stack $(STACK))
 
 test-tools: setup  ## the tests that need a system tool: kcat, Prometheus, kubectl, buildah, mmdebstrap, Go
 	$(IN)pytest -m "tools and not faults"

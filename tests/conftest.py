@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from support.harness.enricher_harness import EnricherHarness, MakeHarness, enricher_harnesses
+from support.stack.backends import STACKS, Backends
 from support.stack.running_stack import RunningStack, running_stack
 
 SUMMARY = pytest.StashKey[list[str]]()
@@ -20,6 +21,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault", default="", help="break only what has one of these, comma-separated, in its name"
     )
+    parser.addoption(
+        "--stack",
+        choices=tuple(STACKS),
+        default="embedded",
+        help="whose Kafka and MongoDB the session's stack uses",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End at once with a sentence where containers are wanted and can't be had."""
+    if config.getoption("stack") == "containers":
+        from support.stack.containers import refusal  # noqa: PLC0415  as in `in_containers`
+
+        if reason := refusal():
+            pytest.exit(reason, returncode=2)
 
 
 def pytest_terminal_summary(
@@ -42,8 +58,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running_stack(tmp_path_factory.mktemp("orders-home")) as started:
+def backends(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Backends]:
+    """Whose Kafka and MongoDB the session's stack uses."""
+    chosen = STACKS[pytestconfig.getoption("stack")]
+    with chosen(tmp_path_factory.mktemp("backends-home")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, backends: Backends) -> Iterator[RunningStack]:
+    with running_stack(tmp_path_factory.mktemp("orders-home"), *backends.options) as started:
         yield started
 
 

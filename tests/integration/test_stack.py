@@ -16,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from support.builders.bodies import Json
+from support.stack.backends import Backends
 from support.stack.running_stack import OrdersCommand, RunningStack, processes_under, running_stack
 from support.stack.wait import until
 
@@ -44,12 +45,12 @@ def home(tmp_path: Path) -> Iterator[Path]:
     assert not list(home.glob("*/stack.json"))
 
 
-def test_the_status_names_everything(stack: RunningStack) -> None:
+def test_the_status_names_everything(stack: RunningStack, backends: Backends) -> None:
     seen = stack.status()
     services = [service["name"] for service in seen["services"]]
     assert services == ["gateway", "order-writer", "enricher", "action-trigger"]
     assert all(service["ready"] and service["pid"] for service in seen["services"])
-    assert {part["name"] for part in seen["parts"]} == {"broker", "mongod", "receiver"}
+    assert {part["name"] for part in seen["parts"]} == {"receiver", *backends.parts}
     assert all(part["ready"] for part in seen["parts"])
 
 
@@ -114,11 +115,11 @@ def test_a_stopped_service_is_there_but_not_ready_until_it_goes_on(stack: Runnin
     assert until(lambda: stack.part("gateway") == before)
 
 
-def test_the_logs_of_all_parts_are_merged_by_time(stack: RunningStack) -> None:
+def test_the_logs_of_all_parts_are_merged_by_time(stack: RunningStack, backends: Backends) -> None:
     lines = stack.orders("logs", "--json").stdout.splitlines()
     records = [json.loads(line) for line in lines]
     times = [moment for it in records if (moment := _time_of(it))]
-    assert {"broker", "mongod"} <= {it["part"] for it in records}
+    assert {"gateway", *backends.parts} <= {it["part"] for it in records}
     assert len({moment.date() for moment in times}) <= 2  # the brokers' too are times of day
     assert all(later - earlier > -SLACK for earlier, later in pairwise(times))
 

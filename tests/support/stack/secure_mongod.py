@@ -6,16 +6,11 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
-
 from order_stack.cluster import mongo_servers
-from support.stack.wait import until
-
-Client = MongoClient[dict[str, object]]
+from support.stack.replica_set import initiate
 
 
 @contextmanager
@@ -30,25 +25,12 @@ def replica_set_of_one(
     with (folder / "mongod.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log)
     try:
-        direct = with_tls(f"mongodb://127.0.0.1:{port}/?directConnection=true")
-        with Client(direct, serverSelectionTimeoutMS=1_000) as mongo:
-            until(lambda: _initiated(mongo, port), of="the replica set")
-            until(lambda: mongo.admin.command("hello")["isWritablePrimary"], of="a primary")
+        address = f"127.0.0.1:{port}"
+        initiate(with_tls(f"mongodb://{address}/?directConnection=true"), "rs", address)
         yield port
     finally:
         process.kill()
         process.wait()
-
-
-def _initiated(mongo: Client, port: int) -> bool:
-    members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-    with suppress(PyMongoError):
-        try:
-            mongo.admin.command("replSetInitiate", {"_id": "rs", "members": members})
-        except OperationFailure as error:
-            return error.code == 23  # AlreadyInitialized
-        return True
-    return False
 
 
 def _free_port() -> int:

@@ -21,16 +21,24 @@ from order_runtime.process.connection_settings import PREFIX
 
 Part = dict[str, Any]
 
-KAFKA: Final = "kafka:9092"
-MONGO: Final = "mongodb://mongo:27017/?replicaSet=rs0"
+KAFKA_PORT: Final = 9092
+MONGO_PORT: Final = 27017
+REPLICA_SET: Final = "rs0"
+KAFKA: Final = f"kafka:{KAFKA_PORT}"
+MONGO: Final = f"mongodb://mongo:{MONGO_PORT}/?replicaSet={REPLICA_SET}"
 RECEIVER_PORT: Final = 8090
 KAFKA_IMAGE: Final = "apache/kafka:4.3.1"
 MONGO_IMAGE: Final = "mongo:8.0"
+MONGO_COMMAND: Final = (
+    *("--replSet", REPLICA_SET, "--bind_ip_all"),
+    *("--setParameter", "transactionLifetimeLimitSeconds=10"),
+)
 UI_IMAGE: Final = "kafbat/kafka-ui:v1.4.2"
 LOGINS: Final = frozenset({"MONGO_FILE", "KAFKA_PASSWORD_FILE", "KAFKA_CA_FILE"})
 INITIATE: Final = (
-    "try { rs.status().ok } catch (e)"
-    " { rs.initiate({_id: 'rs0', members: [{_id: 0, host: 'mongo:27017'}]}).ok }"
+    "try { rs.status().ok } catch (e) { rs.initiate({"
+    f"_id: '{REPLICA_SET}', members: [{{_id: 0, host: 'mongo:{MONGO_PORT}'}}]"
+    "}).ok }"
 )
 CONTEXT: Final = "../.."
 WAIT: Final = {"interval": "5s", "timeout": "10s", "retries": 24}
@@ -134,26 +142,29 @@ def _health(path: str) -> Part:
     return {"test": ["CMD", "python", "-c", ask], **WAIT}
 
 
-def _kafka() -> Part:
-    """Run one broker, which is its own controller."""
-    environment = {
+def kafka_settings(host: str) -> dict[str, str]:
+    """Return the environment of one broker, its own controller, that finds itself at *host*."""
+    return {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{KAFKA}",
+        "KAFKA_LISTENERS": f"PLAINTEXT://:{KAFKA_PORT},CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{host}:{KAFKA_PORT}",
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@kafka:9093",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@{host}:9093",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
         "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
     }
+
+
+def _kafka() -> Part:
     asks = ["CMD", "/opt/kafka/bin/kafka-broker-api-versions.sh", "--bootstrap-server", KAFKA]
     return {
         "image": KAFKA_IMAGE,
-        "environment": environment,
+        "environment": kafka_settings("kafka"),
         "volumes": ["kafka:/var/lib/kafka/data"],
         "healthcheck": {"test": asks, **WAIT},
         "restart": "unless-stopped",
@@ -162,10 +173,9 @@ def _kafka() -> Part:
 
 def _mongo() -> Part:
     """Run one member, which is healthy once it has made the replica set of itself."""
-    limits = ["--setParameter", "transactionLifetimeLimitSeconds=10"]
     return {
         "image": MONGO_IMAGE,
-        "command": ["--replSet", "rs0", "--bind_ip_all", *limits],
+        "command": list(MONGO_COMMAND),
         "volumes": ["mongo:/data/db"],
         "healthcheck": {"test": ["CMD", "mongosh", "--quiet", "--eval", INITIATE], **WAIT},
         "restart": "unless-stopped",
