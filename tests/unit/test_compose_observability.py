@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from order_operations.observability.causes import SERVICES as SCRAPED
+from order_operations.observability.causes import MACHINES
 from order_operations.observability.grafana import dashboards
-from order_operations.observability.prometheus import JOBS, job_of
+from order_operations.observability.prometheus import example_targets, job_of
 from order_operations.workloads import SERVICES
 from support.manifests.compose import mounted_in, services
 from support.manifests.pods import Manifest
@@ -39,16 +39,30 @@ def prometheus(tmp_path: Path) -> Manifest:
     return found
 
 
-def test_every_job_of_the_rules_is_scraped_at_its_services_health_port(
-    prometheus: Manifest,
-) -> None:
+def test_each_service_is_scraped_at_its_health_port(prometheus: Manifest) -> None:
     ports = {it: services()[it]["environment"]["ORDERMILL_HEALTH_PORT"] for it in SERVICES}
     found = {it["job_name"]: it["static_configs"] for it in prometheus["scrape_configs"]}
-    assert found == {job_of(it): [{"targets": [f"{it}:{port}"]}] for it, port in ports.items()}
-    assert set(found) == set(JOBS)
-    matcher = re.fullmatch(r'job=~"(.*)"', SCRAPED)
-    assert matcher
-    assert [it for it in found if not re.fullmatch(matcher[1], it)] == []
+    assert found == {
+        **{job_of(it): [{"targets": [f"{it}:{port}"]}] for it, port in ports.items()},
+        MACHINES: [{"targets": ["node-exporter:9100"]}],
+    }
+
+
+def test_every_job_of_the_rules_is_scraped(prometheus: Manifest, tmp_path: Path) -> None:
+    found = {it["job_name"] for it in prometheus["scrape_configs"]}
+    rules = (tmp_path / "etc" / "prometheus" / "rules.yaml").read_text()
+    assert found == set(example_targets())
+    assert set(re.findall(r'job="(.*?)"', rules)) <= found
+    [pattern] = set(re.findall(r'job=~"(.*?)"', rules))
+    assert [it for it in found if not re.fullmatch(pattern, it)] == []
+
+
+def test_the_disks_of_kafka_and_mongodb_are_seen_and_nothing_else() -> None:
+    exporter = services()["node-exporter"]
+    stores = {it: services()[it]["volumes"] for it in ("kafka", "mongo")}
+    assert exporter["volumes"] == [f"{it}:/data/{it}:ro" for it in stores]
+    assert all(volume.startswith(f"{it}:") for it, [volume] in stores.items())
+    assert "ports" not in exporter
 
 
 def test_prometheus_finds_the_rules_and_tells_alertmanager(

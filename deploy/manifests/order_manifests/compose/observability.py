@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from order_manifests.environment import CONTAINER_PORTS
+from order_operations.observability.causes import MACHINES
 from order_operations.observability.prometheus import job_of, prometheus_config
 from order_operations.service_processes import HEALTH
 from order_operations.workloads import SERVICES
@@ -15,10 +16,12 @@ Part = dict[str, Any]
 PROMETHEUS_IMAGE: Final = "prom/prometheus:v3.13.5"
 ALERTMANAGER_IMAGE: Final = "prom/alertmanager:v0.34.1"
 GRAFANA_IMAGE: Final = "grafana/grafana:12.4.4"
+NODE_EXPORTER_IMAGE: Final = "prom/node-exporter:v1.12.1"
 JAEGER_IMAGE: Final = "jaegertracing/jaeger:2.21.0"
 PROMETHEUS_PORT: Final = 9090
 ALERTMANAGER_PORT: Final = 9093
 GRAFANA_PORT: Final = 3000
+NODE_EXPORTER_PORT: Final = 9100
 JAEGER_PORT: Final = 16686
 SPANS: Final = "http://jaeger:4318/v1/traces"
 """Where Jaeger takes spans by OTLP over HTTP."""
@@ -49,6 +52,7 @@ def parts() -> dict[str, Part]:
         "prometheus": _prometheus(),
         "alertmanager": _alertmanager(),
         "grafana": _grafana(),
+        "node-exporter": _node_exporter(),
         "jaeger": _jaeger(),
     }
 
@@ -59,8 +63,9 @@ def trace_settings() -> Mapping[str, str]:
 
 
 def scrape_config() -> Mapping[str, Any]:
-    """Return Prometheus' configuration: the services by their names in the compose network."""
-    targets = {job_of(it): [f"{it}:{CONTAINER_PORTS[HEALTH]}"] for it in SERVICES}
+    """Return Prometheus' configuration: everything by its name in the compose network."""
+    services = {job_of(it): [f"{it}:{CONTAINER_PORTS[HEALTH]}"] for it in SERVICES}
+    targets = {**services, MACHINES: [f"node-exporter:{NODE_EXPORTER_PORT}"]}
     return prometheus_config(targets, INTERVAL, [f"alertmanager:{ALERTMANAGER_PORT}"])
 
 
@@ -95,7 +100,8 @@ def dashboard_provider() -> Mapping[str, Any]:
 def _prometheus() -> Part:
     own = "/etc/prometheus"
     return {
-        **_read_only(PROMETHEUS_IMAGE, PROMETHEUS_PORT),
+        **_read_only(PROMETHEUS_IMAGE),
+        "ports": _for_this_machine(PROMETHEUS_PORT),
         "command": [
             f"--config.file={own}/prometheus.yaml",
             "--storage.tsdb.path=/prometheus",
@@ -113,7 +119,8 @@ def _alertmanager() -> Part:
     """Run one that shows what fires, and tells nobody until its receivers have addresses."""
     file = "/etc/alertmanager/alertmanager.yaml"
     return {
-        **_read_only(ALERTMANAGER_IMAGE, ALERTMANAGER_PORT),
+        **_read_only(ALERTMANAGER_IMAGE),
+        "ports": _for_this_machine(ALERTMANAGER_PORT),
         "command": [
             f"--config.file={file}",
             "--storage.path=/alertmanager",
@@ -130,7 +137,8 @@ def _alertmanager() -> Part:
 def _grafana() -> Part:
     provisioning = "/etc/grafana/provisioning"
     return {
-        **_read_only(GRAFANA_IMAGE, GRAFANA_PORT),
+        **_read_only(GRAFANA_IMAGE),
+        "ports": _for_this_machine(GRAFANA_PORT),
         "environment": dict(_GRAFANA),
         "volumes": [
             f"./grafana/datasources:{provisioning}/datasources:ro",
@@ -143,17 +151,33 @@ def _grafana() -> Part:
 
 def _jaeger() -> Part:
     """Run Jaeger as its image does without a configuration: it keeps traces in memory."""
-    return _read_only(JAEGER_IMAGE, JAEGER_PORT)
+    return {**_read_only(JAEGER_IMAGE), "ports": _for_this_machine(JAEGER_PORT)}
 
 
-def _read_only(image: str, port: int) -> Part:
-    """Return a service whose page is for this machine, and that writes to volumes alone."""
+def _node_exporter() -> Part:
+    """Run one that sees no more of the machine than the disks of Kafka's and MongoDB's data."""
+    return {
+        **_read_only(NODE_EXPORTER_IMAGE),
+        "command": [
+            "--collector.disable-defaults",
+            "--collector.filesystem",
+            "--collector.filesystem.mount-points-exclude=^/(etc|proc|sys|dev|tmp)($$|/)",
+        ],
+        "volumes": [f"{it}:/data/{it}:ro" for it in ("kafka", "mongo")],
+    }
+
+
+def _for_this_machine(port: int) -> list[str]:
+    return [f"127.0.0.1:{port}:{port}"]
+
+
+def _read_only(image: str) -> Part:
+    """Return a service that writes to volumes alone, and has no rights of the machine's."""
     return {
         "image": image,
         "read_only": True,
         "tmpfs": ["/tmp"],  # noqa: S108
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "ports": [f"127.0.0.1:{port}:{port}"],
         "restart": "unless-stopped",
     }
