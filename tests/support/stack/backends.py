@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymongo import MongoClient
+
 from order_operations.workloads import SERVICES
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
@@ -39,12 +41,15 @@ def in_containers(_folder: Path) -> Iterator[Backends]:
 
 @contextmanager
 def of_another_stack(folder: Path) -> Iterator[Backends]:
-    """Start a stack in *folder*, stop its services, and lend what is left."""
+    """Start a stack in *folder*, stop its services, and lend its Kafka and its MongoDB, emptied."""
     with running_stack(folder) as other:
         for service in SERVICES:
             other.kill(service, "TERM")
         until(lambda: not any(map(other.pid, SERVICES)), of="the other stack's services are gone")
-        yield _external(other.kafka.servers, _direct(other))
+        uri = _direct(other)
+        with MongoClient[dict[str, object]](uri, timeoutMS=30_000) as mongo:
+            mongo.drop_database(other.database)  # it remembers the other stack's secrets
+        yield _external(other.kafka.servers, uri)
 
 
 STACKS: Mapping[str, Callable[[Path], AbstractContextManager[Backends]]] = {
