@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -15,6 +15,7 @@ from order_operations.consumer_lag import GROUPS
 from order_operations.consumer_pauses import pauses
 from order_operations.deliveries import Deliveries
 from order_operations.diagnosis import gather_kafka, gather_mongodb, reach_mongodb
+from order_operations.diagnosis.earlier_shapes import EarlierShapes
 from order_operations.diagnosis.facts import (
     Access,
     Backend,
@@ -51,14 +52,17 @@ class Scope:
     looks_back: timedelta = LOOKS_BACK
     keys: Sequence[Key] = ()
     """The API keys that are valid, where their file is known."""
+    earlier_shapes: EarlierShapes = field(default_factory=EarlierShapes)
+    """What is remembered between two looks; so a scope is of one system."""
 
 
-def gather(system: SystemAddress, scope: Scope = Scope()) -> Facts:
+def gather(system: SystemAddress, scope: Scope | None = None) -> Facts:
     """
     Return what is seen of a system, within some ten seconds also where nothing answers.
 
     Raises OperationFailed for an address that can't be used.
     """
+    scope = scope or Scope()
     with reach_mongodb.connected(system.mongo) as database:
         server, (kafka, cluster) = _reach(system.kafka, database)
         now = server.at or datetime.now(UTC)
@@ -77,7 +81,7 @@ def gather(system: SystemAddress, scope: Scope = Scope()) -> Facts:
         questions = Questions(time.monotonic() + DETAIL_SECONDS)
         answers = {
             **(_ask_kafka(questions, system.kafka, facts) if _answers(kafka) else {}),
-            **(_ask_mongodb(questions, system.mongo, database, facts) if server.at else {}),
+            **(_ask_mongodb(questions, system.mongo, database, facts, scope) if server.at else {}),
         }
         return _complete(facts, answers, questions)
 
@@ -116,7 +120,11 @@ def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answe
 
 
 def _ask_mongodb(
-    questions: Questions, address: MongoAddress, database: Database[Document], facts: Facts
+    questions: Questions,
+    address: MongoAddress,
+    database: Database[Document],
+    facts: Facts,
+    scope: Scope,
 ) -> Answers:
     def of(query: Callable[..., Any], *args: Any) -> Callable[[], Any]:
         return partial(query, database, *args)
@@ -124,7 +132,8 @@ def _ask_mongodb(
     found, ask = gather_mongodb, questions.ask
     return {
         "instances": ask("instances", of(_instances, facts.at), []),
-        "schema_steps": ask("indexes and documents", of(found.schema_steps), []),
+        "index_steps": ask("indexes", of(found.index_steps), []),
+        "document_steps": ask("documents of an earlier shape", of(scope.earlier_shapes.steps), []),
         "mongodb_disks": ask("MongoDB's disk", of(found.mongodb_disks), []),
         "log_counts": ask("the integration log", of(found.log_counts, facts.since), []),
         "new_jobs": ask("new jobs", of(found.new_jobs, facts.since), NewJobs()),
@@ -137,8 +146,16 @@ def _ask_mongodb(
 
 def _complete(facts: Facts, answers: Answers, questions: Questions) -> Facts:
     found = {name: answer() for name, answer in answers.items()}
-    disks = [*found.pop("kafka_disks", []), *found.pop("mongodb_disks", [])]
-    return replace(facts, **found, disks=disks, unanswered=questions.unanswered)
+    disks = _joined(found, "kafka_disks", "mongodb_disks")
+    schema = _joined(found, "index_steps", "document_steps")
+    return replace(
+        facts, **found, disks=disks, schema_steps=schema, unanswered=questions.unanswered
+    )
+
+
+def _joined(found: dict[str, Any], *names: str) -> list[Any]:
+    """Take these lists out of *found*, and return them as one."""
+    return [it for name in names for it in found.pop(name, [])]
 
 
 def _instances(database: Database[Document], now: datetime) -> list[Instance]:

@@ -20,7 +20,7 @@ from order_operations.diagnosis.facts import (
     NewJobs,
     SchemaStep,
 )
-from order_operations.migration_plan import StepKind, all_index_steps
+from order_operations.migration_plan import all_index_steps
 from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.instances import condition_of
 from order_runtime.mongo.client import (
@@ -31,7 +31,7 @@ from order_runtime.mongo.client import (
     JOBS,
     Document,
 )
-from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS
+from order_runtime.mongo.collections import COLLECTIONS
 from order_runtime.mongo.list_indexes import read_indexes
 
 MAX_COUNTED: Final = 1_000
@@ -133,19 +133,13 @@ def healing_since(database: Database[Document]) -> datetime | None:
     return found["since"] if found else None
 
 
-def schema_steps(database: Database[Document]) -> list[SchemaStep]:
-    """Return what `orders migrate apply` would do; of documents it only asks whether there are."""
+def index_steps(database: Database[Document]) -> list[SchemaStep]:
+    """Return what `orders migrate apply` would do about indexes."""
     found = {it.name: read_indexes(database, it.name) for it in COLLECTIONS}
-    indexes = [
+    return [
         SchemaStep(it.kind, f"{it.collection}.{it.index.name}")
         for it in all_index_steps(COLLECTIONS, found)
     ]
-    documents = [
-        SchemaStep(StepKind.CHANGE_DOCUMENTS, f"{it.collection}: {it.name}")
-        for it in MIGRATIONS
-        if database[it.collection].find_one(dict(it.selects), {"_id": 1}, max_time_ms=2_000)
-    ]
-    return [*indexes, *documents]
 
 
 def mongodb_disks(database: Database[Document]) -> list[Disk]:
