@@ -11,7 +11,7 @@ from order_contracts.topics import TOPICS
 from order_manifests.export import main, rendered, stale, write
 from order_operations.access_plan import kafka_holdings, principals_by_workload
 from order_operations.workloads import WORKLOADS
-from order_runtime.access.rights import KafkaRight
+from order_runtime.access.rights import CLUSTER, CLUSTER_NAME, KafkaRight
 from support.manifests.pods import KUBERNETES, Manifest, committed, of_kind
 
 DEPLOY = KUBERNETES.parent
@@ -38,6 +38,9 @@ def rights(user: Manifest) -> Iterator[KafkaRight]:
     for acl in user["spec"]["authorization"]["acls"]:
         on = acl["resource"]
         for it in acl["operations"]:
+            if on == {"type": "cluster"}:
+                yield KafkaRight(CLUSTER, CLUSTER_NAME, operations[it], host=acl["host"])
+                continue
             prefixed = {"prefix": True, "literal": False}[on["patternType"]]
             yield KafkaRight(on["type"].upper(), on["name"], operations[it], prefixed, acl["host"])
 

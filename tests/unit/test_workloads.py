@@ -23,14 +23,22 @@ from order_operations.workloads import (
     WORKLOADS,
     Workload,
 )
-from order_runtime.access.rights import GROUP, TOPIC, WHOLE_DATABASE, KafkaRight, MongoRight
+from order_runtime.access.rights import (
+    CLUSTER,
+    GROUP,
+    TOPIC,
+    WHOLE_DATABASE,
+    KafkaRight,
+    MongoRight,
+)
 from order_runtime.mongo.client import INSTANCES, JOBS, ORDERS
 from order_runtime.mongo.collections import COLLECTIONS, collections_of
 
 BY_NAME = {it.name: it for it in WORKLOADS}
 SERVICES = (GATEWAY, WRITER, ENRICHER, TRIGGER)
 EACH = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda it: it.name)
-MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes", "listCollections", "dbStats"}
+WHOLE_DATABASE_ACTIONS = {"listCollections", "dbStats", "viewRole"}
+MONGO_ACTIONS = {"find", "insert", "update", "remove", "listIndexes"} | WHOLE_DATABASE_ACTIONS
 INDEX_ACTIONS = {"createIndex", "dropIndex", "collMod"}
 
 
@@ -73,14 +81,17 @@ def test_a_dashboard_changes_nothing() -> None:
 
 
 @EACH
-def test_nobody_has_a_wildcard_or_a_right_on_the_cluster(workload: Workload) -> None:
-    """Nor one that allows everything, or that deletes a topic or its records."""
-    assert {it.resource for it in workload.kafka} <= {TOPIC, GROUP}
+def test_nobody_has_a_wildcard_or_changes_the_cluster(workload: Workload) -> None:
+    """Nor a right that allows everything, or that deletes a topic or its records."""
+    assert {it.resource for it in workload.kafka} <= {TOPIC, GROUP, CLUSTER}
+    on_cluster = {it for it in workload.kafka if it.resource == CLUSTER}
+    looks = {KafkaRight(CLUSTER, "kafka-cluster", "DESCRIBE")}
+    assert on_cluster == (looks if workload.name == OPERATOR else set())
     operations = {"READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS", "CREATE", "ALTER_CONFIGS"}
     assert {it.operation for it in workload.kafka} <= operations
     assert not [it for it in workload.kafka if it.name in {"*", ""} or it.prefixed]
     whole = {it.operation for it in workload.mongo if it.collection == WHOLE_DATABASE}
-    assert whole <= {"listCollections", "dbStats"}
+    assert whole <= WHOLE_DATABASE_ACTIONS
     assert {it.operation for it in workload.mongo} <= MONGO_ACTIONS | INDEX_ACTIONS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Generic
 
@@ -43,6 +43,8 @@ class AccessPlan(Generic[R]):
 
     steps: Sequence[AccessStep[R]]
     problem: str | None = None
+    others: Mapping[str, frozenset[R]] = field(default_factory=dict)
+    """What other principals of Kafka may do; no step changes it."""
 
 
 def kafka_holdings(principals: Mapping[str, Sequence[str]]) -> Holdings[KafkaRight]:
@@ -93,6 +95,11 @@ def access_steps(wanted: Holdings[R], found: Holdings[R]) -> list[AccessStep[R]]
         granted += _steps(AccessStepKind.GRANT, holder, rights - has)
         revoked += _steps(AccessStepKind.REVOKE, holder, has - rights)
     return granted + revoked
+
+
+def rights_of_others(wanted: Holdings[R], found: Holdings[R]) -> Holdings[R]:
+    """Return what those have who are no *wanted* holders."""
+    return {holder: rights for holder, rights in found.items() if holder not in wanted}
 
 
 def without_revoking(plan: AccessPlan[R]) -> AccessPlan[R]:

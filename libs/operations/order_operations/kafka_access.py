@@ -25,6 +25,7 @@ from order_operations.access_plan import (
     AccessStepKind,
     Holdings,
     access_steps,
+    rights_of_others,
     without_revoking,
 )
 from order_operations.acl_visibility import refusal_to_show_acls
@@ -54,15 +55,16 @@ def plan(kafka: KafkaAddress, wanted: Holdings[KafkaRight]) -> AccessPlan[KafkaR
     """
     Return the ACLs that *wanted* principals lack, and those that they have beyond it.
 
-    ACLs of others, and those that deny something, don't count. Raises OperationFailed where Kafka
-    doesn't answer, or doesn't let this client see its ACLs.
+    Those of others are shown beside the steps; what denies something doesn't count. Raises
+    OperationFailed where Kafka doesn't answer, or doesn't let this client see its ACLs.
     """
     error = refusal_to_show_acls(kafka)
     if error is None:
-        return AccessPlan(access_steps(wanted, _holdings(kafka, admin_client(kafka))))
+        found = _holdings(kafka, admin_client(kafka))
+        return AccessPlan(access_steps(wanted, found), others=rights_of_others(wanted, found))
     if error.code() == KafkaError.SECURITY_DISABLED:
         return AccessPlan(access_steps(wanted, {}), f"Kafka at {kafka} {NO_AUTHORIZER}")
-    raise _refusal(error)
+    raise _refusal(error) from KafkaException(error)
 
 
 def apply(

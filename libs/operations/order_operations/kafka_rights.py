@@ -29,7 +29,7 @@ from order_runtime.access.kafka_rights import (
     on_groups,
     on_topics,
 )
-from order_runtime.access.rights import GROUP, KafkaRight
+from order_runtime.access.rights import CLUSTER, CLUSTER_NAME, GROUP, KafkaRight
 
 CREATE: Final = "CREATE"
 ALTER_CONFIGS: Final = "ALTER_CONFIGS"
@@ -72,8 +72,9 @@ def operator() -> KafkaRights:
     Return those of the `orders` command, but for the migrator's.
 
     Dead letters are read, sent again and marked; an erasure publishes a contact's tombstone. The
-    offsets of groups are set, which takes the right to read their topics; all topics are described,
-    with their settings, which `orders doctor` compares.
+    offsets of groups are set, which takes the right to read their topics. `orders doctor` compares
+    the settings of all topics; Kafka shows who may do what, and how full its disks are, to whoever
+    may describe the cluster.
     """
     read_by_groups = [it for it in TOPICS if it.readers & set(CONSUMERS)]
     letters = [it for it in TOPICS if it.name in DEAD_LETTER_TOPICS]
@@ -86,6 +87,7 @@ def operator() -> KafkaRights:
         | on_topics(DESCRIBE_CONFIGS, TOPICS)
         | on_groups(READ, *CONSUMERS)
         | on_groups(DESCRIBE, CLIENT_ID)
+        | {KafkaRight(CLUSTER, CLUSTER_NAME, DESCRIBE)}
     )
 
 

@@ -17,6 +17,7 @@ from order_runtime.access.rights import WHOLE_DATABASE
 from order_runtime.mongo.collections import COLLECTIONS, MIGRATIONS
 
 DB_STATS: Final = "dbStats"
+VIEW_ROLE: Final = "viewRole"
 CHANGE_INDEXES: Final = ("createIndex", "dropIndex", "collMod")
 
 
@@ -24,15 +25,15 @@ def operator() -> MongoRights:
     """
     Return those of the `orders` command.
 
-    `orders privacy` searches all collections; `orders doctor` compares all indexes, and sees how
-    full the database's disk is.
+    `orders privacy` searches all collections; `orders doctor` compares all indexes and roles, and
+    sees how full the database's disk is.
     """
     everything = on_collections((it.name for it in COLLECTIONS), FIND)
     return (
         reads_and_writes(OPERATOR)
         | everything
         | on_collections((it.name for it in COLLECTIONS), LIST_INDEXES)
-        | on_collections([WHOLE_DATABASE], "listCollections", DB_STATS)
+        | on_collections([WHOLE_DATABASE], "listCollections", DB_STATS, VIEW_ROLE)
     )
 
 

@@ -1,5 +1,6 @@
 """The command that says what is wrong with a running system, why it matters and what helps."""
 
+# ruff: noqa: PLR0913, PLR0917  each argument is an option of the command
 # ruff: noqa: PLC0415  a command imports only what it needs, so that the quick ones are quick
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.text import Text
 
+from order_stack.cli.access import PrefixOption, PrincipalOption
 from order_stack.cli.options import JsonOption, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.supervision.signals import stop_on_signals
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from order_operations.diagnosis.diagnosis import Diagnosis
     from order_operations.diagnosis.facts import Key
     from order_operations.diagnosis.finding import Finding
+    from order_operations.diagnosis.gather import Scope
 
 LOOK_SECONDS: Final = 5.0  # between two looks of --watch
 STYLES: Final = ("bold red", "yellow", "dim")
@@ -41,6 +44,16 @@ def doctor(
             "--looks-back", metavar="SECONDS", min=1, help="How far what happened counts."
         ),
     ] = 300,
+    prefix: PrefixOption = "",
+    principal: PrincipalOption = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--known",
+            metavar="User:NAME",
+            help="A principal of no workload that may use this system's topics or groups.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -49,7 +62,7 @@ def doctor(
     Exit code 1 where something is wrong, also where Kafka or MongoDB can't be reached; else 0.
     """
     with stop_on_signals():
-        looks = _looks(system, timedelta(seconds=looks_back))
+        looks = _looks(system, _scope(system, looks_back, prefix, principal, known))
         if watch:
             print_changes(looks, as_json=as_json)
             return
@@ -59,11 +72,29 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _looks(system: SystemOptions, looks_back: timedelta) -> Iterator[Diagnosis]:
-    from order_operations.diagnosis.diagnosis import diagnose
-    from order_operations.diagnosis.gather import Scope, gather
+def _scope(
+    system: SystemOptions,
+    looks_back: int,
+    prefix: str,
+    principal: list[str] | None,
+    known: list[str] | None,
+) -> Scope:
+    from order_operations.access_plan import principals_by_workload
+    from order_operations.diagnosis.gather import Scope
 
-    address, scope = system.address(), Scope(looks_back, _keys(system.keys_file()))
+    return Scope(
+        timedelta(seconds=looks_back),
+        _keys(system.keys_file()),
+        principals_by_workload(prefix, principal or ()),
+        known or (),
+    )
+
+
+def _looks(system: SystemOptions, scope: Scope) -> Iterator[Diagnosis]:
+    from order_operations.diagnosis.diagnosis import diagnose
+    from order_operations.diagnosis.gather import gather
+
+    address = system.address()
     while True:
         yield diagnose(gather(address, scope))
         time.sleep(LOOK_SECONDS)

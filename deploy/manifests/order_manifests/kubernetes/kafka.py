@@ -12,7 +12,7 @@ from order_manifests.kubernetes.network import KAFKA_PORT
 from order_manifests.kubernetes.parts import SYSTEM, Manifest
 from order_operations.access_plan import USER, kafka_holdings, principals_by_workload
 from order_operations.topic_plan import MAX_REPLICAS, min_in_sync
-from order_runtime.access.rights import KafkaRight
+from order_runtime.access.rights import CLUSTER, KafkaRight
 
 STRIMZI: Final = "kafka.strimzi.io/v1"
 CLUSTER_LABEL: Final = "strimzi.io/cluster"
@@ -94,6 +94,8 @@ def _user(name: str, rights: Iterable[KafkaRight]) -> Manifest:
 def _acl(resource: str, name: str, prefixed: bool, host: str, operations: list[str]) -> Manifest:
     pattern = "prefix" if prefixed else "literal"
     on = {"type": resource.lower(), "name": name, "patternType": pattern}
+    if resource == CLUSTER:
+        on = {"type": "cluster"}
     return {"resource": on, "host": host, "operations": operations}
 
 

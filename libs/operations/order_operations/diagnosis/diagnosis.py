@@ -12,6 +12,7 @@ from order_operations.diagnosis import (
     backend_checks,
     delivery_checks,
     process_checks,
+    rights_checks,
     state_checks,
     work_checks,
 )
@@ -26,6 +27,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     backend_checks.disks,
     backend_checks.requirements,
     backend_checks.unanswered,
+    rights_checks.rights,
     process_checks.processes,
     state_checks.states,
     state_checks.conditions,

@@ -62,6 +62,20 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRights:
+    """What a principal of Kafka, or a role of MongoDB, lacks or has beyond what it needs."""
+
+    system: str
+    """Kafka or MongoDB."""
+    holder: str
+    workloads: Sequence[str]
+    """Whose it is; none, of a principal that no workload has."""
+    missing: Sequence[str] = ()
+    """Each as in `WRITE on topic orders.commands`."""
+    superfluous: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Disk:
     """A file system on which a broker or a mongod keeps its data; sizes in bytes."""
 
@@ -188,6 +202,8 @@ class Facts:
     """A sentence for each requirement that MongoDB doesn't meet."""
     schema_steps: Sequence[SchemaStep] = ()
     disks: Sequence[Disk] = ()
+    rights: Sequence[HeldRights] = ()
+    """Of those who have others than they need."""
     instances: Sequence[Instance] = ()
     endpoints: Sequence[Endpoint] = ()
     log_counts: Sequence[LogCount] = ()

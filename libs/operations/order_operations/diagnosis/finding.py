@@ -32,6 +32,7 @@ class Code(StrEnum):
     DATABASE_UNFIT = "DatabaseUnfit"
     TOPICS_DIFFER = "TopicsDiffer"
     SCHEMA_DIFFERS = "SchemaDiffers"
+    SERVICE_LACKS_RIGHTS = "ServiceLacksRights"
     RIGHTS_MISSING = "RightsMissing"
     CERTIFICATE_ENDED = "CertificateEnded"
     SERVICE_DOWN = "ServiceDown"
@@ -55,6 +56,9 @@ class Code(StrEnum):
     DISK_FILLS = "DiskFills"
     CLOCKS_DIFFER = "ClocksDiffer"
     RELEASES_DIFFER = "ReleasesDiffer"
+    CLIENT_LACKS_RIGHTS = "ClientLacksRights"
+    STRANGER_HAS_RIGHTS = "StrangerHasRights"
+    RIGHTS_SUPERFLUOUS = "RightsSuperfluous"
     NOT_READY = "NotReady"
     ACTIONS_FAILED = "ActionsFailed"
     DEAD_LETTERS = "DeadLetters"
@@ -100,7 +104,10 @@ BACKENDS: Final = frozenset(
     }
 )
 SETUP: Final = frozenset(
-    {Code.DATABASE_UNFIT, Code.TOPICS_DIFFER, Code.SCHEMA_DIFFERS, Code.RIGHTS_MISSING}
+    {
+        *(Code.DATABASE_UNFIT, Code.TOPICS_DIFFER, Code.SCHEMA_DIFFERS),
+        *(Code.SERVICE_LACKS_RIGHTS, Code.RIGHTS_MISSING),
+    }
 )
 PROCESSES: Final = frozenset(
     {

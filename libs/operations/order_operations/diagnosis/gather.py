@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,10 +11,16 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
+from order_operations.access_plan import principals_by_workload
 from order_operations.consumer_lag import GROUPS
 from order_operations.consumer_pauses import pauses
 from order_operations.deliveries import Deliveries
-from order_operations.diagnosis import gather_kafka, gather_mongodb, reach_mongodb
+from order_operations.diagnosis import (
+    gather_kafka,
+    gather_mongodb,
+    gather_rights,
+    reach_mongodb,
+)
 from order_operations.diagnosis.earlier_shapes import EarlierShapes
 from order_operations.diagnosis.facts import (
     Access,
@@ -52,6 +58,10 @@ class Scope:
     looks_back: timedelta = LOOKS_BACK
     keys: Sequence[Key] = ()
     """The API keys that are valid, where their file is known."""
+    principals: Mapping[str, Sequence[str]] = field(default_factory=principals_by_workload)
+    """Those of Kafka, by workload."""
+    known: Collection[str] = ()
+    """Other principals that may do something with what is this system's."""
     earlier_shapes: EarlierShapes = field(default_factory=EarlierShapes)
     """What is remembered between two looks; so a scope is of one system."""
 
@@ -80,7 +90,7 @@ def gather(system: SystemAddress, scope: Scope | None = None) -> Facts:
         )
         questions = Questions(time.monotonic() + DETAIL_SECONDS)
         answers = {
-            **(_ask_kafka(questions, system.kafka, facts) if _answers(kafka) else {}),
+            **(_ask_kafka(questions, system.kafka, facts, scope) if _answers(kafka) else {}),
             **(_ask_mongodb(questions, system.mongo, database, facts, scope) if server.at else {}),
         }
         return _complete(facts, answers, questions)
@@ -105,7 +115,8 @@ def _answers(backend: Backend) -> bool:
     return backend.access is Access.ANSWERS
 
 
-def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answers:
+def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts, scope: Scope) -> Answers:
+    rights = partial(gather_rights.kafka_rights, kafka, scope.principals, scope.known)
     steps = partial(gather_kafka.topic_steps, kafka, facts.cluster)
     none: list[Lag] = []
     lags = [
@@ -114,6 +125,7 @@ def _ask_kafka(questions: Questions, kafka: KafkaAddress, facts: Facts) -> Answe
     ]
     return {
         "topic_steps": questions.ask("the topics' settings", steps, []),
+        "kafka_rights": questions.ask("the rights in Kafka", rights, []),
         "kafka_disks": questions.ask("Kafka's disks", partial(kafka_disks, kafka), []),
         "lags": lambda: [lag for answer in lags for lag in answer()],
     }
@@ -134,6 +146,9 @@ def _ask_mongodb(
         "instances": ask("instances", of(_instances, facts.at), []),
         "index_steps": ask("indexes", of(found.index_steps), []),
         "document_steps": ask("documents of an earlier shape", of(scope.earlier_shapes.steps), []),
+        "mongodb_rights": ask(
+            "the rights in MongoDB", partial(gather_rights.mongo_rights, address), []
+        ),
         "mongodb_disks": ask("MongoDB's disk", of(found.mongodb_disks), []),
         "log_counts": ask("the integration log", of(found.log_counts, facts.since), []),
         "new_jobs": ask("new jobs", of(found.new_jobs, facts.since), NewJobs()),
@@ -147,9 +162,15 @@ def _ask_mongodb(
 def _complete(facts: Facts, answers: Answers, questions: Questions) -> Facts:
     found = {name: answer() for name, answer in answers.items()}
     disks = _joined(found, "kafka_disks", "mongodb_disks")
-    schema = _joined(found, "index_steps", "document_steps")
+    schema_steps = _joined(found, "index_steps", "document_steps")
+    rights = _joined(found, "kafka_rights", "mongodb_rights")
     return replace(
-        facts, **found, disks=disks, schema_steps=schema, unanswered=questions.unanswered
+        facts,
+        **found,
+        disks=disks,
+        schema_steps=schema_steps,
+        rights=rights,
+        unanswered=questions.unanswered,
     )
 
 

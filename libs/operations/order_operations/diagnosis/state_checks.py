@@ -121,16 +121,17 @@ def conditions(facts: Facts) -> Iterator[Finding]:
                 continue
             said.add((code, subject))
             text = sentence.format(name=it.name, subject=met.subject, detail=met.detail)
-            critical = code is Code.RIGHTS_MISSING
+            lacks_rights = code is Code.RIGHTS_MISSING
             yield Finding(
                 code,
-                Severity.CRITICAL if critical else Severity.WARNING,
+                Severity.CRITICAL if lacks_rights else Severity.WARNING,
                 f"{text.rstrip('.')}, {since(met.since, facts.at)}.",
                 matters,
                 helps,
                 subject=subject,
                 about=it.service,
                 since=met.since,
+                causes=frozenset({Code.SERVICE_LACKS_RIGHTS}) if lacks_rights else frozenset(),
             )
 
 

@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 
 TOPIC: Final = "TOPIC"
 GROUP: Final = "GROUP"
+CLUSTER: Final = "BROKER"  # librdkafka's word for it; there is one, and all rights on it name it so
+CLUSTER_NAME: Final = "kafka-cluster"
 ANY_HOST: Final = "*"
 WHOLE_DATABASE: Final = ""  # as MongoDB writes it; as a resource of `find`, it is each collection
 
@@ -25,6 +27,8 @@ class KafkaRight:
     @property
     def on(self) -> str:
         where = "" if self.host == ANY_HOST else f" from {self.host}"
+        if self.resource == CLUSTER:
+            return f"the cluster{where}"
         return f"{self.resource.lower()} {self.name}{'…' if self.prefixed else ''}{where}"
 
 
