@@ -26,6 +26,7 @@ from order_runtime.documents.instances import (
 )
 from support.builders.system_facts import NOW, ago, instance
 
+CLUSTER_REFUSED = KafkaError.CLUSTER_AUTHORIZATION_FAILED
 LIMIT = 0.3  # seconds
 
 
@@ -65,6 +66,7 @@ def of_another(cause: Exception) -> OperationFailed:
         (KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)), NO_RIGHT),
         (KafkaException(KafkaError(KafkaError._TIMED_OUT)), TOO_SLOW),  # noqa: SLF001
         (KafkaException(KafkaError(KafkaError.NOT_CONTROLLER)), "NOT_CONTROLLER"),
+        (of_another(KafkaException(KafkaError(CLUSTER_REFUSED))), NO_RIGHT),
         (OperationFailed("A sentence."), "A sentence"),
         (of_another(OperationFailure("not authorized", 13)), NO_RIGHT),
         (TimeoutError(), TOO_SLOW),
@@ -86,6 +88,7 @@ def test_a_process_is_read_as_it_reported_itself() -> None:
         stalled=["event loop"],
         conditions=[condition],
         certificates={"gateway": NOW},
+        secrets={"metrics": ago(99)},
     )
     [stage] = heartbeat_update(identity, state)
     literal, _ = stage["$replaceWith"]["$mergeObjects"]
@@ -95,6 +98,7 @@ def test_a_process_is_read_as_it_reported_itself() -> None:
     assert (found.service, found.name, found.health) == ("gateway", "gateway-1", "127.0.0.1:1")
     assert (found.waits_for, found.stalled) == ({"kafka": ago(5)}, ("event loop",))
     assert (found.conditions, found.certificates) == ((condition,), {"gateway": NOW})
+    assert found.secrets == {"metrics": ago(99)}
     assert (found.stopped_at, found.failure) == (None, None)
 
 

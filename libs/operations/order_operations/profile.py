@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +64,7 @@ def read_profile(file: Path) -> Profile:
     """
     given = profile_variables(file)
     known = {f"{PREFIX}{name.upper()}": name for name in Profile.model_fields}
-    files = {f"{it}{_FILE}" for it in secret_variables(Profile).values()}
+    files = _secret_files()
     if unknown := sorted(given.keys() - known.keys() - files):
         raise OperationFailed(f"{file}: {unknown[0]} is not a setting of a profile.")
     fields = {known[name]: value for name, value in given.items() if name in known}
@@ -80,6 +81,16 @@ def read_profile(file: Path) -> Profile:
         raise OperationFailed(f"{file}: {' '.join(settings_sentences(error))}") from None
 
 
+def changed_at(file: Path) -> datetime | None:
+    """Return when a profile or a secret's file that it names was changed last; None of one gone."""
+    variables = profile_variables(file)
+    secrets = [Path(path) for name, path in variables.items() if name in _secret_files()]
+    try:
+        return max(datetime.fromtimestamp(it.stat().st_mtime, UTC) for it in (file, *secrets))
+    except OSError:
+        return None
+
+
 def profile_variables(file: Path) -> dict[str, str]:
     """Return the lines of *file* as variables; raises OperationFailed where it can't be read."""
     try:
@@ -88,3 +99,8 @@ def profile_variables(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise OperationFailed(f"{file} can't be read ({type(error).__name__}).") from None
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _secret_files() -> set[str]:
+    """Return the variables that name a file with a secret."""
+    return {f"{it}{_FILE}" for it in secret_variables(Profile).values()}

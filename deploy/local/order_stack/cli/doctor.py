@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +23,10 @@ from order_stack.supervision.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from order_operations.diagnosis.diagnosis import Diagnosis
-    from order_operations.diagnosis.facts import Key
+    from order_operations.diagnosis.facts import Key, Login
     from order_operations.diagnosis.finding import Finding
     from order_operations.diagnosis.gather import Scope
+    from order_operations.system_address import SystemAddress
 
 LOOK_SECONDS: Final = 5.0  # between two looks of --watch
 STYLES: Final = ("bold red", "yellow", "dim")
@@ -54,6 +55,19 @@ def doctor(
             help="A principal of no workload that may use this system's topics or groups.",
         ),
     ] = None,
+    secret_days: Annotated[
+        int,
+        typer.Option("--secret-days", metavar="DAYS", min=1, help="From when on secrets are old."),
+    ] = 365,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys-file",
+            exists=True,
+            dir_okay=False,
+            help="The API keys' file, of a system that is elsewhere.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -61,8 +75,21 @@ def doctor(
 
     Exit code 1 where something is wrong, also where Kafka or MongoDB can't be reached; else 0.
     """
+    from order_operations.access_plan import principals_by_workload
+    from order_operations.diagnosis.gather import Scope
+
     with stop_on_signals():
-        looks = _looks(system, _scope(system, looks_back, prefix, principal, known))
+        looks = _looks(
+            system.address(),
+            Scope(
+                timedelta(seconds=looks_back),
+                keys=_keys(keys_file or system.keys_file()),
+                logins=_logins(system.profiles()),
+                secret_age=timedelta(days=secret_days),
+                principals=principals_by_workload(prefix, principal or ()),
+                known=known or (),
+            ),
+        )
         if watch:
             print_changes(looks, as_json=as_json)
             return
@@ -72,29 +99,10 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _scope(
-    system: SystemOptions,
-    looks_back: int,
-    prefix: str,
-    principal: list[str] | None,
-    known: list[str] | None,
-) -> Scope:
-    from order_operations.access_plan import principals_by_workload
-    from order_operations.diagnosis.gather import Scope
-
-    return Scope(
-        timedelta(seconds=looks_back),
-        _keys(system.keys_file()),
-        principals_by_workload(prefix, principal or ()),
-        known or (),
-    )
-
-
-def _looks(system: SystemOptions, scope: Scope) -> Iterator[Diagnosis]:
+def _looks(address: SystemAddress, scope: Scope) -> Iterator[Diagnosis]:
     from order_operations.diagnosis.diagnosis import diagnose
     from order_operations.diagnosis.gather import gather
 
-    address = system.address()
     while True:
         yield diagnose(gather(address, scope))
         time.sleep(LOOK_SECONDS)
@@ -111,6 +119,14 @@ def _keys(file: Path | None) -> list[Key]:
         found = KeyFile(file).keys()
         return [Key(it.id, it.name, it.created_at) for it in found if not it.revoked]
     return []
+
+
+def _logins(profiles: Iterable[Path]) -> list[Login]:
+    from order_operations.diagnosis.facts import Login
+    from order_operations.profile import changed_at
+
+    found = {it: changed_at(it) for it in profiles}
+    return [Login(it.name, at) for it, at in found.items() if at is not None]
 
 
 def print_diagnosis(seen: Diagnosis, *, as_json: bool) -> None:

@@ -71,6 +71,12 @@ class SystemOptions:
             return None
         return Path(self._stack().keys_file)
 
+    def profiles(self) -> list[Path]:
+        """Return the files of the logins that are in use, as far as they are on this machine."""
+        if self.profile:
+            return [self.profile]
+        return [] if self.kafka or self.mongo else self._stack().profiles()
+
     def _profile(self, file: Path) -> Profile:
         """Return the profile, with the addresses that are given beside it."""
         given = {"kafka": self.kafka, "mongo": self.mongo}

@@ -108,6 +108,10 @@ class Stack:
     def system_address(self, workload: str = OPERATOR) -> SystemAddress:
         return SystemAddress(self.kafka_address(workload), self.mongo_address(workload))
 
+    def profiles(self) -> list[Path]:
+        """Return the profiles of a secure stack."""
+        return sorted(Path(self.logins).glob("*.env")) if self.logins else []
+
     def _profile(self, workload: str) -> Path:
         return profile_in(Path(self.logins or ""), workload)
 

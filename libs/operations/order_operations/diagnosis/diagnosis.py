@@ -13,6 +13,7 @@ from order_operations.diagnosis import (
     delivery_checks,
     process_checks,
     rights_checks,
+    secret_checks,
     state_checks,
     work_checks,
 )
@@ -43,7 +44,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     work_checks.pauses,
     work_checks.dead_letters,
     work_checks.waiting,
-    work_checks.keys,
+    secret_checks.keys,
+    secret_checks.secrets,
 )
 ALL_CLEAR: Final = "All clear: {processes} processes live, Kafka and MongoDB answer, nothing waits."
 

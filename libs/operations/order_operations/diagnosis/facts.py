@@ -121,6 +121,8 @@ class Instance:
     stalled: Sequence[str] = ()
     conditions: Sequence[Condition] = ()
     certificates: Mapping[str, datetime] = field(default_factory=dict)
+    secrets: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when the files of its secrets are unchanged, by name."""
     answers: Health = Health.UNKNOWN
 
 
@@ -184,6 +186,14 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """A profile on this machine, by the name of its file."""
+
+    profile: str
+    unchanged_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was seen; what could not be seen is empty, and named in *unanswered*."""
 
@@ -212,6 +222,9 @@ class Facts:
     healing_since: datetime | None = None
     """When the oldest change of reference data came whose orders weren't all looked at."""
     keys: Sequence[Key] = ()
+    logins: Sequence[Login] = ()
+    secret_age: timedelta = timedelta(days=365)
+    """Beyond which a secret is to be changed."""
     release: str = ""
     """This client's."""
     clock_skew: timedelta = timedelta()

@@ -66,6 +66,7 @@ class Code(StrEnum):
     DELIVERIES_LATE = "DeliveriesLate"
     HEALING_LATE = "HealingLate"
     KEY_OLD = "KeyOld"
+    SECRET_OLD = "SecretOld"  # noqa: S105  the name of a finding
     NOT_SEEN = "NotSeen"
 
 

@@ -30,6 +30,7 @@ from order_operations.diagnosis.facts import (
     Instance,
     Key,
     Lag,
+    Login,
     NewJobs,
 )
 from order_operations.diagnosis.health_probe import health_of
@@ -46,6 +47,7 @@ from order_runtime.process.release import release
 ACCESS_SECONDS: Final = 5.0  # to learn whether Kafka and MongoDB answer
 DETAIL_SECONDS: Final = 4.5  # for everything else
 LOOKS_BACK: Final = timedelta(minutes=5)
+SECRET_AGE: Final = timedelta(days=365)
 
 Answers = dict[str, Callable[[], Any]]
 """What is still waited for, by the field of Facts that it is."""
@@ -58,6 +60,10 @@ class Scope:
     looks_back: timedelta = LOOKS_BACK
     keys: Sequence[Key] = ()
     """The API keys that are valid, where their file is known."""
+    logins: Sequence[Login] = ()
+    """Those of this machine that are used."""
+    secret_age: timedelta = SECRET_AGE
+    """Beyond which a secret is to be changed."""
     principals: Mapping[str, Sequence[str]] = field(default_factory=principals_by_workload)
     """Those of Kafka, by workload."""
     known: Collection[str] = ()
@@ -85,6 +91,8 @@ def gather(system: SystemAddress, scope: Scope | None = None) -> Facts:
             members=server.members,
             server_faults=server.faults,
             keys=scope.keys,
+            logins=scope.logins,
+            secret_age=scope.secret_age,
             release=release(),
             clock_skew=server.skew,
         )

@@ -75,6 +75,7 @@ def instance_of(document: Document) -> Instance:
         waits_for={it["dependency"]: it["since"] for it in document.get("waitsFor", ())},
         stalled=tuple(document.get("stalled", ())),
         conditions=tuple(condition_of(it) for it in document.get("conditions", ())),
+        secrets={it["secret"]: it["unchangedSince"] for it in document.get("secrets", ())},
         certificates={it["certificate"]: it["endsAt"] for it in document.get("certificates", ())},
     )
 

@@ -27,7 +27,6 @@ HEALING_LATE: Final = timedelta(minutes=30)
 MISSING_JOBS: Final = 10  # fewer tell nothing
 MISSING_SHARE: Final = 0.5
 UNKNOWN_REQUESTS: Final = 10
-KEY_AGE: Final = timedelta(days=365)
 
 
 def commands(facts: Facts) -> Iterator[Finding]:
@@ -177,21 +176,6 @@ def waiting(facts: Facts) -> Iterator[Finding]:
             since=facts.healing_since,
             causes=BACKENDS | SETUP | PROCESSES,
         )
-
-
-def keys(facts: Facts) -> Iterator[Finding]:
-    """API keys that should be changed; a notice."""
-    for it in facts.keys:
-        age = facts.at - it.created_at
-        if age > KEY_AGE:
-            yield Finding(
-                Code.KEY_OLD,
-                Severity.NOTICE,
-                f"The API key {it.id} is {lasting(age.total_seconds())} old.",
-                "The longer a key is used, the more places have it.",
-                f"`orders keys rotate {it.id}`",
-                subject=it.id,
-            )
 
 
 def times(found: LogCount, noun: str) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
+from typing import Final
 
+from order_runtime.observability.secret_ages import note_secret
+from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.log_events import METRICS_TOKEN_NOT_READ
 from order_runtime.process.logs import log
 from order_runtime.process.secret_files import SecretFileError, read_secret
 from order_runtime.process.watched_files import WatchedFiles
+
+METRICS_TOKEN: Final = f"{PREFIX}METRICS_TOKEN"
 
 
 class BearerToken:
@@ -33,5 +38,6 @@ class BearerToken:
             return
         try:
             self._token = read_secret(self._path)
+            note_secret(METRICS_TOKEN, self._path)
         except SecretFileError as error:
             log().error(METRICS_TOKEN_NOT_READ, reason=str(error))

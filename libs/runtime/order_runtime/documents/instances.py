@@ -75,6 +75,8 @@ class ReportedState:
     conditions: Sequence[Condition] = ()
     certificates: Mapping[str, datetime] = field(default_factory=dict)
     """When the certificates end that it holds, by name."""
+    secrets: Mapping[str, datetime] = field(default_factory=dict)
+    """When the files of its secrets were changed last, by name; of those that are files."""
 
 
 def heartbeat_update(identity: Identity, state: ReportedState) -> list[Document]:
@@ -98,6 +100,7 @@ def heartbeat_update(identity: Identity, state: ReportedState) -> list[Document]
         "certificates": [
             {"certificate": name, "endsAt": at} for name, at in state.certificates.items()
         ],
+        "secrets": [{"secret": name, "unchangedSince": at} for name, at in state.secrets.items()],
     }
     now = {"heartbeatAt": "$$NOW"}
     return [{"$replaceWith": {"$mergeObjects": [{"$literal": document}, now]}}]

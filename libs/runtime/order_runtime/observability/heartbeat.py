@@ -21,6 +21,7 @@ from order_runtime.mongo.client import INSTANCES, Document
 from order_runtime.observability.certificates import expiries
 from order_runtime.observability.conditions import CONDITIONS
 from order_runtime.observability.dependencies import DEPENDENCIES
+from order_runtime.observability.secret_ages import unchanged_since
 from order_runtime.process.health import Probes
 from order_runtime.process.log_events import HEARTBEAT_NOT_STORED
 from order_runtime.process.logs import error_fields, log
@@ -82,4 +83,5 @@ def reported_state(probes: Probes) -> ReportedState:
         stalled=probes.stalled(),
         conditions=CONDITIONS.current(),
         certificates=expiries(),
+        secrets=unchanged_since(),
     )

@@ -24,6 +24,7 @@ from order_runtime.observability.certificates import show_expiries
 from order_runtime.observability.dependencies import KAFKA, MONGODB
 from order_runtime.observability.group_lag import SECONDS, GroupLag, lacking
 from order_runtime.observability.heartbeat import Heartbeat
+from order_runtime.observability.secret_ages import note_secrets
 from order_runtime.process.log_events import GAUGES_NOT_REFRESHED
 from order_runtime.process.logs import error_fields, log
 from order_runtime.process.service_runner import Process, S, reason_of_end
@@ -55,6 +56,7 @@ def watched(process: Process[S], service: str, *refresh: Refresh) -> Iterator[No
     """
     settings = process.settings
     show_expiries(settings)
+    note_secrets(type(settings))
     end = _End()
     heartbeat = Heartbeat(settings, service, process.probes)
     looks = (

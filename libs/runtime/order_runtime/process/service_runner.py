@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, NoReturn, TypeVar
 
-from order_runtime.auth.bearer_token import BearerToken
+from order_runtime.auth.bearer_token import METRICS_TOKEN, BearerToken
 from order_runtime.observability.metrics import BUILD_INFO
 from order_runtime.observability.trace_pipeline import tracing
 from order_runtime.observability.tracing import Tracing
 from order_runtime.process import health, logs
-from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.errors import UNRECOVERABLE_STATUS, UnrecoverableError, causes
 from order_runtime.process.log_events import CRASHED, RIGHT_REFUSED, STARTED, STOPPED
 from order_runtime.process.memory import give_back_large_blocks
@@ -55,7 +54,7 @@ def run_service(name: str, settings: type[S], run: Callable[[Process[S]], None])
     given = process.settings
     logs.configure(name, given.instance, given.log_level)
     version = _show_release()
-    token = BearerToken(given.metrics_token, secret_path(f"{PREFIX}METRICS_TOKEN"))
+    token = BearerToken(given.metrics_token, secret_path(METRICS_TOKEN))
     try:
         with (
             health.serving(given.health_host, given.health_port, process.probes, token.admits),

@@ -14,8 +14,10 @@ from yarl import URL
 from action_trigger.adapters.ssrf_guard import is_private
 from action_trigger.domain.endpoint import Endpoint
 from order_contracts.order import ActionName
+from order_runtime.observability.secret_ages import note_secret
 
 DEFAULT: Final = "default"
+WEBHOOKS_FILE: Final = "webhooks file"  # which holds secrets
 ENDPOINT_NAMES: Final = (DEFAULT, *map(str, ActionName))
 """The possible endpoints; each is named as its table in the file."""
 
@@ -55,11 +57,13 @@ class EndpointConfig:
 def read_config(path: Path) -> str:
     """Return the file's text; raises EndpointConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EndpointConfigError(
             f"The webhooks file can't be read ({type(error).__name__})."
         ) from None
+    note_secret(WEBHOOKS_FILE, path)
+    return text
 
 
 def parse_endpoints(text: str) -> EndpointConfig:
