@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from order_contracts.topics import ENRICHER, OPERATOR, TRIGGER, WRITER
+from order_contracts.topics import ENRICHER, MIGRATOR, OPERATOR, TRIGGER, WRITER
 from order_operations.kafka_access import EVERY_ACL
 from order_operations.kafka_client import admin_client
 from order_operations.workloads import (
@@ -126,11 +126,22 @@ def test_plan_shows_what_is_superfluous_and_apply_revokes_it(system: RunningStac
 
 
 def test_who_may_not_see_rights_is_told_what_it_takes(system: RunningStack) -> None:
-    for part, sentence in (("kafka", "Describe on the cluster"), ("mongo", "userAdmin")):
-        login = ("--profile", str(system.profile_file(OPERATOR)))
+    for part, sentence in (("kafka", "Describe on the cluster"), ("mongo", "viewRole")):
+        login = ("--profile", str(system.profile_file(MIGRATOR)))
         done = system.orders("access", "plan", "--only", part, *login, check=False)
         assert done.returncode == 1
         assert sentence in done.stderr
+
+
+def test_an_operator_sees_rights_and_changes_none(system: RunningStack) -> None:
+    login = ("--profile", str(system.profile_file(OPERATOR)))
+    assert rows(system, "plan", *login) == []
+    address = system.profile(OPERATOR).kafka_address()
+    own = acl(f"User:{OPERATOR}", "orders.commands")
+    assert allowed(admin_client(address).create_acls([own])) == set()
+    role = {"grantPrivilegesToRole": f"ordermill-{OPERATOR}", "privileges": []}
+    with MongoClient[dict[str, Any]](mongo_of(system, OPERATOR)) as client:
+        assert not permitted(lambda: client[DATABASE].command(role))
 
 
 @EACH

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from order_stack.cluster.parts import ADMIN
 from support.builders.bodies import Json
 from support.faults.fault import NotInjected
 from support.faults.planted_failures import (
@@ -32,9 +31,9 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
         yield started
 
 
-def diagnosis(patient: Patient, *args: str) -> Json:
-    """Return what the operator is told; *args* may name somebody else's login."""
-    done = patient.stack.orders("doctor", "--json", "--looks-back", LOOKS_BACK, *args, check=False)
+def diagnosis(patient: Patient) -> Json:
+    """Return what the operator is told."""
+    done = patient.stack.orders("doctor", "--json", "--looks-back", LOOKS_BACK, check=False)
     assert done.stdout, done.stderr
     found: Json = json.loads(done.stdout)
     assert done.returncode == (0 if found["ok"] else 1), done.stderr
@@ -45,7 +44,7 @@ def wait_until_clear(patient: Patient) -> None:
     said: list[str] = []
 
     def is_clear() -> bool:
-        found = diagnosis(patient, *as_admin(patient))
+        found = diagnosis(patient)
         said[:] = [it["sentence"] for it in found["findings"]]
         return bool(found["ok"])
 
@@ -55,21 +54,15 @@ def wait_until_clear(patient: Patient) -> None:
         raise AssertionError(f"{error}: {said}") from error
 
 
-def as_admin(patient: Patient) -> tuple[str, ...]:
-    """Kafka shows its disks only to whoever has a right on the cluster."""
-    return "--profile", str(patient.stack.profile_file(ADMIN))
-
-
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda it: it.name)
 def test_the_first_sentence_names_the_cause_and_afterwards_all_is_clear(
     patient: Patient, failure: PlantedFailure
 ) -> None:
     wait_until_clear(patient)
-    login = as_admin(patient) if patient.disk and failure.name == "disk_filling" else ()
     seen: list[Json] = []
 
     def is_named() -> bool:
-        seen.append(diagnosis(patient, *login))
+        seen.append(diagnosis(patient))
         findings = seen[-1]["findings"]
         return bool(findings) and findings[0]["code"] == failure.code
 
@@ -92,8 +85,6 @@ def sentences(seen: list[Json]) -> list[str]:
     return [it["sentence"] for it in seen[-1]["findings"]] if seen else []
 
 
-def test_the_operators_login_suffices_for_everything_but_kafkas_disks(patient: Patient) -> None:
+def test_the_operators_login_suffices_for_everything(patient: Patient) -> None:
     wait_until_clear(patient)
-    notices = diagnosis(patient)["notices"]
-    assert [it["code"] for it in notices] == ["NotSeen"]
-    assert notices[0]["sentence"].startswith("Not looked at: Kafka's disks (")
+    assert diagnosis(patient)["notices"] == []

@@ -55,7 +55,8 @@ def test_a_healthy_stack_is_seen_whole_and_nothing_is_wrong_with_it(stack: Runni
     facts = seen(stack)
     assert facts.unanswered == {}
     assert (facts.kafka.access, facts.mongodb.access) == (Access.ANSWERS, Access.ANSWERS)
-    assert facts.topic_steps == []
+    assert (facts.topic_steps, facts.schema_steps) == ([], [])
+    assert facts.rights == []  # nobody asks for any here
     assert {it.group for it in facts.lags} == {"order-writer", "enricher", "action-trigger"}
     assert {it.holder.split()[0] for it in facts.disks} == {"broker", "mongod"}
     assert all(0 < it.share < 1 for it in facts.disks)

@@ -107,6 +107,6 @@ def _database(address: MongoAddress) -> Iterator[Database[Document]]:
             if error.code != _UNAUTHORIZED:
                 raise
             raise OperationFailed(
-                f"MongoDB refuses: to see and change roles of the database {address.database} takes"
-                " the role userAdmin on it."
+                f"MongoDB refuses: to see roles of the database {address.database} takes the action"
+                " viewRole on it, and to change them the role userAdmin."
             ) from error
