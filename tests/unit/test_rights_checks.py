@@ -80,6 +80,15 @@ def test_a_right_too_many_is_named_and_what_it_gives_is_not_missing() -> None:
     assert (found.missing, found.superfluous) == ((), ("ALL on topic orders.…",))
 
 
+def test_what_another_holder_has_too_many_gives_nothing() -> None:
+    everything = KafkaRight(TOPIC, "*", "ALL")
+    lost = changed(KAFKA, "User:gateway", less=WRITE)
+    writer = f"User:{WRITER}"
+    found = compared(KAFKA, {**lost, writer: lost[writer] | {everything}})
+    assert found[0] == LACKS
+    assert (found[1].holder, found[1].missing) == (writer, ())
+
+
 @pytest.mark.parametrize("holdings", [KAFKA, MONGO], ids=["Kafka", "MongoDB"])
 def test_where_nobody_has_any_right_others_are_in_use(holdings: Holdings[KafkaRight]) -> None:
     with pytest.raises(OperationFailed, match="nobody has any"):
