@@ -139,7 +139,8 @@ def test_an_operator_sees_rights_and_changes_none(system: RunningStack) -> None:
     address = system.profile(OPERATOR).kafka_address()
     own = acl(f"User:{OPERATOR}", "orders.commands")
     assert allowed(admin_client(address).create_acls([own])) == set()
-    role = {"grantPrivilegesToRole": f"ordermill-{OPERATOR}", "privileges": []}
+    everything = {"resource": {"db": DATABASE, "collection": ""}, "actions": ["remove"]}
+    role = {"grantPrivilegesToRole": f"ordermill-{OPERATOR}", "privileges": [everything]}
     with MongoClient[dict[str, Any]](mongo_of(system, OPERATOR)) as client:
         assert not permitted(lambda: client[DATABASE].command(role))
 
