@@ -58,7 +58,7 @@ class DeliveryStore:
         Insert new deliveries, due at once; those that exist stay as they are.
 
         Only a record that an operator replayed makes a failed delivery pending again, and only
-        once, because the delivery then has that record's offset.
+        once, because the delivery then has that record's place.
         """
         erased, survivors = await self._erased(actions), await self._survivors(actions)
         counted = [
@@ -156,8 +156,13 @@ class DeliveryStore:
 
 
 def _retry_failed(item: ReceivedAction, now: datetime) -> UpdateOne:
-    earlier = {"_id": item.action_id, "state": FAILED, "offset": {"$lt": item.record.offset}}
-    update = replay_update(now)
+    record, update = item.record, replay_update(now)
+    earlier = [
+        {"partition": record.partition, "offset": {"$lt": record.offset}},
+        # In a topic that was made anew offsets begin again, and with more partitions a key moves.
+        {"record.at": {"$lt": record.at}},
+    ]
+    where = {"_id": item.action_id, "state": FAILED, **REPLAYABLE, "$or": earlier}
     # The record as well: its headers count the dead letters that there were of it.
-    replayed = {"offset": item.record.offset, "record": record_document(item.record)}
-    return UpdateOne(earlier | REPLAYABLE, update | {"$set": update["$set"] | replayed})
+    replayed = {"offset": record.offset, "record": record_document(record)}
+    return UpdateOne(where, update | {"$set": update["$set"] | replayed})
