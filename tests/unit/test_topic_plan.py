@@ -126,6 +126,28 @@ def test_a_number_of_partitions_stays_and_the_reason_is_said_once_for_all(partit
     assert f"pass --partitions {partitions}" in reason
 
 
+def test_partitions_are_added_where_that_is_asked_for_and_none_is_removed() -> None:
+    others = (replace(GOOD, partitions=it) for it in (6, 24))
+
+    found = [next(topic_steps(COMMANDS, 3, it, add_partitions=True)) for it in others]
+
+    assert [it.kind for it in found] == [
+        TopicStepKind.ADD_PARTITIONS,
+        TopicStepKind.OTHER_PARTITIONS,
+    ]
+    assert [it.automatic for it in found] == [True, False]
+
+
+def test_a_compacted_topic_gets_no_partitions() -> None:
+    """A record's later ones would be in another partition, where they never compact it away."""
+    there = replace(set_to(CONTACTS), partitions=6)
+
+    [step] = topic_steps(CONTACTS, 3, there, add_partitions=True)
+
+    assert (step.kind, step.automatic) == (TopicStepKind.COMPACTED_PARTITIONS, False)
+    assert "published again" in next(reasons([step]))
+
+
 @pytest.mark.parametrize(("there", "missing"), [(1, True), (2, True), (3, False), (5, False)])
 def test_replicas_may_be_more_but_not_fewer(there: int, *, missing: bool) -> None:
     found = steps(replace(GOOD, replicas=there))

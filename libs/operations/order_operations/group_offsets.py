@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import (
-    ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaException,
     TopicCollection,
@@ -23,6 +22,7 @@ from pymongo.database import Database
 
 from order_contracts.topics import ENRICHER, TOPICS, TRIGGER, WRITER
 from order_operations.consumer_lag import partition_offsets
+from order_operations.drained_groups import require_no_members
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client
 from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
@@ -86,7 +86,7 @@ def apply_offsets(address: SystemAddress, *, accept_loss: bool = False) -> list[
         try:
             groups = _groups(client)
             changes = [it for it in _plan(address.kafka, client, database, groups) if it.changes]
-            _require_no_members(client, {it.group for it in changes})
+            require_no_members(client, {it.group for it in changes})
             _require_accepted([it for it in changes if it.lost], accept_loss=accept_loss)
             for group in groups:
                 _set(client, database, group, [it for it in changes if it.group == group.group])
@@ -155,19 +155,6 @@ def _stored(
 ) -> list[Document]:
     collection = database.get_collection(CONSUMER_OFFSETS, read_concern=COMMITTED)
     return collection.find(group.query(places)).to_list()
-
-
-def _require_no_members(client: AdminClient, groups: set[str]) -> None:
-    for group in sorted(groups):
-        found = client.describe_consumer_groups([group], request_timeout=SILENCE_SECONDS)[group]
-        if found.result(SILENCE_SECONDS).state not in {
-            ConsumerGroupState.EMPTY,
-            ConsumerGroupState.DEAD,
-        }:
-            raise OperationFailed(
-                f"The group {group} has members: stop all its workers first; the session of a"
-                " killed one takes 10 s to end. Nothing was set."
-            )
 
 
 def _require_accepted(lost: Sequence[PartitionPlan], *, accept_loss: bool) -> None:

@@ -32,6 +32,7 @@ from order_runtime.access.kafka_rights import (
 from order_runtime.access.rights import CLUSTER, CLUSTER_NAME, GROUP, KafkaRight
 
 CREATE: Final = "CREATE"
+ALTER: Final = "ALTER"
 ALTER_CONFIGS: Final = "ALTER_CONFIGS"
 
 CONSUMERS: Final = (WRITER, ENRICHER, TRIGGER)
@@ -92,4 +93,7 @@ def operator() -> KafkaRights:
 
 
 def migrator() -> KafkaRights:
-    return frozenset().union(*(on_topics(it, TOPICS) for it in (CREATE, DESCRIBE, ALTER_CONFIGS)))
+    """Return those to create and alter topics, and to see that groups have read all of them."""
+    operations = (CREATE, DESCRIBE, ALTER, ALTER_CONFIGS)
+    topics = frozenset[KafkaRight]().union(*(on_topics(it, TOPICS) for it in operations))
+    return topics | on_groups(DESCRIBE, *CONSUMERS)

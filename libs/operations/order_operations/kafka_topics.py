@@ -18,10 +18,12 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
 )
 
 from order_contracts.topics import Topic
+from order_operations.drained_groups import require_all_read
 from order_operations.kafka_client import SILENCE_SECONDS, admin_client, unavailable
 from order_operations.problems import OperationFailed
 from order_operations.topic_plan import (
@@ -42,10 +44,15 @@ T = TypeVar("T")
 
 CREATION_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.2
+_OTHER_PARTITIONS: Final = {TopicStepKind.OTHER_PARTITIONS, TopicStepKind.COMPACTED_PARTITIONS}
 
 
 def plan(
-    kafka: KafkaAddress, topics: Sequence[Topic], replicas: int | None = None
+    kafka: KafkaAddress,
+    topics: Sequence[Topic],
+    replicas: int | None = None,
+    *,
+    add_partitions: bool = False,
 ) -> list[TopicStep]:
     """
     Return what isn't as *topics* say; with min(3, brokers) *replicas*, unless given.
@@ -57,24 +64,34 @@ def plan(
     with _kafka_errors_as_sentences(kafka):
         copies = _replicas(client, replicas)
         found = _observed(client, [it.name for it in topics])
-    return [step for it in topics for step in topic_steps(it, copies, found.get(it.name))]
+    return [
+        step
+        for it in topics
+        for step in topic_steps(it, copies, found.get(it.name), add_partitions=add_partitions)
+    ]
 
 
 def apply(
-    kafka: KafkaAddress, topics: Sequence[Topic], replicas: int | None = None
+    kafka: KafkaAddress,
+    topics: Sequence[Topic],
+    replicas: int | None = None,
+    *,
+    add_partitions: bool = False,
 ) -> list[TopicStep]:
     """
     Do the automatic steps of `plan`, and return all, once Kafka shows that they are done.
 
     Raises OperationFailed as `plan` does, and before anything is changed where a topic has
     another number of partitions: a missing one would get a number that can't be changed any more.
+    Partitions are added only where every group is stopped and has read all that there is.
     """
-    steps = plan(kafka, topics, replicas)
-    if other := [it for it in steps if it.kind is TopicStepKind.OTHER_PARTITIONS]:
+    steps = plan(kafka, topics, replicas, add_partitions=add_partitions)
+    if other := [it for it in steps if it.kind in _OTHER_PARTITIONS]:
         raise OperationFailed("\n".join([*reasons(other), "Nothing was changed."]))
     if any(it.automatic for it in steps):
         client = admin_client(kafka)
         with _kafka_errors_as_sentences(kafka):
+            _add_partitions(kafka, client, _by_topic(steps, TopicStepKind.ADD_PARTITIONS))
             _create(client, _by_topic(steps, TopicStepKind.CREATE_TOPIC))
             _alter(client, _by_topic(steps, TopicStepKind.ALTER_CONFIG))
         _wait_until_done(kafka, topics, replicas)
@@ -137,6 +154,19 @@ def _new_topic(name: str, settings: Mapping[str, str]) -> NewTopic:
         replication_factor=int(settings[REPLICAS]),
         config=config,
     )
+
+
+def _add_partitions(
+    kafka: KafkaAddress, client: AdminClient, wanted: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Add partitions, once nobody reads and all is read: a key's next record may come elsewhere."""
+    if not wanted:
+        return
+    require_all_read(kafka, client, wanted)
+    new = [NewPartitions(name, int(settings[PARTITIONS])) for name, settings in wanted.items()]
+    added = client.create_partitions(new, operation_timeout=CREATION_SECONDS)
+    for name, answer in added.items():
+        _answer(answer, name, "Alter")
 
 
 def _alter(client: AdminClient, changed: Mapping[str, Mapping[str, str]]) -> None:

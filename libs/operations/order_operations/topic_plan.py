@@ -18,11 +18,13 @@ REPLICAS: Final = "replicas"
 
 
 class TopicStepKind(StrEnum):
-    """What a step does; the last three are left to a person."""
+    """What a step does; the last four are left to a person."""
 
     CREATE_TOPIC = "createTopic"
     ALTER_CONFIG = "alterConfig"
+    ADD_PARTITIONS = "addPartitions"
     OTHER_PARTITIONS = "otherPartitions"
+    COMPACTED_PARTITIONS = "compactedPartitions"
     FEWER_REPLICAS = "fewerReplicas"
     DELETES_RECORDS = "deletesRecords"
 
@@ -33,7 +35,11 @@ LEFT_TO_A_PERSON: Final = MappingProxyType(
             "None can be removed, and partitions that are added break the order of records with"
             " equal keys. If all topics have {found}, pass --partitions {found}, and set"
             " ORDERMILL_PARTITIONS of the consumers; otherwise, if the topic is empty, delete it"
-            " and apply again."
+            " and apply again. --add-partitions adds some: docs/runbooks/loss.md says when."
+        ),
+        TopicStepKind.COMPACTED_PARTITIONS: (
+            "What a compacted topic has would stay in its former partition beside newer records of"
+            " its key: delete the topic, apply again, and have all of it published again."
         ),
         TopicStepKind.FEWER_REPLICAS: (
             "`kafka-reassign-partitions.sh` adds some; if {found} are enough, pass"
@@ -78,12 +84,15 @@ def min_in_sync(replicas: int) -> int:
     return max(1, replicas - 1)
 
 
-def topic_steps(topic: Topic, replicas: int, found: ObservedTopic | None) -> Iterator[TopicStep]:
+def topic_steps(
+    topic: Topic, replicas: int, found: ObservedTopic | None, *, add_partitions: bool = False
+) -> Iterator[TopicStep]:
     """
     Yield the steps of one topic, which is to have at least so many *replicas*.
 
-    *found* must have its settings; it is None where there is no such topic.
-    `min.insync.replicas` is given to a topic that is created, and is its owner's from then on.
+    *found* must have its settings; it is None where there is no such topic. With *add_partitions*
+    it gets those that it lacks. `min.insync.replicas` is given to a topic that is created, and is
+    its owner's from then on.
     """
     if found is None:
         for setting, wanted in _settings(topic, replicas).items():
@@ -91,7 +100,8 @@ def topic_steps(topic: Topic, replicas: int, found: ObservedTopic | None) -> Ite
         return
     if found.partitions != topic.partitions:
         numbers = str(found.partitions), str(topic.partitions)
-        yield TopicStep(TopicStepKind.OTHER_PARTITIONS, topic.name, PARTITIONS, *numbers)
+        kind = _partitions_step(topic, found, add_partitions=add_partitions)
+        yield TopicStep(kind, topic.name, PARTITIONS, *numbers)
     if found.replicas < replicas:
         numbers = str(found.replicas), str(replicas)
         yield TopicStep(TopicStepKind.FEWER_REPLICAS, topic.name, REPLICAS, *numbers)
@@ -100,6 +110,14 @@ def topic_steps(topic: Topic, replicas: int, found: ObservedTopic | None) -> Ite
         if _deletes_records(it):
             kind = TopicStepKind.DELETES_RECORDS
         yield TopicStep(kind, topic.name, it.name, it.found, it.needed)
+
+
+def _partitions_step(topic: Topic, found: ObservedTopic, *, add_partitions: bool) -> TopicStepKind:
+    if not add_partitions or found.partitions > topic.partitions:
+        return TopicStepKind.OTHER_PARTITIONS
+    if topic.retention_ms is None:
+        return TopicStepKind.COMPACTED_PARTITIONS
+    return TopicStepKind.ADD_PARTITIONS
 
 
 def reasons(steps: Iterable[TopicStep]) -> Iterator[str]:

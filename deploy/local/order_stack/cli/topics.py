@@ -36,6 +36,14 @@ ReplicasOption = Annotated[
     ),
 ]
 
+AddPartitionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--add-partitions",
+        help="Add those that topics lack: with publishers and consumers stopped, and all read.",
+    ),
+]
+
 topics_app = typer.Typer(
     no_args_is_help=True, help="Kafka's topics and their settings, as the contract wants them."
 )
@@ -47,6 +55,7 @@ def plan(
     system: SystemOptions,
     partitions: PartitionsOption = DEFAULT_PARTITIONS,
     replicas: ReplicasOption = None,
+    add_partitions: AddPartitionsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -57,7 +66,8 @@ def plan(
     """
     from order_operations import kafka_topics
 
-    found = kafka_topics.plan(system.kafka_address(MIGRATOR), topics_with(partitions), replicas)
+    kafka, topics = system.kafka_address(MIGRATOR), topics_with(partitions)
+    found = kafka_topics.plan(kafka, topics, replicas, add_partitions=add_partitions)
     _print(found, NOTHING_TO_DO, as_json=as_json)
     _fail_for_what_is_left(found)
 
@@ -68,6 +78,7 @@ def apply(
     system: SystemOptions,
     partitions: PartitionsOption = DEFAULT_PARTITIONS,
     replicas: ReplicasOption = None,
+    add_partitions: AddPartitionsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -78,7 +89,8 @@ def apply(
     """
     from order_operations import kafka_topics
 
-    found = kafka_topics.apply(system.kafka_address(MIGRATOR), topics_with(partitions), replicas)
+    kafka, topics = system.kafka_address(MIGRATOR), topics_with(partitions)
+    found = kafka_topics.apply(kafka, topics, replicas, add_partitions=add_partitions)
     nothing = "Nothing was done." if found else NOTHING_TO_DO
     _print([it for it in found if it.automatic], nothing, as_json=as_json)
     _fail_for_what_is_left(found)
