@@ -14,6 +14,7 @@ from enricher.domain.batch import (
     Batch,
     BatchSnapshot,
     JobProgress,
+    committed_to_fire,
     decide_batch,
     orders_to_heal_first,
     reference_keys_of_events,
@@ -98,6 +99,22 @@ def test_an_event_sees_the_link_that_an_earlier_event_of_the_batch_made() -> Non
     assert ends(batch_of(events[1:], orders={"o-1": stored(changed)})) == [
         (Enrichment.SUPERSEDED, Action.FIRED)
     ]
+
+
+def test_what_was_held_and_fired_is_fired_again_where_nobody_received_it() -> None:
+    """But not what is still held, and not without a contact."""
+    written = WriterFixture("o-1").register(body(), CONFIRM)
+    held = {written.job_id: Commitment(Action.HELD)}
+    fired = JobProgress({}, held, fired={written.job_id})
+
+    def committed(jobs: JobProgress, contact_id: str | None = "c-1") -> Commitment:
+        snapshot = BatchSnapshot({}, {"o-1": link(contact_id=contact_id)}, jobs)
+        found = committed_to_fire([event(written)], snapshot)
+        return found.jobs.commitments[written.job_id]
+
+    assert committed(fired) == Commitment(Action.FIRED, "c-1")
+    assert committed(fired, None) == Commitment(Action.HELD)
+    assert committed(JobProgress({}, held)) == Commitment(Action.HELD)
 
 
 def test_a_decision_keeps_to_the_commitment_of_its_job() -> None:

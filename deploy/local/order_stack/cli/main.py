@@ -35,6 +35,7 @@ from order_stack.cli import (
     stack,
     submit,
     topics,
+    unfinished,
 )
 from order_stack.cli.options import demo_console, err
 from order_stack.cluster import state
@@ -106,6 +107,7 @@ app.add_typer(migrate.migrate_app, name="migrate")
 app.add_typer(topics.topics_app, name="topics")
 app.add_typer(access.access_app, name="access")
 app.add_typer(offsets.offsets_app, name="offsets")
+app.add_typer(unfinished.unfinished_app, name="unfinished")
 app.add_typer(consumers.consumers_app, name="consumers")
 app.add_typer(privacy.privacy_app, name="privacy")
 app.command("lag")(lag.show_lag)

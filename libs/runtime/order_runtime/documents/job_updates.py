@@ -5,7 +5,8 @@ The order-writer inserts jobs (`entry_document`), and replaces one only where a 
 is decided anew: then nobody else has written about it yet. The enricher inserts into collections of
 its own, each document with the job's id as `_id`: into `agreements` what is to become of the
 action, and into `enrichments` what was found. It changes an enrichment where a held action ended or
-the contact came. In `jobs` it takes what is personal out of the actions of orders that ended.
+the contact came. In `jobs` it takes what is personal out of the actions of orders that ended. By
+`unfinished_jobs` operators have it handle jobs again.
 
 Everything bears being repeated. An insertion that meets a document of the same id has no effect.
 """
@@ -13,7 +14,7 @@ Everything bears being repeated. An insertion that meets a document of the same 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from order_contracts.integration_log import DropReason
@@ -28,6 +29,9 @@ AGREEMENTS_KEPT: Final = RETENTION + timedelta(days=3)
 
 IN_JOB: Final = "enrichment."
 """Where jobs of earlier releases have the fields of an enrichment."""
+AGAIN: Final = "again"
+"""The field of a job in `unfinished_jobs` that is to be handled again although it was finished."""
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HAS_PERSONAL_DATA: Final[Mapping[str, Any]] = {
     "$or": [{"action.data": {"$exists": True}}, {"action.language": {"$exists": True}}]
 }
@@ -132,6 +136,12 @@ def forget_action_data(job_ids: Sequence[str]) -> Update:
     """Return what takes data and language out of the actions of these jobs."""
     named = {"_id": {"$in": list(job_ids)}}
     return Update(named, {"$unset": {"action.language": "", "action.data": ""}})
+
+
+def handle_again(job_id: str, expire_at: datetime) -> Update:
+    """Return the upsert that has the enricher's next sweep handle a job again."""
+    noted = {"since": _LONG_AGO, "expireAt": expire_at, AGAIN: True}
+    return Update({"_id": job_id}, {"$set": noted})
 
 
 def forget_agreed(job_ids: Sequence[str]) -> Update:

@@ -145,7 +145,7 @@ ENRICHMENTS: Final = Collection(
 )
 UNFINISHED_JOBS: Final = Collection(
     client.UNFINISHED_JOBS,
-    writers=_of(ENRICHER),
+    writers=_of(ENRICHER, OPERATOR),
     readers=_of(ENRICHER),
     indexes=(index("since"), index("expireAt", ttl_seconds=_AT_ONCE)),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -12,7 +12,12 @@ from enricher.adapters import held_action_store, links
 from enricher.adapters.job_progress import job_progress
 from enricher.adapters.reference_lookup import look_up_facts
 from enricher.adapters.requested_actions import requested_actions
-from enricher.domain.batch import Batch, BatchSnapshot, reference_keys_of_events
+from enricher.domain.batch import (
+    Batch,
+    BatchSnapshot,
+    committed_to_fire,
+    reference_keys_of_events,
+)
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.erasure import contact_claims, erased_orders, orders_of_events
 from enricher.domain.model import ENRICHABLE, ReceivedEvent, StoredOrder
@@ -34,14 +39,19 @@ async def load_batch(
     events: Sequence[ReceivedEvent],
     keys: ContactKeys,
     now: datetime,
+    again: Set[str] = frozenset(),
 ) -> Batch:
-    """Return *events* with everything that their decisions depend on, nothing decided yet."""
+    """
+    Return *events* with everything that their decisions depend on, nothing decided yet.
+
+    Those of the jobs *again* are to be decided although they were.
+    """
     orders, linked, jobs = await asyncio.gather(
         stored_orders(database, {it.event.order_id for it in events}),
         links.links_of(database[LINKS], {it.event.order_id for it in events}),
-        job_progress(database, [it.event.job_id for it in events if it.kind in ENRICHABLE]),
+        job_progress(database, [it.event.job_id for it in events if it.kind in ENRICHABLE], again),
     )
-    snapshot = BatchSnapshot(orders, linked, jobs)
+    snapshot = committed_to_fire(events, BatchSnapshot(orders, linked, jobs))
     references = reference_keys_of_events(events, snapshot, keys)
     facts = await look_up_facts(database, references, keys, now)
     named = orders_of_events(events, orders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Final
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -11,14 +11,21 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher.adapters.commitment_store import agreed_of, commitments_of
 from enricher.domain.batch import JobProgress
+from order_contracts.job import Action
 from order_runtime.documents.document import field, stored
 from order_runtime.mongo.client import ENRICHMENTS, JOBS, Document
 
 _IN_JOBS: Final = [{"enrichment": {"$exists": True}}, {"agreed": {"$exists": True}}]
 
 
-async def job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str]) -> JobProgress:
-    """Return the enrichments and commitments of these jobs; raises UnreadableStored."""
+async def job_progress(
+    database: AsyncDatabase[Document], job_ids: Sequence[str], again: Set[str] = frozenset()
+) -> JobProgress:
+    """
+    Return the enrichments and commitments of these jobs; raises UnreadableStored.
+
+    Those *again* count as if they had no enrichment yet.
+    """
     if not job_ids:
         return JobProgress({}, {})
     enrichments, commitments, earlier = await asyncio.gather(
@@ -28,12 +35,14 @@ async def job_progress(database: AsyncDatabase[Document], job_ids: Sequence[str]
     )
     before = {it: stored(JOBS, job, _enrichment_in) for it, job in earlier.items()}
     agreed = {it: stored(JOBS, job, agreed_of) for it, job in earlier.items() if "agreed" in job}
-    known = {it: found for it, found in before.items() if found is not None} | enrichments
+    found = {it: known for it, known in before.items() if known is not None} | enrichments
+    known = {it: enrichment for it, enrichment in found.items() if it not in again}
     open_commitments = {**agreed, **commitments}
     return JobProgress(
         known,
         {it: end for it, end in open_commitments.items() if it not in known},
         frozenset(agreed),
+        frozenset(it for it in found.keys() & again if found[it].get("action") == Action.FIRED),
     )
 
 

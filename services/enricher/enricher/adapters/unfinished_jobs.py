@@ -18,6 +18,7 @@ from enricher.adapters.bulk_writes import insert_new
 from enricher.adapters.job_progress import enriched_of
 from enricher.domain.announced import announced_event
 from enricher.domain.model import ReceivedEvent
+from order_runtime.documents.job_updates import AGAIN
 from order_runtime.documents.jobs import LedgerEntry, awaits_enrichment, entry_of
 from order_runtime.documents.order_events import event_type, order_event
 from order_runtime.documents.orders import LiveOrder, order_of
@@ -89,13 +90,17 @@ async def note(
 
 async def take_overdue(
     noted: AsyncCollection[Document], before: datetime, now: datetime, limit: int
-) -> list[str]:
-    """Return jobs that were noted *before* a time, the oldest first, and note them anew."""
-    found = noted.find({"since": {"$lte": before}}, {"_id": 1}).sort("since").limit(limit)
-    job_ids = [it["_id"] async for it in found]
-    if job_ids:
-        await noted.update_many({"_id": {"$in": job_ids}}, {"$set": {"since": now}})
-    return job_ids
+) -> dict[str, bool]:
+    """
+    Return jobs that were noted *before* a time, the oldest first, and note them anew.
+
+    With each, whether an operator asked to have it handled again, finished or not.
+    """
+    found = noted.find({"since": {"$lte": before}}, {AGAIN: 1}).sort("since").limit(limit)
+    due = {it["_id"]: bool(it.get(AGAIN)) async for it in found}
+    if due:
+        await noted.update_many({"_id": {"$in": list(due)}}, {"$set": {"since": now}})
+    return due
 
 
 async def forget(noted: AsyncCollection[Document], job_ids: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -92,11 +92,13 @@ class EventHandler:
         unhandled = {id(it[0]) for it in (*unreadable, *suspects)}
         await self._set_aside.record(letters, (it for it in records if id(it) not in unhandled))
 
-    async def repair(self, events: Sequence[ReceivedEvent], now: datetime) -> int:
-        """Handle *events* again, as far as they can be; return how many were."""
+    async def repair(
+        self, events: Sequence[ReceivedEvent], now: datetime, again: Set[str] = frozenset()
+    ) -> int:
+        """Handle *events* again, as far as they can be; return how many were; *again* as below."""
 
         async def handle(some: Sequence[ReceivedEvent]) -> None:
-            await self.handle(some, now)
+            await self.handle(some, now, again)
 
         failed = await handle_apart(events, handle)
         left = {it.event.job_id for it, _ in failed}
@@ -104,24 +106,27 @@ class EventHandler:
         report_orders((it.event.order_id, error) for it, error in failed)
         return len(events) - len(failed)
 
-    async def handle(self, events: Sequence[ReceivedEvent], now: datetime) -> None:
+    async def handle(
+        self, events: Sequence[ReceivedEvent], now: datetime, again: Set[str] = frozenset()
+    ) -> None:
         """
         Handle *events*, in their order.
 
         The job's enrichment is inserted after all effects that it stands for: an event whose job
-        has one is not decided again, and an event whose job has none is.
+        has one is not decided again, and an event whose job has none is. So are those of the jobs
+        *again*, whose messages were lost: they keep to what was committed, under the same ids.
         """
         steps, tracing = Steps(), self._policy.tracing
         events, spans = begin_spans(tracing, events)
-        batch = await self._load_and_decide(events, now)
+        batch = await self._load_and_decide(events, now, again)
         if due := orders_to_heal_first(batch):
             # Their turn in the queue may come later: an action of theirs must not overtake those
             # that are held.
             await self._reconciler(due, now)
-            batch = await self._load_and_decide(events, now)
+            batch = await self._load_and_decide(events, now, again)
         steps.done("decide")
         while not await self._commit(batch, now):
-            batch = await self._load_and_decide(events, now)
+            batch = await self._load_and_decide(events, now, again)
         steps.done("commit")
         await self._publish(batch)
         steps.done("publish")
@@ -132,8 +137,10 @@ class EventHandler:
         await self._reconcile(batch, now)
         _count(batch.decided)
 
-    async def _load_and_decide(self, events: Sequence[ReceivedEvent], now: datetime) -> Batch:
-        batch = await load_batch(self._database, events, self._policy.keys, now)
+    async def _load_and_decide(
+        self, events: Sequence[ReceivedEvent], now: datetime, again: Set[str]
+    ) -> Batch:
+        batch = await load_batch(self._database, events, self._policy.keys, now, again)
         return decide_batch(batch, HoldWindow(now, self._policy.hold_for))
 
     async def _commit(self, batch: Batch, now: datetime) -> bool:

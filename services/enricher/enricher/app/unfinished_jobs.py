@@ -72,15 +72,17 @@ class UnfinishedJobs:
         """
         Handle the events of jobs that stay without enrichment.
 
-        A job's command is accepted, which is its time, long before its event may be published.
+        A job's command is accepted, which is its time, long before its event may be published. What
+        an operator asked to have handled again is, also where it has an enrichment.
         """
         noted = self._database[UNFINISHED_JOBS]
         due = await unfinished_jobs.take_overdue(noted, now - self._grace, now, self._page)
         if not due:
             return 0
-        finished = await unfinished_jobs.finished_of(self._database, due)
-        events = await unfinished_jobs.events_of(self._database, set(due) - finished)
-        handled = await self._event_handler.repair(events, now)
+        again = {it for it, asked in due.items() if asked}
+        finished = await unfinished_jobs.finished_of(self._database, due) - again
+        events = await unfinished_jobs.events_of(self._database, due.keys() - finished)
+        handled = await self._event_handler.repair(events, now, again)
         finished = await unfinished_jobs.finished_of(self._database, due)
         await unfinished_jobs.forget(noted, finished)
         return handled

@@ -39,6 +39,8 @@ class JobProgress:
     """The commitment of those whose event was handled in part."""
     agreed_inside: Set[str] = frozenset()
     """Those whose own documents have a commitment, which names a contact, of an earlier release."""
+    fired: Set[str] = frozenset()
+    """Those that are decided again although their action was fired: nobody received it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,23 @@ class Batch:
     new_links: Sequence[ContactLink] = ()
     to_reconcile: Sequence[str] = ()
     """The orders that may lack something or be deleted."""
+
+
+def committed_to_fire(events: Iterable[ReceivedEvent], snapshot: BatchSnapshot) -> BatchSnapshot:
+    """
+    Return *snapshot* with what was held and fired later committed to be fired.
+
+    It goes to the contact that its order has by now, as it did then.
+    """
+    found: dict[str, Commitment] = {}
+    for it in events:
+        job_id, link = it.event.job_id, snapshot.links.get(it.event.order_id)
+        committed = snapshot.jobs.commitments.get(job_id)
+        was_held = committed is not None and committed.end is Action.HELD
+        if job_id in snapshot.jobs.fired and was_held and link is not None and link.contact_id:
+            found[job_id] = Commitment(Action.FIRED, link.contact_id)
+    commitments = {**snapshot.jobs.commitments, **found}
+    return replace(snapshot, jobs=replace(snapshot.jobs, commitments=commitments))
 
 
 def reference_keys_of_events(
