@@ -45,6 +45,7 @@ T = TypeVar("T")
 CREATION_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.2
 _OTHER_PARTITIONS: Final = {TopicStepKind.OTHER_PARTITIONS, TopicStepKind.COMPACTED_PARTITIONS}
+_MORE_PARTITIONS: Final = {TopicStepKind.ADD_PARTITIONS, TopicStepKind.COMPACTED_PARTITIONS}
 
 
 def plan(
@@ -83,15 +84,19 @@ def apply(
 
     Raises OperationFailed as `plan` does, and before anything is changed where a topic has
     another number of partitions: a missing one would get a number that can't be changed any more.
-    Partitions are added only where every group is stopped and has read all that there is.
+    Partitions are added only where every group is stopped and has read all that there is: the next
+    record of a key may come to another partition than those before it.
     """
     steps = plan(kafka, topics, replicas, add_partitions=add_partitions)
+    if widened := {it.topic for it in steps if it.kind in _MORE_PARTITIONS}:
+        with _kafka_errors_as_sentences(kafka):
+            require_all_read(kafka, admin_client(kafka), widened)
     if other := [it for it in steps if it.kind in _OTHER_PARTITIONS]:
         raise OperationFailed("\n".join([*reasons(other), "Nothing was changed."]))
     if any(it.automatic for it in steps):
         client = admin_client(kafka)
         with _kafka_errors_as_sentences(kafka):
-            _add_partitions(kafka, client, _by_topic(steps, TopicStepKind.ADD_PARTITIONS))
+            _add_partitions(client, _by_topic(steps, TopicStepKind.ADD_PARTITIONS))
             _create(client, _by_topic(steps, TopicStepKind.CREATE_TOPIC))
             _alter(client, _by_topic(steps, TopicStepKind.ALTER_CONFIG))
         _wait_until_done(kafka, topics, replicas)
@@ -156,13 +161,9 @@ def _new_topic(name: str, settings: Mapping[str, str]) -> NewTopic:
     )
 
 
-def _add_partitions(
-    kafka: KafkaAddress, client: AdminClient, wanted: Mapping[str, Mapping[str, str]]
-) -> None:
-    """Add partitions, once nobody reads and all is read: a key's next record may come elsewhere."""
+def _add_partitions(client: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
     if not wanted:
         return
-    require_all_read(kafka, client, wanted)
     new = [NewPartitions(name, int(settings[PARTITIONS])) for name, settings in wanted.items()]
     added = client.create_partitions(new, operation_timeout=CREATION_SECONDS)
     for name, answer in added.items():

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from order_stack.cli.options import JsonOption, out, print_json
+from order_stack.cli.options import JsonOption, SinceAgoOption, out, print_json, since_of
 from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 
@@ -55,6 +56,33 @@ def apply(
     from order_operations.group_offsets import apply_offsets
 
     _print(apply_offsets(system.address(), accept_loss=accept_loss), as_json=as_json)
+
+
+@offsets_app.command("rewind")
+@on_a_system
+def rewind(
+    system: SystemOptions,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="As `orders lag` names it.")],
+    topic: Annotated[str, typer.Option("--topic", help="One that the group reads.")],
+    since: SinceAgoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Have a stopped group read a topic again, from --since on or from its beginning.
+
+    What was done is recognised, and not done again.
+    """
+    from order_operations.json_values import json_of
+    from order_operations.offset_rewind import rewind_offsets
+
+    after = since_of(since, datetime.now(UTC))
+    rows = json_of(rewind_offsets(system.kafka_address(), group, topic, after))
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_rows(rows, ("group", "topic", "partition", "kafka", "next"))
+    else:
+        out().print("There is nothing to read again.")
 
 
 def _print(found: Sequence[PartitionPlan], *, as_json: bool) -> None:
