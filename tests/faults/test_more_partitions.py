@@ -19,6 +19,7 @@ from support.stack.api_client import ApiClient
 from support.stack.consumer_groups import end_offsets
 from support.stack.kafka_records import read_all
 from support.stack.running_stack import RunningStack, running_stack
+from support.stack.wait import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -8,13 +8,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from pymongo import MongoClient
 
-from support.builders.bodies import Json, unique
+from order_operations.pii_scan import leaks, pattern
+from support.builders.bodies import Json, contact_body, matching, order_body, unique
+from support.builders.raw_records import register_record
 from support.faults.database_backup import backup, restore
 from support.history.database_dump import differing_lines, dump_documents
 from support.history.history import History
 from support.history.journal import RESTORE, Journal
-from support.history.quiescence import CONSUMER_GROUPS
+from support.history.quiescence import CONSUMER_GROUPS, wait_until_quiet
 from support.load.background_load import (
     LoadProfile,
     background_load,
@@ -23,6 +26,7 @@ from support.load.background_load import (
 )
 from support.load.checked_load import checked_history, until_more_calls
 from support.load.contact_changes import contact_changes, load_contacts
+from support.stack.kafka_records import publish_records
 from support.stack.running_stack import RunningStack, paused, running_stack
 from support.stack.wait import until
 
@@ -122,6 +126,40 @@ def test_a_writer_goes_back_when_the_database_is_restored_under_it(
                 own_stack.start(service)
             until_more_calls(journal)
     checked_history(own_stack, profile, journal, seconds=240)
+
+
+def test_an_erasure_after_the_backup_is_done_again(own_stack: RunningStack, tmp_path: Path) -> None:
+    """The backup has the contact, its order and its delivery; Kafka has the tombstone."""
+    person = contact_body()
+    file = tmp_path / "contacts.ndjson"
+    file.write_text(json.dumps(person))
+    own_stack.orders("reference", "load", "--wait", str(file))
+    order = order_body(contact=matching(person, "Email"), orderAction={"action": "ConfirmOrder"})
+    publish_records(own_stack.kafka, [register_record(order)])
+    wait_until_quiet(own_stack)
+    saved = backup(own_stack)
+    assert left_of(own_stack, person)
+    own_stack.orders("privacy", "erase", person["contactId"])
+    assert not left_of(own_stack, person)
+
+    for service in CONSUMER_GROUPS:
+        own_stack.kill(service, "TERM")
+    restore(own_stack, saved)
+    assert left_of(own_stack, person)
+    own_stack.orders("offsets", "apply")
+    for service in CONSUMER_GROUPS:
+        own_stack.start(service)
+
+    until(lambda: not left_of(own_stack, person), seconds=SECONDS, of="it is erased again")
+    wait_until_quiet(own_stack)
+    assert not left_of(own_stack, person)
+
+
+def left_of(stack: RunningStack, person: Json) -> list[str]:
+    """Return where the database names a contact."""
+    named = {person["contactId"], person["email"], person["memberNumber"]}
+    with MongoClient[Json](stack.mongo) as client:
+        return list(leaks(client[stack.database], pattern(named)))
 
 
 def lines_that_differ(before: History, after: History) -> list[str]:
