@@ -14,6 +14,7 @@ from support.builders.bodies import Json, contact_body, matching, order_body, un
 from support.builders.raw_records import RawRecord
 from support.faults.database_backup import backup, restore
 from support.faults.lost_topics import SERVICES, lose_topics, recovery, replace_kafka, stop
+from support.faults.runbook import runbook
 from support.history.quiescence import wait_until_quiet
 from support.stack.api_client import ApiClient
 from support.stack.consumer_groups import delete_records_before, end_offsets, lag
@@ -63,9 +64,10 @@ def test_the_commands_topic_is_lost_with_commands_that_nobody_read(
     again = without_id(order_body(contact=matching(contact)))
 
     lose_topics(own_stack, COMMANDS)
-    with recovery("orders.commands"):
+    with recovery("orders.commands"), runbook(own_stack, "orders.commands is lost") as steps:
         stop(own_stack, *SERVICES)
-        own_stack.orders("topics", "apply")
+        steps.next()
+        steps.next()
         own_stack.orders("start", "--all")
         assert missing(api, [it["orderId"] for it in lost]) == {it["orderId"] for it in lost}
         assert {api.job(it).json()["status"] for it in promised} == {"Accepted"}
@@ -95,10 +97,10 @@ def test_an_erasure_whose_deletions_were_lost_is_done_again(
     until(lambda: lag(own_stack.kafka, WRITER, COMMANDS.name) > 0, seconds=SECONDS)
 
     lose_topics(own_stack, COMMANDS)
-    with recovery("orders.commands, with an erasure"):
+    with recovery("an erasure"), runbook(own_stack, "orders.commands is lost") as steps:
         stop(own_stack, *SERVICES)
-        own_stack.orders("topics", "apply")
-        own_stack.orders("offsets", "rewind", ENRICHER, "--topic", CONTACTS.name, "--since", "1h")
+        steps.next()
+        steps.next()
         own_stack.orders("start", "--all")
         until(lambda: api.order(order).status_code == 404, seconds=SECONDS, of="it is erased")
 
@@ -115,16 +117,16 @@ def test_the_events_topic_is_lost_with_events_that_nobody_read(
     until(lambda: lag(own_stack.kafka, WRITER, COMMANDS.name) == 0, seconds=SECONDS)
 
     lose_topics(own_stack, EVENTS)
-    with recovery("orders.events"):
+    with recovery("orders.events"), runbook(own_stack, "orders.events is lost") as steps:
         stop(own_stack, *SERVICES)
-        own_stack.orders("topics", "apply")
+        steps.next()
         own_stack.orders("start", "--all")
         later = accepted(api, COUNT, contact)
-        until(lambda: unfinished(own_stack, "plan") == dict.fromkeys(jobs, "enrichment"))
-        assert unfinished(own_stack, "apply").keys() == set(jobs)
+        until(lambda: unfinished(own_stack) == dict.fromkeys(jobs, "enrichment"))
+        steps.next()
         wait_until_quiet(own_stack)
 
-    assert unfinished(own_stack, "plan") == {}
+    assert unfinished(own_stack) == {}
     assert {api.job(it).json()["stages"]["action"] for it in [*jobs, *later]} == {"delivered"}
     new = webhooks(own_stack)[len(sent) :]
     assert len(new) == len(set(new)) == len([*jobs, *later])
@@ -145,16 +147,16 @@ def test_the_actions_topic_is_lost_with_actions_that_nobody_read(
     until(lambda: fired(own_stack, [*held, *jobs]) == COUNT + 1, seconds=SECONDS)
 
     lose_topics(own_stack, ACTIONS)
-    with recovery("orders.actions"):
+    with recovery("orders.actions"), runbook(own_stack, "orders.actions is lost") as steps:
         stop(own_stack, *SERVICES)
-        own_stack.orders("topics", "apply")
+        steps.next()
         own_stack.orders("start", "--all")
         wanted = dict.fromkeys([*held, *jobs], "delivery")
-        until(lambda: unfinished(own_stack, "plan") == wanted)
-        unfinished(own_stack, "apply")
+        until(lambda: unfinished(own_stack) == wanted)
+        steps.next()
         wait_until_quiet(own_stack)
 
-    assert unfinished(own_stack, "plan") == {}
+    assert unfinished(own_stack) == {}
     new = webhooks(own_stack)[len(sent) :]
     assert len(new) == len(set(new)) == len(wanted)
 
@@ -174,13 +176,14 @@ def test_all_of_kafka_is_replaced_by_an_empty_one(
     lost = [body(contact) for _ in range(COUNT)]
     promised = [post(api, it, key=it["orderId"]) for it in lost]
 
-    with recovery("Kafka"):
+    with recovery("Kafka"), runbook(own_stack, "All of Kafka is lost") as steps:
         stop(own_stack, *SERVICES)
         replace_kafka(own_stack)
-        own_stack.orders("topics", "apply")
+        steps.next()
         own_stack.orders("start", "--all")
         other = loaded(own_stack, tmp_path, contact, contact_body())
-        assert unfinished(own_stack, "apply") == dict.fromkeys(stored, "enrichment")
+        assert unfinished(own_stack) == dict.fromkeys(stored, "enrichment")
+        steps.next()
         gone = missing(api, [it["orderId"] for it in lost])
         renewed = [post(api, it, key=it["orderId"]) for it in lost if it["orderId"] in gone]
         later = accepted(api, COUNT, other)
@@ -216,12 +219,15 @@ def test_the_backup_of_mongodb_is_older_than_what_kafka_keeps(
     wait_until_quiet(own_stack)
     sent = webhooks(own_stack)
 
-    with recovery("MongoDB, by a backup that is too old"):
+    heading = "The backup of MongoDB is older than what Kafka keeps"
+    with recovery("MongoDB, by an old backup"), runbook(own_stack, heading) as steps:
         stop(own_stack, *CONSUMERS)
         restore(own_stack, saved)
+        steps.next()
+        steps.next()
         refused = own_stack.orders("offsets", "apply", check=False)
         assert (refused.returncode, "POST /orders/check" in refused.stderr) == (1, True)
-        own_stack.orders("offsets", "apply", "--accept-loss")
+        steps.next()
         own_stack.orders("start", "--all")
         wait_until_quiet(own_stack)
         gone = missing(api, [it["orderId"] for it in between])
@@ -277,9 +283,9 @@ def missing(api: ApiClient, order_ids: Sequence[str]) -> set[str]:
     return set(answer.json()["missing"])
 
 
-def unfinished(stack: RunningStack, verb: str) -> dict[str, str]:
-    """Return the jobs that `orders unfinished` lists, each with what it lacks."""
-    done = stack.orders("unfinished", verb, "--since", "1h", "--json")
+def unfinished(stack: RunningStack) -> dict[str, str]:
+    """Return the jobs that `orders unfinished plan` lists, each with what it lacks."""
+    done = stack.orders("unfinished", "plan", "--since", "1h", "--json")
     return {it["jobId"]: it["lacks"] for it in json.loads(done.stdout)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from order_contracts.topics import ARTICLES, COMMANDS, CONTACTS, ENRICHER, STORES, TRIGGER, WRITER
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
 from support.faults.lost_topics import lose_topics, recovery, stop
+from support.faults.runbook import runbook
 from support.history.journal import Journal
 from support.history.quiescence import wait_until_quiet
 from support.load.background_load import LoadProfile, background_load, numbered_order_ids
@@ -25,7 +26,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 PARTITIONS = 96
 CONSUMERS = (WRITER, ENRICHER, TRIGGER)
-WIDER = ("topics", "apply", "--partitions", str(PARTITIONS), "--add-partitions")
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +47,21 @@ def test_orders_keep_their_sequence_when_twelve_partitions_become_96(
     stop(own_stack, WRITER)
     jobs += changes(api, orders, "left")
 
-    with recovery("12 partitions to 96"):
+    heading = "Topics get more partitions"
+    with recovery("12 partitions to 96"), runbook(own_stack, heading) as steps:
         stop(own_stack, "gateway")
-        assert "has members" in own_stack.orders(*WIDER, check=False).stderr
+        assert "has members" in steps.next(check=False).stderr
         stop(own_stack, *CONSUMERS)
         left = f"order-writer has yet to read {2 * len(orders)} records of orders.commands"
-        until(lambda: left in own_stack.orders(*WIDER, check=False).stderr)
+        until(lambda: left in steps.next(check=False).stderr)
         for service in CONSUMERS:
             own_stack.start(service)
         wait_until_quiet(own_stack)
         stop(own_stack, *CONSUMERS)
-        until(lambda: "compacted" in own_stack.orders(*WIDER, check=False).stderr)
+        until(lambda: "compacted" in steps.next(check=False).stderr)
         assert len(end_offsets(own_stack, COMMANDS.name)) == 12
         lose_topics(own_stack, CONTACTS, ARTICLES, STORES)
-        own_stack.orders(*WIDER)
+        steps.next()
         for service in CONSUMERS:
             own_stack.start(service, ORDERMILL_PARTITIONS=str(PARTITIONS))
         own_stack.start("gateway")

@@ -33,6 +33,7 @@ def rights(user: Manifest) -> Iterator[KafkaRight]:
         "Write": "WRITE",
         "Describe": "DESCRIBE",
         "DescribeConfigs": "DESCRIBE_CONFIGS",
+        "Alter": "ALTER",
         "AlterConfigs": "ALTER_CONFIGS",
     }
     for acl in user["spec"]["authorization"]["acls"]:
