@@ -508,6 +508,31 @@ async def test_a_message_that_an_operator_sends_again_retries_what_failed_and_on
     assert harness.webhook_endpoint.posts == {failed.action_id: 2, delivered.action_id: 1}
 
 
+@pytest.mark.parametrize("partition", [None, 70], ids=["a topic made anew", "more partitions"])
+async def test_a_message_that_is_sent_again_may_have_a_lower_offset(
+    harness: DispatchHarness, partition: int | None
+) -> None:
+    """Offsets begin again in a topic that was made anew, and in a partition that was added."""
+    harness.webhook_endpoint.status = 400
+    [failed] = received_actions(1)
+    placed = replace(failed, record=replace(failed.record, offset=500))
+    await harness.record(placed)
+    async with harness.run_dispatcher():
+        await harness.wait_for_states({"failed": 1})
+        later = replace(
+            placed.record,
+            partition=placed.record.partition if partition is None else partition,
+            offset=2,
+            at=placed.record.at + timedelta(seconds=1),
+        )
+        again = replace(placed, replay=True, record=later)
+        await harness.record(again)
+        await eventually(lambda: _attempts(harness, failed.action_id, 2))
+        await harness.wait_for_states({"failed": 1})
+        await harness.record(again)
+    assert harness.webhook_endpoint.posts == {failed.action_id: 2}
+
+
 async def _attempts(harness: DispatchHarness, action_id: str, count: int) -> bool:
     return harness.webhook_endpoint.posts[action_id] >= count
 

@@ -4,9 +4,9 @@ Everything that is written about a job after its insertion, all of it by the enr
 The order-writer inserts jobs (`entry_document`), and replaces one only where a replayed dead letter
 is decided anew: then nobody else has written about it yet. The enricher inserts into collections of
 its own, each document with the job's id as `_id`: into `agreements` what is to become of the
-action, and into `enrichments` what was found. It changes an enrichment where a held action ended or
-the contact came. In `jobs` it takes what is personal out of the actions of orders that ended. By
-`unfinished_jobs` operators have it handle jobs again.
+action, and into `enrichments` what was found. It changes an enrichment where a held action ended,
+the contact came, or an action was lost. In `jobs` it takes what is personal out of the actions of
+orders that ended. By `unfinished_jobs` operators have it handle jobs again.
 
 Everything bears being repeated. An insertion that meets a document of the same id has no effect.
 """
@@ -111,6 +111,12 @@ def end_held_action(job_id: str, end: Action, at: datetime, place: str = "") -> 
     """
     held = {"_id": job_id, f"{place}action": str(Action.HELD)}
     return Update(held, {"$set": {f"{place}action": str(end), f"{place}at": at}})
+
+
+def drop_fired_action(job_id: str, at: datetime) -> Update:
+    """Return what says that an action that nobody received can't be fired again."""
+    fired = {"_id": job_id, "action": str(Action.FIRED)}
+    return Update(fired, {"$set": {"action": str(Action.DROPPED), "at": at}})
 
 
 def set_contact_found(

@@ -8,6 +8,7 @@ from typing import Final
 
 from pymongo import UpdateMany, UpdateOne
 
+from enricher.domain.batch import Batch
 from enricher.domain.model import ContactLink, DecidedEvent, HeldAction, HoldState
 from order_contracts.job import Action
 from order_runtime.documents import job_updates
@@ -32,6 +33,14 @@ def enrichment_documents(decided: Iterable[DecidedEvent], now: datetime) -> Iter
                 accepted_at=received.accepted_at,
             )
             yield job_updates.enrichment_document(new, now)
+
+
+def lost_action_updates(batch: Batch, now: datetime) -> Iterator[UpdateOne]:
+    """Yield the updates of jobs whose action was fired, was lost, and ends as dropped now."""
+    for it in batch.decided:
+        job_id = it.received.event.job_id
+        if job_id in batch.snapshot.jobs.fired and it.decision.action is Action.DROPPED:
+            yield UpdateOne(*job_updates.drop_fired_action(job_id, now))
 
 
 def held_action_update(held: HeldAction, now: datetime, place: str) -> UpdateOne:

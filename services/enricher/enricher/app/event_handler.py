@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from enricher.adapters.batch_snapshot import existing_orders, load_batch
 from enricher.adapters.commitment_store import record_commitments
 from enricher.adapters.healing_queue import HealingQueue
 from enricher.adapters.job_senders import senders_of
-from enricher.adapters.job_writes import enrichment_documents
+from enricher.adapters.job_writes import enrichment_documents, lost_action_updates
 from enricher.adapters.log_writes import log_entry_writes, logged_jobs
 from enricher.adapters.publishing import RecordPublisher, publish
 from enricher.adapters.reference_lookup import erased_lifetimes
@@ -27,6 +26,7 @@ from enricher.app.event_spans import begin_spans, end_spans
 from enricher.app.passed_over import report_orders
 from enricher.app.reconciler import Reconciler
 from enricher.app.set_aside import SetAside
+from enricher.app.step_times import Steps
 from enricher.domain.batch import Batch, decide_batch, held_jobs, orders_to_heal_first
 from enricher.domain.contact_matching import ContactKeys
 from enricher.domain.decode import UnreadableEvent, received_event
@@ -177,6 +177,8 @@ class EventHandler:
         """Insert the enrichment of the jobs; remove the action data of orders that ended."""
         enrichments = list(enrichment_documents(batch.decided, now))
         await bulk_writes.insert_new(self._database[ENRICHMENTS], enrichments)
+        lost = list(lost_action_updates(batch, now))
+        await bulk_writes.bulk_write(self._database[ENRICHMENTS], lost)
         if agreed := sorted(batch.snapshot.jobs.agreed_inside):
             await self._database[JOBS].update_many(*job_updates.forget_agreed(agreed))
         await forget_action_data(self._database, ended_orders(batch.events))
@@ -222,18 +224,6 @@ def _decode(
         except UnreadableEvent as error:
             unreadable.append((record, error))
     return events, unreadable
-
-
-class Steps:
-    """The steps of a batch, each timed from the end of the one before."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def done(self, step: str) -> None:
-        now = time.monotonic()
-        metrics.STEP_SECONDS.labels(step).observe(now - self._since)
-        self._since = now
 
 
 def _count(decided: Sequence[DecidedEvent]) -> None:
