@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from order_contracts.topics import ACTIONS
+from enricher.app.periodic_sweep import GRACE
+from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
 from order_operations.system_address import MongoAddress
 from order_operations.unfinished_jobs import Lack, have_handled_again, unfinished_jobs
-from order_runtime.mongo.client import UNFINISHED_JOBS
-from support.builders.writer_fixtures import WriterFixture, WrittenCommand
+from order_runtime.mongo.client import LINKS, UNFINISHED_JOBS
+from support.builders.writer_fixtures import WriterFixture, WrittenCommand, reference_record
 from support.harness.enricher_harness import (
     CONFIRM,
     NOW,
@@ -100,3 +101,23 @@ async def test_the_action_of_an_order_that_is_gone_is_dropped_and_the_log_says_s
     assert await harness.stages(order) == ("done", "dropped")
     assert await harness.drop_reasons() == ["orderDeleted"]
     assert await lacking(address) == {}
+
+
+async def test_a_deletion_that_was_commanded_and_lost_is_commanded_again(
+    harness: EnricherHarness,
+) -> None:
+    """Its link is gone with the command. Orders without a link that nobody erased are let be."""
+    orders = [WriterFixture(f"o-{it}").register(order_of_contact(f"c-{it}")) for it in (1, 2)]
+    await harness.add_references(contact_record("c-1"), contact_record("c-2"), article_record())
+    await harness.handle(*orders)
+    await harness.add_references(reference_record(CONTACTS.name, "c-1", None, at=NOW))
+    [lost] = harness.publisher.on(COMMANDS.name)
+    await harness.database[LINKS].delete_many({})
+    sweep = harness.sweeper()
+
+    await sweep(LATER)
+    assert harness.publisher.on(COMMANDS.name) == [lost]
+    await sweep(LATER + GRACE)
+
+    assert harness.publisher.on(COMMANDS.name) == [lost, lost]
+    assert len(set(harness.publisher.ids())) == len(harness.publisher.ids()) - 1

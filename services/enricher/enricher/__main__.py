@@ -23,6 +23,7 @@ from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
 from enricher.app.healer import Healer
 from enricher.app.healing_loop import HealingLoop
+from enricher.app.lost_deletions import LostDeletions
 from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
@@ -107,7 +108,8 @@ async def consume(
         applied = partial(caught_up, settings.kafka_address, WRITER, (COMMANDS,))
         unfinished = UnfinishedJobs(database, events, applied, GRACE)
         handled = partial(caught_up, settings.kafka_address, ENRICHER, READ)
-        sweeper = Sweeper(database, reconciler, unfinished, keys, handled)
+        deletions = LostDeletions(database, erasure, keys, applied)
+        sweeper = Sweeper(database, reconciler, unfinished, keys, handled, deletions)
         if not await unless_stopped(stop, prepared(database, keys)):
             return
         handle = handlers(events, references, offsets)

@@ -94,7 +94,7 @@ REFERENCE_TOPICS: Final = (CONTACTS.name, ARTICLES.name, STORES.name)
 begin_at_zero(EVENTS, EventType)
 begin_at_zero(OUTCOMES, ["done", "contactMissing", "superseded", "skipped"])
 begin_at_zero(ACTIONS, ["fired", "held", "dropped"])
-begin_at_zero(REPAIRED, ["job", "link", "untold"])
+begin_at_zero(REPAIRED, ["job", "link", "untold", "erasure"])
 begin_at_zero(STEP_SECONDS, STEPS)
 for _metric in (BATCH_SECONDS, BATCH_RECORDS, UNREADABLE):
     begin_at_zero(_metric, [EVENTS_TOPIC.name, *REFERENCE_TOPICS])

@@ -18,6 +18,7 @@ from enricher.app.contact_erasure import ContactErasure
 from enricher.app.contact_portions import ContactPortions
 from enricher.app.event_handler import EnrichmentPolicy, EventHandler
 from enricher.app.healer import Healer
+from enricher.app.lost_deletions import LostDeletions
 from enricher.app.periodic_sweep import GRACE, Sweeper
 from enricher.app.reconciler import Reconciler
 from enricher.app.reference_handler import ReferenceHandler
@@ -126,7 +127,8 @@ class EnricherHarness:
     ) -> Sweeper:
         """Return a sweeper; *handled* and *applied* tell whether the services are up to date."""
         unfinished = UnfinishedJobs(self.database, self.event_handler(), applied, GRACE, **bounds)
-        return Sweeper(self.database, self.reconciler(), unfinished, KEYS, handled)
+        deletions = LostDeletions(self.database, self.erase(), KEYS, applied)
+        return Sweeper(self.database, self.reconciler(), unfinished, KEYS, handled, deletions)
 
     def queue(self, database: Any = None, owner: str = "test") -> HealingQueue:
         return HealingQueue((self.database if database is None else database)[HEALING], owner)

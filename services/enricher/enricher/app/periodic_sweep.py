@@ -30,6 +30,8 @@ LIMIT: Final = 1_000  # of each kind in one sweep
 
 ReadPage = Callable[[str, int], Awaitable[list[tuple[str, str]]]]
 """Reads a page of a collection after a cursor, of at most so many: each as (cursor, orderId)."""
+Repair = Callable[[datetime], Awaitable[int]]
+"""Does what else is found undone at a time; returns how much."""
 ReadLinks = Callable[[AsyncCollection[Document], str, int], Awaitable[list[tuple[str, str]]]]
 
 
@@ -88,8 +90,10 @@ class Sweeper:
         unfinished_jobs: UnfinishedJobs,
         keys: ContactKeys,
         caught_up: CaughtUp,
+        lost_deletions: Repair,
     ) -> None:
         self._database = database
+        self._lost_deletions = lost_deletions
         self._unfinished_jobs = unfinished_jobs
         self._reconciler = reconciler
         self._keys = keys
@@ -126,6 +130,7 @@ class Sweeper:
             await self._announce_ended(now)
             await self._reconcile_suspects(now)
             _count("job", await self._unfinished_jobs(now))
+            _count("erasure", await self._lost_deletions(now))
 
     async def _drop_expired(self, now: datetime) -> None:
         """Drop the held actions whose window is over: no repair, as nothing else drops them."""
