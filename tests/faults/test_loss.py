@@ -124,7 +124,8 @@ def test_the_actions_topic_is_lost_with_actions_that_nobody_read(
     api, late = ApiClient(own_stack), contact_body()
     held = accepted(api, 1, late)
     accepted(api, COUNT, contact)
-    until(lambda: api.job(held[0]).json()["stages"]["action"] == "held", seconds=SECONDS)
+    wait_until_quiet(own_stack)
+    assert api.job(held[0]).json()["stages"]["action"] == "held"
     sent = webhooks(own_stack)
     stop(own_stack, TRIGGER)
     jobs = accepted(api, COUNT, contact)
