@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,16 @@ def test_orders_keep_their_sequence_when_twelve_partitions_become_96(
 def changes(api: ApiClient, orders: Sequence[Json], status: str) -> list[str]:
     """Change each order twice, the second time to *status*; return the jobs."""
     return [
-        api.client.post(
-            f"{api.base}/orders/{it['orderId']}/change-status", json={"externalStatus": each}
-        ).json()["jobId"]
-        for it in orders
-        for each in (f"not yet {status}", status)
+        changed(api, it["orderId"], each) for it in orders for each in (f"not yet {status}", status)
     ]
+
+
+def changed(api: ApiClient, order_id: str, status: str) -> str:
+    body = {"externalStatus": status, "lastChangedAt": datetime.now(UTC).isoformat()}
+    answer = api.client.post(f"{api.base}/orders/{order_id}/change-status", json=body)
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["jobId"]
+    return job_id
 
 
 def moved(stack: RunningStack, order_ids: Sequence[str]) -> int:
