@@ -14,6 +14,7 @@ from order_operations.pii_scan import leaks, pattern
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
 from support.builders.raw_records import register_record
 from support.faults.database_backup import backup, restore
+from support.faults.lost_topics import recovery
 from support.history.database_dump import differing_lines, dump_documents
 from support.history.history import History
 from support.history.journal import RESTORE, Journal
@@ -142,16 +143,16 @@ def test_an_erasure_after_the_backup_is_done_again(own_stack: RunningStack, tmp_
     own_stack.orders("privacy", "erase", person["contactId"])
     assert not left_of(own_stack, person)
 
-    for service in CONSUMER_GROUPS:
-        own_stack.kill(service, "TERM")
-    restore(own_stack, saved)
-    assert left_of(own_stack, person)
-    own_stack.orders("offsets", "apply")
-    for service in CONSUMER_GROUPS:
-        own_stack.start(service)
-
-    until(lambda: not left_of(own_stack, person), seconds=SECONDS, of="it is erased again")
-    wait_until_quiet(own_stack)
+    with recovery("MongoDB, by a backup"):
+        for service in CONSUMER_GROUPS:
+            own_stack.kill(service, "TERM")
+        restore(own_stack, saved)
+        assert left_of(own_stack, person)
+        own_stack.orders("offsets", "apply")
+        for service in CONSUMER_GROUPS:
+            own_stack.start(service)
+        until(lambda: not left_of(own_stack, person), seconds=SECONDS, of="it is erased again")
+        wait_until_quiet(own_stack)
     assert not left_of(own_stack, person)
 
 
