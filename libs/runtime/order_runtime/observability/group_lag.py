@@ -39,7 +39,7 @@ class TopicLag:
     seconds: float
     """The age of the oldest of these records; 0 where there is none."""
     under_replicated: int = 0
-    """Partitions of the topic whose replicas aren't all in sync."""
+    """Partitions of the topic without a leader, or whose replicas aren't all in sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,8 @@ class GroupLag:
 
 
 def lacking(topic: TopicMetadata) -> int:
-    """Return how many partitions of a topic lack replicas that are in sync."""
-    return sum(len(it.isrs) < len(it.replicas) for it in topic.partitions.values())
+    """Return how many partitions of a topic lack a leader, or replicas that are in sync."""
+    return sum(it.leader < 0 or len(it.isrs) < len(it.replicas) for it in topic.partitions.values())
 
 
 def _checked(found: Iterable[TopicPartition]) -> list[TopicPartition]:

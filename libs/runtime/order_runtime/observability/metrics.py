@@ -24,8 +24,8 @@ DEPENDENCY_CHANGED: Final = Gauge(
 )
 UNDER_REPLICATED: Final = Gauge(
     "ordermill_kafka_under_replicated_partitions",
-    "Partitions of a topic that this process uses whose replicas aren't all in sync: a broker is"
-    " away or behind.",
+    "Partitions of a topic that this process uses without a leader, or whose replicas aren't all in"
+    " sync: a broker is away or behind.",
     ["topic"],
 )
 UNREACHABLE_MEMBERS: Final = Gauge(
