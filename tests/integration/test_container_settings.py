@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from order_stack.cluster.kafka_brokers import java, new_cluster_id
 from order_stack.cluster.kafka_probe import cluster_id
 from order_stack.cluster.topology import Topology
 from support.stack.containers import SETTINGS
+from support.stack.free_ports import free_port
 from support.stack.replica_set import initiate
 from support.stack.wait import until
 
@@ -32,13 +32,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 HOST = "127.0.0.1"
 ADVERTISED = "KAFKA_ADVERTISED_LISTENERS"
 IN_A_CONTAINER = {**SETTINGS, ADVERTISED: f"{SETTINGS[ADVERTISED]},INTERNAL://localhost:9094"}
-
-
-def free_port() -> int:
-    with socket.socket() as it:
-        it.bind((HOST, 0))
-        port: int = it.getsockname()[1]
-        return port
 
 
 def properties(settings: Mapping[str, str], folder: Path) -> dict[str, str]:

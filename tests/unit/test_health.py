@@ -13,13 +13,7 @@ import pytest
 from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.process import health
 from order_runtime.process.health import MAX_CONNECTIONS, Probes, serving
-
-
-def free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port
+from support.stack.free_ports import free_port
 
 
 def status(port: int, path: str) -> int:

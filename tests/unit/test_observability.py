@@ -21,14 +21,9 @@ from order_runtime.observability.progress import STALLED_SECONDS, Loop
 from order_runtime.process.health import Probes, serving
 from order_runtime.process.log_events import KAFKA_IS_BACK, WAITING_FOR_KAFKA
 from order_stack.cluster.certificates import AUTHORITY_LIFETIME, Authority
+from support.stack.free_ports import free_port
 
 NAME = "tested"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 class Clock:

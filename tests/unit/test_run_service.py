@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+
+from support.stack.free_ports import free_port
 
 SECONDS = 20  # more than any of these processes takes
 PROGRAM = """
@@ -34,12 +35,6 @@ def run(process: Process[ServiceSettings]) -> None:
 
 run_service("tested", ServiceSettings, run)
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def started(body: str, **settings: str) -> subprocess.Popen[str]:

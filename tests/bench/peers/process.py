@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import httpx
 import psutil
 
 from bench.environment import Environment
+from support.stack.free_ports import free_port
 from support.stack.wait import until
 
 TESTS: Final = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def started(
 @contextmanager
 def http_peer(environment: Environment, app: str) -> Iterator[tuple[psutil.Process, str]]:
     """Serve a FastAPI application by uvicorn; yield its process and its URL."""
-    port = _free_port()
+    port = free_port()
     argv = [python(), "-m", "uvicorn", app, "--port", str(port), "--no-access-log"]
     with started([*argv, "--loop", "uvloop", "--http", "httptools"], environment, app) as process:
         url = f"http://127.0.0.1:{port}"
@@ -78,10 +78,3 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/openapi.json").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import httpx
 from order_operations.observability.export import as_yaml
 from order_operations.observability.prometheus import alertmanager_config, alerts
 from order_operations.observability.timing import Timing
+from support.stack.free_ports import free_port
 
 PROGRAMS = ("alertmanager", "prometheus-alertmanager")  # as it is named, and as Debian names it
 
@@ -49,8 +49,7 @@ def alertmanager_server(folder: Path, timing: Timing) -> Iterator[AlertmanagerSe
     assert program, "Alertmanager is missing: apt-get install prometheus-alertmanager"
     config = folder / "alertmanager.yaml"
     config.write_text(as_yaml(alertmanager_config(alerts(timing))))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     argv = [
         program,
         f"--config.file={config}",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from support.stack.free_ports import free_port
 
 PROGRAMS = ("node_exporter", "prometheus-node-exporter")  # as it is named, and as Debian names it
 ALL_BUT_TMPFS = "^([^t].*|t[^m].*)$"
@@ -18,8 +19,7 @@ def node_exporter(folder: Path, leaves_out: str = "^$") -> Iterator[str]:
     """Yield the address of one that leaves out file systems of the types that a pattern has."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program, "node_exporter is missing: apt-get install prometheus-node-exporter"
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     argv = [
         program,
         "--collector.disable-defaults",

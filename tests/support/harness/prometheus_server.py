@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import httpx
 from order_operations.observability.export import as_yaml
 from order_operations.observability.prometheus import prometheus_config, rule_file
 from order_operations.observability.timing import Timing
+from support.stack.free_ports import free_port
 
 INTERVAL = "1s"
 DRILL = Timing(0.02)
@@ -59,7 +59,7 @@ def prometheus_server(
     config = folder / "prometheus.yaml"
     told = [alertmanager] if alertmanager else []
     config.write_text(as_yaml(prometheus_config(targets, INTERVAL, told)))
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     with (folder / "prometheus.log").open("wb") as out:
         process = subprocess.Popen(
             [
@@ -76,9 +76,3 @@ def prometheus_server(
     finally:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port

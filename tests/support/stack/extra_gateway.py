@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 
+from support.stack.free_ports import free_ports
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
+
+END_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class ExtraGateway:
             return httpx.get(f"{self.health}{path}").status_code
         except httpx.TransportError:
             return 0
+
+    def is_ready(self) -> bool:
+        """Return whether it takes requests; fails once it has ended."""
+        assert self.process.poll() is None, f"the gateway ended with {self.process.returncode}"
+        return self.probe("/readyz") == 200
 
     def metric(self, name: str) -> float:
         """Return the sum of a metric over all labels."""
@@ -46,7 +53,7 @@ def extra_gateway(
 
     Its logs are written to the file *log*, if one is given.
     """
-    port, health = _free_port(), _free_port()
+    port, health = free_ports(2)
     own = {"PORT": str(port), "HEALTH_PORT": str(health), "INSTANCE": f"gateway-{port}"} | settings
     environ = psutil.Process(stack.part("gateway")["pid"]).environ()
     with (log or Path(os.devnull)).open("wb") as out:
@@ -57,15 +64,12 @@ def extra_gateway(
         )
     gateway = ExtraGateway(process, port, f"http://127.0.0.1:{health}")
     try:
-        until(lambda: gateway.probe("/readyz") == 200, of="the other gateway")
+        until(gateway.is_ready, of="the other gateway")
         yield gateway
     finally:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port
+        process.terminate()  # so that it reports its end, and no `orders doctor` misses it
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from order_stack.cluster.certificates import Authority, Certificate
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
 from order_stack.cluster.topology import Topology
+from support.stack.free_ports import free_ports
 from support.stack.oauth_server import OAuthServer
 from support.stack.wait import until
 
@@ -98,7 +98,7 @@ def secure_broker(folder: Path, oauth: OAuthServer) -> Iterator[SecureBroker]:
     authority, keys = Authority(folder / "certificates"), folder / "keys.json"
     server, client = authority.issue("broker"), authority.issue("client")
     oauth.write_keys(keys)
-    ports = {name: _free_port() for name in ("login", "tls", "controller")}
+    ports = dict(zip(("login", "tls", "controller"), free_ports(3), strict=True))
     settings = folder / "server.properties"
     settings.write_text(
         SETTINGS.format(
@@ -163,10 +163,3 @@ def _serves(broker: SecureBroker) -> bool:
         return bool(admin_client(broker.by_certificate()).list_topics(timeout=5).brokers)
     except KafkaException:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port

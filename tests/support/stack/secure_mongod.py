@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from order_stack.cluster import mongo_servers
+from support.stack.free_ports import free_port
 from support.stack.replica_set import initiate
 
 
@@ -18,7 +18,7 @@ def replica_set_of_one(
     folder: Path, options: Sequence[str], with_tls: Callable[[str], str] = str
 ) -> Iterator[int]:
     """Start it in *folder*, and yield its port; *with_tls* adds to a URI what lets a client in."""
-    port, data = _free_port(), folder / "mongod"
+    port, data = free_port(), folder / "mongod"
     data.mkdir()
     argv = [str(mongo_servers.binary(os.environ)), "--dbpath", str(data), "--port", str(port)]
     argv += ["--replSet", "rs", "--bind_ip", "127.0.0.1", "--nounixsocket", *options]
@@ -31,10 +31,3 @@ def replica_set_of_one(
     finally:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port
