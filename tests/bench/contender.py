@@ -15,7 +15,7 @@ from confluent_kafka.admin import OffsetSpec
 from bench.cpu import CpuMeter
 from bench.environment import Environment
 from bench.measurements import RATE, Round, per_item
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.stack.wait import until
 

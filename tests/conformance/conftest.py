@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
 from order_contracts.topics import MIB, WRITER, Topic
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.mongo.client import Document, client
 from support.builders.bodies import unique
 from support.stack.running_stack import RunningStack

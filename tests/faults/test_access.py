@@ -20,9 +20,9 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from order_contracts.topics import ENRICHER, MIGRATOR, OPERATOR, TRIGGER, WRITER
-from order_operations.kafka_access import EVERY_ACL
-from order_operations.kafka_client import admin_client
-from order_operations.workloads import (
+from order_operations.access.kafka_acls import EVERY_ACL
+from order_operations.connections.kafka_client import admin_client
+from order_operations.workloads.table import (
     EVENT_READER,
     ORDER_PUBLISHER,
     WORKLOADS,

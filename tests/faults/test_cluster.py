@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from support.builders.bodies import order_body
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.faults.tcp_proxy import TcpProxy

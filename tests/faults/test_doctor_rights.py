@@ -19,16 +19,16 @@ from confluent_kafka.admin import (
 )
 
 from order_contracts.topics import GATEWAY, OPERATOR, TRIGGER
-from order_operations import kafka_access, mongo_access
-from order_operations.access_plan import (
+from order_operations.access import kafka_acls, mongo_roles
+from order_operations.access.plan import (
     kafka_holdings,
     mongo_holdings,
     principals_by_workload,
     role_of,
 )
-from order_operations.kafka_client import admin_client
-from order_operations.system_address import MongoAddress
-from order_operations.workloads import WORKLOADS
+from order_operations.connections.kafka_client import admin_client
+from order_operations.connections.system_address import MongoAddress
+from order_operations.workloads.table import WORKLOADS
 from order_runtime.access.rights import CLUSTER, CLUSTER_NAME, TOPIC, KafkaRight, MongoRight, Right
 from support.builders.bodies import Json
 from support.stack.running_stack import DATABASE, RunningStack, running_stack
@@ -77,13 +77,13 @@ def other_rights(
     roles = mongo_holdings().get(role, frozenset())
     changed = frozenset[Right]((acls | roles) - {less}) | ({more} if more else frozenset())
     kafka = frozenset(it for it in changed if isinstance(it, KafkaRight))
-    kafka_access.apply(system.kafka, {f"User:{workload}": kafka})
-    mongo_access.apply(mongo, {role: frozenset(it for it in changed if isinstance(it, MongoRight))})
+    kafka_acls.apply(system.kafka, {f"User:{workload}": kafka})
+    mongo_roles.apply(mongo, {role: frozenset(it for it in changed if isinstance(it, MongoRight))})
     try:
         yield
     finally:
-        kafka_access.apply(system.kafka, {f"User:{workload}": acls})
-        mongo_access.apply(mongo, {role: roles})
+        kafka_acls.apply(system.kafka, {f"User:{workload}": acls})
+        mongo_roles.apply(mongo, {role: roles})
 
 
 @pytest.mark.parametrize(

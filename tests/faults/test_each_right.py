@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from order_contracts.topics import GATEWAY
-from order_operations import kafka_access, mongo_access
-from order_operations.access_plan import (
+from order_operations.access import kafka_acls, mongo_roles
+from order_operations.access.plan import (
     kafka_holdings,
     principals_by_workload,
     role_of,
 )
-from order_operations.system_address import MongoAddress
-from order_operations.workloads import SERVICES, WORKLOADS, Workload
+from order_operations.connections.system_address import MongoAddress
+from order_operations.workloads.table import SERVICES, WORKLOADS, Workload
 from order_runtime.access.rights import KafkaRight, Right
 from order_runtime.mongo.client import client
 from order_runtime.process.log_events import RIGHTS_MISSING
@@ -98,14 +98,14 @@ def without(system: RunningStack, workload: Workload, right: Right) -> Iterator[
     if isinstance(right, KafkaRight):
         holdings = kafka_holdings(principals_by_workload())
         principal = f"User:{workload.name}"
-        kafka_access.apply(system.kafka, {principal: holdings[principal] - {right}})
+        kafka_acls.apply(system.kafka, {principal: holdings[principal] - {right}})
         yield
-        kafka_access.apply(system.kafka, {principal: holdings[principal]})
+        kafka_acls.apply(system.kafka, {principal: holdings[principal]})
         return
     address, role = MongoAddress(system.mongo, DATABASE), role_of(workload)
-    mongo_access.apply(address, {role: workload.mongo - {right}})
+    mongo_roles.apply(address, {role: workload.mongo - {right}})
     yield
-    mongo_access.apply(address, {role: workload.mongo})
+    mongo_roles.apply(address, {role: workload.mongo})
 
 
 def missing_rights(system: RunningStack, service: str) -> list[str]:

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, EVENTS, TRIGGER, WRITER
-from order_operations.pii_scan import leaks, pattern
+from order_operations.privacy.pii_scan import leaks, pattern
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
 from support.builders.raw_records import RawRecord, delete_record, register_record
 from support.stack.consumer_groups import end_offsets, lag, set_offsets

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from order_operations.pii_scan import leaks, pattern
+from order_operations.privacy.pii_scan import leaks, pattern
 from support.builders.bodies import Json, contact_body, matching, order_body, unique
 from support.builders.raw_records import register_record
 from support.faults.database_backup import backup, restore

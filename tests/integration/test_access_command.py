@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from order_contracts.topics import GATEWAY
-from order_operations.workloads import ORDER_PUBLISHER
+from order_operations.workloads.table import ORDER_PUBLISHER
 from support.stack.running_stack import RunningStack
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS, ENRICHER, TRIGGER, WRITER
-from order_operations.group_lags import lags
+from order_operations.consumers.lag import lags
 from order_stack.cli.main import app
 from support.builders.actions import action_record, order_action
 from support.builders.bodies import contact_body, matching, order_body

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 
 from order_contracts.topics import TOPICS
 from order_manifests.compose.document import MONGO_COMMAND, REPLICA_SET, kafka_settings
-from order_operations import kafka_topics
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
+from order_operations.topics import kafka_topics
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster import mongo_servers
 from order_stack.cluster.jars import classpath

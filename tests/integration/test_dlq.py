@@ -14,9 +14,9 @@ from confluent_kafka import Message, Producer
 from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
-from order_operations.dead_letter_outcomes import with_outcomes
-from order_operations.dead_letter_view import Letter, LetterPosition
-from order_operations.system_address import MongoAddress
+from order_operations.connections.system_address import MongoAddress
+from order_operations.dead_letters.letter_view import Letter, LetterPosition
+from order_operations.dead_letters.outcomes import with_outcomes
 from order_runtime.kafka.address import librdkafka_config
 from order_runtime.kafka.dead_letters import MAX_ATTEMPTS
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENRICHMENTS, JOBS, Document

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from order_contracts.topics import WRITER
+from order_operations.connections.system_address import MongoAddress, SystemAddress
 from order_operations.diagnosis.facts import Access, Facts
 from order_operations.diagnosis.gather import gather
-from order_operations.system_address import MongoAddress, SystemAddress
 from order_runtime.mongo.client import INSTANCES
 from order_stack.cli.main import app
 from support.stack.documents import find_documents

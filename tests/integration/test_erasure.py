@@ -17,7 +17,7 @@ from enricher.adapters import reference_store
 from enricher.adapters.held_action_store import held_action_of
 from enricher.domain.erasure import DeletedContact
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
-from order_operations.pii_scan import pattern
+from order_operations.privacy.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import librdkafka_config
 from order_runtime.observability.group_lag import GroupLag, TopicLag
 from support.builders.bodies import unique

@@ -9,8 +9,8 @@ import pytest
 
 from enricher.app.periodic_sweep import GRACE
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
-from order_operations.system_address import MongoAddress
-from order_operations.unfinished_jobs import Lack, have_handled_again, unfinished_jobs
+from order_operations.connections.system_address import MongoAddress
+from order_operations.jobs.unfinished import Lack, have_handled_again, unfinished_jobs
 from order_runtime.mongo.client import LINKS, UNFINISHED_JOBS
 from support.builders.writer_fixtures import WriterFixture, WrittenCommand, reference_record
 from support.harness.enricher_harness import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from order_operations.healing_backlog import wait_until_erased, wait_until_healed
+from order_operations.connections.system_address import MongoAddress
 from order_operations.problems import OperationFailed
-from order_operations.system_address import MongoAddress
+from order_operations.reference.healing_backlog import wait_until_erased, wait_until_healed
 from support.builders.writer_fixtures import reference_record
 from support.harness.enricher_harness import (
     NOW,

@@ -13,7 +13,7 @@ from bson import encode
 from action_trigger.adapters.delivery_store import DeliveryStore
 from gateway.adapters.read_store import ReadStore
 from order_contracts.topics import ACTIONS, COMMANDS, CONTACTS
-from order_operations.pii_scan import pattern
+from order_operations.privacy.pii_scan import pattern
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ERASURES, MERGES
 from support.builders.actions import ASKED_AT

@@ -11,9 +11,9 @@ import pytest
 from pymongo.database import Database
 
 from order_contracts.topics import ENRICHER, WRITER
-from order_operations.document_migrations import PAGE
-from order_operations.migration_plan import StepKind
-from order_operations.migrations import Schema, migrate, planned_steps
+from order_operations.migrations.document_migrations import PAGE
+from order_operations.migrations.index_plan import StepKind
+from order_operations.migrations.schema import Schema, migrate, planned_steps
 from order_runtime.mongo.client import Document, client
 from order_runtime.mongo.collections import COLLECTIONS, Collection, Migration, collections_of
 from order_runtime.mongo.indexes import index

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from order_contracts.topics import TOPICS
-from order_operations.consumer_lag import GROUPS
-from order_operations.dead_letter_documents import COUNTED as COUNTED_LETTERS
-from order_operations.job_list import SCANNED
+from order_operations.consumers.progress import GROUPS
+from order_operations.dead_letters.documents import COUNTED as COUNTED_LETTERS
+from order_operations.jobs.listing import SCANNED
 from order_stack.cli.main import app
 from support.builders.actions import action_record, order_action
 from support.builders.bodies import Json, line, order_body, unique

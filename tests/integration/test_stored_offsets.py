@@ -13,7 +13,7 @@ from confluent_kafka.admin import NewTopic
 from pymongo import AsyncMongoClient
 
 from order_contracts.topics import ACTIONS, DEFAULT_PARTITIONS, TRIGGER
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.documents.consumer_offsets import GroupOffsets
 from order_runtime.kafka.address import librdkafka_config
 from order_runtime.kafka.offsets import holds_records

@@ -16,10 +16,10 @@ from confluent_kafka.admin import (
 )
 
 from order_contracts.topics import ARTICLES, COMMANDS, DELIVERIES, TOPICS, Topic
-from order_operations import kafka_topics
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_operations.problems import OperationFailed
-from order_operations.topic_plan import TopicStepKind
+from order_operations.topics import kafka_topics
+from order_operations.topics.plan import TopicStepKind
 from support.builders.bodies import unique
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until

@@ -14,7 +14,7 @@ import aiohttp
 import psutil
 import pytest
 
-from order_operations.workloads import DASHBOARD
+from order_operations.workloads.table import DASHBOARD
 from order_stack.dashboard.environment import python_of_environment
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until

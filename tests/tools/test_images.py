@@ -16,7 +16,7 @@ import pytest
 from psutil import Process
 
 from order_contracts.topics import ENRICHER, GATEWAY, MIGRATOR
-from order_operations.workloads import SERVICES
+from order_operations.workloads.table import SERVICES
 from support.manifests.images import USER, Image, image_store, owned_by_the_pod
 from support.manifests.pods import (
     BASE,

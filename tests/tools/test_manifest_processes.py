@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from order_contracts.topics import GATEWAY
-from order_operations.service_processes import HTTP
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HTTP
+from order_operations.workloads.table import SERVICES
 from support.manifests.pods import (
     BASE,
     MOUNTS,

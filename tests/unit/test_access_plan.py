@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from order_contracts.topics import COMMANDS, GATEWAY
-from order_operations.access_plan import (
+from order_operations.access.plan import (
     AccessPlan,
     AccessStep,
     AccessStepKind,
@@ -16,7 +16,7 @@ from order_operations.access_plan import (
     without_revoking,
 )
 from order_operations.problems import OperationFailed
-from order_operations.workloads import EVENT_READER, ORDER_PUBLISHER, WORKLOADS
+from order_operations.workloads.table import EVENT_READER, ORDER_PUBLISHER, WORKLOADS
 from order_runtime.access.rights import TOPIC, KafkaRight, MongoRight
 
 WRITE = KafkaRight(TOPIC, COMMANDS.name, "WRITE")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from order_operations.service_processes import HEALTH
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HEALTH
+from order_operations.workloads.table import SERVICES
 from order_runtime.auth.api_keys import KeyFile
 from order_runtime.process.settings import ServiceSettings, load
 from support.manifests.compose import COMPOSE

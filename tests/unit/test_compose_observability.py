@@ -14,7 +14,7 @@ import yaml
 from order_operations.observability.causes import MACHINES
 from order_operations.observability.grafana import dashboards
 from order_operations.observability.prometheus import example_targets, job_of
-from order_operations.workloads import SERVICES
+from order_operations.workloads.table import SERVICES
 from support.manifests.compose import mounted_in, services
 from support.manifests.pods import Manifest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from order_operations.group_offsets import PartitionPlan, planned
+from order_operations.consumers.offsets import PartitionPlan, planned
 from order_runtime.documents.consumer_offsets import GroupOffsets, behind, restored_sentence
 from order_runtime.kafka.records import next_offsets
 from support.builders.commands import raw_record

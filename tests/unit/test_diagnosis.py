@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
-from order_operations.consumer_pauses import Pause
+from order_operations.consumers.pauses import Pause
 from order_operations.diagnosis.diagnosis import all_clear, changes, diagnose, json_of
 from order_operations.diagnosis.facts import (
     Access,
@@ -26,8 +26,8 @@ from order_operations.diagnosis.facts import (
     SchemaStep,
 )
 from order_operations.diagnosis.finding import Code, Finding, Severity
-from order_operations.migration_plan import StepKind
-from order_operations.topic_plan import TopicStep, TopicStepKind
+from order_operations.migrations.index_plan import StepKind
+from order_operations.topics.plan import TopicStep, TopicStepKind
 from order_runtime.documents.instances import (
     CERTIFICATE_REFUSED,
     KEY_REFUSED,

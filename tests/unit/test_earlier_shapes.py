@@ -10,7 +10,7 @@ from pymongo.errors import ExecutionTimeout
 
 from order_operations.diagnosis.earlier_shapes import EarlierShapes
 from order_operations.diagnosis.facts import SchemaStep
-from order_operations.migration_plan import StepKind
+from order_operations.migrations.index_plan import StepKind
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.collections import Migration
 

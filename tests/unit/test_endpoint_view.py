@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from order_operations.endpoint_view import (
+from order_operations.deliveries.endpoint_view import (
     Backlog,
     LastAnswer,
     answer_of_attempts,

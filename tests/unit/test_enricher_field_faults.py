@@ -14,7 +14,7 @@ from order_contracts.decoding import Invalid
 from order_contracts.order import ContactKey, MatchKeyType
 from order_contracts.reference import Contact, read_reference
 from order_contracts.topics import ARTICLES, CONTACTS, STORES
-from order_operations.reference_load import parse_entry
+from order_operations.reference.reference_load import parse_entry
 from order_runtime.documents.document import Document
 from order_runtime.documents.erasures import id_key
 from support.builders.bodies import Json

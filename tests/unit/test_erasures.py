@@ -8,9 +8,9 @@ import pytest
 from bson import encode
 
 from order_contracts.topics import TOPICS
-from order_operations.contact_data import identifiers
-from order_operations.erasure_request import ages_out
-from order_operations.pii_scan import pattern
+from order_operations.privacy.contact_data import identifiers
+from order_operations.privacy.erasure import ages_out
+from order_operations.privacy.pii_scan import pattern
 from order_runtime.documents.erasures import Erasure
 
 AT = datetime(2025, 11, 28, 10, 0, tzinfo=UTC)

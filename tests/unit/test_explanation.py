@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from order_operations.endpoint_view import Backlog, endpoint_of
+from order_operations.deliveries.endpoint_view import Backlog, endpoint_of
 from order_operations.explanation.records import Kind, Records, Subject
 from order_operations.explanation.standing import standing
 from order_operations.explanation.timeline import timeline

@@ -9,8 +9,8 @@ import pytest
 
 from order_contracts.topics import TOPICS
 from order_manifests.export import main, rendered, stale, write
-from order_operations.access_plan import kafka_holdings, principals_by_workload
-from order_operations.workloads import WORKLOADS
+from order_operations.access.plan import kafka_holdings, principals_by_workload
+from order_operations.workloads.table import WORKLOADS
 from order_runtime.access.rights import CLUSTER, CLUSTER_NAME, KafkaRight
 from support.manifests.pods import KUBERNETES, Manifest, committed, of_kind
 

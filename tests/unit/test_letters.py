@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
-from order_operations.dead_letter_view import (
+from order_operations.dead_letters.letter_view import (
     Letter,
     LetterFilter,
     LetterPosition,

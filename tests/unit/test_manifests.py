@@ -11,9 +11,9 @@ import pytest
 
 from order_contracts.topics import GATEWAY
 from order_manifests.environment import EVERYWHERE
-from order_operations.profile import read_profile
-from order_operations.service_processes import HEALTH, HTTP
-from order_operations.workloads import SERVICES
+from order_operations.connections.profile import read_profile
+from order_operations.workloads.processes import HEALTH, HTTP
+from order_operations.workloads.table import SERVICES
 from order_runtime.process.settings import ServiceSettings, load
 from order_stack.cluster.certificates import Authority
 from support.builders.certificates import certificate_files

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from order_operations.migration_plan import IndexStep, StepKind, all_index_steps, index_steps
+from order_operations.migrations.index_plan import IndexStep, StepKind, all_index_steps, index_steps
 from order_runtime.mongo.collections import Collection
 from order_runtime.mongo.indexes import FoundIndex, Index, index
 from order_runtime.startup.requirements import index_risks, index_violations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_operations.offset_rewind import Rewound, rewound
+from order_operations.consumers.rewind import Rewound, rewound
 
 TOPIC = "reference.contacts"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from order_operations.connections.profile import read_profile
+from order_operations.connections.system_address import MongoAddress
 from order_operations.problems import OperationFailed
-from order_operations.profile import read_profile
-from order_operations.system_address import MongoAddress
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
 from order_stack.cli.system_options import options_of
 from order_stack.problems import StackProblem

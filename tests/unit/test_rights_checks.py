@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from order_contracts.topics import GATEWAY, OPERATOR, WRITER
-from order_operations.access_plan import (
+from order_operations.access.plan import (
     AccessPlan,
     Holdings,
     access_steps,
@@ -16,13 +16,13 @@ from order_operations.access_plan import (
     principals_by_workload,
     role_of,
 )
+from order_operations.access.right_coverage import covers
 from order_operations.diagnosis.diagnosis import diagnose
 from order_operations.diagnosis.facts import Facts, HeldRights
 from order_operations.diagnosis.finding import Code, Severity
 from order_operations.diagnosis.gather_rights import differing, of_strangers
 from order_operations.problems import OperationFailed
-from order_operations.right_coverage import covers
-from order_operations.workloads import EVENT_READER, WORKLOADS
+from order_operations.workloads.table import EVENT_READER, WORKLOADS
 from order_runtime.access.rights import (
     CLUSTER,
     CLUSTER_NAME,

@@ -12,10 +12,10 @@ import pytest
 from action_trigger.adapters.endpoint_config import WEBHOOKS_FILE, read_config
 from gateway.settings import Settings
 from order_contracts.topics import ENRICHER, GATEWAY, WRITER
+from order_operations.connections.profile import changed_at
 from order_operations.diagnosis.diagnosis import diagnose
 from order_operations.diagnosis.facts import Facts, Key, Login
 from order_operations.diagnosis.finding import Code
-from order_operations.profile import changed_at
 from order_runtime.auth.bearer_token import METRICS_TOKEN, BearerToken
 from order_runtime.observability.secret_ages import note_secrets, unchanged_since
 from support.builders.system_facts import NOW, ago, healthy, with_instances

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from order_contracts.topics import ENRICHER, GATEWAY, TRIGGER, WRITER
-from order_operations.profile import profile_variables
-from order_operations.service_processes import HEALTH
-from order_operations.workloads import SERVICES, WORKLOADS
+from order_operations.connections.profile import profile_variables
+from order_operations.workloads.processes import HEALTH
+from order_operations.workloads.table import SERVICES, WORKLOADS
 from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.settings import ServiceSettings
 from order_stack.cluster import logins, mongo_servers, services, stack_identity

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from order_operations.delivery_view import DeliveryFilter, not_replayed
+from order_operations.deliveries.delivery_view import DeliveryFilter, not_replayed
 from order_stack.cli.main import app
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from order_operations import reference_load
 from order_operations.problems import OperationFailed
+from order_operations.reference import reference_load
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from order_operations.system_address import MongoAddress, SystemAddress
+from order_operations.connections.system_address import MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cli.main import app
 from order_stack.cli.system_options import SystemOptions, options_of

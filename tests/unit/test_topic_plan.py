@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from order_contracts.topics import COMMANDS, CONTACTS, ENRICHED, TOPICS, Topic
-from order_operations.kafka_topics import refusal
-from order_operations.topic_plan import (
+from order_operations.topics.kafka_topics import refusal
+from order_operations.topics.plan import (
     TopicStep,
     TopicStepKind,
     default_replicas,

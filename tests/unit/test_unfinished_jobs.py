@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from order_operations.unfinished_jobs import Lack, lack_of
+from order_operations.jobs.unfinished import Lack, lack_of
 from order_runtime.documents.document import Document
 
 REGISTERED: Document = {"_id": "job-1", "operation": "RegisterOrder", "version": 7}

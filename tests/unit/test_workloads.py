@@ -14,8 +14,8 @@ from order_contracts.topics import (
     WRITER,
     Topic,
 )
-from order_operations.access_plan import kafka_holdings, principals_by_workload
-from order_operations.workloads import (
+from order_operations.access.plan import kafka_holdings, principals_by_workload
+from order_operations.workloads.table import (
     DASHBOARD,
     EVENT_READER,
     ORDER_PUBLISHER,

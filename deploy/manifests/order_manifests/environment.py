@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from order_contracts.topics import DEFAULT_PARTITIONS, GATEWAY
-from order_operations.service_processes import HEALTH, HTTP, SharedFile
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HEALTH, HTTP, SharedFile
+from order_operations.workloads.table import SERVICES
 from order_runtime.kafka.address import Mechanism, Security
 from order_runtime.process.connection_settings import PREFIX
 from order_runtime.process.settings import Traces

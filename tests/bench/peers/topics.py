@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka.admin import NewTopic
 
 from bench.environment import Environment
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 
 PARTITIONS = 12  # as many as our topics have
 

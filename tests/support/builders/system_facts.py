@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from order_contracts.topics import ENRICHER, GATEWAY, TOPICS, TRIGGER, WRITER
+from order_operations.deliveries.endpoint_view import Endpoint
 from order_operations.diagnosis.facts import (
     Backend,
     Cluster,
@@ -17,7 +18,6 @@ from order_operations.diagnosis.facts import (
     Member,
     Partition,
 )
-from order_operations.endpoint_view import Endpoint
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SERVICES = (GATEWAY, WRITER, ENRICHER, TRIGGER)

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress
 from support.faults.tcp_proxy import TcpProxy
 from support.history.collector import RECORDED_TOPICS

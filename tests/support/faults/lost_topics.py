@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from order_contracts.topics import Topic
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_stack.cluster.kafka_brokers import new_cluster_id
 from order_stack.cluster.parts import Part
 from order_stack.cluster.state import load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_operations.migrations import Schema, migrate
+from order_operations.migrations.schema import Schema, migrate
 from order_runtime.mongo.client import client
 from order_runtime.mongo.collections import collections_of
 

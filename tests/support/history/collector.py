@@ -18,7 +18,7 @@ import httpx
 from confluent_kafka import Message, TopicCollection
 from pymongo import MongoClient
 
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.kafka.batch_lookup import stored_batch
 from order_runtime.kafka.record_conversion import from_confluent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from order_operations.workloads import SERVICES
+from order_operations.workloads.table import SERVICES
 from support.stack.running_stack import RunningStack, running_stack
 from support.stack.wait import until
 

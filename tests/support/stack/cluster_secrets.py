@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from order_contracts.topics import MIGRATOR
-from order_operations.profile import profile_variables
-from order_operations.workloads import SERVICES
+from order_operations.connections.profile import profile_variables
+from order_operations.workloads.table import SERVICES
 from order_stack.cluster.certificates import certificate_in
 from order_stack.cluster.logins import authority_file, certificates_folder
 from order_stack.cluster.parts import ADMIN

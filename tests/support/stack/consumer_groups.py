@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartiti
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from order_contracts.topics import Topic
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until

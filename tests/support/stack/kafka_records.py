@@ -21,7 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from order_contracts.topics import TOPICS
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.batch_lookup import UNDECODABLE, stored_batch
 from order_runtime.kafka.publisher import BatchPublisher

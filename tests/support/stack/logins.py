@@ -13,8 +13,8 @@ from confluent_kafka.admin import (
 )
 from pymongo import MongoClient
 
-from order_operations.kafka_client import admin_client
-from order_operations.system_address import DEFAULT_DATABASE
+from order_operations.connections.kafka_client import admin_client
+from order_operations.connections.system_address import DEFAULT_DATABASE
 from support.stack.running_stack import RunningStack
 
 SECONDS = 30.0

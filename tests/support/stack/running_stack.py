@@ -18,8 +18,8 @@ import psutil
 from pymongo import MongoClient
 
 from order_contracts.topics import OPERATOR
-from order_operations.kafka_client import admin_client
-from order_operations.profile import Profile, read_profile
+from order_operations.connections.kafka_client import admin_client
+from order_operations.connections.profile import Profile, read_profile
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.parts import ADMIN, profile_in
 from support.stack.wait import until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from order_operations.kafka_client import admin_client
+from order_operations.connections.kafka_client import admin_client
 from order_runtime.kafka.address import KafkaAddress, Login, Mechanism, Security
 from order_stack.cluster.certificates import Authority, Certificate
 from order_stack.cluster.jars import classpath

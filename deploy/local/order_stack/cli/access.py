@@ -18,8 +18,8 @@ from order_stack.cluster.parts import ADMIN
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.access_plan import AccessPlan, Holdings
-    from order_operations.system_address import MongoAddress
+    from order_operations.access.plan import AccessPlan, Holdings
+    from order_operations.connections.system_address import MongoAddress
     from order_runtime.access.rights import KafkaRight, MongoRight
     from order_runtime.kafka.address import KafkaAddress
 
@@ -67,9 +67,9 @@ def plan(
     Exit code 1 where Kafka or MongoDB has no access control, is away or refuses; else 0, whether
     or not there is something to do.
     """
-    from order_operations import kafka_access, mongo_access
+    from order_operations.access import kafka_acls, mongo_roles
 
-    does = kafka_access.plan, mongo_access.plan
+    does = kafka_acls.plan, mongo_roles.plan
     _print(_each(system, _principals(prefix, principal), only, *does), as_json=as_json)
 
 
@@ -95,17 +95,17 @@ def apply(
     Whatever else the workloads' principals may do is revoked, so they must be of this system alone;
     of others nothing is. Makes no users, and may be said again. Exit codes as those of `plan`.
     """
-    from order_operations import kafka_access, mongo_access
+    from order_operations.access import kafka_acls, mongo_roles
 
     does = (
-        partial(kafka_access.apply, revoke=not grant_only),
-        partial(mongo_access.apply, revoke=not grant_only),
+        partial(kafka_acls.apply, revoke=not grant_only),
+        partial(mongo_roles.apply, revoke=not grant_only),
     )
     _print(_each(system, _principals(prefix, principal), only, *does), as_json=as_json)
 
 
 def _principals(prefix: str, named: Sequence[str] | None) -> Principals:
-    from order_operations.access_plan import principals_by_workload
+    from order_operations.access.plan import principals_by_workload
 
     return principals_by_workload(prefix, named or ())
 
@@ -118,7 +118,7 @@ def _each(
     on_mongo: Callable[[MongoAddress, Holdings[MongoRight]], AccessPlan[MongoRight]],
 ) -> Iterator[AccessPlan[Any]]:
     """Yield what was planned or done in Kafka and in MongoDB."""
-    from order_operations.access_plan import kafka_holdings, mongo_holdings
+    from order_operations.access.plan import kafka_holdings, mongo_holdings
 
     if only is not Part.MONGO:
         yield on_kafka(system.kafka_address(ADMIN), kafka_holdings(principals))

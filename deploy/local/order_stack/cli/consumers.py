@@ -31,7 +31,7 @@ TopicOption = Annotated[str | None, typer.Option("--topic", help="Only this topi
 @on_a_system
 def list_pauses(system: SystemOptions, as_json: JsonOption = False) -> None:
     """List what is paused, since when and by whom."""
-    from order_operations.consumer_pauses import pauses
+    from order_operations.consumers.pauses import pauses
     from order_operations.json_values import json_of
 
     rows = json_of(pauses(system.mongo_address()))
@@ -54,7 +54,7 @@ def pause(
     ] = None,
 ) -> None:
     """Let a group take nothing more; what its workers have in hand is finished."""
-    from order_operations.consumer_pauses import pause
+    from order_operations.consumers.pauses import pause
 
     made = pause(system.mongo_address(), group, topic, by or getuser(), datetime.now(UTC))
     of = topic or "all of its topics"
@@ -65,7 +65,7 @@ def pause(
 @on_a_system
 def resume(system: SystemOptions, group: GroupArgument, topic: TopicOption = None) -> None:
     """Let a group go on where it was; without --topic, with all of its topics."""
-    from order_operations.consumer_pauses import resume
+    from order_operations.consumers.pauses import resume
 
     ended = resume(system.mongo_address(), group, topic)
     out().print(f"{group} goes on." if ended else f"{group} was not paused.")

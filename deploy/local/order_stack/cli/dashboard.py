@@ -26,7 +26,7 @@ def dashboard(
     ] = True,
 ) -> None:
     """Show topics, records and consumer groups in the browser, until Ctrl-C."""
-    from order_operations.workloads import DASHBOARD
+    from order_operations.workloads.table import DASHBOARD
     from order_stack.cluster.state import root
     from order_stack.dashboard.run import run_dashboard
     from order_stack.supervision.signals import StopRequested, stop_on_signals

@@ -27,7 +27,7 @@ def summarize_letters(
     as_json: JsonOption = False,
 ) -> None:
     """Count dead letters by topic, code, sender and state, the open ones first; reads no topic."""
-    from order_operations.dead_letter_documents import summarize
+    from order_operations.dead_letters.documents import summarize
     from order_operations.json_values import json_of
 
     found = summarize(system.mongo_address(), since_of(since, datetime.now(UTC)), timeout)

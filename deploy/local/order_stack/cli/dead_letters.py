@@ -13,8 +13,8 @@ import typer
 from rich.progress import track
 from rich.text import Text
 
-from order_operations import dead_letter_view
-from order_operations.dead_letter_view import Letter, LetterFilter
+from order_operations.dead_letters import letter_view
+from order_operations.dead_letters.letter_view import Letter, LetterFilter
 from order_operations.problems import OperationFailed
 from order_runtime.documents.dead_letters import DROPPED, REPLAYED
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
@@ -23,7 +23,7 @@ from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.dead_letters import DeadLetters
+    from order_operations.dead_letters.topics import DeadLetters
 
 COLUMNS: Final = ("place", "key", "reason", "message", "at", "state", "jobId")
 MANY = 10  # letters, above which a replay or a drop asks first
@@ -83,8 +83,8 @@ def show_letter(
         sys.stdout.buffer.write(record.value or b"")
         return
     [letter] = _matching(system, wanted)
-    fields = dead_letter_view.json_of(letter)
-    headers = [(header, dead_letter_view.printable(text)) for header, text in record.headers]
+    fields = letter_view.json_of(letter)
+    headers = [(header, letter_view.printable(text)) for header, text in record.headers]
     if as_json:
         print_json({**fields, "headers": headers})
     else:
@@ -164,14 +164,14 @@ def drop(
 
 
 def _dead_letters(system: SystemOptions) -> DeadLetters:
-    from order_operations.dead_letters import DeadLetters
+    from order_operations.dead_letters.topics import DeadLetters
 
     return DeadLetters(system.kafka_address())
 
 
 def _mark(system: SystemOptions, letters: Sequence[Letter], state: str) -> None:
     """Note it in the letters' documents; Kafka knows it already, so that they may be away."""
-    from order_operations.dead_letter_documents import mark
+    from order_operations.dead_letters.documents import mark
 
     try:
         mark(system.mongo_address(), letters, state)
@@ -181,7 +181,7 @@ def _mark(system: SystemOptions, letters: Sequence[Letter], state: str) -> None:
 
 def _matching(system: SystemOptions, wanted: LetterFilter) -> list[Letter]:
     """Return the letters that match; says where MongoDB can't be asked what became of them."""
-    from order_operations.dead_letter_outcomes import with_outcomes
+    from order_operations.dead_letters.outcomes import with_outcomes
 
     def outcomes(letters: Sequence[Letter]) -> Sequence[Letter]:
         try:
@@ -220,10 +220,8 @@ def _filter(
     if positions and any((topic, reason, key, since, until)):
         raise StackProblem("Name places, or give a filter; not both.")
     try:
-        named = frozenset(dead_letter_view.parse_position(text) for text in positions or ())
-        topics = dead_letter_view.parse_topics(
-            {position.topic for position in named} or topic or ()
-        )
+        named = frozenset(letter_view.parse_position(text) for text in positions or ())
+        topics = letter_view.parse_topics({position.topic for position in named} or topic or ())
         after, before = time_of(since), time_of(until)
     except ValueError as error:
         raise StackProblem(str(error)) from error
@@ -236,7 +234,7 @@ def _confirm(verb: str, chosen: Sequence[Letter], *, yes: bool) -> None:
 
 
 def _print(found: Sequence[Letter], *, as_json: bool) -> None:
-    rows = [dead_letter_view.json_of(letter) for letter in found]
+    rows = [letter_view.json_of(letter) for letter in found]
     if as_json:
         print_json(rows)
         return

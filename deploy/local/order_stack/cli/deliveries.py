@@ -19,8 +19,8 @@ from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.deliveries import Deliveries, EndpointCommand
-    from order_operations.delivery_view import Delivery, DeliveryFilter
+    from order_operations.deliveries.delivery_view import Delivery, DeliveryFilter
+    from order_operations.deliveries.store import Deliveries, EndpointCommand
 
 COLUMNS: Final = (
     *("actionId", "orderId", "state", "dueAt", "lastStatus"),
@@ -123,7 +123,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Make failed deliveries pending again, due now, with a new schedule; attempts are kept."""
-    from order_operations.delivery_view import replayable_states
+    from order_operations.deliveries.delivery_view import replayable_states
 
     if not any((ids, order, states, action, since, until)):
         raise StackProblem("Say which: action ids as `orders deliveries list` shows, or a filter.")
@@ -199,7 +199,7 @@ def resume(system: SystemOptions, endpoint: EndpointArgument) -> None:
 
 
 def _move(system: SystemOptions, endpoint: str, command: EndpointCommand) -> None:
-    from order_operations.deliveries import EndpointShut
+    from order_operations.deliveries.store import EndpointShut
 
     with _deliveries(system) as deliveries:
         try:
@@ -211,7 +211,7 @@ def _move(system: SystemOptions, endpoint: str, command: EndpointCommand) -> Non
 
 
 def _deliveries(system: SystemOptions) -> Deliveries:
-    from order_operations.deliveries import Deliveries
+    from order_operations.deliveries.store import Deliveries
 
     return Deliveries(system.mongo_address())
 
@@ -224,7 +224,7 @@ def _filter(
     since: str | None,
     until: str | None,
 ) -> DeliveryFilter:
-    from order_operations.delivery_view import DeliveryFilter
+    from order_operations.deliveries.delivery_view import DeliveryFilter
     from order_runtime.documents.deliveries import STATES
 
     if not set(states or ()) <= set(STATES):

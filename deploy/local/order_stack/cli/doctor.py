@@ -22,11 +22,11 @@ from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.supervision.signals import stop_on_signals
 
 if TYPE_CHECKING:
+    from order_operations.connections.system_address import SystemAddress
     from order_operations.diagnosis.diagnosis import Diagnosis
     from order_operations.diagnosis.facts import Key, Login
     from order_operations.diagnosis.finding import Finding
     from order_operations.diagnosis.gather import Scope
-    from order_operations.system_address import SystemAddress
 
 LOOK_SECONDS: Final = 5.0  # between two looks of --watch
 STYLES: Final = ("bold red", "yellow", "dim")
@@ -75,7 +75,7 @@ def doctor(
 
     Exit code 1 where something is wrong, also where Kafka or MongoDB can't be reached; else 0.
     """
-    from order_operations.access_plan import principals_by_workload
+    from order_operations.access.plan import principals_by_workload
     from order_operations.diagnosis.gather import Scope
 
     with stop_on_signals():
@@ -122,8 +122,8 @@ def _keys(file: Path | None) -> list[Key]:
 
 
 def _logins(profiles: Iterable[Path]) -> list[Login]:
+    from order_operations.connections.profile import changed_at
     from order_operations.diagnosis.facts import Login
-    from order_operations.profile import changed_at
 
     found = {it: changed_at(it) for it in profiles}
     return [Login(it.name, at) for it, at in found.items() if at is not None]

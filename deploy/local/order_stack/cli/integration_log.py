@@ -25,7 +25,7 @@ from order_stack.cli.tables import print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.system_address import MongoAddress
+    from order_operations.connections.system_address import MongoAddress
     from order_runtime.mongo.log_filter import LogFilter
 
 COLUMNS: Final = (
@@ -72,7 +72,7 @@ def show_log(
 def _print_entries(
     address: MongoAddress, wanted: LogFilter, limit: int, timeout: float, *, as_json: bool
 ) -> None:
-    from order_operations.integration_log import newest_entries
+    from order_operations.jobs.integration_log import newest_entries
     from order_operations.json_values import json_of
 
     rows = json_of(newest_entries(address, wanted, limit, timeout))
@@ -87,7 +87,7 @@ def _print_entries(
 def _print_summary(
     address: MongoAddress, wanted: LogFilter, limit: int, timeout: float, *, as_json: bool
 ) -> None:
-    from order_operations.integration_log import summarize
+    from order_operations.jobs.integration_log import summarize
     from order_operations.json_values import json_of
 
     found = summarize(address, wanted, timeout)

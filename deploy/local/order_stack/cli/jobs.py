@@ -26,8 +26,8 @@ from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
-    from order_operations.job_view import JobFilter
-    from order_operations.system_address import MongoAddress
+    from order_operations.connections.system_address import MongoAddress
+    from order_operations.jobs.job_view import JobFilter
 
 COLUMNS: Final = (
     *("jobId", "orderId", "status", "code", "operation", "enrichment", "action"),
@@ -61,7 +61,7 @@ def show_jobs(
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, the newest first; or count them, the most frequent outcome first."""
-    from order_operations.job_view import JobFilter
+    from order_operations.jobs.job_view import JobFilter
 
     after = since_of(since, datetime.now(UTC))
     wanted = JobFilter(status, code, action and str(action), order, after)
@@ -74,8 +74,8 @@ def show_jobs(
 def _print_jobs(
     address: MongoAddress, wanted: JobFilter, limit: int, timeout: float, *, as_json: bool
 ) -> None:
-    from order_operations.job_list import SCANNED, newest_jobs
-    from order_operations.job_view import row_of
+    from order_operations.jobs.job_view import row_of
+    from order_operations.jobs.listing import SCANNED, newest_jobs
 
     page = newest_jobs(address, wanted, limit, timeout)
     rows = [row_of(it) for it in page.jobs]
@@ -92,8 +92,8 @@ def _print_jobs(
 def _print_summary(
     address: MongoAddress, wanted: JobFilter, limit: int, timeout: float, *, as_json: bool
 ) -> None:
-    from order_operations.job_list import summarize
-    from order_operations.job_view import row_of
+    from order_operations.jobs.job_view import row_of
+    from order_operations.jobs.listing import summarize
 
     found = summarize(address, wanted, timeout)
     counts = Counts([row_of(it) for it in found.groups], found.counted, found.complete)

@@ -16,7 +16,7 @@ COLUMNS: Final = ("group", "topic", "records", "seconds")
 @on_a_system
 def show_lag(system: SystemOptions, as_json: JsonOption = False) -> None:
     """Show what each consumer group has not processed, and for how long the oldest waits."""
-    from order_operations.group_lags import lags
+    from order_operations.consumers.lag import lags
     from order_operations.json_values import json_of
 
     rows = json_of(lags(system.kafka_address()))

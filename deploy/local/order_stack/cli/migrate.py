@@ -16,7 +16,7 @@ from order_stack.cli.options import JsonOption, err, out, print_json
 from order_stack.cli.system_options import SystemOptions, on_a_system
 
 if TYPE_CHECKING:
-    from order_operations.migrations import PlannedStep
+    from order_operations.migrations.schema import PlannedStep
 
 COLUMNS = ("kind", "collection", "name", "documents", "detail")
 
@@ -46,7 +46,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show it, as `plan`.")] = False,
 ) -> None:
     """Do it; services may run meanwhile. Interrupted, it goes on when it is said again."""
-    from order_operations.migrations import apply as apply_migrations
+    from order_operations.migrations.schema import apply as apply_migrations
 
     if dry_run:
         _print(system, as_json=False)
@@ -61,7 +61,7 @@ def _report(line: str) -> None:
 
 def _print(system: SystemOptions, *, as_json: bool) -> None:
     from order_operations.json_values import json_of
-    from order_operations.migrations import plan as plan_migrations
+    from order_operations.migrations.schema import plan as plan_migrations
 
     found: Sequence[PlannedStep] = plan_migrations(system.mongo_address(MIGRATOR))
     rows = [json_of(it) for it in found]

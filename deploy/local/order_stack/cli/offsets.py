@@ -15,7 +15,7 @@ from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
-    from order_operations.group_offsets import PartitionPlan
+    from order_operations.consumers.offsets import PartitionPlan
 
 COLUMNS = ("group", "topic", "partition", "kafka", "mongo", "next", "lost", "start", "end")
 
@@ -34,7 +34,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what `apply` would set: the lower of both offsets, for each group and partition."""
-    from order_operations.group_offsets import plan_offsets
+    from order_operations.consumers.offsets import plan_offsets
 
     found = plan_offsets(system.address())
     _print([it for it in found if everything or it.changes], as_json=as_json)
@@ -53,7 +53,7 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Set what `plan` shows; the workers of those groups must be stopped."""
-    from order_operations.group_offsets import apply_offsets
+    from order_operations.consumers.offsets import apply_offsets
 
     _print(apply_offsets(system.address(), accept_loss=accept_loss), as_json=as_json)
 
@@ -72,8 +72,8 @@ def rewind(
 
     What was done is recognised, and not done again.
     """
+    from order_operations.consumers.rewind import rewind_offsets
     from order_operations.json_values import json_of
-    from order_operations.offset_rewind import rewind_offsets
 
     after = since_of(since, datetime.now(UTC))
     rows = json_of(rewind_offsets(system.kafka_address(), group, topic, after))

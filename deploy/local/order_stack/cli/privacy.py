@@ -19,7 +19,7 @@ from order_stack.cluster.state import write_privately
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.erasure_request import ErasureReport
+    from order_operations.privacy.erasure import ErasureReport
 
 privacy_app = typer.Typer(no_args_is_help=True, help="What is known of a contact, and its end.")
 
@@ -46,7 +46,7 @@ def export(
     ] = None,
 ) -> None:
     """Write everything that is known of a contact, as JSON."""
-    from order_operations.contact_data import contact_data, counts_of
+    from order_operations.privacy.contact_data import contact_data, counts_of
 
     known = contact_data(system.mongo_address(), _contact_id(contact))
     if file is None:
@@ -65,7 +65,7 @@ def erase(
     as_json: JsonOption = False,
 ) -> None:
     """Delete a contact with its orders; exit code 1 where something of it is left, or pending."""
-    from order_operations.erasure_request import erase_contact
+    from order_operations.privacy.erasure import erase_contact
 
     address = system.address()
     with err().status("Erasing, and waiting until every service has done its part"):

@@ -35,10 +35,10 @@ def load_reference(
 ) -> None:
     """Publish reference data; return when the enricher has recorded it."""
     from order_contracts.topics import ENRICHER
-    from order_operations import reference_load
-    from order_operations.consumer_lag import wait_until_committed
-    from order_operations.healing_backlog import wait_until_healed
-    from order_operations.workloads import REFERENCE_PUBLISHER
+    from order_operations.consumers.progress import wait_until_committed
+    from order_operations.reference import reference_load
+    from order_operations.reference.healing_backlog import wait_until_healed
+    from order_operations.workloads.table import REFERENCE_PUBLISHER
 
     kafka = system.kafka_address(REFERENCE_PUBLISHER)
     mongo = system.mongo_address() if wait else None
@@ -64,7 +64,7 @@ def show_reference(
     identity: Annotated[str, typer.Argument(metavar="ID", help="Its contactId, sku or id.")],
 ) -> None:
     """Print what the enricher keeps of one, as JSON; a contact's keys are personal data."""
-    from order_operations.reference_view import reference_document
+    from order_operations.reference.lookup import reference_document
 
     print_json(reference_document(system.mongo_address(), kind, identity))
 
@@ -74,7 +74,7 @@ def show_reference(
 def count_reference(system: SystemOptions, as_json: JsonOption = False) -> None:
     """Count what is known, and the orders and actions that wait for more."""
     from order_operations.json_values import json_of
-    from order_operations.reference_view import reference_counts
+    from order_operations.reference.lookup import reference_counts
 
     counts = json_of(reference_counts(system.mongo_address()))
     if as_json:

@@ -13,8 +13,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from order_contracts.topics import OPERATOR
-from order_operations.profile import Profile, read_profile
-from order_operations.system_address import DEFAULT_DATABASE, MongoAddress, SystemAddress
+from order_operations.connections.profile import Profile, read_profile
+from order_operations.connections.system_address import (
+    DEFAULT_DATABASE,
+    MongoAddress,
+    SystemAddress,
+)
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster import state
 from order_stack.cluster.backend_login import connection_settings

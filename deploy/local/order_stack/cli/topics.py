@@ -16,7 +16,7 @@ from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:
-    from order_operations.topic_plan import TopicStep
+    from order_operations.topics.plan import TopicStep
 
 COLUMNS = ("kind", "topic", "setting", "found", "wanted")
 NOTHING_TO_DO = "The topics are what the contract wants: nothing to do."
@@ -64,7 +64,7 @@ def plan(
     Exit code 1 where something can't be altered, or Kafka is away or refuses; else 0, whether or
     not there is something to do.
     """
-    from order_operations import kafka_topics
+    from order_operations.topics import kafka_topics
 
     kafka, topics = system.kafka_address(MIGRATOR), topics_with(partitions)
     found = kafka_topics.plan(kafka, topics, replicas, add_partitions=add_partitions)
@@ -87,7 +87,7 @@ def apply(
     No records are deleted, and it may be said again. Exit code 1 where something can't be altered,
     or Kafka is away or refuses; else 0.
     """
-    from order_operations import kafka_topics
+    from order_operations.topics import kafka_topics
 
     kafka, topics = system.kafka_address(MIGRATOR), topics_with(partitions)
     found = kafka_topics.apply(kafka, topics, replicas, add_partitions=add_partitions)
@@ -110,7 +110,7 @@ def _print(steps: Sequence[TopicStep], nothing: str, *, as_json: bool) -> None:
 
 
 def _fail_for_what_is_left(steps: Sequence[TopicStep]) -> None:
-    from order_operations.topic_plan import reasons
+    from order_operations.topics.plan import reasons
 
     if left := list(reasons(steps)):
         raise StackProblem("\n".join(left))

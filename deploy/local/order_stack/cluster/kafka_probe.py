@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaException
 
-from order_operations.kafka_client import admin_client, unavailable
+from order_operations.connections.kafka_client import admin_client, unavailable
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.problems import StackProblem
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from order_operations.system_address import DEFAULT_DATABASE
-from order_operations.workloads import WORKLOADS, Workload
+from order_operations.connections.system_address import DEFAULT_DATABASE
+from order_operations.workloads.table import WORKLOADS, Workload
 from order_runtime.kafka.address import Mechanism, Security
 from order_runtime.process.connection_settings import PREFIX
 from order_stack.cluster.certificates import authority_in, certificate_in

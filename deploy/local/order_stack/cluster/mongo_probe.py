@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pymongo.errors import PyMongoError
 
-from order_operations.mongo_client import connect
+from order_operations.connections.mongo_client import connect
 from order_operations.problems import OperationFailed
 from order_stack.problems import StackProblem
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from order_contracts.topics import OPERATOR
-from order_operations.profile import read_profile
-from order_operations.system_address import MongoAddress, SystemAddress
+from order_operations.connections.profile import read_profile
+from order_operations.connections.system_address import MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.backend_login import connection_settings
 

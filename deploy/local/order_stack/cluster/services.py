@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts import topics
-from order_operations.service_processes import HEALTH, HTTP, SharedFile, SharedSecret
-from order_operations.system_address import DEFAULT_DATABASE
-from order_operations.workloads import SERVICES
+from order_operations.connections.system_address import DEFAULT_DATABASE
+from order_operations.workloads.processes import HEALTH, HTTP, SharedFile, SharedSecret
+from order_operations.workloads.table import SERVICES
 from order_runtime.process.connection_settings import PREFIX
 from order_stack.cluster import zipkin
 from order_stack.cluster.certificates import certificate_in

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_contracts.topics import GATEWAY
-from order_operations.system_address import DEFAULT_DATABASE
+from order_operations.connections.system_address import DEFAULT_DATABASE
 from order_stack.cluster import (
     kafka_brokers,
     logins,

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from order_operations.workloads import DASHBOARD
+from order_operations.workloads.table import DASHBOARD
 from order_runtime.kafka.address import KafkaAddress, Security, librdkafka_config
 from order_stack.cluster import ports
 from order_stack.cluster.state import write_privately

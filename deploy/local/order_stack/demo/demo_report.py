@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_operations.consumer_lag import TopicLag
+from order_operations.consumers.progress import TopicLag
 from order_stack.submit.gateway_client import Answer
 from order_stack.submit.job_progress import settled, stage
 

@@ -19,11 +19,12 @@ from rich.rule import Rule
 from rich.text import Text
 
 from order_contracts.topics import ENRICHER, PUBLIC, TOPICS
-from order_operations import ndjson, reference_load
-from order_operations.consumer_lag import topic_lags, wait_until_committed
-from order_operations.healing_backlog import wait_until_healed
-from order_operations.mongo_client import open_database
-from order_operations.workloads import REFERENCE_PUBLISHER
+from order_operations import ndjson
+from order_operations.connections.mongo_client import open_database
+from order_operations.consumers.progress import topic_lags, wait_until_committed
+from order_operations.reference import reference_load
+from order_operations.reference.healing_backlog import wait_until_healed
+from order_operations.workloads.table import REFERENCE_PUBLISHER
 from order_stack.cluster import state
 from order_stack.cluster.parts import Stack
 from order_stack.cluster.stack_plan import Report, StackOptions

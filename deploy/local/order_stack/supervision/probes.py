@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from order_operations.profile import read_profile
+from order_operations.connections.profile import read_profile
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.parts import Part, Probe
 from order_stack.problems import PortTaken, StackProblem

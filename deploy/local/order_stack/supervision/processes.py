@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from order_operations.profile import profile_variables
+from order_operations.connections.profile import profile_variables
 from order_stack.cluster.parts import Part
 from order_stack.problems import StackProblem
 from order_stack.supervision import process_records

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from order_operations.mongo_client import connect
+from order_operations.connections.mongo_client import connect
 from order_stack.cluster.mongo_servers import REPLICA_SET, ReplicaSetMember
 from order_stack.cluster.parts import Part
 from order_stack.problems import StackProblem

@@ -16,18 +16,18 @@ from confluent_kafka.admin import (
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from order_operations import kafka_access, mongo_access
-from order_operations.access_plan import (
+from order_operations.access import kafka_acls, mongo_roles
+from order_operations.access.plan import (
     kafka_holdings,
     mongo_holdings,
     principals_by_workload,
     role_of,
 )
-from order_operations.kafka_client import SILENCE_SECONDS, admin_client
-from order_operations.mongo_client import open_database
-from order_operations.profile import read_profile
-from order_operations.system_address import MongoAddress
-from order_operations.workloads import WORKLOADS
+from order_operations.connections.kafka_client import SILENCE_SECONDS, admin_client
+from order_operations.connections.mongo_client import open_database
+from order_operations.connections.profile import read_profile
+from order_operations.connections.system_address import MongoAddress
+from order_operations.workloads.table import WORKLOADS
 from order_runtime.kafka.address import KafkaAddress
 from order_stack.cluster.logins import login_file
 from order_stack.cluster.parts import ADMIN, Stack
@@ -46,9 +46,9 @@ def give_access(stack: Stack, without_login: str) -> None:
     """
     kafka, mongo = stack.kafka_address(ADMIN), stack.mongo_address(ADMIN)
     _make_kafka_users(kafka, _kafka_passwords(Path(stack.data)))
-    kafka_access.apply(kafka, kafka_holdings(principals_by_workload()))
+    kafka_acls.apply(kafka, kafka_holdings(principals_by_workload()))
     _make_mongo_admin(MongoAddress(without_login, "admin"), mongo.uri)
-    mongo_access.apply(mongo, mongo_holdings())
+    mongo_roles.apply(mongo, mongo_holdings())
     with open_database(mongo) as database:
         for workload in WORKLOADS:
             if workload.mongo:

@@ -119,7 +119,7 @@ def _part_status(part: Part, folder: Path) -> PartStatus:
 
 
 def _lag(stack: Stack, parts: Iterable[PartStatus]) -> dict[str, int] | None:
-    from order_operations.consumer_lag import group_lags  # noqa: PLC0415  takes long to import
+    from order_operations.consumers.progress import group_lags  # noqa: PLC0415  takes long to import
 
     brokers = [it for it in parts if it.part.kind == "broker"]
     if brokers and not any(it.ready for it in brokers):
@@ -129,7 +129,7 @@ def _lag(stack: Stack, parts: Iterable[PartStatus]) -> dict[str, int] | None:
 
 def _paused(stack: Stack, parts: Iterable[PartStatus]) -> tuple[str, ...]:
     """Return what is paused; nothing where MongoDB can't be asked, which its state tells."""
-    from order_operations.consumer_pauses import pauses  # noqa: PLC0415  takes long to import
+    from order_operations.consumers.pauses import pauses  # noqa: PLC0415  takes long to import
 
     members = [it for it in parts if it.part.kind == "mongod"]
     if members and not any(it.ready for it in members):

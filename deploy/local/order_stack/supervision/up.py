@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from order_contracts.topics import MIGRATOR, topics_with
-from order_operations import kafka_topics, migrations
+from order_operations.migrations import schema
+from order_operations.topics import kafka_topics
 from order_stack.cluster import (
     kafka_brokers,
     kafka_probe,
@@ -135,7 +136,7 @@ def _migrate(stack: Stack, report: Report) -> None:
     """Make the database what this release wants; one of the user's may have other services."""
     own = bool(stack.of_kind("mongod"))
     report("Migrating the database")
-    migrations.apply(stack.mongo_address(MIGRATOR), lambda _: None, drop_retired=own)
+    schema.apply(stack.mongo_address(MIGRATOR), lambda _: None, drop_retired=own)
 
 
 def _start_backends(stack: Stack, own: StackIdentity, folder: Path, report: Report) -> None:

@@ -14,8 +14,8 @@ from order_manifests.environment import (
     decided,
     secret_files,
 )
-from order_operations.service_processes import HTTP
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HTTP
+from order_operations.workloads.table import SERVICES
 from order_runtime.kafka.address import Security
 from order_runtime.process.connection_settings import PREFIX
 

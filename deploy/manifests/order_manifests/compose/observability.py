@@ -8,8 +8,8 @@ from typing import Any, Final
 from order_manifests.environment import CONTAINER_PORTS
 from order_operations.observability.causes import MACHINES
 from order_operations.observability.prometheus import job_of, prometheus_config
-from order_operations.service_processes import HEALTH
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HEALTH
+from order_operations.workloads.table import SERVICES
 
 Part = dict[str, Any]
 

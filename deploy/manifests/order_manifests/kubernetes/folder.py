@@ -11,7 +11,7 @@ from order_manifests.environment import configured, profile
 from order_manifests.kubernetes import kafka, migration, network, scaling, services
 from order_manifests.kubernetes.parts import Manifest
 from order_manifests.texts import lines, yaml_text
-from order_operations.workloads import SERVICES
+from order_operations.workloads.table import SERVICES
 
 KUSTOMIZE: Final = "kustomize.config.k8s.io"
 HASHED_NAME: Final = {

@@ -10,8 +10,8 @@ from order_contracts.topics import TOPICS, Topic
 from order_manifests.environment import KAFKA_USER_PREFIX
 from order_manifests.kubernetes.network import KAFKA_PORT
 from order_manifests.kubernetes.parts import SYSTEM, Manifest
-from order_operations.access_plan import USER, kafka_holdings, principals_by_workload
-from order_operations.topic_plan import MAX_REPLICAS, min_in_sync
+from order_operations.access.plan import USER, kafka_holdings, principals_by_workload
+from order_operations.topics.plan import MAX_REPLICAS, min_in_sync
 from order_runtime.access.rights import CLUSTER, KafkaRight
 
 STRIMZI: Final = "kafka.strimzi.io/v1"

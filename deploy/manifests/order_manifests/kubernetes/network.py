@@ -13,7 +13,7 @@ from order_manifests.kubernetes.parts import (
     Manifest,
     resource,
 )
-from order_operations.service_processes import HEALTH, HTTP
+from order_operations.workloads.processes import HEALTH, HTTP
 
 KAFKA_PORT: Final = 9093
 MONGO_PORT: Final = 27017

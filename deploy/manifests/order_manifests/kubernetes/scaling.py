@@ -8,8 +8,8 @@ from typing import Final
 from order_contracts.topics import TOPICS
 from order_manifests.environment import KAFKA_CA, configured, login_files
 from order_manifests.kubernetes.parts import Manifest, resource
-from order_operations.service_processes import ByCpu, ByLag, ByQuery, Scaling
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import ByCpu, ByLag, ByQuery, Scaling
+from order_operations.workloads.table import SERVICES
 from order_runtime.process.connection_settings import PREFIX
 
 KEDA: Final = "keda.sh/v1alpha1"

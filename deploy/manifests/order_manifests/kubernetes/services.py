@@ -28,8 +28,8 @@ from order_manifests.kubernetes.parts import (
     secret_volumes,
     variables,
 )
-from order_operations.service_processes import HEALTH, HTTP, ServiceProcess
-from order_operations.workloads import SERVICES
+from order_operations.workloads.processes import HEALTH, HTTP, ServiceProcess
+from order_operations.workloads.table import SERVICES
 from order_runtime.process.connection_settings import PREFIX
 
 LEAVES_ENDPOINTS: Final = 5

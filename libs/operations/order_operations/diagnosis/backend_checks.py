@@ -9,8 +9,8 @@ from typing import Final
 from order_operations.diagnosis.facts import Access, Backend, Facts, Partition
 from order_operations.diagnosis.finding import BACKENDS, Code, Finding, Severity
 from order_operations.diagnosis.wording import counted, listed, percent, size
-from order_operations.migration_plan import StepKind
-from order_operations.topic_plan import TopicStepKind
+from order_operations.migrations.index_plan import StepKind
+from order_operations.topics.plan import TopicStepKind
 
 DISK_FILLS: Final = 0.85
 DISK_FULL: Final = 0.95

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from order_operations.deliveries.endpoint_view import Endpoint
 from order_operations.diagnosis.facts import Facts
 from order_operations.diagnosis.finding import (
     BACKENDS,
@@ -18,7 +19,6 @@ from order_operations.diagnosis.finding import (
 )
 from order_operations.diagnosis.process_checks import alive
 from order_operations.diagnosis.wording import counted, lasting, listed
-from order_operations.endpoint_view import Endpoint
 from order_runtime.documents.deliveries import ENABLED, PAUSED
 
 DELIVERIES_LATE: Final = timedelta(hours=6)

@@ -9,7 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout
 
 from order_operations.diagnosis.facts import SchemaStep
-from order_operations.migration_plan import StepKind
+from order_operations.migrations.index_plan import StepKind
 from order_runtime.mongo.client import Document
 from order_runtime.mongo.collections import MIGRATIONS, Migration
 

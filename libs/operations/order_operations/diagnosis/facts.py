@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from order_operations.consumer_pauses import Pause
-from order_operations.endpoint_view import Endpoint
-from order_operations.migration_plan import StepKind
-from order_operations.topic_plan import TopicStep
+from order_operations.consumers.pauses import Pause
+from order_operations.deliveries.endpoint_view import Endpoint
+from order_operations.migrations.index_plan import StepKind
+from order_operations.topics.plan import TopicStep
 from order_runtime.documents.instances import Condition
 
 

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from order_operations.access_plan import principals_by_workload
-from order_operations.consumer_lag import GROUPS
-from order_operations.consumer_pauses import pauses
-from order_operations.deliveries import Deliveries
+from order_operations.access.plan import principals_by_workload
+from order_operations.connections.system_address import MongoAddress, SystemAddress
+from order_operations.consumers.pauses import pauses
+from order_operations.consumers.progress import GROUPS
+from order_operations.deliveries.endpoint_view import Endpoint
+from order_operations.deliveries.store import Deliveries
 from order_operations.diagnosis import (
     gather_kafka,
     gather_mongodb,
@@ -38,8 +40,6 @@ from order_operations.diagnosis.kafka_disks import kafka_disks
 from order_operations.diagnosis.process_checks import SILENT
 from order_operations.diagnosis.questions import Questions
 from order_operations.diagnosis.reach_mongodb import Server
-from order_operations.endpoint_view import Endpoint
-from order_operations.system_address import MongoAddress, SystemAddress
 from order_runtime.kafka.address import KafkaAddress
 from order_runtime.mongo.client import Document
 from order_runtime.process.release import release

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from order_contracts.topics import COMMANDS, DEFAULT_PARTITIONS, TOPICS, topics_with
-from order_operations import kafka_topics
 from order_operations.diagnosis.facts import Access, Backend, Cluster, Lag, Partition
-from order_operations.topic_plan import TopicStep
+from order_operations.topics import kafka_topics
+from order_operations.topics.plan import TopicStep
 from order_runtime.kafka.address import KafkaAddress, librdkafka_config
 from order_runtime.kafka.refusals import refusal
 from order_runtime.observability.group_lag import GroupLag

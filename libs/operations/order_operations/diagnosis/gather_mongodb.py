@@ -20,7 +20,7 @@ from order_operations.diagnosis.facts import (
     NewJobs,
     SchemaStep,
 )
-from order_operations.migration_plan import all_index_steps
+from order_operations.migrations.index_plan import all_index_steps
 from order_runtime.documents.dead_letters import OPEN
 from order_runtime.documents.instances import condition_of
 from order_runtime.mongo.client import (

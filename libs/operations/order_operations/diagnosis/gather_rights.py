@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from order_operations import kafka_access, mongo_access
-from order_operations.access_plan import (
+from order_operations.access import kafka_acls, mongo_roles
+from order_operations.access.plan import (
     AccessPlan,
     AccessStepKind,
     Holdings,
@@ -14,11 +14,11 @@ from order_operations.access_plan import (
     mongo_holdings,
     role_of,
 )
+from order_operations.access.right_coverage import concerns, lacking
+from order_operations.connections.system_address import MongoAddress
 from order_operations.diagnosis.facts import HeldRights
 from order_operations.problems import OperationFailed
-from order_operations.right_coverage import concerns, lacking
-from order_operations.system_address import MongoAddress
-from order_operations.workloads import WORKLOADS
+from order_operations.workloads.table import WORKLOADS
 from order_runtime.access.rights import KafkaRight, MongoRight, R
 from order_runtime.kafka.address import KafkaAddress
 
@@ -43,7 +43,7 @@ def kafka_rights(
     authorizer. Raises OperationFailed where it doesn't answer, or doesn't show its ACLs.
     """
     wanted = kafka_holdings(principals)
-    plan = kafka_access.plan(kafka, wanted)
+    plan = kafka_acls.plan(kafka, wanted)
     if plan.problem:
         return []
     named = [(principal, it) for it, found in principals.items() for principal in found]
@@ -62,7 +62,7 @@ def mongo_rights(address: MongoAddress) -> list[HeldRights]:
     Raises OperationFailed where it doesn't answer, or doesn't show its roles.
     """
     wanted = mongo_holdings()
-    plan = mongo_access.plan(address, wanted)
+    plan = mongo_roles.plan(address, wanted)
     if plan.problem:
         return []
     owners = {role_of(it): [it.name] for it in WORKLOADS}

@@ -13,9 +13,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
+from order_operations.connections.mongo_client import uri_errors_as_sentences
+from order_operations.connections.system_address import MongoAddress
 from order_operations.diagnosis.facts import Access, Backend, Member
-from order_operations.mongo_client import uri_errors_as_sentences
-from order_operations.system_address import MongoAddress
 from order_runtime.mongo.client import CODEC, Document
 from order_runtime.startup.requirements import MongoServer, server_violations
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from order_operations.connections.mongo_client import open_database
+from order_operations.connections.system_address import MongoAddress
 from order_operations.explanation.records import MOST, Kind, find_subject, read_records
 from order_operations.explanation.standing import standing
 from order_operations.explanation.timeline import Event, timeline
-from order_operations.mongo_client import open_database
 from order_operations.problems import OperationFailed
-from order_operations.system_address import MongoAddress
 
 
 @dataclass(frozen=True, slots=True)

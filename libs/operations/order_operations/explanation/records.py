@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from order_contracts.derived_ids import action_id
 from order_contracts.topics import COMMANDS
-from order_operations.endpoint_view import Backlog, Endpoint, endpoint_of
+from order_operations.deliveries.endpoint_view import Backlog, Endpoint, endpoint_of
 from order_runtime.mongo.client import (
     ACTION_DELIVERIES,
     DEAD_LETTERS,

@@ -14,8 +14,8 @@ from typing import Final
 from order_contracts.integration_log import ACTION_DROPPED, DropReason, drop_message
 from order_contracts.job import Action, Enrichment, Operation
 from order_contracts.times import rfc3339
-from order_operations.endpoint_view import OPEN as OPEN_CIRCUIT
-from order_operations.endpoint_view import Endpoint
+from order_operations.deliveries.endpoint_view import OPEN as OPEN_CIRCUIT
+from order_operations.deliveries.endpoint_view import Endpoint
 from order_operations.explanation.records import Kind, Records
 from order_operations.explanation.timeline import MISSING_CONTACT, UNREADABLE, command_of
 from order_runtime.documents.dead_letters import OPEN

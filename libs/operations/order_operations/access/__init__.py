@@ -1,0 +1,1 @@
+"""Rights made what the workloads need: ACLs in Kafka, roles in MongoDB."""

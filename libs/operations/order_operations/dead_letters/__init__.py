@@ -1,0 +1,1 @@
+"""Dead letters: read, replayed, dropped, counted, and what became of them."""

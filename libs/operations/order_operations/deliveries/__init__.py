@@ -1,0 +1,1 @@
+"""Deliveries to endpoints: read, replayed, and endpoints opened and shut."""

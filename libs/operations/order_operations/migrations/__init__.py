@@ -1,0 +1,1 @@
+"""A database's indexes and documents, compared with this release and made so."""

@@ -1,0 +1,1 @@
+"""A contact's data: shown, erased, and searched for."""

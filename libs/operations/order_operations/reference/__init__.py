@@ -1,0 +1,1 @@
+"""Reference data: published, read, and the wait until the enricher has healed by it."""

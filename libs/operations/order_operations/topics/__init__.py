@@ -1,0 +1,1 @@
+"""A cluster's topics, compared with the contract and made so."""

@@ -1,0 +1,1 @@
+"""Who runs and who is outside, as data: processes, and the rights that each needs."""
