@@ -18,7 +18,7 @@ LINTER = Path(sys.executable).with_name("lint-imports")
 LIMIT = 60  # seconds
 SERVICES = ("gateway", "order_writer", "enricher", "action_trigger")
 
-PACKAGES, PROCESSES, STOREYS, PURE, NO_TERMINAL = CONFIG["contracts"]
+PACKAGES, PROCESSES, STOREYS, ROOMS, PURE, NO_TERMINAL = CONFIG["contracts"]
 PLANTED = {
     "packages": (
         PACKAGES,
@@ -26,8 +26,8 @@ PLANTED = {
             "order_contracts.extra -> order_runtime",
             "order_runtime.extra -> gateway",
             "enricher.extra -> gateway",
-            "order_operations.extra -> order_stack",
-            "order_operations.extra -> order_manifests",
+            "order_operations.jobs.extra -> order_stack",
+            "order_operations.jobs.extra -> order_manifests",
         ],
     ),
     "processes": (
@@ -43,13 +43,27 @@ PLANTED = {
             "action_trigger.domain.extra -> action_trigger.adapters",
         ],
     ),
+    "rooms": (
+        ROOMS,
+        [
+            "order_operations.jobs.extra -> order_operations.privacy",
+            "order_operations.topics.extra -> order_operations.access",
+            "order_operations.dead_letters.extra -> order_operations.consumers",
+            "order_operations.connections.extra -> order_operations.dead_letters",
+        ],
+    ),
     "pure": (
         PURE,
         ["order_writer.domain.extra -> time", "enricher.domain.extra -> order_runtime.client"],
     ),
-    "no terminal": (NO_TERMINAL, ["order_operations.extra -> rich"]),
+    "no terminal": (NO_TERMINAL, ["order_operations.jobs.extra -> rich"]),
 }
 """For each law the imports that break it: also at one remove, where the law says so."""
+
+
+def rooms_of_operations() -> list[str]:
+    """Return the folders and single modules of `order_operations`."""
+    return [room for layer in ROOMS["layers"] for room in layer.split(" | ")]
 
 
 def modules() -> Iterator[str]:
@@ -59,6 +73,7 @@ def modules() -> Iterator[str]:
         for storey in ("__main__", "app.use", "adapters.client", "domain.value"):
             yield f"{service}.{storey}"
     yield from ("gateway.http.server", "gateway.routes")
+    yield from (f"order_operations.{room}.__init__" for room in rooms_of_operations())
     yield from (f"{name}.value" for name in PURE["source_modules"])
     for _, imports in PLANTED.values():
         yield from (each.partition(" -> ")[0] for each in imports)
