@@ -146,6 +146,14 @@ def test_every_domain_is_watched_and_every_client_forbidden(tmp_path: Path) -> N
     assert [each for each in planted if each not in output] == []
 
 
+def test_a_folder_of_operations_has_its_place_in_the_layers(tmp_path: Path) -> None:
+    """One that no layer names would be under no law."""
+    packages(tmp_path)
+    (tmp_path / "order_operations" / "extra.py").touch()
+    status, output = linted(tmp_path)
+    assert (status, "order_operations.extra" in output) == (1, True), output
+
+
 def test_every_service_has_the_same_storeys() -> None:
     """A module that stood beside them would be under no law."""
     root = PYPROJECT.parent / "services"
