@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from order_stack.cli import log_lines
 from order_stack.cli.main import app
 from order_stack.cli.options import since_of
+from order_stack.cli.printing import log_lines
 from order_stack.problems import StackProblem
 from order_stack.supervision.log_records import EARLIEST, LogRecord, LogSelection, head_of
 from order_stack.supervision.logs import RECORD_LINES, PartLog, show

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from order_stack.cli import tables
+from order_stack.cli.printing import tables
 
 COLUMNS = ("actionId", "orderId", "message", "jobId")
 ID = "a9c7fce4-e8ea-5dc4-aa8c-bb5361b33d07"

@@ -12,8 +12,8 @@ import typer
 
 from order_contracts.times import rfc3339
 from order_stack.cli.options import JsonOption, out, print_json
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 
 COLUMNS: Final = ("group", "topic", "since", "by")
 

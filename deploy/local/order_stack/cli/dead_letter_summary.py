@@ -13,7 +13,7 @@ from order_stack.cli.options import (
     TimeoutOption,
     since_of,
 )
-from order_stack.cli.summaries import Counts, print_counts
+from order_stack.cli.printing.summaries import Counts, print_counts
 from order_stack.cli.system_options import SystemOptions, on_a_system
 
 COLUMNS: Final = ("topic", "code", "state", "count", "source", "client", "oldest", "newest")

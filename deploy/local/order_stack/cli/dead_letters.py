@@ -18,8 +18,8 @@ from order_operations.dead_letters.letter_view import Letter, LetterFilter
 from order_operations.problems import OperationFailed
 from order_runtime.documents.dead_letters import DROPPED, REPLAYED
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
+from order_stack.cli.printing.tables import print_pairs, print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:

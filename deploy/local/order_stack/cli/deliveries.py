@@ -14,8 +14,8 @@ from rich.text import Text
 
 from order_contracts.order import ActionName
 from order_stack.cli.options import JsonOption, err, out, print_json, time_of
+from order_stack.cli.printing.tables import print_pairs, print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_pairs, print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:

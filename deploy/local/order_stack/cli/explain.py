@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from order_stack.cli.options import JsonOption, err, out, print_json
+from order_stack.cli.printing.tables import print_rows, printable
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows, printable
 
 COLUMNS = ("at", "by", "what", "jobId")
 

@@ -19,9 +19,9 @@ from order_stack.cli.options import (
     print_json,
     since_of,
 )
-from order_stack.cli.summaries import Counts, print_counts
+from order_stack.cli.printing.summaries import Counts, print_counts
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 from order_stack.problems import StackProblem
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from order_runtime.auth.api_keys import SCOPES, ApiKey, ClientRefused, KeyFile, Scope
 from order_stack.cli.options import JsonOption, NameOption, print_json
-from order_stack.cli.tables import print_rows
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cluster import state
 from order_stack.problems import StackProblem
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from order_stack.cli.options import JsonOption, print_json
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 
 COLUMNS: Final = ("group", "topic", "records", "seconds")
 

@@ -36,7 +36,7 @@ def show_logs(
     as_json: JsonOption = False,
 ) -> None:
     """Show the logs of all parts merged by time; of a stack that is down those of its last run."""
-    from order_stack.cli import log_lines
+    from order_stack.cli.printing import log_lines
     from order_stack.supervision import logs
     from order_stack.supervision.log_records import LogSelection
 

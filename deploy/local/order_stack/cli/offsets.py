@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from order_stack.cli.options import JsonOption, SinceAgoOption, out, print_json, since_of
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from order_operations.consumers.offsets import PartitionPlan

@@ -53,7 +53,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option of the command
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, MongoDB, the four services and a receiver of webhooks."""
-    from order_stack.cli import status_tables
+    from order_stack.cli.printing import status_tables
     from order_stack.cluster.stack_plan import StackOptions
     from order_stack.cluster.topology import Topology
     from order_stack.supervision import data_folders
@@ -106,7 +106,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show what is wrong, what runs and what is where; exit code 1 where a part isn't ready."""
-    from order_stack.cli import status_tables
+    from order_stack.cli.printing import status_tables
     from order_stack.supervision.status import json_of, stack_status
 
     stack, folder = state.known(name)

@@ -35,7 +35,7 @@ def submit(  # noqa: PLR0913, PLR0917  each is an option of the command
     import asyncio
 
     from order_operations import ndjson
-    from order_stack.cli import submit_tables
+    from order_stack.cli.printing import submit_tables
     from order_stack.submit import submission
 
     stack, _ = state.known(name)

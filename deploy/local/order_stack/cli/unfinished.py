@@ -18,8 +18,8 @@ from order_stack.cli.options import (
     print_json,
     since_of,
 )
+from order_stack.cli.printing.tables import print_rows
 from order_stack.cli.system_options import SystemOptions, on_a_system
-from order_stack.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from order_operations.jobs.unfinished import UnfinishedJob

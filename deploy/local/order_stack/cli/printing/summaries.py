@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_stack.cli.options import err, out, print_json
-from order_stack.cli.tables import print_rows
+from order_stack.cli.printing.tables import print_rows
 
 
 @dataclass(frozen=True, slots=True)

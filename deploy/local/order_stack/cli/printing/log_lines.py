@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-from order_stack.cli.tables import printable
+from order_stack.cli.printing.tables import printable
 from order_stack.supervision.log_records import EARLIEST, Level, LogRecord
 
 COLOURS: Final[Mapping[Level, str]] = {
