@@ -22,8 +22,8 @@ from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
 from order_stack.cluster.kafka_probe import cluster_id
 from order_stack.cluster.topology import Topology
+from support.harness.free_ports import free_port
 from support.stack.containers import SETTINGS
-from support.stack.free_ports import free_port
 from support.stack.replica_set import initiate
 from support.stack.wait import until
 

@@ -13,7 +13,7 @@ import pytest
 from order_runtime.auth.bearer_token import BearerToken
 from order_runtime.process import health
 from order_runtime.process.health import MAX_CONNECTIONS, Probes, serving
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 
 def status(port: int, path: str) -> int:

@@ -21,7 +21,7 @@ from order_runtime.observability.progress import STALLED_SECONDS, Loop
 from order_runtime.process.health import Probes, serving
 from order_runtime.process.log_events import KAFKA_IS_BACK, WAITING_FOR_KAFKA
 from order_stack.cluster.certificates import AUTHORITY_LIFETIME, Authority
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 NAME = "tested"
 

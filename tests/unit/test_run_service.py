@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 SECONDS = 20  # more than any of these processes takes
 PROGRAM = """

@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from bench.environment import Environment
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 from support.stack.wait import until
 
 TESTS: Final = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import httpx
 from order_operations.observability.export import as_yaml
 from order_operations.observability.prometheus import alertmanager_config, alerts
 from order_operations.observability.timing import Timing
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 PROGRAMS = ("alertmanager", "prometheus-alertmanager")  # as it is named, and as Debian names it
 

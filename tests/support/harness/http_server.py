@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -96,8 +97,9 @@ class Client:
         return 0
 
     async def problem(self) -> str:
-        """Return the code of the problem, behind which the connection ends."""
-        content = await self.reader.read()
+        """Return the code of the problem; what the client still sends may reset the connection."""
+        [length] = re.findall(rb"content-length: (\d+)", self.head)
+        content = await self.reader.readexactly(int(length))
         code: str = json.loads(content)["code"]
         return code
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 PROGRAMS = ("node_exporter", "prometheus-node-exporter")  # as it is named, and as Debian names it
 ALL_BUT_TMPFS = "^([^t].*|t[^m].*)$"

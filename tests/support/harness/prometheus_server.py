@@ -15,7 +15,7 @@ import httpx
 from order_operations.observability.export import as_yaml
 from order_operations.observability.prometheus import prometheus_config, rule_file
 from order_operations.observability.timing import Timing
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 
 INTERVAL = "1s"
 DRILL = Timing(0.02)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from support.stack.free_ports import free_ports
+from support.harness.free_ports import free_ports
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
 

@@ -16,7 +16,7 @@ from order_stack.cluster.certificates import Authority, Certificate
 from order_stack.cluster.jars import classpath
 from order_stack.cluster.kafka_brokers import java, new_cluster_id
 from order_stack.cluster.topology import Topology
-from support.stack.free_ports import free_ports
+from support.harness.free_ports import free_ports
 from support.stack.oauth_server import OAuthServer
 from support.stack.wait import until
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from order_stack.cluster import mongo_servers
-from support.stack.free_ports import free_port
+from support.harness.free_ports import free_port
 from support.stack.replica_set import initiate
 
 
