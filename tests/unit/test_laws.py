@@ -15,6 +15,7 @@ from support.history.history import History, ReceivedWebhook
 from support.history.journal import (
     PUBLICATION_ID_HEADER,
     RESTORE,
+    UPGRADE,
     InjectedFault,
     Publication,
     RecordedCall,
@@ -211,6 +212,19 @@ def test_what_a_restore_loses_is_found(lost: tuple[str, str], law: str) -> None:
     restored = replace(faultless(), faults=[InjectedFault(RESTORE, 0.0, 1.0)])
     broken = {it.law for it in check(without_document(*lost)(restored))}
     assert broken == {law}
+
+
+def test_a_letter_of_the_release_before_may_lack_a_document_and_no_later_one() -> None:
+    undocumented = a_dead_letter_without_a_document(faultless())
+    [letter] = undocumented.records["orders.commands.dlq"]
+
+    def broken(upgraded_at: float) -> list[str]:
+        upgrade = InjectedFault(f"order-writer-1 {UPGRADE}", 0.0, upgraded_at)
+        return [it.law for it in check(replace(undocumented, faults=[upgrade]))]
+
+    law = "every_dead_letter_has_a_document_that_says_nothing_of_its_value"
+    assert broken(letter.at / 1_000 + 1) == []
+    assert broken(letter.at / 1_000 - 1) == [law]
 
 
 def merged_history(erased: dict[str, int], *more: ModelCommand) -> History:

@@ -9,7 +9,7 @@ import pytest
 
 from support.builders.bodies import unique
 from support.history.database_dump import differing_lines, dump_documents
-from support.history.journal import Journal
+from support.history.journal import UPGRADE, Journal
 from support.history.quiescence import CONSUMED_TOPICS, CONSUMER_GROUPS
 from support.load.background_load import LoadProfile, background_load, numbered_order_ids
 from support.load.checked_load import checked_history, until_more_calls
@@ -57,7 +57,7 @@ def test_a_rolling_upgrade_under_load_breaks_no_law(released: RunningStack, tmp_
         released.orders("migrate", "apply")
         for service in ORDER:
             for part in (f"{service}-1", f"{service}-2"):
-                with journal.fault(f"{part} is upgraded"):
+                with journal.fault(f"{part} {UPGRADE}"):
                     upgrade_part(released, part)
                 until_more_calls(journal, 50)
         until_more_calls(journal)

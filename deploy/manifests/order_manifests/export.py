@@ -7,6 +7,7 @@ Write the generated manifests, or check that the committed ones are current.
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -58,4 +59,8 @@ def main(deploy: Path, *, check: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), check="--check" in sys.argv))
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("deploy", type=Path)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    sys.exit(main(options.deploy, check=options.check))

@@ -16,6 +16,7 @@ from typing import Any
 from support.builders.bodies import Json
 
 RESTORE = "MongoDB is restored"
+UPGRADE = "is upgraded"
 """How the name of a fault begins in which the database is restored to an earlier time."""
 
 PUBLICATION_ID_HEADER = "test-publication"

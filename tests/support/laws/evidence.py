@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Final
 from support.builders.bodies import Json
 from support.builders.raw_records import COMMANDS_TOPIC
 from support.history.history import History, ReceivedWebhook
-from support.history.journal import RESTORE
+from support.history.journal import RESTORE, UPGRADE
 from support.history.log_record import LogRecord
 from support.model.expected_outcomes import ExpectedOutcome, expected_outcome
 from support.model.log_reader import GATEWAY_SOURCE, derived_id
@@ -154,6 +155,12 @@ class Evidence:
     def restored(self) -> bool:
         """Whether the database was restored to an earlier time."""
         return any(fault.name.startswith(RESTORE) for fault in self.history.faults)
+
+    @property
+    def upgraded_at(self) -> float:
+        """When the last process of the release before was replaced; 0 where there was none."""
+        upgrades = (it for it in self.history.faults if it.name.endswith(UPGRADE))
+        return max((it.ended or math.inf for it in upgrades), default=0.0)
 
     @cached_property
     def jobs(self) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
@@ -95,7 +95,7 @@ class GroupLag:
         waiting = self._first_records(behind, ends) if behind else {}
         now_ms = time.time() * 1_000
         return {
-            it: replace(_topic_lag(it, waiting, ends, now_ms), under_replicated=lacking(topic))
+            it: TopicLag(*_lag(it, waiting, ends, now_ms), lacking(topic))
             for it, topic in topics.items()
         }
 
@@ -158,10 +158,11 @@ def _checked(found: Iterable[TopicPartition]) -> list[TopicPartition]:
     return places
 
 
-def _topic_lag(
+def _lag(
     topic: str, waiting: Mapping[Partition, _Waiting], ends: Mapping[Partition, int], now_ms: float
-) -> TopicLag:
+) -> tuple[int, float]:
+    """Return what waits of a topic: how many records, and the seconds of the oldest."""
     own = {place: it for place, it in waiting.items() if place[0] == topic}
     records = sum(max(0, ends[place] - it.offset) for place, it in own.items())
     oldest = min((it.at_ms for it in own.values()), default=now_ms)
-    return TopicLag(records, max(0.0, (now_ms - oldest) / 1_000))
+    return records, max(0.0, (now_ms - oldest) / 1_000)

@@ -46,7 +46,12 @@ class LostDeletions:
         self._suspects = Suspects()
 
     async def __call__(self, now: datetime) -> int:
-        """Read a page; return how many deletions were commanded that have been due for GRACE."""
+        """
+        Read a page; return how many deletions were commanded that have been due for GRACE.
+
+        To be called where the enricher has handled what is older than GRACE: an order that had no
+        link so long ago, and has none now, is not one whose event is on its way.
+        """
         if not await self._applied(now - GRACE):
             return 0
         found = await self._erased(await self._orders.next_page(), now)
