@@ -48,6 +48,15 @@ ALLOWED: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
         ("deliveries", "read", "createdAt orderId parked state"),
         ("deliveries", "read", "orderId parked"),
     ],
+    "once a minute and enricher, by its sweep, in pages": [
+        ("held", "read", "state until"),
+        ("held", "read", "untoldSince"),
+        ("jobs", "read", "at"),
+        ("links", "read", "_id"),
+        ("links", "read", "jobId waitsFor"),
+        ("orders", "read", "_id"),
+        ("unfinished_jobs", "read", "since"),
+    ],
     "every few seconds, for a gauge": [
         ("deliveries", "read", "state"),
         ("held", "read", "state"),
