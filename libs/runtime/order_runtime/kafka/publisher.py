@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,6 +17,10 @@ from order_runtime.kafka.records import Outgoing
 MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024  # the largest topic takes 4 MiB; the broker decides
 LOGGER: Final = logging.getLogger("kafka")
 FOREVER_MS: Final = 0  # as librdkafka says it
+FLUSH_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 0.001
+IDLE_POLL_SECONDS: Final = 0.2
+"""How often librdkafka is asked for errors of its connections while nothing is awaited."""
 
 
 OnError = Callable[[KafkaError], None]
@@ -112,7 +115,8 @@ class Publisher:
     """
     For a service that runs an event loop: `await publish(record)` until the broker has it.
 
-    librdkafka calls back in a thread of ours, which wakes the loop once for all that came in.
+    The loop itself asks librdkafka for acknowledgements, each millisecond while any are awaited: a
+    thread that was woken by each would take the interpreter's lock from the loop just as often.
     """
 
     def __init__(
@@ -127,16 +131,15 @@ class Publisher:
         self._on_error = on_error
         config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
         self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)
-        self._acknowledged: deque[tuple[asyncio.Future[None], KafkaError | None]] = deque()
-        self._waking = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="kafka-acks", daemon=True)
+        self._awaited = 0
+        self._all_answered = asyncio.Event()
+        self._all_answered.set()
         self.broken = False
         """Whether the producer met an error it can't recover from: the process must be replaced."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread.start()
+        self._next_poll = self._loop.call_later(IDLE_POLL_SECONDS, self._poll)
         return self
 
     async def __aexit__(
@@ -145,9 +148,10 @@ class Publisher:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self._producer.flush, 5)
-        self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._all_answered.wait()
+        self._next_poll.cancel()
 
     def hand_over(self, record: Outgoing) -> asyncio.Future[None]:
         """
@@ -167,6 +171,11 @@ class Publisher:
             )
         except (BufferError, KafkaException) as error:
             raise NotAccepted(str(error)) from error
+        if not self._awaited:
+            self._next_poll.cancel()
+            self._next_poll = self._loop.call_later(POLL_SECONDS, self._poll)
+            self._all_answered.clear()
+        self._awaited += 1
         return future
 
     async def publish(self, record: Outgoing) -> None:
@@ -182,24 +191,21 @@ class Publisher:
         self._on_error(error)
 
     def _poll(self) -> None:
-        while not self._stop.is_set():
-            self._producer.poll(0.2)
+        try:
+            self._producer.poll(0)
+        finally:
+            seconds = POLL_SECONDS if self._awaited else IDLE_POLL_SECONDS
+            self._next_poll = self._loop.call_later(seconds, self._poll)
 
     def _answered(self, future: asyncio.Future[None], error: KafkaError | None) -> None:
-        self._acknowledged.append((future, error))
-        if not self._waking:
-            self._waking = True
-            self._loop.call_soon_threadsafe(self._settle)
-
-    def _settle(self) -> None:
-        self._waking = False  # before draining: what comes in meanwhile wakes us again
-        while self._acknowledged:
-            future, error = self._acknowledged.popleft()
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                future.set_exception(RecordTooLarge(error.name()))
-            else:
-                future.set_exception(OutcomeUnknown(error.name()))
+        self._awaited -= 1
+        if not self._awaited:
+            self._all_answered.set()
+        if future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            future.set_exception(RecordTooLarge(error.name()))
+        else:
+            future.set_exception(OutcomeUnknown(error.name()))
