@@ -15,6 +15,7 @@ from order_contracts.times import rfc3339
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
+_SPEC_VERSION: Final = ("ce_specversion", SPEC_VERSION.encode())
 SUPPRESS: Final = "suppress"
 ROUNDED: Final = "ce_rounded"
 """The header by which our gateways tell which numbers of the body they rounded."""
@@ -74,25 +75,27 @@ class Envelope:
 
     def headers(self) -> Headers:
         """Return the record's headers, in a stable order."""
-        pairs = {
-            "ce_specversion": SPEC_VERSION,
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_time": rfc3339(self.time),
-            "ce_subject": self.subject or None,  # the subject of an unreadable record is not known
-            "content-type": CONTENT_TYPE,
-            "traceparent": self.traceparent,
-            "ce_ifmatch": self.if_match,
-            "ce_idempotencykey": self.idempotency_key,
-            UNTRIMMED_KEY: self.untrimmed_key,
-            "ce_actions": SUPPRESS if self.suppress_actions else None,
-            "ce_registration": self.guard.registration,
-            ROUNDED: self.rounded,
-            CLIENT: self.client,
-            "ce_contactsince": None if self.guard.since is None else str(self.guard.since),
-        }
-        return tuple([(name, text.encode()) for name, text in pairs.items() if text is not None])
+        required = (
+            _SPEC_VERSION,
+            ("ce_id", self.id.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_time", rfc3339(self.time).encode()),
+        )
+        optional = (
+            ("ce_subject", self.subject or None),  # that of an unreadable record is not known
+            ("content-type", CONTENT_TYPE),
+            ("traceparent", self.traceparent),
+            ("ce_ifmatch", self.if_match),
+            ("ce_idempotencykey", self.idempotency_key),
+            (UNTRIMMED_KEY, self.untrimmed_key),
+            ("ce_actions", SUPPRESS if self.suppress_actions else None),
+            ("ce_registration", self.guard.registration),
+            (ROUNDED, self.rounded),
+            (CLIENT, self.client),
+            ("ce_contactsince", None if self.guard.since is None else str(self.guard.since)),
+        )
+        return (*required, *[(name, text.encode()) for name, text in optional if text is not None])
 
 
 def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:

@@ -69,7 +69,7 @@ def read(
     bounds the times that must not lie ahead. What is neither strict nor has a `now` was accepted
     before: its matchKey may be blank. `rounded` is told which numbers were rounded.
     """
-    if issubclass(model, Order) and isinstance(value, Mapping):
+    if issubclass(model, Order) and isinstance(value, dict) and not READ_ONLY.isdisjoint(value):
         value = {name: item for name, item in value.items() if name not in READ_ONLY}
     counter = RoundingCounter()
     context = {"now": now, "door": strict or now is not None, ROUNDINGS: counter}

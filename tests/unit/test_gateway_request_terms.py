@@ -28,7 +28,8 @@ def hashed(text: str) -> str:
 def terms_of(
     headers: Mapping[str, str], client: str, *, preconditions: bool = True
 ) -> RequestTerms:
-    return request_terms(FieldValues(headers.items()), client, preconditions=preconditions)
+    lines = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return request_terms(FieldValues(lines), client, preconditions=preconditions)
 
 
 def wait_of(prefer: str) -> int:
@@ -183,7 +184,7 @@ def test_a_key_that_was_too_long_with_its_whitespace_was_never_claimed_so() -> N
 
 
 def test_preferences_may_come_on_several_lines() -> None:
-    lines = [("Prefer", "respond-async"), ("Prefer", ""), ("prefer", "wait=7 ")]
+    lines = [(b"Prefer", b"respond-async"), (b"Prefer", b""), (b"prefer", b"wait=7 ")]
     assert request_terms(FieldValues(lines), "shop").wait == 7
 
 
@@ -199,7 +200,7 @@ def test_preferences_are_read_by_name() -> None:
 
 
 def test_entity_tags_may_come_on_several_lines() -> None:
-    lines = [("if-match", '"a"'), ("if-match", '"b", "c"')]
+    lines = [(b"if-match", b'"a"'), (b"if-match", b'"b", "c"')]
     assert request_terms(FieldValues(lines), "shop").if_match == '"a", "b", "c"'
 
 

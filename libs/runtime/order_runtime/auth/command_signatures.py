@@ -8,6 +8,7 @@ shared by gateways and order-writers, and by nobody else. Pure.
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from typing import Final
 
 from order_contracts.cloudevents import GATEWAY_SIGNATURE
@@ -67,11 +68,17 @@ def _content(record: Outgoing | Record) -> bytes:
     Each field is preceded by its length in eight bytes, so that different records never have the
     same content.
     """
-    fields = [record.key, record.value]
+    parts = [_framed(record.key), _framed(record.value)]
     for name, value in record.headers:
         if name != GATEWAY_SIGNATURE:
-            fields += (name.encode(), value)
-    return b"".join(map(_framed, fields))
+            parts += (_framed_name(name), _framed(value))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _framed_name(name: str) -> bytes:
+    """Return the name of a header in its frame; remembered, since records share names."""
+    return _framed(name.encode())
 
 
 def _framed(field: bytes | None) -> bytes:

@@ -28,7 +28,8 @@ def issue_job_id(milliseconds: int, random: int, secret: bytes) -> str:
     bits = (payload << _TAG_BITS) | _tag(payload, secret)
     # 122 bits in three runs: 48, version, 12, variant, 62.
     high, middle, low = bits >> 74, (bits >> 62) & 0xFFF, bits & ((1 << 62) - 1)
-    return str(UUID(int=(high << 80) | (_VERSION << 76) | (middle << 64) | (_VARIANT << 62) | low))
+    number = (high << 80) | (_VERSION << 76) | (middle << 64) | (_VARIANT << 62) | low
+    return _spelt(f"{number:032x}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ def _bits(job_id: str) -> int | None:
         return None
     number = value.int
     return (number >> 80) << 74 | ((number >> 64) & 0xFFF) << 62 | number & ((1 << 62) - 1)
+
+
+def _spelt(digits: str) -> str:
+    """Return the 32 hexadecimal digits of a UUID with its hyphens."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _tag(payload: int, secret: bytes) -> int:

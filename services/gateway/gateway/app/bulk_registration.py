@@ -56,7 +56,7 @@ class BulkRegistration:
     async def register(self, request: Request) -> Response:
         key = self.admission.admit(request, "orders:write", ["actions"])
         actions = choice_in(request.query_params, "actions", ("suppress",))
-        terms = request_terms(fields(request), key.client, preconditions=False)
+        terms = request_terms(fields(request.scope), key.client, preconditions=False)
         terms = replace(terms, suppress_actions=actions == "suppress")
         rows = await read_rows(request)
         terms = in_span(self.acceptance.tracing, request, terms, len(rows))

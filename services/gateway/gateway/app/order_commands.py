@@ -86,7 +86,7 @@ class OrderCommands:
 
     def _admit(self, request: Request, *, preconditions: bool = True) -> RequestTerms:
         key = self.admission.admit(request, "orders:write")
-        return request_terms(fields(request), key.client, preconditions=preconditions)
+        return request_terms(fields(request.scope), key.client, preconditions=preconditions)
 
     async def _accept(
         self,

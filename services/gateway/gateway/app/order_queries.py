@@ -167,7 +167,7 @@ class OrderQueries:
     async def _reserve(self, request: Request, orders: int) -> Reservation:
         """Reserve what MongoDB may send of *orders* at once; raises ProblemError."""
         size = min(orders * MAX_ORDER_BYTES, MAX_BATCH_BYTES)
-        return await self.admission.memory.pages.reserve(request, size)
+        return await self.admission.memory.pages.reserve(request.scope["state"], size)
 
 
 def _orders_response(orders: OrderList | Order, reserved: Reservation, **headers: str) -> Response:

@@ -13,12 +13,13 @@ LISTS: Final = frozenset({"accept", "content-encoding", "if-match", "prefer"})
 class FieldValues(dict[str, str]):
     """Values by lower-case name; optional whitespace at the ends of a line is no part of it."""
 
-    def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Take the lines in the order in which they were sent."""
+    def __init__(self, lines: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take the lines, which are Latin-1, in the order in which they were sent."""
         super().__init__()
         self._untrimmed: dict[str, str] = {}
-        for sent_name, line in lines:
-            name, value = sent_name.lower(), line.strip(OPTIONAL_WHITESPACE)
+        for sent_name, sent_line in lines:
+            name, line = sent_name.decode("latin-1").lower(), sent_line.decode("latin-1")
+            value = line.strip(OPTIONAL_WHITESPACE)
             if name not in self:
                 self[name] = value
                 if value != line:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from order_contracts.routes import INTEGRATION_LOG, JOB, JOBS, ORDER, ORDERS
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,12 @@ class Urls:
         return self.public_url + INTEGRATION_LOG
 
     def order(self, order_id: str) -> str:
-        return self.public_url + ORDER.format(order_id=quote(order_id, safe=""))
+        return self.public_url + ORDER.format(order_id=_quoted(order_id))
 
     def job(self, job_id: str) -> str:
-        return self.public_url + JOB.format(job_id=quote(job_id, safe=""))
+        return self.public_url + JOB.format(job_id=_quoted(job_id))
+
+
+def _quoted(text: str) -> str:
+    """Return *text* as a part of a path; nearly all are ids, which need nothing for that."""
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")

@@ -48,9 +48,9 @@ class Admission:
         response; and the memory that may be reserved for it.
         """
         key = self._authenticate(request)
-        state = request.state
-        state.client, state.key_id, state.memory = key.client, key.id, self.memory
-        state.headers = self.rates.count(key)
+        state = request.scope["state"]
+        state["client"], state["key_id"], state["memory"] = key.client, key.id, self.memory
+        state["headers"] = self.rates.count(key)
         if scope not in key.scopes:
             raise ProblemError("Forbidden", f"The key lacks the scope {scope}.")
         _check_accept(request)
@@ -59,13 +59,13 @@ class Admission:
         return key
 
     def _authenticate(self, request: Request) -> ApiKey:
-        sent = fields(request)
+        sent = fields(request.scope)
         secret = sent.get("apikey") or sent.get("x-api-key")
         key = self.keys.find(secret) if secret else None
         if key is None:
             revoked = self.keys.revoked(secret) if secret else None
             if revoked is not None:  # the access log names whoever still uses it
-                request.state.client, request.state.key_id = revoked.client, revoked.id
+                request.scope["state"] |= {"client": revoked.client, "key_id": revoked.id}
             if secret:
                 CONDITIONS.happened(KEY_REFUSED, revoked.id if revoked else UNKNOWN_KEY)
             challenge = {"WWW-Authenticate": 'ApiKey realm="orders"'}
@@ -77,7 +77,7 @@ class Admission:
 
 def _check_accept(request: Request) -> None:
     """Refuse a list of media types without ours; an empty one is any, like none."""
-    accept = fields(request).get("accept", "")
+    accept = fields(request.scope).get("accept", "")
     if accept in _PRODUCED:
         return  # as nearly all clients send it
     ranges = [part for part in accept.lower().split(",") if part.strip()]

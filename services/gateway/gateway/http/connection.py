@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, NoReturn
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 
 from gateway import metrics
 from gateway.domain.field_values import OPTIONAL_WHITESPACE
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
 from gateway.http.problems import problem_response
-from gateway.http.response_writer import ResponseWriter
+from gateway.http.request_body import IS_WHOLE
+from gateway.http.response_sender import ResponseSender
 from gateway.http.server_config import ServerConfig
 from gateway.http.timer import Timer
 
@@ -115,11 +118,17 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count(len(url))
+        self._kept_by_parser = 0
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._kept_by_parser = 0
         self._head_fields += 1
-        self._count(len(name) + len(value) + FRAMING)
+        self._head_bytes += len(name) + len(value) + FRAMING
+        if self._head_bytes > MAX_HEAD or self._head_fields > MAX_FIELDS:
+            self._refuse_head()
         if not self._in_head:
             return  # a trailer, which nobody asked for
         name = name.lower()
@@ -135,8 +144,6 @@ class LimitedConnection(HttpToolsProtocol):
         self.waiting_since = None
         self.served += 1
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose response has nothing behind its head
-            self.cycle.transport = ResponseWriter(self.transport)
 
     def on_chunk_header(self) -> None:
         self._kept_by_parser = 0
@@ -148,11 +155,18 @@ class LimitedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_message, self._kept_by_parser = False, 0
         self._timer.stop()
+        self.scope["state"][IS_WHOLE] = True
         super().on_message_complete()
         if self.cycle.response_complete:
             self._keep_alive()
 
     # From the response
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        def answer(scope: Scope, receive: Receive, _: Send) -> Awaitable[None]:
+            return app(scope, receive, ResponseSender(cycle).send)
+
+        super()._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -186,13 +200,10 @@ class LimitedConnection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or ProblemError("ValidationFailed", msg))
 
-    def _count(self, size: int) -> None:
-        """Count a part of the head; raises to the parser where that is too large."""
-        self._kept_by_parser = 0
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD or self._head_fields > MAX_FIELDS:
-            self._refusal = self._too_large()
-            raise httptools.HttpParserError
+    def _refuse_head(self) -> NoReturn:
+        """Tell the parser that the head is too large: it is read no further."""
+        self._refusal = self._too_large()
+        raise httptools.HttpParserError
 
     def _too_large(self) -> ProblemError:
         if self._in_head and len(self.url) > MAX_HEAD:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-from starlette.requests import Request
+from typing import Any, Final
 
 from gateway import metrics
 from gateway.domain.problem_error import RETRY_SOON, ProblemError
@@ -55,21 +54,21 @@ class MemoryBudget:
         self._wait_seconds = wait_seconds
         self._held: Counter[str] = Counter()
         self._waiting: list[_Waiter] = []
-        self._reserved = metrics.MEMORY.labels(kind)
+        metrics.MEMORY.labels(kind).set_function(lambda: self._total - self._free)
 
-    async def reserve(self, request: Request, size: int) -> Reservation:
+    async def reserve(self, state: Mapping[str, Any], size: int) -> Reservation:
         """
         Reserve *size* bytes until the response was sent; raises ProblemError.
 
-        The request is one that was admitted.
+        *state* is that of a request that was admitted.
         """
-        client, size = request.state.client, min(size, self._total)
+        client, size = state["client"], min(size, self._total)
         if self._waiting or not self._fits(client, size):
             await self._wait(_Waiter(client, size))
         else:
             self._take(client, size)
         reservation = Reservation(self, client, size)
-        request.state.reservations.append(reservation)
+        state["reservations"].append(reservation)
         return reservation
 
     async def _wait(self, waiter: _Waiter) -> None:
@@ -90,8 +89,8 @@ class MemoryBudget:
         self._held[client] -= size
         if not self._held[client]:
             del self._held[client]
-        self._reserved.dec(size)
-        self._grant()
+        if self._waiting:
+            self._grant()
 
     def _grant(self) -> None:
         """Grant what fits, but no small reservation ahead of a large one that waits for room."""
@@ -116,7 +115,6 @@ class MemoryBudget:
     def _take(self, client: str, size: int) -> None:
         self._free -= size
         self._held[client] += size
-        self._reserved.inc(size)
 
     def _withdraw(self, waiter: _Waiter) -> None:
         """Forget who waits no longer; it may just have been granted."""

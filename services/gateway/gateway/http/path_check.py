@@ -26,6 +26,8 @@ class PathCheck:
 
 
 def _error(path: bytes, query: bytes) -> ProblemError | None:
+    if b"%" not in path and path.isascii() and not query:
+        return None  # as nearly all are
     if not _is_utf8(path) or not _is_utf8(query):
         return ProblemError("ValidationFailed", "The path and the query must be UTF-8.")
     if _ESCAPED_SLASH in path.lower():  # no id holds one, and unescaped it is another path

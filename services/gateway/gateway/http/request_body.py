@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gateway.domain.problem_error import ProblemError
 from gateway.http.memory_budget import Memory
@@ -17,13 +17,15 @@ from order_contracts.decoding import parse
 MAX_BODY: Final = 512 * 1024
 BODY_SECONDS: Final = 60.0
 """How long a body may take to come."""
+IS_WHOLE: Final = "is_whole"
+"""The entry of a request's state that is true once all of its body has come."""
 JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 _CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 
 
 def media_type(request: Request) -> str:
-    return fields(request).get("content-type", "").partition(";")[0].strip().lower()
+    return fields(request.scope).get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_json(request: Request) -> Any:
@@ -44,7 +46,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Its bytes are reserved until the response was sent.
     """
-    sent = fields(request)
+    sent = fields(request.scope)
     if "content-encoding" in sent and _is_encoded(sent["content-encoding"]):
         raise ProblemError("UnsupportedMediaType", "Send the body without a Content-Encoding.")
     if _charset(sent) not in _UTF8:
@@ -53,8 +55,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     if length.isdigit() and int(length) > limit:
         raise body_too_large(limit)
     size = int(length) if "content-length" in sent and length.isdigit() else limit
-    memory: Memory = request.state.memory
-    await (memory.commands if limit <= MAX_BODY else memory.bulks).reserve(request, size)
+    state = request.scope["state"]
+    memory: Memory = state["memory"]
+    await (memory.commands if limit <= MAX_BODY else memory.bulks).reserve(state, size)
+    if state.get(IS_WHOLE):  # as nearly all are: then nothing is waited for
+        return await _content(request, limit)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await _content(request, limit)
@@ -63,13 +68,17 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def _content(request: Request, limit: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part, more = message["body"], message["more_body"]
+        parts.append(part)
+        size += len(part)
         if size > limit:  # a chunked body has no Content-Length
             raise body_too_large(limit)
-    return b"".join(chunks)
+    return b"".join(parts)
 
 
 def body_too_large(limit: int) -> ProblemError:

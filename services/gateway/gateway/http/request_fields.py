@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 from gateway.domain.field_values import FieldValues
 
 
-def fields(request: Request) -> FieldValues:
+def fields(scope: Scope) -> FieldValues:
     """Return the values by lower-case name; they are put together once a request."""
-    state = request.scope.setdefault("state", {})
+    state = scope["state"]
     found: FieldValues | None = state.get("fields")
     if found is None:
-        raw = request.headers.raw
-        lines = ((name.decode("latin-1"), line.decode("latin-1")) for name, line in raw)
-        found = state["fields"] = FieldValues(lines)
+        found = state["fields"] = FieldValues(scope["headers"])
     return found

@@ -46,7 +46,7 @@ def in_span(
         return terms
     span = tracing.entered(terms.traceparent, records=commands)
     if span is not None:
-        request.state.span = RequestSpan(tracing, span)
+        request.scope["state"]["span"] = RequestSpan(tracing, span)
     elif terms.traceparent is None:
         return terms
     return replace(terms, traceparent=handed_on(span, terms.traceparent))

@@ -14,12 +14,21 @@ from order_contracts.base import Message
 from order_contracts.job import Job, JobStatus
 
 PART_BYTES: Final = 64 * 1024
+_JSON: Final = (b"content-type", b"application/json")
 
 
 class JsonResponse(Response):
     """Sends a large body in parts, each when the client has taken the one before."""
 
     media_type = "application/json"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        given = (headers or {}).items()
+        self.raw_headers = [
+            _JSON,
+            (b"content-length", b"%d" % len(self.body)),
+            *[(name.lower().encode(), value.encode("latin-1")) for name, value in given],
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(self.body) <= PART_BYTES:
