@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from action_trigger.domain.decode import UnreadableAction, decode_action, webhook_body_of
+from action_trigger.domain.decode import UnreadableAction, decode_action
 from action_trigger.domain.delivery import ReceivedAction
-from action_trigger.domain.webhooks import webhook_body
 from order_contracts.events import OrderAction
 from order_runtime.kafka.records import NOT_UTF8, Record
 from support.builders.actions import ASKED_AT, action_record, order_action
@@ -46,7 +45,6 @@ def test_an_action_has_all_that_its_delivery_needs() -> None:
         update={"order": action.order.model_copy(update={"registered_at": registered_at})}
     )
     sent = record(action)
-    assert webhook_body_of(sent, ASKED_AT) == webhook_body(action, ASKED_AT)
     assert decoded(sent) == ReceivedAction(
         action_id=action.action_id,
         job_id=action.job_id,

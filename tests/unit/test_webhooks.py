@@ -50,7 +50,7 @@ def outcome_of(
 
 def test_the_body_says_what_the_contract_says() -> None:
     action = order_action()
-    sent = json.loads(webhook_body(action, ASKED_AT))
+    sent = json.loads(webhook_body(action.to_json(), ASKED_AT))
     assert sent["type"] == "order.action"
     assert sent["timestamp"] == "2025-11-28T10:00:01.000Z"
     assert set(sent["data"]) == {"actionId", "action", "language", "data", "order", "contactId"}
@@ -62,14 +62,30 @@ def test_the_body_says_what_the_contract_says() -> None:
     assert sent["data"]["contactId"] == "contact-1"
 
 
+def test_the_order_and_its_numbers_are_told_as_the_action_has_them() -> None:
+    free = {"a": 1e-8, "b": -0.5, "c": 123456789012345, "d": 0.1, "e": None, "f": ["ü", {}]}
+    action = order_action(totalPrice=19.9, extraData=free)
+    sent = json.loads(webhook_body(action.to_json(), ASKED_AT), parse_float=str)
+    assert sent["data"]["order"] == json.loads(action.order.to_json(), parse_float=str)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"5", b"{}", b'{"actionId": "a"}'])
+def test_of_what_is_no_action_there_is_no_body(text: bytes) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        webhook_body(text, ASKED_AT)
+
+
 def test_what_an_action_lacks_is_not_in_the_body() -> None:
     action = order_action().model_copy(update={"language": None, "data": None})
-    sent = json.loads(webhook_body(action, ASKED_AT))
+    sent = json.loads(webhook_body(action.to_json(), ASKED_AT))
     assert set(sent["data"]) == {"actionId", "action", "order", "contactId"}
 
 
 def test_text_that_is_not_ascii_is_signed_as_it_is_sent() -> None:
-    key, text = secret(), webhook_body(order_action(externalStatus="Geöffnet ✓"), ASKED_AT)
+    key, text = (
+        secret(),
+        webhook_body(order_action(externalStatus="Geöffnet ✓").to_json(), ASKED_AT),
+    )
     headers = signature_headers(text, action_id="a", at=datetime.now(UTC), secrets=[key])
     Webhook(key).verify(text.encode(), dict(headers))
 

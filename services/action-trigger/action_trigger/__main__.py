@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import uvloop
 from pymongo import AsyncMongoClient
 
 from action_trigger.adapters.circuit_records import CircuitRecords, Circuits
@@ -142,7 +143,7 @@ def record_and_deliver(
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(TRIGGER, preflight(settings, TRIGGER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
-    asyncio.run(deliver(process, text, config, (group, stored), pauses))
+    uvloop.run(deliver(process, text, config, (group, stored), pauses))
 
 
 async def deliver(

@@ -15,9 +15,9 @@ from typing import Any, Final
 from bson import Binary
 from pymongo import UpdateOne
 
-from action_trigger.domain.decode import webhook_body_of
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
 from action_trigger.domain.retry_policy import AttemptOutcome, Delivered, Disabled, Failed, Retry
+from action_trigger.domain.webhooks import webhook_body
 from order_contracts.decoding import UnreadableDocument
 from order_contracts.order import ActionName
 from order_contracts.trace_context import well_formed
@@ -35,6 +35,8 @@ PENDING_FIELDS: Final = {
     "recordType": {"$type": "$record"},
 }
 """What is read of a pending delivery: of the content of its webhook the types alone."""
+CONTENT_FIELDS: Final = dict.fromkeys(("body", "record.value", "acceptedAt"), 1)
+"""What the body of a webhook is made of."""
 
 
 def new_delivery(item: ReceivedAction, now: datetime) -> Document:
@@ -139,8 +141,8 @@ def webhook_of(document: Document) -> tuple[str, str]:
     identity = field(document, "_id", str)
     if "body" in document:  # of an earlier release
         return identity, field(document, "body", str)
-    accepted_at = field(document, "acceptedAt", datetime)
-    return identity, webhook_body_of(original_record_of(document), accepted_at)
+    action = field(field(document, "record", dict), "value", bytes)
+    return identity, webhook_body(action, field(document, "acceptedAt", datetime))
 
 
 def attempt_update(attempt: Attempt) -> UpdateOne:

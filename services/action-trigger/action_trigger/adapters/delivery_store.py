@@ -10,6 +10,7 @@ from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from action_trigger.adapters.delivery_documents import (
+    CONTENT_FIELDS,
     attempt_update,
     ended_delivery_of,
     erased_delivery,
@@ -107,8 +108,7 @@ class DeliveryStore:
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
         """Return the webhook bodies of those deliveries that are still pending, by id."""
-        fields = dict.fromkeys(("body", "record", "acceptedAt"), 1)
-        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, fields)
+        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, CONTENT_FIELDS)
         return dict(all_readable(ACTION_DELIVERIES, await found.to_list(), webhook_of))
 
     async def is_pending(self, action_id: str) -> bool:
@@ -140,15 +140,16 @@ class DeliveryStore:
 
     async def announced(self, ended: Sequence[EndedDelivery]) -> None:
         """Mark states as announced; one that has changed since stays unannounced."""
-        await self._write(
-            [
-                UpdateOne(
-                    {"_id": item.id, "state": item.state, "since": item.at},
-                    {"$set": {"announced": True}},
-                )
-                for item in ended
-            ]
-        )
+        # One update of many costs MongoDB half of what an update of each does. What has changed
+        # since is in another state, or in the same again at a later time than any of these.
+        for state in {item.state for item in ended}:
+            some = [item for item in ended if item.state == state]
+            as_they_were = {
+                "_id": {"$in": [item.id for item in some]},
+                "state": state,
+                "since": {"$in": [item.at for item in some]},
+            }
+            await self._all.update_many(as_they_were, {"$set": {"announced": True}})
 
     async def _write(self, writes: list[UpdateOne]) -> None:
         if writes:

@@ -11,6 +11,7 @@ from typing import Final
 from pymongo import ASCENDING, AsyncMongoClient, UpdateOne
 
 from action_trigger.adapters.delivery_documents import (
+    CONTENT_FIELDS,
     PENDING_FIELDS,
     pending_delivery_of,
     webhook_of,
@@ -29,7 +30,7 @@ from order_runtime.documents.deliveries import PENDING
 from order_runtime.mongo.client import ACTION_DELIVERIES, CODEC, Document
 from order_runtime.process.unreadable import all_readable, readable
 
-_WITH_CONTENT: Final = {**PENDING_FIELDS, **dict.fromkeys(("body", "record", "acceptedAt"), 1)}
+_WITH_CONTENT: Final = {**PENDING_FIELDS, **CONTENT_FIELDS}
 _UNPARKED: Final[list[Document]] = [{"$set": {"dueAt": "$createdAt"}}, {"$unset": "parked"}]
 
 

@@ -1,12 +1,10 @@
-"""Decodes records of `orders.actions`: into actions, and into the bodies of their webhooks."""
+"""Decodes records of `orders.actions`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from action_trigger.domain.delivery import ReceivedAction
-from action_trigger.domain.webhooks import webhook_body
 from order_contracts.cloudevents import BadHeaders, read_headers, time_of
 from order_contracts.decoding import Invalid, read_announced
 from order_contracts.events import OrderAction
@@ -45,12 +43,3 @@ def decode_action(record: Record) -> ReceivedAction | UnreadableAction:
         traceparent=well_formed(headers.get(TRACEPARENT)),
         replay=REPLAY in headers,
     )
-
-
-def webhook_body_of(record: Record, accepted_at: datetime) -> str:
-    """
-    Return the body of the webhook for the action in *record*, the same for every attempt.
-
-    Raises Invalid for a record that `decode_action` can't read.
-    """
-    return webhook_body(read_announced(OrderAction, record.value or b""), accepted_at)

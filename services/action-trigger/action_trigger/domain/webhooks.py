@@ -4,43 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final
 
+import orjson
 from standardwebhooks import Webhook
 
-from order_contracts.base import Message
-from order_contracts.events import OrderAction
-from order_contracts.order import ActionName, Order
-from order_contracts.values import FreeObject, Language, Time
+from order_contracts.times import rfc3339
+
+TYPE: Final = "order.action"
+_REQUIRED: Final = ("actionId", "action", "order", "contactId")
+_OPTIONAL: Final = ("language", "data")
 
 
-class WebhookData(Message):
-    action_id: str
-    action: ActionName
-    language: Language | None = None
-    data: FreeObject | None = None
-    order: Order
-    contact_id: str
+def webhook_body(action: bytes, requested_at: datetime) -> str:
+    """
+    Return the text that is sent, the same for every attempt.
 
-
-class WebhookBody(Message):
-    type: Literal["order.action"] = "order.action"
-    timestamp: Time
-    """When the action was requested; an attempt has its own time in `webhook-timestamp`."""
-    data: WebhookData
-
-
-def webhook_body(action: OrderAction, requested_at: datetime) -> str:
-    """Return the text that is sent, the same for every attempt."""
-    data = WebhookData(
-        action_id=action.action_id,
-        action=action.action,
-        language=action.language,
-        data=action.data,
-        order=action.order,
-        contact_id=action.contact_id,
-    )
-    return WebhookBody(timestamp=requested_at, data=data).to_json().decode()
+    *action* is the JSON of an OrderAction, which was read in full when it was recorded: here it is
+    only put into another frame. Raises ValueError, TypeError or KeyError where it is none.
+    """
+    members = orjson.loads(action)
+    data = {name: members[name] for name in _REQUIRED}
+    data |= {name: members[name] for name in _OPTIONAL if name in members}
+    body = {"type": TYPE, "timestamp": rfc3339(requested_at), "data": data}
+    return orjson.dumps(body).decode()
 
 
 def signature_headers(
