@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import uvloop
 from pymongo.asynchronous.database import AsyncDatabase
 
 from enricher import metrics
@@ -79,7 +80,7 @@ def enrich(process: Process[Settings], pauses: ConsumerPauses) -> None:
     kafka, mongo = settings.kafka_address, settings.mongo_uri
     group = group_of(ENRICHER, preflight(settings, ENRICHER, process.stop))
     stored = require_stored_offsets(kafka, mongo, settings.database, group, process.stop)
-    asyncio.run(consume(process, group, stored, pauses))
+    uvloop.run(consume(process, group, stored, pauses))
 
 
 async def consume(
