@@ -12,7 +12,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from bson import Binary
 from pymongo import UpdateOne
 
 from action_trigger.domain.delivery import Attempt, EndedDelivery, PendingDelivery, ReceivedAction
@@ -70,9 +69,9 @@ def record_document(record: Record) -> Document:
         "partition": record.partition,
         "offset": record.offset,
         "at": record.at,
-        "key": _binary(record.key),
-        "value": _binary(record.value),
-        "headers": [[name, _binary(value)] for name, value in record.headers],
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
     }
 
 
@@ -81,10 +80,6 @@ def erased_delivery(item: ReceivedAction, now: datetime) -> Document:
     document = new_delivery(item, now)
     del document["contactId"], document["record"]
     return document | {"erasedAt": now, "state": DROPPED, **_ended(now)}
-
-
-def _binary(value: bytes | None) -> Binary | None:
-    return None if value is None else Binary(value)
 
 
 def original_record_of(document: Document) -> Record:
