@@ -9,7 +9,7 @@ from typing import Final
 from gateway.adapters.read_store import DatabaseUnavailable
 from order_runtime.documents.document import Document
 
-POLL_SECONDS: Final = 0.03
+POLL_SECONDS: Final = 0.01
 
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
 

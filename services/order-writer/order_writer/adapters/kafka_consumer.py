@@ -39,7 +39,6 @@ from order_writer.adapters.undecodable_batches import UndecodableBatches
 from order_writer.domain.offset_tracker import OffsetTracker, StoredOffsetsBehind
 from order_writer.log_events import PARTITIONS_LOST
 
-GATHER_SECONDS: Final = 0.005  # for more records, once the first of a batch is here
 CHECK_SECONDS: Final = 5.0  # between two looks at what MongoDB stores
 PENDING_SECONDS: Final = 0.2  # between two attempts to find where partitions begin
 UNPOLLED_SECONDS: Final = 5.0  # that a group waits for this member, where it changes meanwhile
@@ -101,7 +100,8 @@ class KafkaCommandSource:
         self._commits.send(self._consumer)  # where partitions begin below it, at once
         if first is None:
             return []
-        rest = self._consumer.consume(limit - 1, GATHER_SECONDS) if limit > 1 else []
+        # What is here by now: while a batch is settled, the next one gathers by itself.
+        rest = self._consumer.consume(limit - 1, 0) if limit > 1 else []
         self._polled = time.monotonic()
         self._offsets.taken(self._partitions)
         found = (self._record(message) for message in (first, *rest))
