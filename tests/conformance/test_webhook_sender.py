@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+import uvloop
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -23,6 +24,12 @@ AT = datetime(2025, 12, 1, 12, tzinfo=UTC)
 TIMEOUT = 1.0  # seconds that the endpoint has
 MARGIN = 3.0  # seconds by which a bounded wait may be late on a busy machine
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> object:
+    """The loop that the action-trigger has: its transports behave in their own way."""
+    return uvloop.EventLoopPolicy()
 
 
 class Sender(Protocol):

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+import uvloop
 from pydantic import SecretStr
 
 from action_trigger.adapters import http_connection, http_connections
@@ -22,6 +23,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = b"Content-Length: 0\r\n\r\n"
 LONG = b"Content-Security-Policy: script-src " + b"https://cdn.shop.example " * 400 + b"\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> object:
+    """The loop that the action-trigger has: its transports behave in their own way."""
+    return uvloop.EventLoopPolicy()
 
 
 async def sent(

@@ -10,6 +10,10 @@ from gateway.adapters.read_store import DatabaseUnavailable
 from order_runtime.documents.document import Document
 
 POLL_SECONDS: Final = 0.01
+"""Between two queries; most jobs are stored within two or three of these."""
+LATER_POLL_SECONDS: Final = 0.03
+"""Where nobody has begun to wait for as long as RECENT_SECONDS."""
+RECENT_SECONDS: Final = 0.2
 
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
 
@@ -25,10 +29,14 @@ class JobWaiter:
         self._fetch, self._leaving = fetch, leaving
         self._waiting: dict[str, set[asyncio.Future[Document | None]]] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._asked_at = 0.0
+        """When somebody began to wait, by the event loop's clock."""
 
     async def wait(self, job_id: str, seconds: float) -> Document | None:
         """Return the document once it is stored; None after *seconds*, or when leaving."""
-        future: asyncio.Future[Document | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Document | None] = loop.create_future()
+        self._asked_at = loop.time()
         self._waiting.setdefault(job_id, set()).add(future)
         if self._poller is None:
             self._poller = asyncio.create_task(self._poll())
@@ -51,7 +59,9 @@ class JobWaiter:
         try:
             while self._waiting:
                 self._resolve(await self._documents())
-                await asyncio.sleep(POLL_SECONDS)
+                waited = asyncio.get_running_loop().time() - self._asked_at
+                recent = waited < RECENT_SECONDS
+                await asyncio.sleep(POLL_SECONDS if recent else LATER_POLL_SECONDS)
         finally:
             self._poller = None
 
