@@ -8,7 +8,6 @@ shared by gateways and order-writers, and by nobody else. Pure.
 from __future__ import annotations
 
 import hmac
-from functools import lru_cache
 from typing import Final
 
 from order_contracts.cloudevents import GATEWAY_SIGNATURE
@@ -68,17 +67,11 @@ def _content(record: Outgoing | Record) -> bytes:
     Each field is preceded by its length in eight bytes, so that different records never have the
     same content.
     """
-    parts = [_framed(record.key), _framed(record.value)]
+    fields = [record.key, record.value]
     for name, value in record.headers:
         if name != GATEWAY_SIGNATURE:
-            parts += (_framed_name(name), _framed(value))
-    return b"".join(parts)
-
-
-@lru_cache(maxsize=256)
-def _framed_name(name: str) -> bytes:
-    """Return the name of a header in its frame; remembered, since records share names."""
-    return _framed(name.encode())
+            fields += (name.encode(), value)
+    return b"".join(map(_framed, fields))
 
 
 def _framed(field: bytes | None) -> bytes:

@@ -149,7 +149,8 @@ class DeliveryStore:
                 "state": state,
                 "since": {"$in": [item.at for item in some]},
             }
-            await self._all.update_many(as_they_were, {"$set": {"announced": True}})
+            # Not by the index of states, whatever MongoDB thinks of it: that has all that ended.
+            await self._all.update_many(as_they_were, {"$set": {"announced": True}}, hint="_id_")
 
     async def _write(self, writes: list[UpdateOne]) -> None:
         if writes:

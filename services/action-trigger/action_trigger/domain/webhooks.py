@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from order_contracts.times import rfc3339
 
-TYPE: Final = "order.action"
+_TYPE: Final = "order.action"
 _REQUIRED: Final = ("actionId", "action", "order", "contactId")
 _OPTIONAL: Final = ("language", "data")
 
@@ -26,7 +26,7 @@ def webhook_body(action: bytes, requested_at: datetime) -> str:
     members = orjson.loads(action)
     data = {name: members[name] for name in _REQUIRED}
     data |= {name: members[name] for name in _OPTIONAL if name in members}
-    body = {"type": TYPE, "timestamp": rfc3339(requested_at), "data": data}
+    body = {"type": _TYPE, "timestamp": rfc3339(requested_at), "data": data}
     return orjson.dumps(body).decode()
 
 

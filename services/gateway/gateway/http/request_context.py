@@ -28,7 +28,7 @@ NO_STORE: Final = (b"cache-control", b"private, no-store")
 """The Cache-Control of every answer: a shared cache may keep one that was asked for by `apikey`."""
 _NO_FIELDS: Final[Mapping[str, object]] = MappingProxyType({})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
-_NAMES: Final = random.Random()  # noqa: S311  what it draws is told to everybody
+_RANDOM: Final = random.Random()  # noqa: S311  what it draws is told to everybody
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 
 
@@ -138,4 +138,4 @@ def _request_id(given: FieldValues) -> str:
     wanted = given.get("x-request-id")
     if wanted is not None and _REQUEST_ID.fullmatch(wanted):
         return wanted
-    return f"{_NAMES.getrandbits(128):032x}"
+    return f"{_RANDOM.getrandbits(128):032x}"

@@ -32,18 +32,18 @@ class ResponseSender:
             return
         start, self._start = self._start, None
         if start is not None:
-            head = self._head(start)
-            if not (
-                message.get("more_body")
-                or cycle.disconnected
-                or cycle.flow.write_paused
-                or cycle.scope["method"] == "HEAD"  # whose response has nothing behind its head
-                or _LENGTH not in head
-            ):
+            if self._takes_all(message) and _LENGTH in (head := self._head(start)):
                 self._end_with(head + message["body"])
                 return
             await cycle.send(start)  # type: ignore[arg-type]
         await cycle.send(message)  # type: ignore[arg-type]
+
+    def _takes_all(self, body: Message) -> bool:
+        """Return whether the client takes *body*, and nothing comes behind it."""
+        cycle = self._cycle
+        is_head = cycle.scope["method"] == "HEAD"  # whose response has nothing behind its head
+        gone_or_slow = cycle.disconnected or cycle.flow.write_paused
+        return not (body.get("more_body") or is_head or gone_or_slow)
 
     def _head(self, start: Message) -> bytes:
         """Return the head; raises ValueError where a header would end its line by itself."""
