@@ -165,6 +165,12 @@ def _plain(value: object) -> int | float:
     raise TypeError
 
 
+class JsonText(str):
+    """JSON as text."""
+
+    __slots__ = ()
+
+
 def free_json(value: dict[str, Any]) -> str:
     """Return a free object as JSON text, its numbers exact."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
@@ -188,7 +194,7 @@ def _free(value: object, info: ValidationInfo) -> object:
 def _written_free(value: dict[str, Any], info: SerializationInfo) -> Any:
     """Return an object for JSON, but text for Python: keys like `$ref` or `a.b` upset MongoDB."""
     text = free_json(value)
-    return json.loads(text) if info.mode_is_json() else text
+    return json.loads(text) if info.mode_is_json() else JsonText(text)
 
 
 OrderId = Annotated[

@@ -92,9 +92,7 @@ async def consume(
     async with (
         beating(event_loop),
         async_client(settings.mongo_uri, ENRICHER) as client,
-        Publisher(
-            settings.kafka_address, settings.instance, linger_ms=2, on_error=log_refusal
-        ) as publisher,
+        Publisher(settings.kafka_address, settings.instance, on_error=log_refusal) as publisher,
     ):
         database = client.get_database(settings.database, codec_options=CODEC)
         keys = ContactKeys(settings.erasure_secret.encode(), settings.phone_region or None)

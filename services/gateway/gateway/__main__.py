@@ -71,11 +71,9 @@ async def serve(
     secrets = JobIdSecrets(secret_list(settings.job_secrets))
     async with (
         async_client(settings.mongo_uri, GATEWAY, TIMEOUT_MS) as mongo,
-        # Each request waits for its command: what comes while others are on the way is a batch.
         Publisher(
             settings.kafka_address,
             settings.instance,
-            linger_ms=0,
             timeout_ms=KAFKA_TIMEOUT_MS,
             on_error=log_refusal,
         ) as publisher,

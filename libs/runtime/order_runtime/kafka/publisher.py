@@ -124,12 +124,12 @@ class Publisher:
         kafka: KafkaAddress,
         client_id: str,
         *,
-        linger_ms: float = 1,
         timeout_ms: int = FOREVER_MS,
         on_error: OnError = ignore_error,
     ) -> None:
         self._on_error = on_error
-        config = _config(kafka, client_id, linger_ms=linger_ms, timeout_ms=timeout_ms)
+        # No lingering: what is handed over while requests are on their way makes a batch by itself.
+        config = _config(kafka, client_id, linger_ms=0, timeout_ms=timeout_ms)
         self._producer = Producer(config | {"error_cb": self._error}, logger=LOGGER)
         self._awaited = 0
         self._all_answered = asyncio.Event()

@@ -32,8 +32,8 @@ from order_runtime.process.logs import log
 
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
-LINGER: Final = 0.02  # seconds in which events are collected
-BACKLOG: Final = 20  # events in that time: more mean that there is a backlog
+BACKLOG: Final = 20  # events that wait: where there are more, others follow closely
+BACKLOG_SECONDS: Final = 0.06  # for which a batch of a backlog is filled
 PORTION_BYTES: Final = 8 * 1024 * 1024  # of events that are handled together
 IN_HAND_BYTES: Final = 32 * 1024 * 1024  # of events that are read and not acknowledged
 HEADER_BYTES: Final = 128  # of a header in memory, about
@@ -194,9 +194,10 @@ class StreamConsumer:
         )
 
         async def agent(stream: Any) -> None:
-            # Not take(): that acknowledges events that were not handled, too.
-            async for some in stream.noack_take(self._batch_size, within=LINGER):
-                await events.add(some)
+            # Not take(): that acknowledges events that were not handled, too. Nor noack_take(),
+            # which lets an event wait for the next of its regular looks.
+            async for event in stream.noack().events():
+                await events.add(event)
 
         self._app.agent(raw, name=f"enricher.{topic}", concurrency=1)(agent)
         return events
@@ -206,7 +207,7 @@ class StreamConsumer:
         batch = await events.take(self._batch_size)
         if len(batch) > BACKLOG:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER * 3):
+                async with asyncio.timeout(BACKLOG_SECONDS):
                     while len(batch) < self._batch_size:
                         batch.extend(await events.take(self._batch_size - len(batch)))
         return batch

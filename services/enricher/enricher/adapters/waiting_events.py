@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 
 class WaitingEvents:
     """
-    Faust's events in the order in which they were read, at most about *limit*.
+    Faust's events in the order in which they were read, at most *limit*.
 
-    While few are read at a time, since the machine is busy, they don't make small batches, which
-    would keep it busier.
+    What comes while a batch is handled makes the next one: the busier the machine, the larger.
     """
 
     def __init__(self, limit: int) -> None:
@@ -21,12 +19,12 @@ class WaitingEvents:
         self._added = asyncio.Event()
         self._taken = asyncio.Event()
 
-    async def add(self, events: Sequence[Any]) -> None:
-        """Add *events* once there is room, which one that is left makes for all of them."""
+    async def add(self, event: Any) -> None:
+        """Add *event* once there is room."""
         while len(self._events) >= self._limit:
             self._taken.clear()
             await self._taken.wait()
-        self._events.extend(events)
+        self._events.append(event)
         self._added.set()
 
     async def take(self, most: int) -> list[Any]:

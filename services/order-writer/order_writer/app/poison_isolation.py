@@ -23,7 +23,7 @@ from order_writer.app.error_policy import FailureKind, failure_kind
 from order_writer.app.ports import Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable
-from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
+from order_writer.domain.decode import BatchItem, TopicInfo, decode_all, poison_command
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_FAILED, RECORD_REFUSED
 
@@ -106,7 +106,7 @@ class PoisonIsolation:
         self, records: Sequence[Record], suspects: Sequence[Suspect]
     ) -> FoldedBatch:
         """Apply records; the stored offsets don't pass a suspect, which may still be applied."""
-        items = [decode(record, self._topic) for record in records]
+        items = decode_all(records, self._topic)
         return self._apply(items, _unmoved(records) if suspects else ends(records))
 
     def _apply(self, items: Sequence[BatchItem], offsets: Mapping[int, int]) -> FoldedBatch:

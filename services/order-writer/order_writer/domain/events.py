@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 from order_contracts.cloudevents import Envelope
 from order_contracts.derived_ids import event_id
@@ -22,6 +23,8 @@ from order_writer.domain.decide import OrderState
 from order_writer.domain.decode import BatchItem, DecodedCommand
 from order_writer.domain.record_ids import exceeds_topic_limit
 
+TOGETHER: Final = 16  # events, each of which carries an order of up to 768 KB
+
 
 def outgoing_records(
     folded: FoldedBatch, traceparents: Sequence[str | None] | None = None
@@ -33,18 +36,46 @@ def outgoing_records(
     An order is written once, however many commands of the batch are for it.
     """
 
-    @cache
-    def view_of(order_id: str) -> bytes | None:
-        return _view(folded.orders.get(order_id))
+    view_of = cache(lambda order_id: _view(folded.orders.get(order_id)))
+    traces = traceparents or [item.traceparent for item, _ in folded.answers]
+    for start in range(0, len(folded.answers), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        answers = folded.answers[some]
+        events = _events(answers, traces[some], folded.orders, view_of)
+        for (item, entry), event in zip(answers, events, strict=True):
+            if not entry.decoded:
+                record, whole = _announced_record(item, entry)
+                if (letter := _dead_letter(record, entry, whole=whole)) is not None:
+                    yield letter
+            yield event
 
-    for at, (item, entry) in enumerate(folded.answers):
-        record, whole = _announced_record(item, entry)
-        if not entry.decoded and (letter := _dead_letter(record, entry, whole=whole)) is not None:
-            yield letter
-        state = folded.orders.get(entry.order_id or "")
-        view = view_of(entry.order_id or "")
-        trace = traceparents[at] if traceparents is not None else item.traceparent
-        yield event_record(entry, state, view, record.key, trace)
+
+def _events(
+    answers: Sequence[tuple[BatchItem, LedgerEntry]],
+    traces: Sequence[str | None],
+    orders: Mapping[str, OrderState],
+    view_of: Callable[[str], bytes | None],
+) -> list[Outgoing]:
+    """
+    Return the event of each answer, with the order in its current state, which may be newer.
+
+    In steps, each for all of them: see `lockstep` for why.
+    """
+    entries = [entry for _, entry in answers]
+    order_ids = [entry.order_id or "" for entry in entries]
+    views = [view_of(order_id) for order_id in order_ids]
+    versions = [state.version if (state := orders.get(it)) else None for it in order_ids]
+    data = [event_json(*it) for it in zip(entries, versions, views, strict=True)]
+    kinds = [event_type(entry) for entry in entries]
+    ids = [event_id(entry.job_id, kind) for entry, kind in zip(entries, kinds, strict=True)]
+    headers = [
+        Envelope(event, f"/{WRITER}", kind, entry.at, order_id, trace).headers()
+        for event, kind, entry, order_id, trace in zip(
+            ids, kinds, entries, order_ids, traces, strict=True
+        )
+    ]
+    keys = [_announced_record(*answer)[0].key for answer in answers]
+    return [Outgoing(EVENTS.name, *it) for it in zip(keys, data, headers, strict=True)]
 
 
 def letter_documents(folded: FoldedBatch, now: datetime) -> Iterator[Document]:
@@ -75,31 +106,6 @@ def _place_of(record: Record, entry: LedgerEntry) -> Record:
     key = entry.order_id.encode() if entry.order_id else None
     counted = tuple(pair for pair in record.headers if pair[0].lower() == ATTEMPT)
     return replace(record, key=key, value=None, headers=counted)
-
-
-def event_record(
-    entry: LedgerEntry,
-    state: OrderState,
-    view: bytes | None,
-    key: bytes | None,
-    traceparent: str | None = None,
-) -> Outgoing:
-    """
-    Return the event of *entry*, with the order in its current state, which may be newer.
-
-    *view* is that order as JSON, None where there is none.
-    """
-    kind = event_type(entry)
-    data = event_json(entry, state.version if state else None, view)
-    envelope = Envelope(
-        id=event_id(entry.job_id, kind),
-        source=f"/{WRITER}",
-        type=kind,
-        time=entry.at,
-        subject=entry.order_id or "",
-        traceparent=traceparent,
-    )
-    return Outgoing(EVENTS.name, key, data, envelope.headers())
 
 
 def _view(state: OrderState) -> bytes | None:
