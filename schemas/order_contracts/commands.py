@@ -16,7 +16,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from order_contracts.base import Message, without_null_members
+from order_contracts.base import Message
+from order_contracts.nulls import without_null_members
 from order_contracts.order import ActionName, ActionRequest, Delivery, Order, OrderStatus
 from order_contracts.values import ExactPastTime, FreeObject, Language, Name, OrderId, Text
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jiter
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
 from order_contracts.amounts import ROUNDINGS, RoundingCounter
 from order_contracts.base import Message
 from order_contracts.errors import MAX_ANSWERED, FieldError, field_errors
+from order_contracts.nulls import validator_without_null_steps
 from order_contracts.order import READ_ONLY, Order
 from order_contracts.rounding import RoundedNumbers, roundings
 
@@ -87,10 +90,9 @@ def read_announced(model: type[M], raw: bytes) -> M:
 def at_rest(model: type[M], document: Mapping[str, Any]) -> M:
     """Return a message from its document in MongoDB; raises UnreadableDocument."""
     try:
-        message: M = _adapter(model).validate_python(document, context={"at_rest": True})
+        return _message(model, document, context={"at_rest": True})
     except ValidationError as error:
         raise UnreadableDocument(str(Invalid(field_errors(error)))) from None
-    return message
 
 
 def _validated(
@@ -101,22 +103,37 @@ def _validated(
     strict: bool = False,
     most: int = MAX_ANSWERED,
 ) -> M:
+    extra: Literal["forbid", "ignore"] = "forbid" if strict else "ignore"
     try:
-        message: M = _adapter(model).validate_python(
-            value,
-            extra="forbid" if strict else "ignore",
-            context=context,
-            by_alias=True,
-            by_name=False,
-        )
+        return _message(model, value, context=context, extra=extra, by_alias=True, by_name=False)
     except ValidationError as error:
         raise Invalid(field_errors(error, most)) from None
+
+
+def _message(model: type[M], value: object, **options: Any) -> M:
+    """
+    Return *value* as a message; raises ValidationError.
+
+    What the validator takes that doesn't look for nulls, the other one takes alike; what it
+    refuses may hold nulls that are to be passed over.
+    """
+    with suppress(ValidationError):
+        taken: M = _validator_without_null_steps(model).validate_python(value, **options)
+        return taken
+    if counter := options["context"].get(ROUNDINGS):
+        counter.count = 0
+    message: M = _adapter(model).validate_python(value, **options)
     return message
 
 
 @cache
 def _adapter(model: type[M]) -> TypeAdapter[M]:
     return TypeAdapter(model)
+
+
+@cache
+def _validator_without_null_steps(model: type[Message]) -> SchemaValidator:
+    return validator_without_null_steps(_adapter(model).core_schema)
 
 
 def _why(error: ValueError) -> str:

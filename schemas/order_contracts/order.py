@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, JsonValue, StringConstraints
 
-from order_contracts.base import Message, without_null_members
+from order_contracts.base import Message
+from order_contracts.nulls import nulls_are_absent, or_default, without_null_members
 from order_contracts.values import (
     FIELD_NAME,
     Amount,
@@ -28,8 +29,6 @@ from order_contracts.values import (
     Time,
     Url,
     at_most,
-    nulls_are_absent,
-    or_default,
 )
 
 MAX_LINES: Final = 1_000

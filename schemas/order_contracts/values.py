@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -16,15 +15,10 @@ from pydantic import (
     PlainSerializer,
     SerializationInfo,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     WithJsonSchema,
-    WrapValidator,
 )
 from pydantic_core import (
-    ErrorDetails,
-    InitErrorDetails,
     PydanticCustomError,
     PydanticKnownError,
 )
@@ -105,13 +99,6 @@ def _seen_at_the_door(value: str, info: ValidationInfo) -> str:
     return _seen(value) if (info.context or {}).get("door") else value
 
 
-def or_default(default: object, taken: object) -> BeforeValidator:
-    """Take *default* for null, which is absent; *taken* is the type that the schemas tell."""
-    return BeforeValidator(
-        lambda value: default if value is None else value, json_schema_input_type=taken
-    )
-
-
 def at_most(count: int) -> BeforeValidator:
     """Refuse what is too long before its items are looked at, of which each may be wrong."""
 
@@ -123,32 +110,6 @@ def at_most(count: int) -> BeforeValidator:
         return value
 
     return BeforeValidator(bounded)
-
-
-def _without_nulls(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    """Check a list without its nulls, which are absent; errors tell the places in the whole one."""
-    if not isinstance(value, list | tuple) or None not in value:
-        return check(value)
-    places = [at for at, item in enumerate(value) if item is not None]
-    try:
-        return check([value[at] for at in places])
-    except ValidationError as error:
-        details = [_placed(detail, places) for detail in error.errors(include_url=False)]
-        raise ValidationError.from_exception_data(error.title, details) from None
-
-
-def _placed(detail: ErrorDetails, places: Sequence[int]) -> InitErrorDetails:
-    """Return an error of a list without its nulls as one of the whole list."""
-    location = detail["loc"]
-    if location and isinstance(location[0], int):
-        location = (places[location[0]], *location[1:])
-    kind = PydanticCustomError(detail["type"], detail["msg"], detail.get("ctx"))
-    return InitErrorDetails(type=kind, loc=location, input=detail["input"])
-
-
-def nulls_are_absent(taken: object) -> WrapValidator:
-    """Pass over the nulls of a list; *taken* is the type that the schemas tell."""
-    return WrapValidator(_without_nulls, json_schema_input_type=taken)
 
 
 def _depth(value: object) -> int:

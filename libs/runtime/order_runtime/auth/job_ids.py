@@ -19,6 +19,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_MILLISECOND: Final = 253_402_300_799_999  # of the year 9999, the last a datetime can hold
 _TAG_BITS: Final = 24
 _VERSION: Final = 8
+_VERSION_DIGIT: Final = str(_VERSION)
+_VERSION_AT: Final = 14
+_SPELT: Final = 36  # characters of a UUID
 _VARIANT: Final = 0b10
 
 
@@ -55,6 +58,8 @@ class JobIdSecrets:
 
 def _bits(job_id: str) -> int | None:
     """Return the 122 bits of a UUIDv8 in its canonical spelling, else None."""
+    if len(job_id) != _SPELT or job_id[_VERSION_AT] != _VERSION_DIGIT:
+        return None  # as the ids of nearly all other senders, without the cost of reading them
     try:
         value = UUID(job_id)
     except ValueError:

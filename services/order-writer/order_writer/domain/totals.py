@@ -17,10 +17,10 @@ def totals_mismatch(order: Order) -> bool:
     The sub-total is Σ Purchase − Σ Return, the total is that + fees − discounts.
     """
     lines = sum(
-        (
+        [
             -line.total_price if line.type is LineType.RETURN else line.total_price
             for line in order.line_items.items
-        ),
+        ],
         Decimal(),
     )
     total = lines + _total(order.fees) - _total(order.discounts)
