@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -61,7 +62,7 @@ class DeliveryStore:
         Only a record that an operator replayed makes a failed delivery pending again, and only
         once, because the delivery then has that record's place.
         """
-        erased, survivors = await self._erased(actions), await self._survivors(actions)
+        erased, survivors = await asyncio.gather(self._erased(actions), self._survivors(actions))
         counted = [
             replace(item, contact_id=survivors.get(item.contact_id, item.contact_id))
             for item in actions
@@ -77,11 +78,12 @@ class DeliveryStore:
         await self._write([_retry_failed(item, now) for item in actions if item.replay])
         # Checked again: who merges or erases a contact stores that first, and looks for recorded
         # deliveries then.
-        for contact_id, survivor in (await self._survivors(counted)).items():
+        erased, survivors = await asyncio.gather(self._erased(actions), self._survivors(counted))
+        for contact_id, survivor in survivors.items():
             ids = [item.action_id for item in counted if item.contact_id == contact_id]
             merged = {"_id": {"$in": ids}, "contactId": contact_id}
             await self._all.update_many(merged, {"$set": {"contactId": survivor}})
-        if erased := await self._erased(actions):
+        if erased:
             not_redacted = {"_id": {"$in": list(erased)}, **REPLAYABLE}
             await self._all.update_many(not_redacted, redaction_update(now))
 
