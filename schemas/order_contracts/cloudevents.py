@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from order_contracts.frozen import frozen
 from order_contracts.times import rfc3339
 
 SPEC_VERSION: Final = "1.0"
@@ -52,7 +53,7 @@ UNGUARDED: Final = DeleteGuard()
 """Whichever there is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Envelope:
     """The attributes of one message; its Kafka key is the subject, its value the data."""
 

@@ -12,13 +12,13 @@ Jobs of earlier releases have it inside: `enrichment` `{state, action?, at}`, `d
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
+from order_contracts.frozen import frozen
 from order_contracts.integration_log import ACTION_DROPPED, DropReason, drop_message
 from order_contracts.job import (
     Action,
@@ -41,7 +41,7 @@ RETENTION: Final = timedelta(days=30)
 _CONNECTED: Final = (Operation.REGISTER, Operation.REPLACE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class LedgerEntry:
     """What the order-writer knows of one command, for ever."""
 

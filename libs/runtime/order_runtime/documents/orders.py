@@ -13,6 +13,7 @@ import orjson
 from order_contracts.amounts import json_number
 from order_contracts.decoding import at_rest
 from order_contracts.derived_ids import version_tag
+from order_contracts.frozen import frozen
 from order_contracts.order import Order, order_type
 from order_contracts.times import moment, rfc3339
 from order_contracts.values import JsonText
@@ -30,7 +31,7 @@ _OURS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 """Leave to `_json_value` what the contract writes in its own way."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class LiveOrder:
     """
     An order that exists.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
+
+from order_contracts.frozen import frozen
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -18,7 +19,7 @@ _RECORD_OVERHEAD: Final = 32  # bytes at most, beside key, value and headers
 _MAX_VARINT: Final = 5  # bytes of a field's length
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Record:
     """A record as it was read; `at` is the broker's append time, UTC, in milliseconds."""
 
@@ -38,7 +39,7 @@ class Record:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Outgoing:
     """A record to publish; its key decides its partition (murmur2)."""
 

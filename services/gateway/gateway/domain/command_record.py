@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from order_contracts.cloudevents import Envelope
 from order_contracts.commands import Command, type_of
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import MAX_ANSWERED, FieldError
+from order_contracts.frozen import frozen
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings
 from order_contracts.topics import COMMANDS, GATEWAY
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
@@ -20,7 +21,7 @@ from order_runtime.kafka.records import Outgoing
 C = TypeVar("C", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Submission:
     """A valid command with the id and the creation time of its job."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
 from gateway.domain.field_values import FieldValues
 from order_contracts.decoding import Invalid
 from order_contracts.errors import FieldError
+from order_contracts.frozen import frozen
 from order_contracts.trace_context import well_formed
 from order_contracts.values import ENTITY_TAGS
 
@@ -21,7 +22,7 @@ _PREFERENCE: Final = re.compile(r'(?:[^,;"]|"(?:[^"\\]|\\.)*+")++', re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,4}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RequestTerms:
     if_match: str | None = None
     idempotency_key: str | None = None

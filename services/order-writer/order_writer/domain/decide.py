@@ -7,7 +7,7 @@ and a replay decides the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from order_contracts.cloudevents import UNGUARDED, DeleteGuard
 from order_contracts.commands import Command, DeleteOrder, RegisterOrder, TriggerOrderAction
 from order_contracts.derived_ids import version_tag
 from order_contracts.errors import Failure, failure
+from order_contracts.frozen import frozen
 from order_contracts.job import JobWarning
 from order_contracts.order import ActionRequest, Order
 from order_runtime.documents.orders import LiveOrder, Tombstone
@@ -33,7 +34,7 @@ STALE: Final = JobWarning(
 TOTALS: Final = JobWarning(code="TotalsMismatch", message="The order's totals don't add up.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class CommandRequest:
     """A command and the options that its headers carry."""
 
@@ -46,7 +47,7 @@ class CommandRequest:
     guard: DeleteGuard = UNGUARDED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class CommandOutcome:
     """The result of a command: applied (with a version or an action), unchanged, or failed."""
 

@@ -18,6 +18,7 @@ from order_contracts.cloudevents import (
 from order_contracts.commands import COMMANDS, Command
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
+from order_contracts.frozen import frozen
 from order_contracts.job import Operation
 from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
@@ -68,7 +69,7 @@ class TopicInfo:
     """Whether one of our gateways made a record, as its signature proves."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class DecodedCommand:
     """A record that holds a valid command."""
 
