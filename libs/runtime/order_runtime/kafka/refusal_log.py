@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError
 
-from order_runtime.kafka.refusals import refusal
+from order_runtime.kafka.refusals import refusal, refusal_kind
 from order_runtime.process.log_events import KAFKA_REFUSES
 from order_runtime.process.logs import log
 
@@ -22,10 +22,10 @@ class RefusalLog:
 
     def __call__(self, error: KafkaError) -> None:
         """Take an error as librdkafka reports it (`error_cb`); may be called from any thread."""
-        reason, now = refusal(error), time.monotonic()
-        if reason is None or now < self._silent_until.get(error.code(), 0.0):
+        reason, kind, now = refusal(error), refusal_kind(error), time.monotonic()
+        if reason is None or now < self._silent_until.get(kind, 0.0):
             return
-        self._silent_until[error.code()] = now + SAID_AGAIN_SECONDS
+        self._silent_until[kind] = now + SAID_AGAIN_SECONDS
         log().error(KAFKA_REFUSES, reason=reason)
 
 

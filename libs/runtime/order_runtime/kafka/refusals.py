@@ -25,3 +25,8 @@ def refusal(error: KafkaError) -> str | None:
     if error.code() not in _CODES and _TLS not in text:
         return None
     return _AFTER.sub("", text)
+
+
+def refusal_kind(error: KafkaError) -> int:
+    """Return the code that a refusal counts under: a failed handshake is reported under several."""
+    return KafkaError._SSL if _TLS in str(error.str()) else int(error.code())  # noqa: SLF001
