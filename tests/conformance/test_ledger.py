@@ -39,8 +39,9 @@ from order_writer.domain.batch import (
     IdempotencyClaim,
     OwnCommandUnreadable,
 )
+from order_writer.domain.batch_items import BatchItem, TopicInfo
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import BatchItem, TopicInfo, decode, poison_command
+from order_writer.domain.decode import decode, poison_command
 from order_writer.domain.events import outgoing_records
 from order_writer.domain.offset_tracker import StoredOffsetsBehind
 from support.builders.bodies import line

@@ -21,7 +21,7 @@ from order_writer.app.poison_isolation import (
 )
 from order_writer.app.ports import Ledger
 from order_writer.domain.batch import OwnCommandUnreadable
-from order_writer.domain.decode import BatchItem, TopicInfo, UnreadableCommand
+from order_writer.domain.batch_items import BatchItem, TopicInfo, UnreadableCommand
 from support.builders.commands import (
     FIRST_VERSION,
     TOPIC_INFO,

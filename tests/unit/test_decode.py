@@ -15,13 +15,8 @@ from order_runtime.documents.senders import Sender
 from order_runtime.kafka.record_batches import BatchBounds
 from order_runtime.kafka.record_conversion import unreadable_batch
 from order_runtime.kafka.records import NOT_UTF8, TOO_MANY_HEADERS, Record
-from order_writer.domain.decode import (
-    DecodedCommand,
-    TopicInfo,
-    UnreadableCommand,
-    decode,
-    poison_command,
-)
+from order_writer.domain.batch_items import DecodedCommand, TopicInfo, UnreadableCommand
+from order_writer.domain.decode import decode, poison_command
 from support.builders.bodies import ABSENT, order_body
 from support.builders.commands import (
     AT,

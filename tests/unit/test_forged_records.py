@@ -6,7 +6,8 @@ from itertools import islice
 from random import Random
 
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import UnreadableCommand, decode
+from order_writer.domain.batch_items import UnreadableCommand
+from order_writer.domain.decode import decode
 from support.builders.bodies import order_body
 from support.builders.commands import AT
 from support.builders.gateway_records import OWN_TOPIC, SECRETS, own

@@ -22,7 +22,8 @@ from order_contracts.commands import ChangeOrderDelivery, Command, DeleteOrder, 
 from order_contracts.decoding import Invalid
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Outgoing, Record
-from order_writer.domain.decode import DecodedCommand, decode
+from order_writer.domain.batch_items import DecodedCommand
+from order_writer.domain.decode import decode
 from support.builders.bodies import Json, order_body
 from support.builders.commands import PARTITIONS, TOPIC_INFO, change_delivery
 from support.builders.gateway_records import SECRETS, SIGNATURES

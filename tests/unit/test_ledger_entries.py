@@ -9,7 +9,8 @@ import pytest
 from order_contracts.job import Operation
 from order_runtime.kafka.records import Record
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable, fold
-from order_writer.domain.decode import UnreadableCommand, decode
+from order_writer.domain.batch_items import UnreadableCommand
+from order_writer.domain.decode import decode
 from order_writer.domain.events import outgoing_records
 from support.builders.commands import (
     TOPIC_INFO,

@@ -24,7 +24,8 @@ from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder, order_document, order_of
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import DecodedCommand, TopicInfo, UnreadableCommand, decode
+from order_writer.domain.batch_items import DecodedCommand, TopicInfo, UnreadableCommand
+from order_writer.domain.decode import decode
 from support.builders.bodies import Json, line, order_body
 from support.builders.commands import (
     AT,

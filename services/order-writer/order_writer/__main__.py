@@ -23,7 +23,7 @@ from order_writer.adapters.kafka_consumer import KafkaCommandSource
 from order_writer.adapters.mongo_store import MongoLedger
 from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.batch_processor import LOOP, BatchProcessor
-from order_writer.domain.decode import TopicInfo
+from order_writer.domain.batch_items import TopicInfo
 from order_writer.settings import Settings
 
 TIMEOUT_MS: Final = 30_000  # for one operation of a batch; half of what a transaction may last

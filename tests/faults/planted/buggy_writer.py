@@ -33,8 +33,8 @@ from order_writer.adapters.mongo_store import MongoLedger
 from order_writer.adapters.stored_offsets import StoredOffsets
 from order_writer.app.batch_processor import BatchProcessor
 from order_writer.domain.batch import FoldedBatch
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, TopicInfo
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo
 from order_writer.domain.offset_tracker import NO_OFFSETS, ends
 from order_writer.settings import Settings
 

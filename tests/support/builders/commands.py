@@ -24,7 +24,7 @@ from order_contracts.decoding import parse, read
 from order_contracts.topics import COMMANDS as TOPIC
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record
-from order_writer.domain.decode import TopicInfo
+from order_writer.domain.batch_items import TopicInfo
 from support.builders.bodies import Json, order_body
 
 AT = datetime(2025, 11, 28, 12, 0, tzinfo=UTC)

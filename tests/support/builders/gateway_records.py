@@ -8,7 +8,7 @@ from datetime import datetime
 from order_runtime.auth.command_signatures import CommandSignatures
 from order_runtime.auth.job_ids import JobIdSecrets, issue_job_id
 from order_runtime.kafka.records import Outgoing, Record
-from order_writer.domain.decode import TopicInfo
+from order_writer.domain.batch_items import TopicInfo
 from support.builders.commands import AT, PARTITIONS, raw_record
 
 SECRETS = JobIdSecrets([b"s" * 32])

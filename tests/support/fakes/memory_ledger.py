@@ -17,8 +17,8 @@ from order_runtime.documents.orders import order_document, order_of
 from order_runtime.mongo.client import CODEC, Document
 from order_writer.adapters.mongo_store import claim_document, claim_of, entries_of
 from order_writer.domain.batch import BatchTooLarge, FoldedBatch, IdempotencyClaim, fold
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.events import letter_documents
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids
 from order_writer.domain.offset_tracker import NO_OFFSETS, StoredOffsetsBehind

@@ -35,8 +35,8 @@ from order_writer.domain.batch import (
     IdempotencyClaim,
     fold,
 )
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.events import letter_documents
 from order_writer.domain.ledger_entries import unread_entry
 from order_writer.domain.ledger_lookup import fallback_job_ids, job_ids

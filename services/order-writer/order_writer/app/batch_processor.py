@@ -34,7 +34,7 @@ from order_writer.app.poison_isolation import PoisonIsolation, Suspect
 from order_writer.app.ports import CommandSource, EventSink, Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import BatchItem, DecodedCommand, TopicInfo, UnreadableCommand
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, TopicInfo, UnreadableCommand
 from order_writer.domain.events import outgoing_records
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_SETTLED

@@ -7,7 +7,7 @@ from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.observability.span_attributes import process_name, processed
 from order_runtime.observability.tracing import Attributes, SpanKind, Tracing, handed_on
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import BatchItem, DecodedCommand
+from order_writer.domain.batch_items import BatchItem, DecodedCommand
 
 
 class CommandSpans:

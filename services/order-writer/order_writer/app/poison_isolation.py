@@ -23,7 +23,8 @@ from order_writer.app.error_policy import FailureKind, failure_kind
 from order_writer.app.ports import Ledger
 from order_writer.app.waiting import Waiting
 from order_writer.domain.batch import FoldedBatch, OwnCommandUnreadable
-from order_writer.domain.decode import BatchItem, TopicInfo, decode_all, poison_command
+from order_writer.domain.batch_items import BatchItem, TopicInfo
+from order_writer.domain.decode import decode_all, poison_command
 from order_writer.domain.offset_tracker import StoredOffsetsBehind, ends
 from order_writer.log_events import BATCH_FAILED, RECORD_REFUSED
 

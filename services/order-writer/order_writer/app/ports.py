@@ -7,7 +7,7 @@ from typing import Protocol
 
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
-from order_writer.domain.decode import BatchItem
+from order_writer.domain.batch_items import BatchItem
 from order_writer.domain.offset_tracker import NO_OFFSETS
 
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from order_contracts.integration_log import LogEntry, log_entry, log_id
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.process.errors import UnrecoverableError
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.decide import CommandRequest, OrderState, decide
-from order_writer.domain.decode import BatchItem, DecodedCommand, UnreadableCommand
 from order_writer.domain.ledger_entries import (
     MISROUTED,
     alias_entry,

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from order_contracts.cloudevents import (
     CLIENT,
     ROUNDED,
-    UNGUARDED,
     BadHeaders,
-    DeleteGuard,
     read_headers,
 )
-from order_contracts.commands import COMMANDS, Command
+from order_contracts.commands import COMMANDS
 from order_contracts.decoding import Invalid, parse, read
 from order_contracts.errors import Failure, FieldError, failure
-from order_contracts.frozen import frozen
 from order_contracts.job import Operation
-from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, Roundings, roundings_in
+from order_contracts.rounding import NONE_ROUNDED, RoundedNumbers, roundings_in
 from order_contracts.structured import attributes, data_of, structured_event, told
 from order_contracts.trace_context import TRACEPARENT, traceparent_in, well_formed
 from order_runtime.documents.dead_letters import order_id_of_key
 from order_runtime.documents.fingerprints import fingerprint, with_milliseconds
-from order_runtime.documents.senders import UNKNOWN, Sender, sender
+from order_runtime.documents.senders import sender
 from order_runtime.kafka.dead_letters import REPLAY
 from order_runtime.kafka.partitioning import partition_of
 from order_runtime.kafka.records import Record, split_by_size
+from order_writer.domain.batch_items import BatchItem, DecodedCommand, TopicInfo, UnreadableCommand
 from order_writer.domain.command_headers import (
     delete_guard,
     idempotency_keys,
@@ -52,107 +50,13 @@ _POISON: Final = "The command could not be applied; it is a dead letter."
 _OPERATIONS: Final = {kind: Operation(kind.partition(".")[0]) for kind in COMMANDS}
 
 
-def _signed_by_none(_: Record) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class TopicInfo:
-    """What must be known of `orders.commands` to decode its records."""
-
-    topic_id: str
-    """Kafka's id of the topic, which changes when the topic is deleted and created again."""
-    partitions: int
-    issued: Callable[[str], bool]
-    """Whether one of our gateways issued a job id."""
-    signed: Callable[[Record], bool] = _signed_by_none
-    """Whether one of our gateways made a record, as its signature proves."""
-
-
-@frozen()
-class DecodedCommand:
-    """A record that holds a valid command."""
-
-    record: Record
-    job_id: str
-    topic: TopicInfo
-    fingerprint: str
-    order_id: str
-    operation: Operation
-    command: Command
-    if_match: str | None = None
-    idempotency_keys: tuple[str, ...] = ()
-    """What the command claims: its Idempotency-Key, in every form that retries may have."""
-    suppress_actions: bool = False
-    guard: DeleteGuard = UNGUARDED
-    misrouted: bool = False
-    """Whether the record is on another partition than its key belongs to."""
-    replayed_job_id: str | None = None
-    """The failed job that this record is the replay of, according to its header."""
-    earlier_fingerprint: str | None = None
-    """
-    Of a gateway's command with an Idempotency-Key: the fingerprint under which a release claimed
-    that key which cut lastChangedAt to milliseconds.
-    """
-    rounded: Roundings = NONE_ROUNDED
-    """Which numbers were rounded, here or by the gateway."""
-    sender: Sender = UNKNOWN
-    from_gateway: bool = False
-    """Whether one of our gateways issued its id."""
-    traceparent: str | None = None
-    """The trace that it belongs to."""
-
-    @property
-    def fallback_job_id(self) -> str:
-        """The job id derived from the record's position, for when `job_id` is already taken."""
-        return position_id(self.record, self.topic.topic_id)
-
-    @property
-    def bytes_fingerprint(self) -> str:
-        """The fingerprint of the record's bytes, which recognises it where it isn't decoded."""
-        return bytes_fingerprint(self.record)
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableCommand:
-    """A record that holds no valid command; it becomes a failed job and a dead letter."""
-
-    record: Record
-    job_id: str
-    topic: TopicInfo
-    fingerprint: str
-    order_id: str | None
-    failure: Failure
-    from_gateway: bool = False
-    """Whether one of our gateways made it, as its signature proves."""
-    replayed_job_id: str | None = None
-    traceparent: str | None = None
-    without_stored: bool = False
-    """
-    Whether to refuse it whatever is stored: its order's document, which is not read then, or its
-    job's, may be what can't be read.
-    """
-    sender: Sender = UNKNOWN
-
-    @property
-    def fallback_job_id(self) -> str:
-        return position_id(self.record, self.topic.topic_id)
-
-    @property
-    def bytes_fingerprint(self) -> str:
-        return bytes_fingerprint(self.record)
-
-
-BatchItem = DecodedCommand | UnreadableCommand
-
-
 def decode(record: Record, topic: TopicInfo) -> BatchItem:
     """Decode one record; an invalid one is a value, too, and raises nothing."""
     return decode_all([record], topic)[0]
 
 
 def decode_all(records: Iterable[Record], topic: TopicInfo) -> list[BatchItem]:
-    """Decode records, as `decode` does, so many together that little memory is taken."""
+    """Decode records in lockstep, in portions whose parsed values take little memory."""
     portions = split_by_size(records, TOGETHER_BYTES)
     return [item for some in portions for item in in_lockstep(_decoding(it, topic) for it in some)]
 
@@ -214,14 +118,14 @@ def _decoded(
     guard = delete_guard(headers, command)
     keys = idempotency_keys(headers)
     print_of = partial(fingerprint, kind, if_match=if_match, suppress=suppress, guard=guard)
-    printed = print_of(value)
-    earlier = print_of(with_milliseconds(value)) if issued and keys else None
+    current_print = print_of(value)
+    earlier_print = print_of(with_milliseconds(value)) if issued and keys else None
     yield
     return DecodedCommand(
         record=record,
         job_id=job_id,
         topic=topic,
-        fingerprint=printed,
+        fingerprint=current_print,
         order_id=command.order_id,
         operation=_OPERATIONS[kind],
         command=command,
@@ -232,7 +136,7 @@ def _decoded(
         misrouted=not issued
         and partition_of(command.order_id.encode(), topic.partitions) != record.partition,
         replayed_job_id=replayed_id(record) if REPLAY in headers else None,
-        earlier_fingerprint=earlier,
+        earlier_fingerprint=earlier_print,
         rounded=rounded.found,
         # Anybody may write that header: it counts where the gateway wrote the others.
         sender=sender(headers.get("ce_source"), headers.get(CLIENT) if issued else None),

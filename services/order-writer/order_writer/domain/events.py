@@ -19,8 +19,8 @@ from order_runtime.documents.orders import LiveOrder
 from order_runtime.kafka.dead_letters import ATTEMPT, dead_letter
 from order_runtime.kafka.records import Outgoing, Record
 from order_writer.domain.batch import FoldedBatch
+from order_writer.domain.batch_items import BatchItem, DecodedCommand
 from order_writer.domain.decide import OrderState
-from order_writer.domain.decode import BatchItem, DecodedCommand
 from order_writer.domain.record_ids import exceeds_topic_limit
 
 TOGETHER: Final = 16  # events, each of which carries an order of up to 768 KB
@@ -35,33 +35,33 @@ def outgoing_records(
     *traceparents* are those of the events, likewise; by default those of the commands.
     An order is written once, however many commands of the batch are for it.
     """
-
     view_of = cache(lambda order_id: _view(folded.orders.get(order_id)))
     traces = traceparents or [item.traceparent for item, _ in folded.answers]
     for start in range(0, len(folded.answers), TOGETHER):
         some = slice(start, start + TOGETHER)
-        answers = folded.answers[some]
-        events = _events(answers, traces[some], folded.orders, view_of)
-        for (item, entry), event in zip(answers, events, strict=True):
-            if not entry.decoded:
-                record, whole = _announced_record(item, entry)
-                if (letter := _dead_letter(record, entry, whole=whole)) is not None:
-                    yield letter
+        entries = [entry for _, entry in folded.answers[some]]
+        announced = [_announced_record(*answer) for answer in folded.answers[some]]
+        keys = [record.key for record, _ in announced]
+        events = _events(entries, keys, traces[some], folded.orders, view_of)
+        for entry, (record, whole), event in zip(entries, announced, events, strict=True):
+            letter = None if entry.decoded else _dead_letter(record, entry, whole=whole)
+            if letter is not None:
+                yield letter
             yield event
 
 
 def _events(
-    answers: Sequence[tuple[BatchItem, LedgerEntry]],
+    entries: Sequence[LedgerEntry],
+    keys: Sequence[bytes | None],
     traces: Sequence[str | None],
     orders: Mapping[str, OrderState],
     view_of: Callable[[str], bytes | None],
 ) -> list[Outgoing]:
     """
-    Return the event of each answer, with the order in its current state, which may be newer.
+    Return the event of each entry, with the order in its current state, which may be newer.
 
     In steps, each for all of them: see `lockstep` for why.
     """
-    entries = [entry for _, entry in answers]
     order_ids = [entry.order_id or "" for entry in entries]
     views = [view_of(order_id) for order_id in order_ids]
     versions = [state.version if (state := orders.get(it)) else None for it in order_ids]
@@ -74,7 +74,6 @@ def _events(
             ids, kinds, entries, order_ids, traces, strict=True
         )
     ]
-    keys = [_announced_record(*answer)[0].key for answer in answers]
     return [Outgoing(EVENTS.name, *it) for it in zip(keys, data, headers, strict=True)]
 
 

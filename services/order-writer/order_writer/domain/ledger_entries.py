@@ -9,8 +9,8 @@ from order_contracts.errors import failure
 from order_contracts.job import JobWarning, Operation
 from order_runtime.documents.jobs import LedgerEntry
 from order_runtime.documents.orders import LiveOrder
+from order_writer.domain.batch_items import DecodedCommand, UnreadableCommand
 from order_writer.domain.decide import CommandOutcome, OrderState
-from order_writer.domain.decode import DecodedCommand, UnreadableCommand
 
 MISROUTED: Final = JobWarning(
     code="Misrouted", message="The command was on another partition than its key belongs to."

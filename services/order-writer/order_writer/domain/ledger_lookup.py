@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from order_runtime.documents.jobs import LedgerEntry
-from order_writer.domain.decode import BatchItem
+from order_writer.domain.batch_items import BatchItem
 
 
 def job_ids(items: Sequence[BatchItem]) -> set[str]:
