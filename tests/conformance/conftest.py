@@ -1,4 +1,4 @@
-"""What the real half of the suites runs on: databases, topics and consumers of their own."""
+"""What the real half of the suites runs on: topics and consumers of their own."""
 
 from __future__ import annotations
 
@@ -6,23 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
-from pymongo import MongoClient
 
 from order_contracts.topics import MIB, WRITER, Topic
 from order_operations.connections.kafka_client import admin_client
-from order_runtime.mongo.client import Document, client
 from support.builders.bodies import unique
 from support.stack.running_stack import RunningStack
 from support.stack.wait import until
-
-
-@pytest.fixture
-def mongo(stack: RunningStack) -> Iterator[tuple[MongoClient[Document], str]]:
-    """Give a client and the name of a database, which is dropped after the test."""
-    name = unique("conformance")
-    with client(stack.mongo, "test") as connected:
-        yield connected, name
-        connected.drop_database(name)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from order_runtime.mongo.client import (
     JOBS,
     ORDERS,
     Document,
+    client,
 )
 from order_writer.adapters.mongo_store import MongoLedger, claim_of
 from order_writer.adapters.stored_offsets import StoredOffsets
@@ -60,7 +61,7 @@ from support.builders.commands import (
 )
 from support.builders.gateway_records import OWN_TOPIC, own
 from support.fakes.memory_ledger import MemoryLedger, log_entry_of
-from support.harness.migrated_database import migrate_database
+from support.harness.migrated_database import lent_database
 
 MAX_BYTES = 1024 * 1024
 GROUP = GroupOffsets(WRITER, {COMMANDS.name: "topic-1"})
@@ -184,15 +185,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "memory":
         yield MemoryStore(max_bytes=MAX_BYTES)
         return
-    client, database = request.getfixturevalue("mongo")
-    store = MongoStore(client, database)
-    migrate_database(request.getfixturevalue("stack").mongo, database, WRITER)
-    # The builders' time is long past, so that what they made would expire during the test.
-    for name in (JOBS, IDEMPOTENCY):
-        client[database][name].drop_index("expireAt_1")
-    client[database][ORDERS].drop_index("deletedAt_1")
-    client[database][INTEGRATION_LOG].drop_index("at_1")
-    yield store
+    mongo = request.getfixturevalue("stack").mongo
+    with client(mongo, "test") as connected, lent_database(mongo, WRITER, expires=False) as name:
+        yield MongoStore(connected, name)
 
 
 def apply(store: Store, *records: Record, topic: TopicInfo = TOPIC_INFO) -> FoldedBatch:

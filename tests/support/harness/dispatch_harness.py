@@ -32,8 +32,7 @@ from order_contracts.topics import TRIGGER
 from order_runtime.kafka.records import Record
 from order_runtime.mongo.client import ACTION_DELIVERIES, ENDPOINTS, Document, async_client
 from support.builders.actions import ASKED_AT, action_record, order_action
-from support.builders.bodies import unique
-from support.harness.migrated_database import migrate_database
+from support.harness.migrated_database import lent_database_async
 from support.harness.webhook_endpoint import WebhookEndpoint, serving
 
 PARTITIONS = range(12)
@@ -169,10 +168,8 @@ class DispatchHarness:
 async def dispatch_harness(mongo: str) -> AsyncIterator[DispatchHarness]:
     async with AsyncExitStack() as clean_up:
         client = await clean_up.enter_async_context(async_client(mongo, "test"))
-        database = unique("dispatch")
+        database = await clean_up.enter_async_context(lent_database_async(mongo, TRIGGER))
         deliveries, webhook_endpoint = DeliveryStore(client, database, b"secret"), WebhookEndpoint()
-        await asyncio.to_thread(migrate_database, mongo, database, TRIGGER)
-        clean_up.push_async_callback(client.drop_database, database)
         port = await clean_up.enter_async_context(serving(webhook_endpoint))
         stores = Stores(
             deliveries, DeliverySchedule(client, database), OrderBacklogs(client, database)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -40,12 +39,11 @@ from order_runtime.mongo.client import (
     Document,
     async_client,
 )
-from order_runtime.mongo.collections import collections_of
-from support.builders.bodies import Json, line, order_body, unique
+from support.builders.bodies import Json, line, order_body
 from support.builders.writer_fixtures import AT, WrittenCommand, read_back, reference_record
 from support.fakes.intercepted_database import dying_database
 from support.fakes.memory_kafka import MemoryPublisher
-from support.harness.migrated_database import migrate_database
+from support.harness.migrated_database import lent_database_async
 
 CONFIRM: Json = {"action": "ConfirmOrder", "data": {"a.b": {"$set": 1}}}
 NOW = AT + timedelta(minutes=1)
@@ -238,23 +236,16 @@ MakeHarness = Callable[[], Awaitable[EnricherHarness]]
 
 @asynccontextmanager
 async def enricher_harnesses(mongo: str) -> AsyncIterator[MakeHarness]:
-    """Yield a factory of harnesses; drop their databases afterwards."""
-    made: list[str] = []
-    async with async_client(mongo, "test") as client:
+    """Yield a factory of harnesses, each with an empty database of its own."""
+    async with AsyncExitStack() as lent:
+        client = await lent.enter_async_context(async_client(mongo, "test"))
 
         async def harness() -> EnricherHarness:
-            made.append(unique("enricher"))
-            database = client.get_database(made[-1], codec_options=CODEC)
-            await asyncio.to_thread(migrate_database, mongo, made[-1], ENRICHER)
-            # The documents' times are in the past: TTL indexes would remove them during the test.
-            for collection in collections_of(ENRICHER):
-                for it in collection.indexes:
-                    if it.ttl_seconds is not None:
-                        await database[collection.name].drop_index(it.name)
-            return EnricherHarness(database, MemoryPublisher())
+            name = await lent.enter_async_context(
+                lent_database_async(mongo, ENRICHER, expires=False)
+            )
+            return EnricherHarness(
+                client.get_database(name, codec_options=CODEC), MemoryPublisher()
+            )
 
-        try:
-            yield harness
-        finally:
-            for name in made:
-                await client.drop_database(name)
+        yield harness
