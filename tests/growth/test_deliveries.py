@@ -125,6 +125,18 @@ async def test_a_poll_finds_new_ones_beside_what_an_order_has_parked(
 
 
 @pytest.mark.parametrize("count", SIZES)
+async def test_webhooks_are_read_by_id_however_many_are_pending(
+    harness: DispatchHarness, stack: RunningStack, count: int
+) -> None:
+    """An index of states has all that are pending, in whose beginning those asked for are not."""
+    items = received_actions(count, ActionName.CUSTOM)
+    await harness.record(*items)
+    asked = [it.action_id for it in items[-count // 3 :]]
+    work = await cost(harness, stack.mongo, harness.deliveries.bodies(asked))
+    assert work.returned == work.examined == len(asked), work
+
+
+@pytest.mark.parametrize("count", SIZES)
 async def test_with_200_partitions_a_poll_reads_what_it_returns(
     harness: DispatchHarness, stack: RunningStack, count: int
 ) -> None:

@@ -23,6 +23,7 @@ from support.growth.round_trips import round_trips
 from support.harness.dispatch_harness import (
     PARTITIONS,
     DispatchHarness,
+    NoDispatch,
     dispatch_harness,
     now,
     received_actions,
@@ -231,7 +232,7 @@ async def test_an_action_that_can_not_be_read_is_recorded_with_its_batch(
     [good] = received_actions(1)
     database = trigger.mongo[trigger.database]
     recorder = ActionRecorder(
-        database, trigger.deliveries, cast("Any", MemoryPublisher()), lambda: None
+        database, trigger.deliveries, cast("Any", MemoryPublisher()), NoDispatch()
     )
     for _ in range(2):  # as after a crash before its offset was committed
         await recorder.record([bad, good.record], now())
@@ -249,7 +250,7 @@ async def test_a_replayed_action_that_is_recorded_is_no_open_letter_any_more(
         "orders.actions", 3, 7, now(), sent.key, b"{", (*sent.headers, ("traceparent", None))
     )
     database, broker = trigger.mongo[trigger.database], MemoryPublisher()
-    recorder = ActionRecorder(database, trigger.deliveries, cast("Any", broker), lambda: None)
+    recorder = ActionRecorder(database, trigger.deliveries, cast("Any", broker), NoDispatch())
     await recorder.record([first], now())
     [letter] = broker.records
     again = replace(first, offset=8, value=sent.value, headers=letter.headers)

@@ -24,6 +24,7 @@ from support.fakes.memory_kafka import MemoryPublisher
 from support.harness.dispatch_harness import (
     PARTITIONS,
     DispatchHarness,
+    NoDispatch,
     dispatch_harness,
     now,
     received_action,
@@ -158,7 +159,7 @@ async def test_an_action_is_a_dead_letter_if_nobody_can_tell_whether_its_contact
     await erase_illegibly(harness, bad)
     broker = MemoryPublisher()
     recorder = ActionRecorder(
-        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), lambda: None
+        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), NoDispatch()
     )
 
     await recorder.record([bad.record, good.record], now())
@@ -179,7 +180,7 @@ async def test_where_no_action_can_be_recorded_the_action_trigger_stops(
     for item in items:
         await erase_illegibly(harness, item)
     recorder = ActionRecorder(
-        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), lambda: None
+        harness.mongo[harness.database], harness.deliveries, cast("Any", broker), NoDispatch()
     )
 
     with pytest.raises(EverythingFails):

@@ -197,11 +197,14 @@ class Polls:
 
     def __init__(self) -> None:
         self.count = 0
+        self.reads: list[bool] = []
+        """Of each poll, whether it reads the database."""
         self.next_in = FAR
         self.during: Callable[[EndpointQueue], None] = lambda _: None
 
     async def poll(self, queue: EndpointQueue) -> datetime:
         self.count += 1
+        self.reads.append(queue.reads)
         during, self.during = self.during, lambda _: None
         during(queue)
         return NOW + self.next_in
@@ -229,9 +232,53 @@ async def polls_after(action: Callable[[EndpointQueue], None], queue: EndpointQu
         return polls.count - 1
 
 
+async def reads_after(action: Callable[[EndpointQueue], None], queue: EndpointQueue) -> list[bool]:
+    """Return of each poll whether it reads the database, those that *action* leads to at last."""
+    polls = Polls()
+    async with running(queue, polls):
+        action(queue)
+        await asyncio.sleep(0.01)
+    return polls.reads
+
+
 async def test_a_queue_polls_when_it_is_woken() -> None:
     assert await polls_after(lambda _: None, EndpointQueue("test")) == 0
     assert await polls_after(lambda queue: queue.wake(), EndpointQueue("test")) == 1
+
+
+async def test_a_queue_is_polled_for_what_is_in_memory_without_reading_the_database() -> None:
+    assert await reads_after(lambda queue: queue.notify(), EndpointQueue("test")) == [True, False]
+
+
+async def test_a_queue_that_is_woken_as_well_reads_the_database() -> None:
+    def both(queue: EndpointQueue) -> None:
+        queue.wake()
+        queue.notify()
+
+    assert await reads_after(both, EndpointQueue("test")) == [True, True]
+
+
+async def test_a_queue_reads_the_database_where_it_left_something_there() -> None:
+    """What was recorded earlier goes first."""
+
+    def left(queue: EndpointQueue) -> None:
+        queue.poll_when_released()
+        queue.notify()
+
+    assert await reads_after(left, EndpointQueue("test")) == [True, True]
+
+
+async def test_a_queue_reads_the_database_when_the_time_has_come() -> None:
+    polls = Polls()
+    polls.next_in = timedelta(milliseconds=1)
+    async with running(EndpointQueue("test"), polls):
+        await asyncio.sleep(0.05)
+    assert all(polls.reads)
+
+
+async def test_a_queue_whose_circuit_is_open_reads_the_database_for_its_probe() -> None:
+    queue, _ = await with_open_circuit()
+    assert await reads_after(lambda queue: queue.notify(), queue) == [True, True]
 
 
 async def test_a_queue_polls_when_it_is_configured_or_reset() -> None:

@@ -102,7 +102,7 @@ class Parts:
         )
         self.dispatcher = Dispatcher(stores, self.leases, states, queues, self.attempts)
         self.recorder = ActionRecorder(
-            mongo[database], self.deliveries, clients.publisher, self.dispatcher.wake, tracing
+            mongo[database], self.deliveries, clients.publisher, self.dispatcher, tracing
         )
         self.assignment = Assignment(self.leases.assign)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,6 +59,14 @@ def gauge(name: str, endpoint: str) -> float | None:
     return REGISTRY.get_sample_value(f"ordermill_action_trigger_{name}", {"endpoint": endpoint})
 
 
+class NoDispatch:
+    """Stands for a dispatcher where nothing is to be sent."""
+
+    def expect(self, ids: Iterable[str]) -> None: ...
+
+    def recorded(self, actions: Sequence[ReceivedAction], created_at: datetime) -> None: ...
+
+
 @dataclass(frozen=True)
 class DispatchHarness:
     """A database and a webhook endpoint of its own; dispatchers are started on demand."""
@@ -72,9 +80,13 @@ class DispatchHarness:
     dispatchers: list[Dispatcher] = field(default_factory=list)
 
     async def record(self, *items: ReceivedAction, at: datetime | None = None) -> None:
-        await self.deliveries.record(items, at or now())
+        """Record actions as the process does, with each dispatcher that runs."""
         for dispatcher in self.dispatchers:
-            dispatcher.wake()
+            dispatcher.expect([it.action_id for it in items])
+        created_at = at or now()
+        found = await self.deliveries.record(items, created_at)
+        for dispatcher in self.dispatchers:
+            dispatcher.recorded(found, created_at)
 
     async def document(self, item: ReceivedAction) -> Document:
         found = await self.mongo[self.database][ACTION_DELIVERIES].find_one({"_id": item.action_id})

@@ -62,6 +62,33 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
 
 
+def recorded_delivery(item: ReceivedAction, now: datetime) -> tuple[PendingDelivery, str]:
+    """Return what would be read back of `new_delivery`, and the body of the webhook."""
+    record, at, accepted_at = item.record, _as_stored(now), _as_stored(item.accepted_at)
+    pending = PendingDelivery(
+        id=item.action_id,
+        order_id=item.order_id,
+        partition=record.partition,
+        offset=record.offset,
+        action=item.action,
+        size=len(record.value or b""),
+        attempts=0,
+        scheduled=0,
+        due_at=at,
+        created_at=at,
+        started_at=at,
+        accepted_at=accepted_at,
+        fired_at=_as_stored(record.at),
+        traceparent=item.traceparent,
+    )
+    return pending, webhook_body(record.value or b"", accepted_at)
+
+
+def _as_stored(time: datetime) -> datetime:
+    """MongoDB keeps times to the millisecond."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
 def record_document(record: Record) -> Document:
     """Return the record of an action at rest, for a dead letter, which has the original bytes."""
     return {

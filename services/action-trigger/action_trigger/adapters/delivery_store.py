@@ -55,12 +55,17 @@ class DeliveryStore:
         """Raise RequirementNotMet where the hashes of erased contacts have another secret."""
         await erasure_store.require_same_secret(self._erasures, self._secret)
 
-    async def record(self, actions: Sequence[ReceivedAction], now: datetime) -> None:
+    async def record(
+        self, actions: Sequence[ReceivedAction], now: datetime
+    ) -> Sequence[ReceivedAction]:
         """
         Insert new deliveries, due at once; those that exist stay as they are.
 
         Only a record that an operator replayed makes a failed delivery pending again, and only
         once, because the delivery then has that record's place.
+
+        Returns the actions, or none where some of their deliveries are to be read back: one
+        existed, or its contact was erased or merged.
         """
         erased, survivors = await asyncio.gather(self._erased(actions), self._survivors(actions))
         counted = [
@@ -71,10 +76,12 @@ class DeliveryStore:
             erased_delivery(item, now) if item.action_id in erased else new_delivery(item, now)
             for item in counted
         ]
+        as_received = not erased and not survivors
         try:
             await self._all.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             duplicates(error)  # raises what is none
+            as_received = False
         await self._write([_retry_failed(item, now) for item in actions if item.replay])
         # Checked again: who merges or erases a contact stores that first, and looks for recorded
         # deliveries then.
@@ -86,6 +93,8 @@ class DeliveryStore:
         if erased:
             not_redacted = {"_id": {"$in": list(erased)}, **REPLAYABLE}
             await self._all.update_many(not_redacted, redaction_update(now))
+        as_received = as_received and not erased and not survivors
+        return actions if as_received else ()
 
     async def _survivors(self, actions: Sequence[ReceivedAction]) -> dict[str, str]:
         """Return the contacts that those of the actions count as which were merged."""
@@ -110,7 +119,11 @@ class DeliveryStore:
 
     async def bodies(self, ids: Collection[str]) -> dict[str, str]:
         """Return the webhook bodies of those deliveries that are still pending, by id."""
-        found = self._all.find({"_id": {"$in": list(ids)}, "state": PENDING}, CONTENT_FIELDS)
+        if not ids:
+            return {}
+        # Not by the index of states, which MongoDB would read from its beginning.
+        where = {"_id": {"$in": list(ids)}, "state": PENDING}
+        found = self._all.find(where, CONTENT_FIELDS, hint="_id_")
         return dict(all_readable(ACTION_DELIVERIES, await found.to_list(), webhook_of))
 
     async def is_pending(self, action_id: str) -> bool:

@@ -144,7 +144,8 @@ class OrderBacklogs:
         """Make parked deliveries due, among the first."""
         if deliveries:
             ids = [delivery.id for delivery in deliveries]
-            await self._all.update_many({"_id": {"$in": ids}, "parked": True}, _UNPARKED)
+            where = {"_id": {"$in": ids}, "parked": True}
+            await self._all.update_many(where, _UNPARKED, hint="_id_")
 
     async def unpark_first(self, order_id: str) -> None:
         """Make the order's first parked delivery due: with it, the others are found again."""

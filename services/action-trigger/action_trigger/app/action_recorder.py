@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -37,6 +38,16 @@ from order_runtime.process.retry import retry_transient
 from order_runtime.process.unreadable import report
 
 
+class Dispatch(Protocol):
+    """What sends the deliveries that are recorded."""
+
+    def expect(self, ids: Iterable[str]) -> None:
+        """Deliveries with these ids are about to be recorded."""
+
+    def recorded(self, actions: Sequence[ReceivedAction], created_at: datetime) -> None:
+        """Those of *actions* were, with that time; where there are none, they are to be read."""
+
+
 class ActionRecorder:
     """Turns records into deliveries, or into dead letters where that can't be done."""
 
@@ -45,13 +56,13 @@ class ActionRecorder:
         database: AsyncDatabase[Document],
         deliveries: DeliveryStore,
         publisher: Publisher,
-        recorded: Callable[[], None],
+        dispatch: Dispatch,
         tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._deliveries = deliveries
         self._publisher = publisher
-        self._recorded = recorded
+        self._dispatch = dispatch
         self._tracing = tracing
         self._isolation = Isolation()
 
@@ -66,12 +77,11 @@ class ActionRecorder:
         actions, spans = begin_spans(self._tracing, received)
 
         async def handle(some: Sequence[ReceivedAction]) -> None:
-            await self._deliveries.record(some, now)
+            self._dispatch.expect([it.action_id for it in some])
+            self._dispatch.recorded(await self._deliveries.record(some, now), now)
 
         failed = await retry_transient(lambda: self._isolation.handle(actions, handle))
-        if len(failed) < len(actions):
-            metrics.RECORDED.inc(len(actions) - len(failed))
-            self._recorded()
+        metrics.RECORDED.inc(len(actions) - len(failed))
         set_aside = {it.action_id for it, _ in failed}
         recorded = [it for it in actions if it.action_id not in set_aside]
         end_spans(self._tracing, recorded, spans)

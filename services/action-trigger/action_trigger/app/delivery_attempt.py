@@ -33,7 +33,7 @@ from order_runtime.process.logs import log, trace_fields
 from order_runtime.process.retry import retry_transient
 
 ERASURE_RECHECK: Final = timedelta(seconds=2)
-"""A delivery that was queued for longer may have been erased meanwhile, and is looked up again."""
+"""What was read or recorded longer ago may have been erased meanwhile, and is looked up again."""
 DISABLED_RECHECK: Final = timedelta(seconds=30)
 """How long a delivery is held back when its endpoint is disabled or paused."""
 
@@ -118,7 +118,7 @@ class AttemptRunner:
             self._delivery_ended()
 
     async def _was_erased(self, item: QueuedDelivery) -> bool:
-        if self.clock.now() - item.queued_at <= ERASURE_RECHECK:
+        if self.clock.now() - item.as_of <= ERASURE_RECHECK:
             return False
         return not await retry_transient(lambda: self._deliveries.is_pending(item.delivery.id))
 

@@ -1,13 +1,18 @@
-"""Polls the database for deliveries that are due, and passes them to the lanes of their orders."""
+"""
+Passes deliveries that are due to the lanes of their orders: those that were just recorded from
+memory, the others from the database, which is polled for them.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
+from action_trigger.adapters.delivery_documents import recorded_delivery
 from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_state import EndpointStates
@@ -16,7 +21,8 @@ from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.delivery_attempt import AttemptRunner
 from action_trigger.app.endpoint_queue import EndpointQueue, QueuedDelivery
 from action_trigger.app.order_lanes import OrderLanes
-from action_trigger.domain.delivery import PendingDelivery
+from action_trigger.app.recorded_deliveries import RecordedAction, RecordedDeliveries
+from action_trigger.domain.delivery import PendingDelivery, ReceivedAction
 from action_trigger.domain.ordering import (
     Backlog,
     first_of_each_order,
@@ -27,6 +33,9 @@ from order_contracts.order import ActionName
 from order_runtime.process.retry import retry_transient
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
+
+Content = tuple[str, datetime]
+"""The body of a webhook, and the time of which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,18 @@ class Dispatcher:
         self._queues = queues
         self._attempt_runner = attempt_runner
         self._clock = attempt_runner.clock
+        self._recorded = RecordedDeliveries()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until *stop*; requests in flight are still answered and recorded."""
         async with asyncio.TaskGroup() as tasks:
             lanes = OrderLanes(
-                self._backlogs, self._attempt_runner, self._open_queue, self.wake, tasks
+                self._backlogs,
+                self._attempt_runner,
+                self._open_queue,
+                self.wake,
+                self._recorded,
+                tasks,
             )
 
             async def poll(queue: EndpointQueue) -> datetime:
@@ -79,8 +94,23 @@ class Dispatcher:
             self._attempt_runner.stop()
             self.wake()
 
+    def expect(self, ids: Iterable[str]) -> None:
+        """Prepare for deliveries that are about to be inserted, one batch at a time."""
+        self._recorded.expect(ids)
+
+    def recorded(self, actions: Sequence[ReceivedAction], created_at: datetime) -> None:
+        """Send what was expected and is inserted now; where none are given, read it."""
+        some_left = self._recorded.add(actions, created_at, self._clock.now())
+        if some_left or not actions:
+            self.wake()
+            return
+        names = {it.action for it in actions}
+        for queue in self._queues:
+            if not names.isdisjoint(queue.actions):
+                queue.notify()
+
     def wake(self) -> None:
-        """Poll now: something was recorded, or a lease was acquired."""
+        """Poll the database now: it may have more that is due, or a lease was acquired."""
         for queue in self._queues:
             queue.wake()
 
@@ -93,6 +123,7 @@ class Dispatcher:
     async def _poll(self, queue: EndpointQueue, lanes: OrderLanes) -> datetime:
         """Queue what is due and may be sent; return when to poll again."""
         longest = self._clock.now() + LONGEST_SLEEP
+        recorded = self._recorded.take(queue.actions)
         if not queue.actions or not self._endpoint_states.is_enabled(queue.name):
             return longest
         partitions = self._leases.held(queue.client.timeout_seconds)
@@ -100,6 +131,10 @@ class Dispatcher:
             queue.poll_when_released()
             return longest
         now = self._clock.now()
+        if not queue.reads:
+            ours = [it for it in recorded if it.action.record.partition in partitions]
+            next_look = await self._admit_recorded(ours, queue, lanes)
+            return now if queue.wants_more else min([*next_look, queue.next_read or longest])
         page, next_due = await asyncio.gather(
             retry_transient(
                 lambda: self._schedule.due(
@@ -117,6 +152,15 @@ class Dispatcher:
             return now
         return min([*next_look, next_due or longest, now + LONGEST_SLEEP])
 
+    async def _admit_recorded(
+        self, recorded: Sequence[RecordedAction], queue: EndpointQueue, lanes: OrderLanes
+    ) -> list[datetime]:
+        """Do what `_admit` does with what is in memory."""
+        found = [(*recorded_delivery(it.action, it.created_at), it.recorded_at) for it in recorded]
+        known = {delivery.id: (body, at) for delivery, body, at in found}
+        pending = [delivery for delivery, _, _ in found]
+        return await self._admit(pending, queue, lanes, page_full=False, known=known)
+
     async def _admit(
         self,
         waiting: Sequence[PendingDelivery],
@@ -124,6 +168,7 @@ class Dispatcher:
         lanes: OrderLanes,
         *,
         page_full: bool,
+        known: Mapping[str, Content] = MappingProxyType({}),
     ) -> list[datetime]:
         """Add the first of each order to its lane, and park the others; return when to poll."""
         now, probing = self._clock.now(), queue.client.circuit_is_open
@@ -132,7 +177,7 @@ class Dispatcher:
         unparked = (delivery for delivery in new if not delivery.parked)
         first, behind = first_of_each_order(unparked, lanes.room)
         selected = queue.select(first, page_full=page_full)
-        backlogs, bodies = await self._read(selected, now)
+        backlogs, bodies = await self._read(selected, now, known)
         ready, postponed = split_by_turn(selected, backlogs, self._is_queued, now, probing=probing)
         # While an endpoint is probed, none of the others is taken out.
         come_later = parked if probing else [*behind, *parked]
@@ -141,23 +186,27 @@ class Dispatcher:
         for delivery in ready:
             # Without a body its contact was erased meanwhile, or it can't be read.
             if delivery.id in bodies and queue.is_new(delivery) and not self._is_queued(delivery):
-                lanes.add(QueuedDelivery(delivery, bodies[delivery.id], now, queue))
+                lanes.add(QueuedDelivery(delivery, *bodies[delivery.id], queue))
         with_parked = {order_id for order_id, it in backlogs.items() if it.has_parked}
         lanes.take_parked({delivery.order_id for delivery in come_later} | with_parked)
         return [at for _, at in postponed]
 
     async def _read(
-        self, selected: Sequence[PendingDelivery], now: datetime
-    ) -> tuple[dict[str, Backlog], dict[str, str]]:
-        """Return what else their orders have, and the bodies of their webhooks."""
+        self,
+        selected: Sequence[PendingDelivery],
+        now: datetime,
+        known: Mapping[str, Content],
+    ) -> tuple[dict[str, Backlog], dict[str, Content]]:
+        """Return what else their orders have, and the content of their webhooks."""
         if not selected:
             return {}, {}
         orders = {delivery.order_id for delivery in selected}
-        ids = [delivery.id for delivery in selected]
-        return await asyncio.gather(
+        ids = [delivery.id for delivery in selected if delivery.id not in known]
+        backlogs, bodies = await asyncio.gather(
             retry_transient(lambda: self._backlogs.of_orders(orders, now)),
             retry_transient(lambda: self._deliveries.bodies(ids)),
         )
+        return backlogs, {**known, **{identity: (body, now) for identity, body in bodies.items()}}
 
     def _open_queue(self, action: ActionName) -> EndpointQueue | None:
         """Return the queue for *action*; None where its endpoint isn't sent to now."""

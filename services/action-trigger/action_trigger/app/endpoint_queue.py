@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,7 +22,8 @@ MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024  # of the messages of all queued deli
 class QueuedDelivery:
     delivery: PendingDelivery
     body: str
-    queued_at: datetime
+    as_of: datetime
+    """When its content was read or recorded; its contact may have been erased since."""
     queue: EndpointQueue
 
 
@@ -44,7 +44,11 @@ class EndpointQueue:
         self._released: set[str] = set()  # since the current poll began
         self._more_stored = False  # whether the last poll left due deliveries in the database
         self._woken = asyncio.Event()
+        self._to_be_read = True  # by the next poll
+        self._reads = True  # the current poll
         self._next_poll: datetime | None = None  # None while polling
+        self.next_read: datetime | None = None
+        """When the database is to be read again, unless it is before."""
 
     def configure(self, sender: HttpSender | None, actions: tuple[ActionName, ...]) -> None:
         """Replace the sender and the actions; what is in flight ends with the previous sender."""
@@ -74,16 +78,29 @@ class EndpointQueue:
         self._released.clear()
         self._woken.clear()
         self._next_poll = None
+        self._reads, self._to_be_read = self._to_be_read, False
 
     async def _sleep(self, until: datetime, now: datetime) -> None:
-        self._next_poll = until
-        with suppress(TimeoutError):
+        self._next_poll = self.next_read = until
+        try:
             async with asyncio.timeout(max((until - now).total_seconds(), 0)):
                 await self._woken.wait()
+        except TimeoutError:
+            self._to_be_read = True
 
     def wake(self) -> None:
-        """Poll now, or once more if a poll is under way."""
+        """Poll the database now, or once more if a poll is under way."""
+        self._to_be_read = True
         self._woken.set()
+
+    def notify(self) -> None:
+        """Poll now for what is in memory: the database has nothing else that is new."""
+        self._woken.set()
+
+    @property
+    def reads(self) -> bool:
+        """Whether the current poll has to read the database, which may have more that is due."""
+        return self._reads or self._more_stored or self.client.circuit_is_open
 
     @property
     def has_space(self) -> bool:

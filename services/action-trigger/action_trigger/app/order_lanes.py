@@ -11,6 +11,7 @@ from datetime import datetime
 from action_trigger.adapters.order_backlogs import OrderBacklogs, ParkedDeliveries
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
 from action_trigger.app.endpoint_queue import EndpointQueue, QueuedDelivery
+from action_trigger.app.recorded_deliveries import RecordedDeliveries
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.ordering import LANE_DEPTH, Postponed, blocked_until, free_to_follow
 from action_trigger.domain.retry_policy import Retry
@@ -44,17 +45,20 @@ class OrderLanes:
         attempt_runner: AttemptRunner,
         queue_of: QueueOf,
         wake_queues: Callable[[], None],
+        recorded: RecordedDeliveries,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._backlogs = backlogs
         self._attempt_runner = attempt_runner
         self._queue_of = queue_of
         self._wake_queues = wake_queues
+        self._recorded = recorded
         self._tasks = tasks
         self._lanes: dict[str, Lane] = {}
 
     def add(self, item: QueuedDelivery) -> None:
         item.queue.add(item.delivery)
+        self._recorded.forget(item.delivery.id)
         self._lane(item.delivery.order_id).items.append(item)
 
     def room(self, order_id: str) -> int:
@@ -155,4 +159,5 @@ class OrderLanes:
             now = self._attempt_runner.clock.now()
             taken.append(QueuedDelivery(unparked, found.bodies[delivery.id], now, queue))
             queue.add(unparked)
+            self._recorded.forget(delivery.id)
         return taken, [item.delivery for item in taken]
