@@ -276,6 +276,15 @@ async def test_a_queue_reads_the_database_when_the_time_has_come() -> None:
     assert all(polls.reads)
 
 
+async def test_a_read_whose_time_came_during_a_poll_is_not_put_off() -> None:
+    """Whatever is in memory again and again."""
+    polls = Polls()
+    polls.next_in = timedelta()
+    polls.during = lambda queue: queue.notify()
+    async with running(EndpointQueue("test"), polls):
+        assert polls.reads[:2] == [True, True]
+
+
 async def test_a_queue_whose_circuit_is_open_reads_the_database_for_its_probe() -> None:
     queue, _ = await with_open_circuit()
     assert await reads_after(lambda queue: queue.notify(), queue) == [True, True]

@@ -23,7 +23,8 @@ from order_contracts.trace_context import well_formed
 from order_runtime.documents.deliveries import DELIVERED, DROPPED, FAILED, PENDING, RETENTION
 from order_runtime.documents.document import field, optional
 from order_runtime.kafka.records import Record
-from order_runtime.mongo.client import Document
+from order_runtime.mongo.client import ACTION_DELIVERIES, Document
+from order_runtime.process.unreadable import readable
 
 PENDING_FIELDS: Final = {
     **dict.fromkeys(("orderId", "partition", "offset", "action", "size"), 1),
@@ -62,9 +63,20 @@ def new_delivery(item: ReceivedAction, now: datetime) -> Document:
     return document | ({"traceparent": item.traceparent} if item.traceparent else {})
 
 
-def recorded_delivery(item: ReceivedAction, now: datetime) -> tuple[PendingDelivery, str]:
-    """Return what would be read back of `new_delivery`, and the body of the webhook."""
+def recorded_delivery(item: ReceivedAction, now: datetime) -> tuple[PendingDelivery, str] | None:
+    """
+    Return what would be read back of `new_delivery`, and the body of the webhook.
+
+    None, and a report, where none can be made of the action, as when it is read back.
+    """
     record, at, accepted_at = item.record, _as_stored(now), _as_stored(item.accepted_at)
+    body = readable(
+        ACTION_DELIVERIES,
+        {"_id": item.action_id},
+        lambda _: webhook_body(record.value or b"", accepted_at),
+    )
+    if body is None:
+        return None
     pending = PendingDelivery(
         id=item.action_id,
         order_id=item.order_id,
@@ -81,7 +93,7 @@ def recorded_delivery(item: ReceivedAction, now: datetime) -> tuple[PendingDeliv
         fired_at=_as_stored(record.at),
         traceparent=item.traceparent,
     )
-    return pending, webhook_body(record.value or b"", accepted_at)
+    return pending, body
 
 
 def _as_stored(time: datetime) -> datetime:

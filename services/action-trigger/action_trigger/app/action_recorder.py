@@ -42,7 +42,7 @@ class Dispatch(Protocol):
     """What sends the deliveries that are recorded."""
 
     def expect(self, ids: Iterable[str]) -> None:
-        """Deliveries with these ids are about to be recorded."""
+        """Deliveries with these ids are about to be recorded, in one or several calls."""
 
     def recorded(self, actions: Sequence[ReceivedAction], created_at: datetime) -> None:
         """Those of *actions* were, with that time; where there are none, they are to be read."""
@@ -77,9 +77,9 @@ class ActionRecorder:
         actions, spans = begin_spans(self._tracing, received)
 
         async def handle(some: Sequence[ReceivedAction]) -> None:
-            self._dispatch.expect([it.action_id for it in some])
             self._dispatch.recorded(await self._deliveries.record(some, now), now)
 
+        self._dispatch.expect([it.action_id for it in actions])
         failed = await retry_transient(lambda: self._isolation.handle(actions, handle))
         metrics.RECORDED.inc(len(actions) - len(failed))
         set_aside = {it.action_id for it, _ in failed}

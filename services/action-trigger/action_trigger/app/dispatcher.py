@@ -33,6 +33,10 @@ from order_contracts.order import ActionName
 from order_runtime.process.retry import retry_transient
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
+READ_AFTER: Final = timedelta(seconds=1)
+"""
+How soon the database is read after deliveries were sent from memory: others may have made some due.
+"""
 
 Content = tuple[str, datetime]
 """The body of a webhook, and the time of which it is."""
@@ -96,11 +100,11 @@ class Dispatcher:
 
     def expect(self, ids: Iterable[str]) -> None:
         """Prepare for deliveries that are about to be inserted, one batch at a time."""
-        self._recorded.expect(ids)
+        self._recorded.expect(ids, self._clock.now())
 
     def recorded(self, actions: Sequence[ReceivedAction], created_at: datetime) -> None:
         """Send what was expected and is inserted now; where none are given, read it."""
-        some_left = self._recorded.add(actions, created_at, self._clock.now())
+        some_left = self._recorded.add(actions, created_at)
         if some_left or not actions:
             self.wake()
             return
@@ -134,7 +138,8 @@ class Dispatcher:
         if not queue.reads:
             ours = [it for it in recorded if it.action.record.partition in partitions]
             next_look = await self._admit_recorded(ours, queue, lanes)
-            return now if queue.wants_more else min([*next_look, queue.next_read or longest])
+            next_read = min(queue.next_read or longest, now + READ_AFTER)
+            return now if queue.wants_more else min([*next_look, next_read])
         page, next_due = await asyncio.gather(
             retry_transient(
                 lambda: self._schedule.due(
@@ -156,9 +161,13 @@ class Dispatcher:
         self, recorded: Sequence[RecordedAction], queue: EndpointQueue, lanes: OrderLanes
     ) -> list[datetime]:
         """Do what `_admit` does with what is in memory."""
-        found = [(*recorded_delivery(it.action, it.created_at), it.recorded_at) for it in recorded]
-        known = {delivery.id: (body, at) for delivery, body, at in found}
-        pending = [delivery for delivery, _, _ in found]
+        pending: list[PendingDelivery] = []
+        known: dict[str, Content] = {}
+        for it in recorded:
+            if (found := recorded_delivery(it.action, it.created_at)) is not None:
+                delivery, body = found
+                pending.append(delivery)
+                known[delivery.id] = body, it.expected_at
         return await self._admit(pending, queue, lanes, page_full=False, known=known)
 
     async def _admit(

@@ -82,6 +82,7 @@ class EndpointQueue:
 
     async def _sleep(self, until: datetime, now: datetime) -> None:
         self._next_poll = self.next_read = until
+        self._to_be_read |= until <= now
         try:
             async with asyncio.timeout(max((until - now).total_seconds(), 0)):
                 await self._woken.wait()

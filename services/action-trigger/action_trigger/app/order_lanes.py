@@ -137,6 +137,7 @@ class OrderLanes:
         lane.has_parked |= len(taken) == LANE_DEPTH or (some_are_shut and bool(taken))
         if some_are_shut and not unparked and all(delivery.parked for delivery in others):
             await retry_transient(lambda: self._backlogs.unpark_first(order_id))
+            self._wake_queues()
 
     def _take(
         self,

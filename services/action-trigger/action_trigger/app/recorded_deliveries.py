@@ -17,7 +17,7 @@ class RecordedAction:
     action: ReceivedAction
     created_at: datetime
     """The time that its document has."""
-    recorded_at: datetime
+    expected_at: datetime
     """Since when its contact may have been erased without our knowledge."""
 
 
@@ -26,31 +26,31 @@ class RecordedDeliveries:
     The actions of the last batch whose deliveries no lane has taken yet.
 
     A poll of the database finds a delivery from its insertion on. So their ids are expected before
-    they are inserted, and a lane that takes one has it forgotten: none is sent from both places.
+    they are inserted, and a lane that takes one has it forgotten for good: none is sent from both
+    places, also where an insertion is tried again.
     """
 
     def __init__(self) -> None:
-        self._expected: set[str] = set()
+        self._expected: dict[str, datetime] = {}
         self._recorded: dict[str, RecordedAction] = {}
 
-    def expect(self, ids: Iterable[str]) -> None:
-        """Prepare for a batch that is about to be inserted."""
-        self._expected = set(ids)
+    def expect(self, ids: Iterable[str], now: datetime) -> None:
+        """Prepare for a batch that is about to be inserted, at once or in parts."""
+        self._expected = dict.fromkeys(ids, now)
 
-    def add(self, actions: Collection[ReceivedAction], created_at: datetime, now: datetime) -> bool:
-        """Keep those that no lane has taken; return whether an earlier batch had some left."""
+    def add(self, actions: Collection[ReceivedAction], created_at: datetime) -> bool:
+        """Keep those that no lane has taken; return whether some were left before."""
         some_left = bool(self._recorded)
         self._recorded = {
-            it.action_id: RecordedAction(it, created_at, now)
+            it.action_id: RecordedAction(it, created_at, expected_at)
             for it in actions
-            if it.action_id in self._expected
+            if (expected_at := self._expected.pop(it.action_id, None)) is not None
         }
-        self._expected = set()
         return some_left
 
     def forget(self, action_id: str) -> None:
         """A lane has taken this one."""
-        self._expected.discard(action_id)
+        self._expected.pop(action_id, None)
         self._recorded.pop(action_id, None)
 
     def take(self, names: Collection[ActionName]) -> list[RecordedAction]:
