@@ -19,6 +19,7 @@ from support.harness.dispatch_harness import (
     dispatch_harness,
     eventually,
     now,
+    received_action,
     received_actions,
 )
 from support.stack.running_stack import RunningStack
@@ -119,3 +120,22 @@ async def test_an_action_that_comes_again_is_not_sent_again(harness: DispatchHar
         await harness.record(first, second)
         await delivered(harness, second)
     assert harness.webhook_endpoint.posts == {first.action_id: 1, second.action_id: 1}
+
+
+async def test_two_actions_of_one_order_for_two_endpoints_are_sent_one_after_the_other(
+    harness: DispatchHarness,
+) -> None:
+    """Each endpoint's queue meets them at the same time, and one has to wait for the other."""
+    pairs = [
+        (
+            received_action(24 * number, ActionName.CONFIRM_ORDER, f"o-{number}"),
+            received_action(24 * number + 12, ActionName.CUSTOM, f"o-{number}"),
+        )
+        for number in range(20)
+    ]
+    async with harness.run_dispatcher():
+        for pair in pairs:
+            await harness.record(*pair)
+        await harness.wait_for_states({"delivered": 2 * len(pairs)}, 20)
+    places = {it: place for place, it in enumerate(harness.webhook_endpoint.posts)}
+    assert all(places[first.action_id] < places[second.action_id] for first, second in pairs)

@@ -192,13 +192,16 @@ class Dispatcher:
         come_later = parked if probing else [*behind, *parked]
         again = [(delivery, parked_until(delivery, now)) for delivery in come_later]
         await retry_transient(lambda: self._backlogs.park([*postponed, *again]))
+        # One that was under way may have ended meanwhile: those behind it are read again.
+        ready, behind_it = split_by_turn(ready, backlogs, self._is_queued, now, probing=probing)
         for delivery in ready:
             # Without a body its contact was erased meanwhile, or it can't be read.
             if delivery.id in bodies and queue.is_new(delivery) and not self._is_queued(delivery):
                 lanes.add(QueuedDelivery(delivery, *bodies[delivery.id], queue))
         with_parked = {order_id for order_id, it in backlogs.items() if it.has_parked}
         lanes.take_parked({delivery.order_id for delivery in come_later} | with_parked)
-        return [at for _, at in postponed]
+        lanes.follow(delivery.order_id for delivery, _ in postponed)
+        return [now] if behind_it else [at for _, at in postponed]
 
     async def _read(
         self,

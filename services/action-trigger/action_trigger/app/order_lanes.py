@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from action_trigger.adapters.order_backlogs import OrderBacklogs, ParkedDeliveries
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
@@ -17,6 +18,9 @@ from action_trigger.domain.ordering import LANE_DEPTH, Postponed, blocked_until,
 from action_trigger.domain.retry_policy import Retry
 from order_contracts.order import ActionName
 from order_runtime.process.retry import retry_transient
+
+MAX_FOLLOWED: Final = 10_000
+"""Orders that are remembered for `follow`; of what is forgotten the delivery waits its time."""
 
 QueueOf = Callable[[ActionName], EndpointQueue | None]
 """Returns the queue for an action; None where its endpoint isn't sent to now."""
@@ -55,6 +59,7 @@ class OrderLanes:
         self._recorded = recorded
         self._tasks = tasks
         self._lanes: dict[str, Lane] = {}
+        self._followed: dict[str, None] = {}  # in the order in which they came
 
     def add(self, item: QueuedDelivery) -> None:
         item.queue.add(item.delivery)
@@ -71,10 +76,26 @@ class OrderLanes:
         for order_id in order_ids:
             self._lane(order_id).has_parked = True
 
+    def follow(self, order_ids: Iterable[str]) -> None:
+        """
+        Let the lanes of these orders, also those that are still to come, look for parked ones.
+
+        Two actions of an order for two endpoints are met by two queues at the same time: one of
+        them parks its delivery behind the other's, which may be on its way to a lane.
+        """
+        for order_id in order_ids:
+            if order_id in self._lanes:
+                self._lanes[order_id].has_parked = True
+            else:
+                self._followed[order_id] = None
+        while len(self._followed) > MAX_FOLLOWED:
+            del self._followed[next(iter(self._followed))]
+
     def _lane(self, order_id: str) -> Lane:
         lane = self._lanes.get(order_id)
         if lane is None:
-            lane = self._lanes[order_id] = Lane()
+            lane = self._lanes[order_id] = Lane(has_parked=order_id in self._followed)
+            self._followed.pop(order_id, None)
             self._tasks.create_task(self._run(order_id, lane))
         return lane
 
