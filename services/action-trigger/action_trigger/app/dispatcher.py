@@ -186,12 +186,15 @@ class Dispatcher:
         unparked = (delivery for delivery in new if not delivery.parked)
         first, behind = first_of_each_order(unparked, lanes.room)
         selected = queue.select(first, page_full=page_full)
-        backlogs, bodies = await self._read(selected, now, known)
-        ready, postponed = split_by_turn(selected, backlogs, self._is_queued, now, probing=probing)
-        # While an endpoint is probed, none of the others is taken out.
-        come_later = parked if probing else [*behind, *parked]
-        again = [(delivery, parked_until(delivery, now)) for delivery in come_later]
-        await retry_transient(lambda: self._backlogs.park([*postponed, *again]))
+        with lanes.watching() as ended:
+            backlogs, bodies = await self._read(selected, now, known)
+            ready, postponed = split_by_turn(
+                selected, backlogs, self._is_queued, now, probing=probing
+            )
+            # While an endpoint is probed, none of the others is taken out.
+            come_later = parked if probing else [*behind, *parked]
+            again = [(delivery, parked_until(delivery, now)) for delivery in come_later]
+            await retry_transient(lambda: self._backlogs.park([*postponed, *again]))
         # One that was under way may have ended meanwhile: those behind it are read again.
         ready, behind_it = split_by_turn(ready, backlogs, self._is_queued, now, probing=probing)
         for delivery in ready:
@@ -199,8 +202,11 @@ class Dispatcher:
             if delivery.id in bodies and queue.is_new(delivery) and not self._is_queued(delivery):
                 lanes.add(QueuedDelivery(delivery, *bodies[delivery.id], queue))
         with_parked = {order_id for order_id, it in backlogs.items() if it.has_parked}
+        behind_others = {delivery.order_id for delivery, _ in postponed}
+        lanes.follow(behind_others)
+        # Where a lane has ended since, what it held was sent before these were parked behind it.
+        with_parked |= behind_others & ended
         lanes.take_parked({delivery.order_id for delivery in come_later} | with_parked)
-        lanes.follow(delivery.order_id for delivery, _ in postponed)
         return [now] if behind_it else [at for _, at in postponed]
 
     async def _read(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -60,6 +61,7 @@ class OrderLanes:
         self._tasks = tasks
         self._lanes: dict[str, Lane] = {}
         self._followed: dict[str, None] = {}  # in the order in which they came
+        self._watchers: dict[int, set[str]] = {}
 
     def add(self, item: QueuedDelivery) -> None:
         item.queue.add(item.delivery)
@@ -75,6 +77,16 @@ class OrderLanes:
         """Take parked deliveries of these orders out, each when its turn comes."""
         for order_id in order_ids:
             self._lane(order_id).has_parked = True
+
+    @contextmanager
+    def watching(self) -> Iterator[set[str]]:
+        """Give a set to which the orders are added whose lanes end within the block."""
+        ended: set[str] = set()
+        self._watchers[id(ended)] = ended
+        try:
+            yield ended
+        finally:
+            del self._watchers[id(ended)]
 
     def follow(self, order_ids: Iterable[str]) -> None:
         """
@@ -106,6 +118,8 @@ class OrderLanes:
             if lane.items:
                 await self._attempt_first(lane)
         del self._lanes[order_id]
+        for ended in self._watchers.values():
+            ended.add(order_id)
 
     async def _attempt_first(self, lane: Lane) -> None:
         item = lane.items[0]
