@@ -1,9 +1,9 @@
 """
 Databases for tests, with the indexes that a service needs, made as operators make them.
 
-mongod keeps the files of a dropped database open for five minutes. Some thousand tests that make
-one each and drop it leave mongod without file descriptors, which ends it: a test's database is
-emptied for the next test instead.
+mongod keeps the files of a dropped database open for five minutes. Hundreds of tests that make one
+each and drop it can take all file descriptors, which ends mongod: a test's database is emptied for
+the next test instead.
 """
 
 from __future__ import annotations

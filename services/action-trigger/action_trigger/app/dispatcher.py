@@ -6,29 +6,22 @@ memory, the others from the database, which is polled for them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
-from action_trigger.adapters.delivery_documents import recorded_delivery
 from action_trigger.adapters.delivery_schedule import DeliverySchedule
 from action_trigger.adapters.delivery_store import DeliveryStore
 from action_trigger.adapters.endpoint_state import EndpointStates
 from action_trigger.adapters.order_backlogs import OrderBacklogs
 from action_trigger.adapters.partition_leases import PartitionLeases
 from action_trigger.app.delivery_attempt import AttemptRunner
-from action_trigger.app.endpoint_queue import EndpointQueue, QueuedDelivery
+from action_trigger.app.endpoint_queue import EndpointQueue
 from action_trigger.app.order_lanes import OrderLanes
-from action_trigger.app.recorded_deliveries import RecordedAction, RecordedDeliveries
-from action_trigger.domain.delivery import PendingDelivery, ReceivedAction
-from action_trigger.domain.ordering import (
-    Backlog,
-    first_of_each_order,
-    parked_until,
-    split_by_turn,
-)
+from action_trigger.app.order_turns import OrderTurns
+from action_trigger.app.recorded_actions import RecordedActions
+from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.order import ActionName
 from order_runtime.process.retry import retry_transient
 
@@ -37,9 +30,6 @@ READ_AFTER: Final = timedelta(seconds=1)
 """
 How soon the database is read after deliveries were sent from memory: others may have made some due.
 """
-
-Content = tuple[str, datetime]
-"""The body of a webhook, and the time of which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class Dispatcher:
         self._queues = queues
         self._attempt_runner = attempt_runner
         self._clock = attempt_runner.clock
-        self._recorded = RecordedDeliveries()
+        self._recorded = RecordedActions()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until *stop*; requests in flight are still answered and recorded."""
@@ -88,9 +78,10 @@ class Dispatcher:
                 self._recorded,
                 tasks,
             )
+            turns = OrderTurns(self._deliveries, self._backlogs, self._queues, lanes, self._clock)
 
             async def poll(queue: EndpointQueue) -> datetime:
-                return await self._poll(queue, lanes)
+                return await self._poll(queue, turns)
 
             for queue in self._queues:
                 tasks.create_task(queue.run(poll, self._clock.now, stop))
@@ -124,7 +115,7 @@ class Dispatcher:
             if queue.name in names:
                 queue.reset()
 
-    async def _poll(self, queue: EndpointQueue, lanes: OrderLanes) -> datetime:
+    async def _poll(self, queue: EndpointQueue, turns: OrderTurns) -> datetime:
         """Queue what is due and may be sent; return when to poll again."""
         longest = self._clock.now() + LONGEST_SLEEP
         recorded = self._recorded.take(queue.actions)
@@ -137,7 +128,7 @@ class Dispatcher:
         now = self._clock.now()
         if not queue.reads:
             ours = [it for it in recorded if it.action.record.partition in partitions]
-            next_look = await self._admit_recorded(ours, queue, lanes)
+            next_look = await turns.admit_recorded(ours, queue)
             next_read = min(queue.next_read or longest, now + READ_AFTER)
             return now if queue.wants_more else min([*next_look, next_read])
         page, next_due = await asyncio.gather(
@@ -148,83 +139,14 @@ class Dispatcher:
             ),
             retry_transient(lambda: self._schedule.next_due(partitions, queue.actions, now)),
         )
-        waiting = [delivery for delivery in page.items if not self._is_queued(delivery)]
+        waiting = [delivery for delivery in page.items if not turns.is_queued(delivery)]
         if probe_at := queue.client.circuit_blocks_until(now):
             await self._attempt_runner.give_up_overdue(waiting, queue.name, now)
             return probe_at
-        next_look = await self._admit(waiting, queue, lanes, page_full=page.full)
+        next_look = await turns.admit(waiting, queue, page_full=page.full)
         if queue.wants_more:
             return now
         return min([*next_look, next_due or longest, now + LONGEST_SLEEP])
-
-    async def _admit_recorded(
-        self, recorded: Sequence[RecordedAction], queue: EndpointQueue, lanes: OrderLanes
-    ) -> list[datetime]:
-        """Do what `_admit` does with what is in memory."""
-        pending: list[PendingDelivery] = []
-        known: dict[str, Content] = {}
-        for it in recorded:
-            if (found := recorded_delivery(it.action, it.created_at)) is not None:
-                delivery, body = found
-                pending.append(delivery)
-                known[delivery.id] = body, it.expected_at
-        return await self._admit(pending, queue, lanes, page_full=False, known=known)
-
-    async def _admit(
-        self,
-        waiting: Sequence[PendingDelivery],
-        queue: EndpointQueue,
-        lanes: OrderLanes,
-        *,
-        page_full: bool,
-        known: Mapping[str, Content] = MappingProxyType({}),
-    ) -> list[datetime]:
-        """Add the first of each order to its lane, and park the others; return when to poll."""
-        now, probing = self._clock.now(), queue.client.circuit_is_open
-        new = [delivery for delivery in waiting if queue.is_new(delivery)]
-        parked = [delivery for delivery in new if delivery.parked]
-        unparked = (delivery for delivery in new if not delivery.parked)
-        first, behind = first_of_each_order(unparked, lanes.room)
-        selected = queue.select(first, page_full=page_full)
-        with lanes.watching() as ended:
-            backlogs, bodies = await self._read(selected, now, known)
-            ready, postponed = split_by_turn(
-                selected, backlogs, self._is_queued, now, probing=probing
-            )
-            # While an endpoint is probed, none of the others is taken out.
-            come_later = parked if probing else [*behind, *parked]
-            again = [(delivery, parked_until(delivery, now)) for delivery in come_later]
-            await retry_transient(lambda: self._backlogs.park([*postponed, *again]))
-        # One that was under way may have ended meanwhile: those behind it are read again.
-        ready, behind_it = split_by_turn(ready, backlogs, self._is_queued, now, probing=probing)
-        for delivery in ready:
-            # Without a body its contact was erased meanwhile, or it can't be read.
-            if delivery.id in bodies and queue.is_new(delivery) and not self._is_queued(delivery):
-                lanes.add(QueuedDelivery(delivery, *bodies[delivery.id], queue))
-        with_parked = {order_id for order_id, it in backlogs.items() if it.has_parked}
-        behind_others = {delivery.order_id for delivery, _ in postponed}
-        lanes.follow(behind_others)
-        # Where a lane has ended since, what it held was sent before these were parked behind it.
-        with_parked |= behind_others & ended
-        lanes.take_parked({delivery.order_id for delivery in come_later} | with_parked)
-        return [now] if behind_it else [at for _, at in postponed]
-
-    async def _read(
-        self,
-        selected: Sequence[PendingDelivery],
-        now: datetime,
-        known: Mapping[str, Content],
-    ) -> tuple[dict[str, Backlog], dict[str, Content]]:
-        """Return what else their orders have, and the content of their webhooks."""
-        if not selected:
-            return {}, {}
-        orders = {delivery.order_id for delivery in selected}
-        ids = [delivery.id for delivery in selected if delivery.id not in known]
-        backlogs, bodies = await asyncio.gather(
-            retry_transient(lambda: self._backlogs.of_orders(orders, now)),
-            retry_transient(lambda: self._deliveries.bodies(ids)),
-        )
-        return backlogs, {**known, **{identity: (body, now) for identity, body in bodies.items()}}
 
     def _open_queue(self, action: ActionName) -> EndpointQueue | None:
         """Return the queue for *action*; None where its endpoint isn't sent to now."""
@@ -232,7 +154,3 @@ class Dispatcher:
             if action in queue.actions and self._endpoint_states.is_enabled(queue.name):
                 return None if queue.client.circuit_is_open else queue
         return None
-
-    def _is_queued(self, delivery: PendingDelivery) -> bool:
-        """Look in all queues: a new webhooks file may have given the action another endpoint."""
-        return any(queue.contains(delivery) for queue in self._queues)

@@ -13,7 +13,7 @@ from typing import Final
 from action_trigger.adapters.order_backlogs import OrderBacklogs, ParkedDeliveries
 from action_trigger.app.delivery_attempt import AttemptRunner, HeldBack
 from action_trigger.app.endpoint_queue import EndpointQueue, QueuedDelivery
-from action_trigger.app.recorded_deliveries import RecordedDeliveries
+from action_trigger.app.recorded_actions import RecordedActions
 from action_trigger.domain.delivery import PendingDelivery
 from action_trigger.domain.ordering import LANE_DEPTH, Postponed, blocked_until, free_to_follow
 from action_trigger.domain.retry_policy import Retry
@@ -50,7 +50,7 @@ class OrderLanes:
         attempt_runner: AttemptRunner,
         queue_of: QueueOf,
         wake_queues: Callable[[], None],
-        recorded: RecordedDeliveries,
+        recorded: RecordedActions,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._backlogs = backlogs

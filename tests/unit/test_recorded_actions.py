@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from action_trigger.adapters.delivery_documents import recorded_delivery
-from action_trigger.app.recorded_deliveries import RecordedAction, RecordedDeliveries
+from action_trigger.app.recorded_actions import RecordedAction, RecordedActions
 from action_trigger.domain.decode import decode_action
 from action_trigger.domain.delivery import ReceivedAction
 from order_contracts.order import ActionName
@@ -19,8 +19,8 @@ FIRST, SECOND = (received_action(offset, ActionName.CUSTOM) for offset in (1, 2)
 CONFIRM = received_action(3, ActionName.CONFIRM_ORDER)
 
 
-def added(*actions: ReceivedAction) -> RecordedDeliveries:
-    deliveries = RecordedDeliveries()
+def added(*actions: ReceivedAction) -> RecordedActions:
+    deliveries = RecordedActions()
     deliveries.expect(ids_of(actions), NOW)
     deliveries.add(actions, AT)
     return deliveries
@@ -30,7 +30,7 @@ def ids_of(actions: Iterable[ReceivedAction]) -> list[str]:
     return [it.action_id for it in actions]
 
 
-def taken(deliveries: RecordedDeliveries, *names: ActionName) -> list[str]:
+def taken(deliveries: RecordedActions, *names: ActionName) -> list[str]:
     return [it.action.action_id for it in deliveries.take(names or list(ActionName))]
 
 
@@ -51,7 +51,7 @@ def test_what_a_lane_took_while_it_was_recorded_is_not_taken_again() -> None:
     A poll may find a document, and send it, before whoever inserted it is answered, or although it
     is rolled back and inserted again.
     """
-    deliveries = RecordedDeliveries()
+    deliveries = RecordedActions()
     deliveries.expect(ids_of([FIRST, SECOND]), NOW)
     deliveries.forget(FIRST.action_id)
     deliveries.add([FIRST], AT)
@@ -82,7 +82,7 @@ def test_one_batch_is_kept_and_it_is_told_that_some_of_the_last_one_was_left() -
 
 
 def test_a_batch_may_be_recorded_in_parts() -> None:
-    deliveries = RecordedDeliveries()
+    deliveries = RecordedActions()
     deliveries.expect(ids_of([FIRST, SECOND]), NOW)
     deliveries.add([FIRST], AT)
     assert taken(deliveries) == [FIRST.action_id]

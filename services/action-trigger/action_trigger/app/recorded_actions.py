@@ -21,7 +21,7 @@ class RecordedAction:
     """Since when its contact may have been erased without our knowledge."""
 
 
-class RecordedDeliveries:
+class RecordedActions:
     """
     The actions of the last batch whose deliveries no lane has taken yet.
 
